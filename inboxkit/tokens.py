@@ -1,0 +1,87 @@
+"""Ids and signed tokens: time-ordered row ids, public ids, HMAC tokens for Reply-To."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
+_VALUES = {c: i for i, c in enumerate(_ALPHABET)}
+_EPOCH_MS = 1_577_836_800_000  # 2020-01-01T00:00:00Z
+_RANDOM_BITS = 22
+_TOKEN_BYTES = 10  # 80 bits of HMAC: not to be guessed by mail
+
+
+class IdSource:
+    """Makes 63-bit row ids: milliseconds since 2020, then random bits; rising in one process."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> int:
+        millis = int(time.time() * 1000) - _EPOCH_MS
+        candidate = (millis << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
+        with self._lock:
+            self._last = max(self._last + 1, candidate)
+            return self._last
+
+
+new_id = IdSource()
+
+
+def encode(number: int) -> str:
+    """Return a non-negative integer as base 32, at least 13 digits, so that ids sort as text."""
+    digits = ""
+    while number:
+        number, rest = divmod(number, 32)
+        digits = _ALPHABET[rest] + digits
+    return digits.rjust(13, "0")
+
+
+def decode(text: str) -> int:
+    """Return the integer of ``encode``; raise ValueError for anything else."""
+    try:
+        number = 0
+        for char in text.lower():
+            number = number * 32 + _VALUES[char]
+    except KeyError:
+        raise ValueError(f"not an id: {text!r}") from None
+    if number >= 1 << 63:
+        raise ValueError(f"not an id: {text!r}")
+    return number
+
+
+def public_id(prefix: str, number: int) -> str:
+    """Return the id that users see, such as ``msg_0c4x...``."""
+    return f"{prefix}_{encode(number)}"
+
+
+def row_id(prefix: str, public: str) -> int:
+    """Return the row id of a public id; raise ValueError if it is of another kind."""
+    head, separator, tail = public.partition("_")
+    if head != prefix or not separator or not tail:
+        raise ValueError(f"not a {prefix} id: {public!r}")
+    return decode(tail)
+
+
+def sign(secret: bytes, number: int) -> str:
+    """Return a token that names ``number`` and cannot be made without ``secret`` (HMAC-SHA256)."""
+    body = encode(number)
+    mac = hmac.digest(secret, body.encode(), hashlib.sha256)[:_TOKEN_BYTES]
+    return body + encode(int.from_bytes(mac, "big")).rjust(16, "0")
+
+
+def verify(secret: bytes, token: str) -> int | None:
+    """Return the number that ``sign`` put into the token, or None if the token is not ours."""
+    token = token.lower()
+    body = token[:-16]
+    try:
+        number = decode(body)
+    except ValueError:
+        return None
+    good = hmac.compare_digest(sign(secret, number).encode(), token.encode("utf-8", "replace"))
+    return number if good else None

@@ -1,0 +1,140 @@
+"""The small frozen values: addresses, envelopes, verdicts, files, drafts and the enums."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from email.utils import formataddr
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+Pattern: TypeAlias = str | re.Pattern[str]  # a glob ("support@*") or a compiled regex
+Recipients: TypeAlias = str | Sequence[str]
+Files: TypeAlias = Sequence["Path | File"]
+
+
+class EventType(StrEnum):
+    """What happened to a message; the delivery life cycle and a few of our own."""
+
+    RECEIVED = "received"
+    QUEUED = "queued"
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    DEFERRED = "deferred"
+    BOUNCED = "bounced"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    COMPLAINED = "complained"
+    OPENED = "opened"
+    CLICKED = "clicked"
+    UNSUBSCRIBED = "unsubscribed"
+    SEND_UNKNOWN = "send_unknown"
+    HANDLER_FAILED = "handler_failed"
+    LOOP_STOPPED = "loop_stopped"
+    UNKNOWN = "unknown"
+
+
+class Kind(StrEnum):
+    """Who or what wrote a message."""
+
+    HUMAN = "human"
+    AUTO_REPLY = "auto_reply"
+    LIST = "list"
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    CHALLENGE = "challenge"
+
+
+class Direction(StrEnum):
+    """Whether a message came in or goes out."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address and its display name (RFC 5322 section 3.4)."""
+
+    email: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return formataddr((self.name, self.email)) if self.name else self.email
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The SMTP envelope (RFC 5321 section 2.3.1); ``mail_from`` is "" for a bounce."""
+
+    mail_from: str
+    rcpt_to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """The verdicts of SPF, DKIM and DMARC: pass, fail, none and so on (RFC 8601 section 2.7)."""
+
+    spf: str = "none"
+    dkim: str = "none"
+    dmarc: str = "none"
+    domain: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether an aligned domain was authenticated."""
+        return bool(self.domain) and (self.dmarc == "pass" or "pass" in (self.spf, self.dkim))
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to send; with ``content_id`` set it is an inline image, cited as ``cid:``."""
+
+    filename: str
+    data: bytes = field(repr=False)
+    content_type: str = ""
+    content_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a caller wants sent, before it has a Message-ID or a place in a thread."""
+
+    to: tuple[str, ...] = ()
+    subject: str = ""
+    text: str = field(default="", repr=False)
+    html: str = field(default="", repr=False)
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    reply_to: tuple[str, ...] = ()
+    attachments: tuple[File, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    tag: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    key: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookResponse:
+    """What to answer a provider's webhook with."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def recipients(value: Recipients) -> tuple[str, ...]:
+    """Return one address or many as a tuple."""
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def files(values: Files) -> tuple[File, ...]:
+    """Read what was given as a path; what is a File already stays as it is."""
+    return tuple(v if isinstance(v, File) else File(v.name, v.read_bytes()) for v in values)
