@@ -125,6 +125,7 @@ class Bounce:
     reason: str = "other"
     hard: bool = False
     diagnostic: str = field(default="", repr=False)
+    action: str = "failed"  # failed, delayed, delivered (RFC 3464 section 2.3.3), or complained
 
 
 @dataclass(frozen=True, slots=True)

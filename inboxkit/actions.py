@@ -1,0 +1,285 @@
+"""What messages, threads and inboxes do in the process that has the database open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from anyio import to_thread
+
+from .errors import HandlerError, NotFound, SendError, Suppressed
+from .parsing.attachments import extract
+from .parsing.forensics import forensics
+from .pipeline import replies
+from .pipeline.staging import current
+from .providers.base import Feature, Outgoing, refuse_unsupported
+from .sending import Composer, Context
+from .store import inboxes, messages, purge, records, search, sends, suppressions, threads
+from .store.query import parse_query
+from .tokens import public_id, row_id
+from .values import Address, Draft
+from .waits import Waits
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from pathlib import Path
+
+    from .models import Attachment, Message, Thread, Want
+    from .pipeline.notify import Notify
+    from .pipeline.outbox import Configured
+    from .settings import Settings
+    from .store.inboxes import InboxRecord
+    from .store.sends import Staged
+    from .store.store import Store
+
+_PAGE = 50
+
+
+class LocalActions:
+    """Implements ``models.Actions`` on the store. In a handler, sends are staged instead."""
+
+    def __init__(
+        self,
+        store: Store,
+        notify: Notify,
+        settings: Settings,
+        providers: Sequence[Configured],
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._providers = providers
+        self._waits = Waits(store, notify, self)
+        self._composer = Composer(settings, store.secret, store.blobs)
+
+    # reading
+
+    async def raw(self, message: Message) -> bytes:
+        packed = await self._store.read(messages.packed, row_id("msg", message.id))
+        if packed is None:
+            raise NotFound(f"message {message.id}: its bytes were purged")
+        return await to_thread.run_sync(self._store.blobs.unpack, packed)
+
+    async def read_attachment(self, attachment: Attachment) -> bytes:
+        raw = await self.raw(attachment.message)
+        index = attachment.message.attachments.index(attachment)
+        return await to_thread.run_sync(extract, raw, index)
+
+    async def save_attachment(self, attachment: Attachment, folder: Path) -> Path:
+        data = await self.read_attachment(attachment)
+        name = f"{attachment.sha256[:16]}-{attachment.safe_name}"
+        return await to_thread.run_sync(_write, folder, name, data)
+
+    async def forensics(self, message: Message) -> Mapping[str, Any]:
+        return await to_thread.run_sync(forensics, await self.raw(message))
+
+    async def thread(self, thread_id: str) -> Thread:
+        found = await self._store.read(records.thread, row_id("thd", thread_id), self)
+        if found is None:
+            raise NotFound(f"no thread {thread_id}")
+        return found
+
+    async def thread_messages(self, thread: Thread) -> Sequence[Message]:
+        return await self._store.read(records.thread_messages, row_id("thd", thread.id), self)
+
+    async def search(
+        self, inbox: str | None, query: str, limit: int | None
+    ) -> AsyncIterator[Message]:
+        parsed = parse_query(query, now=self._store.clock.now())
+        inbox_id = None if inbox is None else (await self._inbox(inbox)).id
+        before: int | None = None
+        left = limit
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(_PAGE, left)
+            ids = await self._store.read(
+                search.find, parsed, inbox_id=inbox_id, before=before, limit=size
+            )
+            for found in await self._store.read(records.messages, ids, self):
+                yield found
+            if len(ids) < size:
+                return
+            before = ids[-1]
+            left = None if left is None else left - len(ids)
+
+    # changing
+
+    async def label(self, message: Message, *, add: Sequence[str], remove: Sequence[str]) -> None:
+        staging = current.get()
+        if staging is not None:
+            staging.labels.append((row_id("msg", message.id), tuple(add), tuple(remove)))
+            return
+        await self._store.write(
+            messages.set_labels,
+            row_id("msg", message.id),
+            add=add,
+            remove=remove,
+            now=self._store.clock.now(),
+        )
+
+    async def update_thread(self, thread: Thread, state: Mapping[str, Any]) -> None:
+        staging = current.get()
+        if staging is not None:
+            staging.update_thread(row_id("thd", thread.id), state)
+            return
+        now = self._store.clock.now()
+        await self._store.write(threads.update_state, row_id("thd", thread.id), state, now)
+
+    async def delete_inbox(self, inbox: str) -> None:
+        found = await self._inbox(inbox)
+        self._store.blobs.remove(await self._store.write(purge.inbox, found.id))
+
+    # waiting
+
+    async def wait(self, inbox: str, want: Want, *, timeout: float) -> Message:
+        found = await self._inbox(inbox)
+        return await self._waits.message(found.id, found.address, want, timeout=timeout)
+
+    async def wait_for_reply(self, message: Message, *, timeout: float) -> Message:
+        staging = current.get()
+        if staging is not None and staging.holds(row_id("msg", message.id)):
+            raise HandlerError(
+                f"{message.id} is only staged until this handler ends, so no reply can come; "
+                "continue in an on_reply handler"
+            )
+        return await self._waits.reply(message, timeout=timeout)
+
+    # sending
+
+    async def send(self, inbox: str, draft: Draft) -> Message:
+        return await self._send(draft, Context(inbox=await self._inbox(inbox)))
+
+    async def reply(self, message: Message, draft: Draft, *, everyone: bool) -> Message:
+        inbox = await self._inbox(message.inbox)
+        thread_id = row_id("thd", message.thread_id)
+        staging = current.get()
+        automatic = staging is not None and message.direction == "inbound"
+        stopped = await self._stopped(message, inbox, thread_id) if automatic else ""
+        context = Context(
+            inbox=inbox,
+            thread_id=thread_id,
+            parent=message,
+            everyone=everyone,
+            automatic=automatic,
+            stopped=stopped,
+        )
+        return await self._send(draft, context)
+
+    async def forward(self, message: Message, draft: Draft) -> Message:
+        inbox = await self._inbox(message.inbox)
+        subject = draft.subject or f"Fwd: {' '.join(message.subject.split())}"
+        made = Draft(**{**_fields(draft), "subject": subject})
+        context = Context(inbox=inbox, forwarded=await self.raw(message))
+        return await self._send(made, context)
+
+    async def send_in_thread(self, thread: Thread, draft: Draft) -> Message:
+        known = await self.thread_messages(thread)
+        inbox = await self._inbox(thread.inbox)
+        ours = [m for m in known if m.direction == "outbound"]
+        staging = current.get()
+        context = Context(
+            inbox=inbox,
+            thread_id=row_id("thd", thread.id),
+            parent=(ours or list(known))[-1] if known else None,
+            reminder=staging is not None and staging.reminder,
+        )
+        return await self._send(draft, context)
+
+    async def _stopped(self, message: Message, inbox: InboxRecord, thread_id: int) -> str:
+        refusal = replies.refusal(message, self._composer.loop_id)
+        if refusal:
+            return refusal
+        if await self._store.read(replies.is_own, message):
+            return "the answer would go to the inbox itself"
+        return await self._store.read(
+            replies.exceeded, inbox.id, thread_id, self._store.clock.now(), self._settings
+        )
+
+    async def _send(self, draft: Draft, context: Context) -> Message:
+        staged = self._composer.stage(draft, context, self._store.clock.now())
+        first = await self._first_of_key(staged)
+        if first is not None:
+            return first
+        await self._check(draft, staged, context)
+        staging = current.get()
+        if staging is not None:
+            staging.sends.append(staged)
+            return records.staged_message(staged.row, staged.content, context.inbox.address, self)
+        (sent,) = await self._store.write(sends.store, [staged])
+        return await self.message(public_id("msg", sent))
+
+    async def _first_of_key(self, staged: Staged) -> Message | None:
+        """Return the send that was made under this key before."""
+        key = staged.row["send_key"]
+        if key is None:
+            return None
+        found = await self._store.read(sends.keyed, staged.row["inbox_id"], key)
+        if found is None:
+            return None
+        first = sends.same_or_raise(found, key, staged.row["fingerprint"])
+        return await self.message(public_id("msg", first))
+
+    async def _check(self, draft: Draft, staged: Staged, context: Context) -> None:
+        """Refuse what must not or cannot be sent, before anything is stored."""
+        row = staged.row
+        if context.inbox.status == "paused":
+            raise SendError(f"inbox {context.inbox.address}: is paused and sends nothing")
+        domain = row["sender_email"].rpartition("@")[2].lower()
+        blocked = await self._store.read(suppressions.among, row["rcpt_to"], domain)
+        if len(blocked) == len({r.lower() for r in row["rcpt_to"]}):
+            why = ", ".join(f"{address} ({reason})" for address, reason in blocked.items())
+            raise Suppressed(
+                f"nobody of it may be written to: {why}; "
+                "to lift that: inboxkit suppressions remove ADDRESS"
+            )
+        for chosen in self._providers[:1]:
+            if Feature.RAW_MIME not in chosen.provider.capabilities:
+                asked = _asked(draft, row)
+                refuse_unsupported(chosen.provider.name, asked, chosen.provider.capabilities)
+
+    # looking up
+
+    async def message(self, message_id: str) -> Message:
+        """Return a message; raise NotFound."""
+        try:
+            wanted = row_id("msg", message_id)
+        except ValueError as error:
+            raise NotFound(f"no message {message_id}: {error}") from None
+        found = await self._store.read(records.messages, [wanted], self)
+        if not found:
+            raise NotFound(f"no message {message_id}")
+        return found[0]
+
+    async def _inbox(self, address: str) -> InboxRecord:
+        return await self._store.read(inboxes.require, address)
+
+
+def _fields(draft: Draft) -> dict[str, Any]:
+    return {name: getattr(draft, name) for name in Draft.__dataclass_fields__}
+
+
+def _asked(draft: Draft, row: Mapping[str, Any]) -> Outgoing:
+    """Return what a provider must be able to do, without the bytes."""
+    return Outgoing(
+        id=public_id("msg", row["id"]),
+        message_id=row["message_id"],
+        idempotency_key="",
+        sender=Address(row["sender_email"]),
+        mail_from=row["mail_from"],
+        rcpt_to=tuple(row["rcpt_to"]),
+        mime=b"",
+        cc=records.addresses(row["cc"]),
+        bcc=records.addresses(row["bcc"]),
+        headers=draft.headers,
+        attachments=draft.attachments,
+        tag=draft.tag,
+        metadata=draft.metadata,
+    )
+
+
+def _write(folder: Path, name: str, data: bytes) -> Path:
+    """Write once; the name holds the content's hash, so what is there is the same file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / name
+    if not target.exists():
+        temporary = folder / f".{name}.new"
+        temporary.write_bytes(data)
+        temporary.replace(target)
+    return target

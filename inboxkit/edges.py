@@ -1,0 +1,133 @@
+"""The two edges of a runtime, SMTP and HTTP: opened when asked for, closed gracefully."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from typing import TYPE_CHECKING
+
+from .errors import ConfigurationError, StoreError
+from .http.app import Health, HttpServer, check_bind, make_app
+from .pipeline.accept import Accept, Arriving, UnknownRecipient
+from .settings import Settings, host_port
+from .smtp.listener import Listener
+from .smtp.replies import SmtpRefused
+from .smtp.settings import SmtpSettings
+
+if TYPE_CHECKING:
+    from .pipeline.feedback import Feedback
+    from .smtp.incoming import Incoming
+
+log = logging.getLogger("inboxkit.edges")
+
+
+class Edges:
+    """Where mail and webhooks come in."""
+
+    def __init__(
+        self, settings: Settings, accept: Accept, feedback: Feedback, health: Health
+    ) -> None:
+        self._settings = settings
+        self._accept = accept
+        self._app = make_app(feedback, health)
+        self._listener: Listener | None = None
+        self._server: HttpServer | None = None
+
+    async def open(self, *, smtp: str, http: str) -> None:
+        """Listen where it is asked; what is open already stays. Raise ConfigurationError."""
+        if http and self._server is None:
+            check_bind(self._settings)
+            server = HttpServer(self._app, http)
+            await server.start()
+            self._server = server
+        if smtp and self._listener is None:
+            listener = Listener(smtp_settings(self._settings, smtp), self._take, self._check)
+            try:
+                await listener.start()
+            except OSError as error:
+                raise ConfigurationError(f"smtp: cannot listen on {smtp}: {error}") from None
+            self._listener = listener
+
+    async def close(self) -> None:
+        """Stop listening; mail and requests under way are finished."""
+        listener, self._listener = self._listener, None
+        server, self._server = self._server, None
+        if listener is not None:
+            await listener.stop()
+        if server is not None:
+            await server.stop()
+
+    @property
+    def smtp_address(self) -> tuple[str, int]:
+        """Host and port of the SMTP listener; raise ConfigurationError when there is none."""
+        if self._listener is None:
+            raise ConfigurationError('no SMTP listener: give smtp="127.0.0.1:1025", or port 0')
+        return host_port(self._listener.address)
+
+    @property
+    def url(self) -> str:
+        """Where HTTP is served; raise ConfigurationError when it is not."""
+        if self._server is None:
+            raise ConfigurationError('no HTTP server: give http="127.0.0.1:8025", or port 0')
+        return self._server.url
+
+    async def _check(self, address: str) -> None:
+        try:
+            await self._accept.check(address)
+        except UnknownRecipient:
+            raise SmtpRefused(550, "5.1.1", f"No inbox {address} here") from None
+        except StoreError as error:
+            log.error("recipient %s: %s", address, error)
+            raise SmtpRefused(451, "4.3.0", "Storage is not available, try again later") from error
+
+    async def _take(self, incoming: Incoming) -> None:
+        trace = {
+            "peer": incoming.peer,
+            "helo": incoming.helo,
+            "protocol": incoming.protocol,
+            "auth_user": incoming.auth_user,
+        }
+        mail = Arriving(
+            raw=incoming.body,
+            mail_from=incoming.mail_from,
+            rcpt_to=incoming.rcpt_to,
+            size=incoming.size,
+            sha256=incoming.sha256,
+            trace=trace,
+        )
+        try:
+            await self._accept.take(mail)
+        except UnknownRecipient as error:
+            raise SmtpRefused(550, "5.1.1", f"No inbox {error.address} here") from None
+        except StoreError as error:
+            log.error("mail from %s: %s", incoming.peer, error)
+            raise SmtpRefused(452, "4.3.1", "Storage is not available, try again later") from error
+
+
+def smtp_settings(settings: Settings, bind: str) -> SmtpSettings:
+    """Return the listener's settings; raise ConfigurationError that names the key."""
+    host, port = host_port(bind)
+    return SmtpSettings(
+        host=host,
+        port=port,
+        hostname=settings.hostname,
+        max_message_bytes=settings.max_message_bytes,
+        max_recipients=settings.max_recipients,
+        max_connections=settings.max_connections,
+        max_connections_per_client=settings.max_connections_per_client,
+        trusted_networks=settings.trusted_networks,
+        tls_context=_tls(settings),
+        auth=settings.smtp_users or None,
+        require_auth=settings.smtp_require_auth,
+    )
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.tls_certificate:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key or None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"tls_certificate: {settings.tls_certificate}: {error}") from None
+    return context

@@ -1,0 +1,116 @@
+"""The HTTP edge: one port for webhooks and health; what else is served hangs in beside them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from aiohttp import web
+
+from ..errors import ConfigurationError
+from ..settings import Settings, host_port, is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ..pipeline.feedback import Feedback
+
+log = logging.getLogger("inboxkit.http")
+_MOST_BODY_BYTES = 64 * 1024 * 1024  # inbound mail as base64 in JSON
+
+
+class Health(Protocol):
+    """Says whether this process can take mail."""
+
+    async def problem(self) -> str:
+        """Return what is wrong, "" when nothing is."""
+        ...
+
+
+def make_app(feedback: Feedback, health: Health) -> web.Application:
+    """Return the application; nothing listens yet."""
+    app = web.Application(client_max_size=_MOST_BODY_BYTES, middlewares=[_quiet])
+    app.router.add_route("*", "/webhooks/{provider}", _webhook(feedback))
+    app.router.add_get("/livez", _alive)
+    app.router.add_get("/readyz", _ready(health))
+    return app
+
+
+@web.middleware
+async def _quiet(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer 500 without a word of what broke; the log has it, with the path and nothing else."""
+    try:
+        return await handler(request)
+    except web.HTTPException:
+        raise
+    except Exception:  # foreign input meets our code here
+        log.exception("%s %s failed", request.method, request.path)
+        return web.Response(status=500, text="internal error")
+
+
+def _webhook(feedback: Feedback) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def webhook(request: web.Request) -> web.Response:
+        answer = await feedback.receive(
+            request.match_info["provider"],
+            request.method,
+            dict(request.headers),
+            request.query_string,
+            await request.read(),
+            str(request.url.with_query(None)),
+        )
+        return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+    return webhook
+
+
+async def _alive(_request: web.Request) -> web.Response:
+    return web.Response(text="ok")
+
+
+def _ready(health: Health) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def ready(_request: web.Request) -> web.Response:
+        problem = await health.problem()
+        return web.Response(status=503 if problem else 200, text=problem or "ok")
+
+    return ready
+
+
+class HttpServer:
+    """An application that listens on one port."""
+
+    def __init__(self, app: web.Application, bind: str) -> None:
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._host, self._port = host_port(bind)
+
+    async def start(self) -> None:
+        """Listen; raise ConfigurationError when the port is taken."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise ConfigurationError(
+                f"http: cannot listen on {self._host}:{self._port}: {error}"
+            ) from None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, such as ``http://127.0.0.1:8025``."""
+        host, port = self._runner.addresses[0][:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Finish the requests under way and close."""
+        await self._runner.cleanup()
+
+
+def check_bind(settings: Settings) -> None:
+    """Refuse a bind that others can reach without an API key."""
+    if settings.http and not settings.api_key and not is_loopback(host_port(settings.http)[0]):
+        raise ConfigurationError(
+            f"http: {settings.http} can be reached from outside; set api_key (INBOXKIT_API_KEY), "
+            "or bind to 127.0.0.1 behind a proxy"
+        )

@@ -1,0 +1,103 @@
+"""Inbox: an address of ours, and what can be done with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .models import Actions, Link, Message, Otp, Want
+from .values import Draft, Files, Pattern, Recipients, files, recipients
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """An address that receives and sends.
+
+    ``since`` is the moment from which its waits see mail; None sees everything.
+    """
+
+    address: str
+    display_name: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    since: datetime | None = None
+    actions: Actions = field(kw_only=True, repr=False, compare=False)
+
+    async def send(
+        self,
+        to: Recipients,
+        subject: str,
+        text: str = "",
+        *,
+        html: str = "",
+        cc: Recipients = (),
+        bcc: Recipients = (),
+        reply_to: Recipients = (),
+        attachments: Files = (),
+        headers: Mapping[str, str] | None = None,
+        tag: str = "",
+        metadata: Mapping[str, str] | None = None,
+        key: str | None = None,
+        at: datetime | None = None,
+    ) -> Message:
+        """Queue a message and return it; in a handler, staged until the Run is done.
+
+        The same ``key`` returns the first message and sends nothing more. Raise Suppressed when
+        nobody it is for may be written to, KeyReused for other content under the same key, and
+        SendError for what cannot become a mail.
+        """
+        draft = Draft(
+            to=recipients(to),
+            subject=subject,
+            text=text,
+            html=html,
+            cc=recipients(cc),
+            bcc=recipients(bcc),
+            reply_to=recipients(reply_to),
+            attachments=files(attachments),
+            headers=headers or {},
+            tag=tag,
+            metadata=metadata or {},
+            key=key,
+            at=at,
+        )
+        return await self.actions.send(self.address, draft)
+
+    def search(self, query: str = "", *, limit: int | None = None) -> AsyncIterator[Message]:
+        """Iterate over the messages that match, newest first."""
+        return self.actions.search(self.address, query, limit)
+
+    async def wait_for_message(
+        self,
+        *,
+        timeout: float,
+        sender: Pattern = "*",
+        subject: Pattern = "*",
+        when: Callable[[Message], bool] | None = None,
+    ) -> Message:
+        """Return the oldest message that no wait has taken; raise WaitTimeout after ``timeout``."""
+        want = Want(sender=sender, subject=subject, when=when, after=self.since)
+        return await self.actions.wait(self.address, want, timeout=timeout)
+
+    async def wait_for_otp(self, *, timeout: float, sender: Pattern = "*") -> Otp:
+        """Return the newest code that no wait has taken; raise WaitTimeout after ``timeout`` s."""
+        want = Want(kind="otp", sender=sender, after=self.since)
+        message = await self.actions.wait(self.address, want, timeout=timeout)
+        assert message.otp is not None
+        return message.otp
+
+    async def wait_for_link(
+        self, *, timeout: float, sender: Pattern = "*", host: Pattern = "*"
+    ) -> Link:
+        """Return the newest link to act on; raise WaitTimeout after ``timeout`` s."""
+        want = Want(kind="link", sender=sender, host=host, after=self.since)
+        message = await self.actions.wait(self.address, want, timeout=timeout)
+        assert message.link is not None
+        return message.link
+
+    async def delete(self) -> None:
+        """Delete the inbox with everything in it."""
+        await self.actions.delete_inbox(self.address)

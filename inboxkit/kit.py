@@ -1,0 +1,191 @@
+"""InboxKit: the runtime. Wires the parts, starts them and stops them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Self
+
+from .clock import Clock
+from .errors import ConfigurationError, NotFound
+from .pipeline import outbox
+from .pipeline.handlers import check_patterns
+from .router import Router, checked_resource
+from .runtime import Resource, Runtime
+from .settings import Settings, load
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from .inbox import Inbox
+    from .models import Event, Message, Thread
+    from .values import WebhookResponse
+
+_DEFAULT_DOMAIN = "inbox.example"
+
+
+class InboxKit:
+    """Programmatic inboxes in this process: an async context manager.
+
+    It opens a port only if ``smtp=`` or ``http=`` is given; ``serve`` opens the configured ones.
+    Other settings come from ``INBOXKIT_*`` and ``inboxkit.toml``. The runtime is asyncio.
+    """
+
+    def __init__(
+        self,
+        *routers: Router[...],
+        database: str | None = None,
+        provider: str | Sequence[str] | None = None,
+        domain: str | None = None,
+        smtp: str | None = None,
+        http: str | None = None,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        given = {"database": database, "provider": provider, "domain": domain}
+        given |= {"smtp": smtp, "http": http}
+        asked = {k: v for k, v in given.items() if v is not None}
+        if settings is not None and asked:
+            raise ConfigurationError(f"InboxKit: settings= and {', '.join(asked)}= are both given")
+        self.settings = settings or load(asked)
+        self.clock = clock or Clock()
+        self._asked = asked
+        self._included: list[tuple[Router[...], Resource | None]] = [(r, None) for r in routers]
+        self._plans = bool(routers)
+        self._runtime: Runtime | None = None
+
+    def include(self, router: Router[...], /, *, resource: Resource | None = None) -> None:
+        """Add a router; ``resource`` replaces the one that it was made with, as tests do."""
+        if self._runtime is not None:
+            raise ConfigurationError("include: the kit is running; include before `async with`")
+        self._included.append((router, checked_resource(resource)))
+        self._plans = True
+
+    def plan_messages(self) -> None:
+        """Take planning on even without routers: mail that no handler wants is done with."""
+        self._plans = True
+
+    async def __aenter__(self) -> Self:
+        check_loop()
+        check_patterns([router for router, _ in self._included])
+        providers = outbox.configure(self.settings)
+        check_domain(self.settings)
+        runtime = Runtime(self.settings, self.clock, providers)
+        await runtime.start(self._included, plans=self._plans)
+        self._runtime = runtime
+        try:
+            await runtime.edges.open(
+                smtp=self.settings.smtp if "smtp" in self._asked else "",
+                http=self.settings.http if "http" in self._asked else "",
+            )
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        runtime, self._runtime = self._runtime, None
+        if runtime is not None:
+            await runtime.stop()
+
+    @property
+    def runtime(self) -> Runtime:
+        """The running parts; raise ConfigurationError before ``async with``."""
+        if self._runtime is None:
+            raise ConfigurationError("the kit is not running; use `async with InboxKit() as kit:`")
+        return self._runtime
+
+    @property
+    def smtp_address(self) -> tuple[str, int]:
+        """Host and port of the SMTP listener."""
+        return self.runtime.edges.smtp_address
+
+    @property
+    def url(self) -> str:
+        """Where HTTP is served."""
+        return self.runtime.edges.url
+
+    async def inbox(
+        self,
+        address: str | None = None,
+        *,
+        display_name: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        client_id: str | None = None,
+        expires: timedelta | None = None,
+        since: datetime | timedelta | None = None,
+        aliases: Sequence[str] = (),
+    ) -> Inbox:
+        """Return the inbox of an address, made if it is new; without one, a new address.
+
+        A new inbox's waits see everything; those of one that was there see what comes from now on,
+        or from ``since``.
+        """
+        return await self.runtime.inbox(
+            address,
+            since=since,
+            display_name=display_name,
+            metadata=metadata,
+            client_id=client_id,
+            expires=expires,
+            aliases=aliases,
+        )
+
+    async def message(self, id: str) -> Message:
+        """Return a message; raise NotFound."""
+        return await self.runtime.actions.message(id)
+
+    async def thread(self, id: str) -> Thread:
+        """Return a thread; raise NotFound."""
+        try:
+            return await self.runtime.actions.thread(id)
+        except ValueError as error:
+            raise NotFound(f"no thread {id}: {error}") from None
+
+    def search(self, query: str = "", *, limit: int | None = None) -> AsyncIterator[Message]:
+        """Iterate over the messages of all inboxes that match, newest first."""
+        return self.runtime.actions.search(None, query, limit)
+
+    def events(self, *, after: str | None = None) -> AsyncIterator[Event]:
+        """Iterate over the event log for ever, from a cursor (an event's id) or from now on."""
+        return self.runtime.events(after)
+
+    async def receive(self, raw: bytes, *, mail_from: str, rcpt_to: Sequence[str]) -> Message:
+        """Take a mail in as if it had come by SMTP; return it once it is stored and read."""
+        return await self.runtime.receive(raw, mail_from, rcpt_to)
+
+    async def webhook(
+        self, provider: str, method: str, headers: Mapping[str, str], query: str, body: bytes
+    ) -> WebhookResponse:
+        """Take a provider's webhook that another web framework received; return what to answer."""
+        return await self.runtime.feedback.receive(provider, method, headers, query, body, "")
+
+    async def serve(self) -> None:
+        """Open the configured ports and run until cancelled, or until ``stop`` is called."""
+        await self.runtime.edges.open(smtp=self.settings.smtp, http=self.settings.http)
+        await self.runtime.stopping.wait()
+
+    def stop(self) -> None:
+        """Make ``serve`` return."""
+        self.runtime.stopping.set()
+
+
+def check_loop() -> None:
+    """Refuse an event loop that is not asyncio's, with the way out."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "InboxKit needs asyncio; from trio use inboxkit.client.Client on a running server, "
+            "or in tests the `sandbox` fixture"
+        ) from None
+
+
+def check_domain(settings: Settings) -> None:
+    """Refuse to send from the example domain through a provider that reaches people."""
+    real = [name for name in settings.provider if name != "memory"]
+    if real and settings.domain == _DEFAULT_DOMAIN:
+        raise ConfigurationError(
+            f"domain: {_DEFAULT_DOMAIN} is an example and cannot send through {real[0]}; "
+            "set domain (INBOXKIT_DOMAIN) to your own"
+        )

@@ -1,0 +1,170 @@
+"""The MIME parts of the mail we write: texts, files, and the containers around them (RFC 2045).
+
+Equal input gives equal bytes, so that a send which is tried again is the same mail.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from mimetypes import MimeTypes
+from typing import TYPE_CHECKING
+
+from .outbound_headers import Field, header_block, is_token, parametrized, plain_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .values import File
+
+_SHORT = 76  # RFC 2045 section 6.7: longer lines are encoded
+_LONGEST_LINE = 998  # RFC 5322 section 2.1.1
+_PARAMETERS = re.compile(r'(?:; ?[A-Za-z0-9-]{1,40}=(?:[\w.+-]{1,60}|"[^"\\\r\n]{0,60}"))*', re.ASCII)
+_CONTENT_ID = re.compile(r"[!-;=?-~]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The content fields of a part, in order, and its encoded body."""
+
+    fields: tuple[Field, ...]
+    body: bytes
+
+
+def text_part(kind: str, text: str) -> Part:
+    """Write a text/plain or text/html part; raise ValueError when it is no proper Unicode."""
+    try:
+        data = text.replace("\r\n", "\n").replace("\r", "\n").encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the {kind} text holds half a character (a lone surrogate)") from error
+    lines = data.split(b"\n")
+    if lines[-1]:
+        lines.append(b"")
+    encoding, body = _encoded(data, lines)
+    content_type = parametrized("Content-Type", f"text/{kind}", [("charset", "utf-8")])
+    return Part((content_type, ("Content-Transfer-Encoding", encoding)), body)
+
+
+def file_part(file: File, *, inline: bool = False) -> Part:
+    """Write a file; raise ValueError for an unusable content type or Content-ID."""
+    name = plain_line(file.filename)
+    content_type, parameters = _content_type(file, name)
+    if content_type == "message/rfc822":
+        return mail_part(file.data, name)
+    named = [("name", _plain_name(name))] if name else []
+    fields = [
+        _with_tail(parametrized("Content-Type", content_type, named), parameters),
+        ("Content-Transfer-Encoding", "base64"),
+        _disposition(name, inline=inline),
+    ]
+    if file.content_id:
+        fields.append(("Content-ID", f"<{_content_id(file)}>"))
+    return Part(tuple(fields), base64.encodebytes(file.data).replace(b"\n", b"\r\n"))
+
+
+def mail_part(raw: bytes, name: str = "") -> Part:
+    """Write a whole mail as an attachment.
+
+    RFC 2046 section 5.2.1 forbids to encode message/rfc822: what cannot go as it is becomes a
+    plain file, so that not a byte of it is lost.
+    """
+    lines = re.sub(rb"\r\n|\r|\n", b"\n", raw).split(b"\n")
+    name = name or "message.eml"
+    if not raw.isascii() or b"\0" in raw or max(map(len, lines)) > _LONGEST_LINE:
+        fields = (
+            parametrized("Content-Type", "application/octet-stream", [("name", _plain_name(name))]),
+            ("Content-Transfer-Encoding", "base64"),
+            _disposition(name),
+        )
+        return Part(fields, base64.encodebytes(raw).replace(b"\n", b"\r\n"))
+    fields = (
+        ("Content-Type", "message/rfc822"),
+        ("Content-Transfer-Encoding", "7bit"),
+        _disposition(name),
+    )
+    return Part(fields, b"\r\n".join(lines))
+
+
+def multipart(kind: str, parts: Sequence[Part]) -> Part:
+    """Put parts into a container; a single part needs none."""
+    if len(parts) == 1:
+        return parts[0]
+    wholes = [header_block(part.fields) + part.body for part in parts]
+    boundary = _boundary(wholes)
+    line = b"\r\n--" + boundary.encode()
+    body = b"".join(line + b"\r\n" + whole for whole in wholes) + line + b"--\r\n"
+    parameters = [("boundary", boundary)]
+    return Part((parametrized("Content-Type", f"multipart/{kind}", parameters),), body[2:])
+
+
+def _boundary(wholes: Sequence[bytes]) -> str:
+    """Make a boundary of what it parts: no part can hold the hash of all parts."""
+    digest = hashlib.sha256()
+    for whole in wholes:
+        digest.update(whole)
+    return f"=_{digest.hexdigest()[:40]}"
+
+
+def _encoded(data: bytes, lines: Sequence[bytes]) -> tuple[str, bytes]:
+    """Choose the transfer encoding: as it is, quoted-printable, or base64 for other scripts."""
+    is_plain = data.isascii() and not re.search(rb"[^\t\n -~]", data)
+    if is_plain and all(len(x) <= _SHORT and not x.startswith(b"From ") for x in lines):
+        return "7bit", b"\r\n".join(lines)
+    if sum(byte > 127 for byte in data) * 3 > len(data):
+        return "base64", base64.encodebytes(b"\r\n".join(lines)).replace(b"\n", b"\r\n")
+    return "quoted-printable", b"\r\n".join(map(_quoted_printable, lines))
+
+
+def _quoted_printable(line: bytes) -> bytes:
+    quoted = binascii.b2a_qp(line).replace(b"\n", b"\r\n")
+    # "From " at the start of a line would be changed by whoever keeps mail in an mbox
+    return b"=46rom " + quoted[5:] if quoted.startswith(b"From ") else quoted
+
+
+def _content_type(file: File, name: str) -> tuple[str, str]:
+    """Return the content type, from the name when there is none, and its parameters."""
+    declared = file.content_type.strip() or _types().guess_type(name or "file")[0] or ""
+    content_type, separator, rest = declared.partition(";")
+    main, _, sub = content_type.strip().lower().partition("/")
+    if not declared:
+        return "application/octet-stream", ""
+    if not is_token(main) or not is_token(sub) or not _PARAMETERS.fullmatch(separator + rest):
+        raise ValueError(f"file {name!r}: {declared[:80]!r} is not a content type")
+    if main == "multipart":
+        raise ValueError(f"file {name!r}: a file cannot be of type {main}/{sub}")
+    return f"{main}/{sub}", separator + rest
+
+
+@cache
+def _types() -> MimeTypes:
+    """Return the types that Python knows; those of the machine differ from one to the next."""
+    return MimeTypes(filenames=())
+
+
+def _with_tail(field: Field, parameters: str) -> Field:
+    return (field[0], f"{field[1]}\r\n {parameters.lstrip('; ')}") if parameters else field
+
+
+def _plain_name(name: str) -> str:
+    """Return a name in ASCII, for readers that do not know RFC 2231."""
+    folded = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    stem, dot, suffix = folded.rpartition(".")
+    plain = folded if name.isascii() or (stem if dot else suffix).strip() else f"file{dot}{suffix}"
+    return plain[:60] if len(plain) <= 60 else f"{plain[:40]}{plain[-20:]}"
+
+
+def _disposition(name: str, *, inline: bool = False) -> Field:
+    parameters = [("filename", name)] if name else []
+    return parametrized("Content-Disposition", "inline" if inline else "attachment", parameters)
+
+
+def _content_id(file: File) -> str:
+    content_id = file.content_id.removeprefix("<").removesuffix(">")
+    if not _CONTENT_ID.fullmatch(content_id):
+        raise ValueError(f"file {file.filename!r}: {file.content_id[:80]!r} is not a Content-ID")
+    return content_id

@@ -1,0 +1,229 @@
+"""What announces a quoted mail: attribution lines, heads, markers; and lines that devices add.
+
+Recognised by structure (a date, an address, a verb, a colon) and then by words. Every function
+looks at one short line and takes time linear in it; none raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from . import vocabulary as words
+from .vocabulary import fold
+
+LONGEST = 400  # characters; what is longer was written by a person, not by a client
+COLONS = (":", "：", "՝", "៖", "፡", "፦")
+DRAWN = "-_=*~#─—–· \t"
+OUTER = " \t\r\n\v\f\u00a0\u2028\u2029\u3000" + "".join(map(chr, words.BIDI))
+
+# Day, month and year in any order, or a day and a time; months are whatever stands between.
+_DATE = re.compile(
+    r"\d{1,4}[./-] ?\d{1,2}[./-] ?\d{1,4}|(?<!\d)\d{4}\D{1,24}\d{1,2}(?!\d)"
+    r"|(?<!\d)\d{1,2}\D{1,24}\d{4}(?!\d)|(?<!\d)\d{1,2}\D{1,24}\d{1,2}[:.h時时]\d{2}(?!\d)"
+)
+_TIMESTAMP = re.compile(r"\d{4}[./-]\d{1,2}[./-]\d{1,2}\D{1,3}\d{1,2}:\d{2}\D{1,6}(?:GMT|UTC)")
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"@]@[^\s<>()\[\],;:\"@]")
+_BRACKETED = re.compile(r"[<(\[:][^\s<>()\[\]@]{1,120}@|@[^\s<>()\[\]@]{1,120}[>)\]]")
+_BREAKS = re.compile(r"[\s,.:;()<>\[\]\"'“”„«»‘’「」、，：/_*\-—]+")
+_LINK = re.compile(r"[<(\[]?https?://[^\s<>()\[\]]*[>)\]]?", re.IGNORECASE)
+# A capitalised preposition inside a line, then a date: the reply and the attribution share it.
+_SHARED = re.compile(
+    r"(?<=\S)\s(?=(?:On|Le|Am|Il|El|Em|Op|Den|Dnia|Dne|Dňa|W dniu|Pada|În|Vào|Στις|في|在)"
+    r" (?:\w{2,12}\.?,? ){0,2}\d)"
+)
+
+
+def _split(folded: str) -> list[str]:
+    return [word for word in _BREAKS.split(folded) if word]
+
+
+def _any_in(parts: Iterable[str], folded: str) -> bool:
+    return any(part in folded for part in parts)
+
+
+def bare(line: str) -> str:
+    """Return the line without direction marks, outer white space and drawn decoration."""
+    return line.translate(words.BIDI).lstrip(DRAWN + OUTER + ">|").rstrip(DRAWN + OUTER)
+
+
+def has_address(line: str) -> bool:
+    """Tell whether an email address stands in the line."""
+    return "@" in line and _ADDRESS.search(line) is not None
+
+
+def has_date(line: str) -> bool:
+    """Tell whether a date, or a day and a time, stands in the line."""
+    return _DATE.search(line) is not None
+
+
+def has_timestamp(line: str) -> bool:
+    """Tell whether the line begins with a date, a time and a zone."""
+    return _TIMESTAMP.match(line) is not None
+
+
+def weight(line: str, *, quoted: bool) -> int:
+    """Return how many signs make this line an attribution, 0 when it is none.
+
+    ``quoted`` says that a quote follows, which makes up for a sign that is missing.
+    """
+    text = bare(line)
+    if not text or len(text) > LONGEST:
+        return 0
+    folded = fold(text)
+    spoken = _split(folded)
+    after, date, address = _after_verb(spoken, folded), has_date(text), has_address(text)
+    if text.endswith(COLONS) or text.startswith(":"):
+        accepted = _announces(text, after, date=date, address=address, quoted=quoted)
+    elif after in (0, 1) and date and (address or quoted):
+        accepted = True
+    elif quoted and date and address:
+        accepted = text.endswith((">", ")", "]"))
+    else:
+        accepted = has_timestamp(text) and len(spoken) < 16 and text.count("<") == text.count(">")
+    return (after >= 0) + date + address if accepted else 0
+
+
+def _after_verb(spoken: list[str], folded: str) -> int:
+    """Return how many words follow the verb of writing, -1 when there is none."""
+    for after, word in enumerate(reversed(spoken)):
+        if word in words.VERBS:
+            return after
+    return 0 if _any_in(words.JOINED_VERBS, folded) else -1
+
+
+def _announces(text: str, after: int, *, date: bool, address: bool, quoted: bool) -> bool:
+    """Tell whether a line that ends in a colon announces a quote."""
+    if quoted:
+        return date or address or (after >= 0 and text.count(" ") < 12)
+    if address and (after >= 0 or date):
+        return after in (0, 1) or _BRACKETED.search(text) is not None
+    return after >= 0 and date and _only_names(_split(text), after)
+
+
+def _only_names(spoken: list[str], after: int) -> bool:
+    """Tell whether nothing but a name and a date stands about the verb of a line."""
+    if len(spoken) > 24 or after <= 2:
+        return len(spoken) <= 24
+    place = len(spoken) - 1 - after
+    if spoken[0] in ("I", "As", "We"):
+        return False
+    before, behind = spoken[:place], spoken[place + 1 :]
+    return not any(w[0].islower() for w in before) or not any(w[0].islower() for w in behind)
+
+
+def shared_at(line: str) -> int:
+    """Return where an attribution begins that stands behind words on the same line, else -1."""
+    if len(line) > LONGEST * 4 or not line.rstrip().endswith(COLONS):
+        return -1
+    for found in _SHARED.finditer(line):
+        if weight(line[found.end() :], quoted=False) >= 2:
+            return found.start()
+    return -1
+
+
+def field_role(line: str) -> str:
+    """Return what the line is in the head of a mail: from, date, to, subject, other, field or "".
+
+    A "field" has the shape of one, but its name is not known.
+    """
+    cut = min((c for colon in COLONS if (c := line.find(colon, 0, 48)) > 0), default=0)
+    name = line[:cut].strip(DRAWN + OUTER)
+    if not name or len(name) > 40:
+        return ""
+    role = words.ROLES.get(fold(name), "")
+    return role or ("field" if not name[0].islower() and name.count(" ") <= 2 else "")
+
+
+def is_head(roles: Sequence[str], lines: Sequence[str], *, ruled: bool) -> bool:
+    """Tell whether fields of these roles are the head of a mail; a rule above makes it likelier."""
+    known = {"from", "date", "to", "subject"} & set(roles)
+    if len(known) >= 2 and ruled:
+        return True
+    addressed = any(has_address(line) for line in lines)
+    if len(known) >= 3:
+        return "subject" in known or addressed
+    dated = any(has_date(line) for line in lines)
+    if {"from", "date"} <= known:
+        return addressed and dated
+    return ruled and len(roles) >= 3 and addressed and dated
+
+
+def names_a_mail(line: str) -> bool:
+    """Tell whether the line only speaks of an original or a forwarded message."""
+    text = bare(line)
+    if not text or len(text) > 80 or text.count(" ") > (8 if text.endswith(COLONS) else 3):
+        return False
+    folded = fold(text)
+    return _any_in(words.MESSAGE, folded) and _any_in(words.PASSED_ON, folded)
+
+
+def is_marker(line: str) -> bool:
+    """Tell whether the line marks the start of an original, such as -----Original Message-----."""
+    text = line.strip(OUTER)
+    drawn = len(text) - len(text.lstrip(DRAWN))
+    if drawn < 2 or len(text) > 120 or "PGP" in text:
+        return False
+    if text.startswith("##-") and text.endswith("-##"):
+        return True
+    folded = fold(bare(text))
+    if not folded or folded.count(" ") > 8:
+        return False
+    if names_a_mail(text) or "above this line" in folded:
+        return True
+    framed = drawn >= 4 and text.endswith("---") and folded.count(" ") <= 3
+    return framed and _any_in(words.MESSAGE + words.PASSED_ON, folded)
+
+
+def is_rule(line: str) -> bool:
+    """Tell whether the line is only drawn, such as a row of underscores."""
+    return len(line) >= 3 and not line.strip(DRAWN)
+
+
+def is_device_line(line: str) -> bool:
+    """Tell whether a program added the line to say what sent the mail."""
+    if len(line) > 200:
+        return False
+    plain = _LINK.sub("", line.translate(words.BIDI)).strip("<>()[]*_~-—.! \t\u00a0")
+    head, tail = _first_clause(plain)
+    spoken = _split(fold(head))
+    if not spoken or len(spoken) > 12 or head.endswith("?"):
+        return False
+    if tail and not _any_in(words.EXCUSE, fold(tail)):
+        return False
+    linked = len(plain) < len(line) - 8
+    return _says_sent(spoken, fold(head), head) or _offers(spoken, fold(head), linked=linked)
+
+
+def _first_clause(text: str) -> tuple[str, str]:
+    places = [p for mark in (". ", ", ", "; ", "! ", "。", "，") if (p := text.find(mark)) > 0]
+    cut = min(places, default=len(text))
+    return text[:cut], text[cut + 1 :].strip()
+
+
+def _says_sent(spoken: list[str], folded: str, head: str) -> bool:
+    """Tell whether the words say from where the mail was sent, as a line of its own does."""
+    device = any(word.startswith(words.DEVICES) for word in spoken)
+    if _any_in(words.JOINED_SENT, folded):
+        return device or _any_in(words.JOINED_DEVICES + words.BRANDS, folded)
+    sent = [i for i, word in enumerate(spoken) if word.startswith(words.SENT)]
+    if not sent:
+        return device and len(spoken) <= 4 and "from" in spoken[:2]
+    via = any(word in words.VIA for word in spoken)
+    brand_next = spoken[-1] != spoken[0] and any(w.startswith(words.BRANDS) for w in spoken)
+    if sent[0] == 0 or spoken[0] == "đa":
+        named = len(spoken) > 2 and spoken[1] in ("from", "with", "via", "using")
+        capital = any(not word[0].islower() for word in head.split()[2:])
+        return (device and (via or brand_next)) or (named and capital and len(spoken) <= 8)
+    if sent[-1] >= len(spoken) - 2:
+        return device and (via or spoken[0].startswith(words.BRANDS))
+    return device and via and any(word.startswith(words.MESSAGE) for word in spoken[:3])
+
+
+def _offers(spoken: list[str], folded: str, *, linked: bool) -> bool:
+    """Tell whether the line offers a mail program, such as "Get Outlook for iOS"."""
+    if len(spoken) > 7 or not any(word.startswith(words.PLATFORMS) for word in spoken):
+        return False
+    if not (linked or _any_in(("outlook", "mail"), folded)):
+        return False
+    return not words.GET.isdisjoint((spoken[0], spoken[-1])) or _any_in(words.JOINED_GET, folded)

@@ -1,0 +1,40 @@
+"""The text that a person sees, without what a mail shows only to a program."""
+
+from __future__ import annotations
+
+import re
+
+from . import html, tags, visibility
+
+# Signs without a shape. The joiners U+200C and U+200D are part of words in many scripts and of
+# emoji: they stay between two signs that are not Latin. Tags (U+E0000) and variation selectors
+# can carry a whole text that no one sees.
+_SHAPELESS = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "|(?<![\u0300-\u1fff\u2190-\U0001ffff])[\u200c\u200d]"
+    "|[\u200c\u200d](?![\u0300-\u1fff\u2190-\U0001ffff])"
+)
+_CARRIERS = re.compile("[\U000e0000-\U000e0fff]|[\ufe00-\ufe0d\u200b-\u200f\u2060-\u2064\ufeff]{8}")
+_MAX_TEXT = 1024 * 1024
+
+
+def visible_text(text: str, source: str = "") -> tuple[str, bool]:
+    """Return what a person sees of a mail, and whether something was hidden; never raises.
+
+    ``source`` is the HTML, from which the visible text is taken when there is any. Left out are
+    what a style, an attribute or a colour hides, comments, titles, templates, the texts of images,
+    and signs that have no shape.
+    """
+    left_out: list[str] = []
+    seen = html.render(visibility.visible(tags.tokens(source), left_out), links=False) if source else ""
+    seen, carried = without_shapeless(seen or text)
+    return seen, carried or any(any(map(str.isalnum, part)) for part in left_out)
+
+
+def without_shapeless(text: str) -> tuple[str, bool]:
+    """Return the text without signs that have no shape, and whether they could carry a text."""
+    if text.isascii() or not _SHAPELESS.search(text):
+        return text, False
+    return _SHAPELESS.sub("", text), _CARRIERS.search(text) is not None

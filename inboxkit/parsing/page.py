@@ -1,0 +1,133 @@
+"""Reads an HTML body as lines of text with its links in place, in one linear pass.
+
+For finding codes and links only: what is quoted is left out, layout is not kept.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+from itertools import islice
+
+from .tags import tokens
+
+_LIMIT = 256 * 1024
+_TOKENS = 20_000  # a text of nothing but "<" is as many tokens as characters
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_HREF = re.compile(r"""\bhref\s{0,8}=\s{0,8}(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
+_ALT = re.compile(r"""\balt\s{0,8}=\s{0,8}(?:"([^"]{0,200})"|'([^']{0,200})')""", re.IGNORECASE)
+_CITED = re.compile(
+    r"gmail_quote|yahoo_quoted|moz-cite|divRplyFwdMsg|appendonsend|OLK_SRC_BODY|type=[\"']?cite",
+    re.IGNORECASE,
+)
+_UNSEEN = frozenset({"title", "!style"})
+_LINES = frozenset(
+    "p div br tr table ul ol li h1 h2 h3 h4 h5 h6 hr blockquote pre center section article header "
+    "footer main form fieldset dl dt dd address body html tbody thead caption".split()
+)
+_ATTRIBUTES = 8 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A link of a page: its address, entities decoded, and where its words stand in the text."""
+
+    url: str = field(repr=False)
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The words of an HTML body, and its links in order."""
+
+    text: str = field(repr=False)
+    anchors: tuple[Anchor, ...] = ()
+
+
+def read_page(source: str) -> Page:
+    """Return the words and the links of an HTML body, up to the first quoted mail."""
+    reader = _Reader()
+    unseen = False
+    for name, content in islice(tokens(source[:_LIMIT]), _TOKENS):
+        if not name:
+            if not unseen:
+                reader.words(content)
+        elif name == "title":
+            unseen = True
+            continue
+        elif not reader.tag(name, content):
+            break
+        unseen = False
+    return reader.page()
+
+
+def address(written: str) -> str:
+    """Return the address that an attribute value means: entities decoded, white space removed.
+
+    Only entities that end in a semicolon count: in a query, ``&copy=1`` is a field.
+    """
+    if "&" in written:
+        written = _ENTITY.sub(lambda match: html.unescape(match.group()), written)
+    return "".join(written.split())
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self._out: list[str] = []
+        self._size = 0
+        self._gap = "\n"  # what the text ends with: "\n", " ", or "" after a word
+        self._anchors: list[Anchor] = []
+        self._open: tuple[str, int] | None = None
+
+    def page(self) -> Page:
+        self._close_anchor()
+        return Page("".join(self._out), tuple(self._anchors))
+
+    def words(self, text: str) -> None:
+        joined = " ".join(text.split())
+        if not joined or text[0].isspace():
+            self._space()
+        if joined:
+            self._put(joined, "")
+            if text[-1].isspace():
+                self._space()
+
+    def tag(self, name: str, attributes: str) -> bool:
+        """Take a tag; return False when the rest of the page is a quoted mail."""
+        closing = name.startswith("/")
+        plain = name[1:] if closing else name
+        if plain in _LINES:
+            if attributes and _CITED.search(attributes[:400]):
+                return False
+            self._line()
+        elif plain in ("td", "th"):
+            self._space()
+        elif plain == "a":
+            self._close_anchor()
+            if not closing and (found := _HREF.search(attributes[:_ATTRIBUTES])):
+                url = found.group(1) or found.group(2) or found.group(3) or ""
+                self._open = (address(url), self._size)
+        elif plain == "img" and self._open and (alt := _ALT.search(attributes[:_ATTRIBUTES])):
+            self.words(f" {html.unescape(alt.group(1) or alt.group(2) or '')} ")
+        return True
+
+    def _put(self, text: str, gap: str) -> None:
+        self._out.append(text)
+        self._size += len(text)
+        self._gap = gap
+
+    def _space(self) -> None:
+        if not self._gap:
+            self._put(" ", " ")
+
+    def _line(self) -> None:
+        if self._gap != "\n":
+            self._put("\n", "\n")
+
+    def _close_anchor(self) -> None:
+        if self._open is not None:
+            url, start = self._open
+            self._anchors.append(Anchor(url, start, self._size))
+            self._open = None

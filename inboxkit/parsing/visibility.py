@@ -1,0 +1,128 @@
+"""Leaves out of a stream of HTML what its reader does not see."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import colours, styles, tags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .tags import Token
+
+# Tag characters spell ASCII without a shape. But in the flags of England and the like, they come
+# only from who writes to a program behind its reader's back: such a text is left out whole.
+_TAGGED = re.compile("(?<!\U0001f3f4)(?<![\U000e0020-\U000e007f])[\U000e0020-\U000e007f]")
+_UNSEEN = frozenset(("template", "datalist"))
+# Elements that a closing tag inside of them does not reach out of (HTML Standard, "in scope").
+_SCOPES = frozenset(("table", "td", "th", "caption", "template"))
+_TABLE_PARTS = _SCOPES | {"tr", "tbody", "thead", "tfoot"}
+_BLOCKS = (
+    "address article aside blockquote center details dir div dl fieldset figcaption figure footer "
+    "form h1 h2 h3 h4 h5 h6 header hr li main menu nav ol p pre section table ul"
+).split()
+# What a start tag closes when it is the innermost open element (HTML Standard 13.1.2.4).
+_IMPLIED = {name: frozenset(("p",)) for name in _BLOCKS} | {
+    "li": frozenset(("li", "p")),
+    "dt": frozenset(("dt", "dd", "p")),
+    "dd": frozenset(("dt", "dd", "p")),
+    "td": frozenset(("td", "th", "p")),
+    "th": frozenset(("td", "th", "p")),
+    "tr": frozenset(("td", "th", "tr", "p")),
+    "option": frozenset(("option",)),
+}
+
+
+class _Look(NamedTuple):
+    """What an element's texts inherit; ``shows`` is what follows from the rest."""
+
+    unseen: bool = False  # in an element that never shows its content
+    gone: bool = False  # hidden, and no child can undo it
+    invisible: bool = False
+    tiny: bool = False
+    clear: bool = False
+    colour: colours.Colour = colours.BLACK
+    background: colours.Colour | None = colours.WHITE
+    shows: bool = True
+
+
+def visible(tokens: Iterable[Token], left_out: list[str]) -> Iterator[Token]:
+    """Yield the tokens that a reader sees; texts hidden by a style are put into ``left_out``."""
+    page = _Page()
+    for token in tokens:
+        name, text = token
+        if not name:
+            if page.look.shows and (text.isascii() or not _TAGGED.search(text)):
+                yield token
+            elif not page.look.unseen and not text.isspace():
+                left_out.append(text)
+        elif name == "!style":
+            page.sheet.learn(text)
+        elif name[0] == "/":
+            page.close(name[1:])
+            if page.look.shows:
+                yield token
+        else:
+            if name not in tags.VOID:
+                page.open(name, text)
+            if page.look.shows:
+                yield token
+
+
+class _Page:
+    """The open elements, innermost last."""
+
+    def __init__(self) -> None:
+        self.sheet = styles.Sheet()
+        self.look = _Look()
+        self._open: list[tuple[str, _Look]] = [("", self.look)]
+        self._counts: list[dict[str, int]] = [{}]  # how many of each name, a dict for each scope
+        self._parts: dict[str, int] = {}  # the same for tables and their parts, over all scopes
+
+    def open(self, name: str, attributes: str) -> None:
+        """Open an element, and decide whether its texts are seen."""
+        implied = _IMPLIED.get(name)
+        while implied and self._open[-1][0] in implied:
+            self._pop()
+        look = self._open[-1][1]
+        style = self.sheet.style(name, attributes)
+        if style is not styles.NOTHING or name in _UNSEEN:
+            look = _styled(look, style, unseen=name in _UNSEEN)
+        self.look = look
+        self._open.append((name, look))
+        counts = self._parts if name in _TABLE_PARTS else self._counts[-1]
+        counts[name] = counts.get(name, 0) + 1
+        if name in _SCOPES:
+            self._counts.append({})
+
+    def close(self, name: str) -> None:
+        """Close the innermost element of that name, and what is still open in it."""
+        counts = self._parts if name in _TABLE_PARTS else self._counts[-1]
+        if counts.get(name):
+            while self._pop() != name:
+                pass
+            self.look = self._open[-1][1]
+
+    def _pop(self) -> str:
+        name, _ = self._open.pop()
+        if name in _SCOPES:
+            self._counts.pop()
+        counts = self._parts if name in _TABLE_PARTS else self._counts[-1]
+        counts[name] -= 1
+        return name
+
+
+def _styled(parent: _Look, style: styles.Style, *, unseen: bool) -> _Look:
+    unseen = unseen or parent.unseen
+    gone = parent.gone or bool(style.absent) or style.lost
+    invisible = parent.invisible if style.invisible is None else style.invisible
+    tiny = parent.tiny if style.tiny is None else style.tiny
+    clear = parent.clear if style.clear is None else style.clear
+    colour = style.colour or parent.colour
+    background = None if style.repaints else style.background or parent.background
+    shows = not (unseen or gone or invisible or tiny or clear)
+    if shows and background is not None and colours.alike(colour, background):
+        shows = False
+    return _Look(unseen, gone, invisible, tiny, clear, colour, background, shows)

@@ -1,0 +1,145 @@
+"""Accept: store the raw bytes and the envelope durably, before the 250 or the 200. No parsing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from anyio import to_thread
+
+from ..store import messages
+from ..store.messages import Arrival
+from ..tokens import new_id
+from .addresses import UNROUTED, Addresses, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from ..store.blobs import Packed
+    from ..store.store import Store
+
+_HEAD_BYTES = 64 * 1024
+_SMALL_BYTES = 32 * 1024
+_MESSAGE_ID = re.compile(rb"^message-id:[ \t]*(?:\r?\n[ \t]+)?(<[^<>\r\n]{1,990}>)", re.I | re.M)
+
+
+class UnknownRecipient(Exception):
+    """No inbox takes mail for this address."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"no inbox takes mail for {address}")
+        self.address = address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arriving:
+    """A mail at the door. ``sha256`` and ``size`` are those of the bytes as they are stored."""
+
+    raw: bytes | BinaryIO = field(repr=False)
+    mail_from: str
+    rcpt_to: tuple[str, ...]
+    size: int
+    sha256: str
+    trace: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    silent: bool = False
+    keep_unrouted: bool = False
+    unique: bool = False
+    received_at: datetime | None = None  # an import keeps the time it came first
+
+
+class Accept:
+    """Takes mail in for the inboxes it is addressed to."""
+
+    def __init__(self, store: Store, addresses: Addresses) -> None:
+        self._store = store
+        self._addresses = addresses
+
+    async def check(self, address: str) -> Target:
+        """Return the inbox of a recipient; raise UnknownRecipient when there is none."""
+        target = await self._addresses.resolve(address)
+        if target is None:
+            raise UnknownRecipient(address)
+        return target
+
+    async def mail(
+        self, raw: bytes, *, mail_from: str, rcpt_to: Sequence[str], **options: Any
+    ) -> list[tuple[int, bool]]:
+        """Take in a mail whose bytes are at hand."""
+        return await self.take(
+            Arriving(
+                raw=raw,
+                mail_from=mail_from,
+                rcpt_to=tuple(rcpt_to),
+                size=len(raw),
+                sha256=hashlib.sha256(raw).hexdigest(),
+                **options,
+            )
+        )
+
+    async def take(self, mail: Arriving) -> list[tuple[int, bool]]:
+        """Store a mail; return a pair for each inbox: row id, and whether it was here before.
+
+        Durable when it returns. Raise UnknownRecipient when no recipient is known, StoreError when
+        the disk or the database refuses; then nothing is stored.
+        """
+        targets, labels = await self._targets(mail)
+        head, packed = await self._pack(mail, len(targets))
+        found = _MESSAGE_ID.search(head)
+        copies = tuple(
+            Arrival(
+                id=new_id(),
+                inbox_id=target.inbox_id,
+                received_at=mail.received_at or self._store.clock.now(),
+                mail_from=mail.mail_from,
+                rcpt_to=mail.rcpt_to,
+                packed=part,
+                size=mail.size,
+                sha256=mail.sha256,
+                message_id=found[1].decode("ascii", "replace") if found else "",
+                trace=mail.trace,
+                labels=labels,
+                silent=mail.silent,
+                unique=mail.unique,
+            )
+            for target, part in zip(targets, packed, strict=True)
+        )
+        return await self._store.write_grouped(messages.accept, copies)
+
+    async def _targets(self, mail: Arriving) -> tuple[list[Target], tuple[str, ...]]:
+        targets: dict[int, Target] = {}
+        for recipient in mail.rcpt_to:
+            target = await self._addresses.resolve(recipient)
+            if target is not None:
+                targets[target.inbox_id] = target
+        if targets:
+            return list(targets.values()), ()
+        if not mail.keep_unrouted:
+            raise UnknownRecipient(", ".join(mail.rcpt_to))
+        return [await self._addresses.unrouted()], (UNROUTED,)
+
+    async def _pack(self, mail: Arriving, copies: int) -> tuple[bytes, list[Packed]]:
+        """Compress on the spot what is small, in a thread what is not."""
+        if isinstance(mail.raw, bytes) and mail.size <= _SMALL_BYTES:
+            return _head(mail.raw), self._pack_now(mail.raw, copies)
+        return await to_thread.run_sync(self._pack_large, mail.raw, copies)
+
+    def _pack_large(self, source: bytes | BinaryIO, copies: int) -> tuple[bytes, list[Packed]]:
+        raw = source if isinstance(source, bytes) else source.read()
+        return _head(raw), self._pack_now(raw, copies)
+
+    def _pack_now(self, raw: bytes, copies: int) -> list[Packed]:
+        """A row shares a small blob's bytes with nobody, a large one's file neither."""
+        first = self._store.blobs.pack(raw)
+        if first.data is not None:
+            return [first] * copies
+        return [first] + [self._store.blobs.pack(raw) for _ in range(copies - 1)]
+
+
+def _head(raw: bytes) -> bytes:
+    """Return the header block, as far as it is looked at."""
+    part = raw[:_HEAD_BYTES]
+    ends = [end for end in (part.find(b"\r\n\r\n"), part.find(b"\n\n")) if end >= 0]
+    return part[: min(ends)] if ends else part

@@ -1,0 +1,108 @@
+"""Which inbox an address means: itself, an alias, a plus-tag of it, or a signed reply address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .. import tokens
+from ..store import inboxes
+from ..store.inboxes import InboxRecord, normalize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from ..settings import Settings
+    from ..store.store import Store
+
+_CACHE_SECONDS = 2.0
+_CACHE_SIZE = 10_000
+_LOCAL_CHARACTERS = 64  # RFC 5321 section 4.5.3.1.1
+UNROUTED = "unrouted"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a recipient's mail goes."""
+
+    inbox_id: int
+    address: str
+
+
+class Addresses:
+    """Resolves recipients. Known inboxes are remembered for two seconds."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._known: dict[str, tuple[float, Target]] = {}
+
+    async def resolve(self, address: str) -> Target | None:
+        """Return the inbox that takes mail for this address, or None."""
+        wanted = normalize(address)
+        now = self._store.clock.beat().timestamp()
+        cached = self._known.get(wanted)
+        if cached is not None and now - cached[0] < _CACHE_SECONDS:
+            return cached[1]
+        found = await self._store.read(self._find, wanted)
+        if found is None and self._may_make(wanted):
+            found = await self.make(wanted)
+        if found is None:
+            return None
+        target = Target(found.id, found.address)
+        if len(self._known) >= _CACHE_SIZE:
+            self._known.clear()
+        self._known[wanted] = (now, target)
+        return target
+
+    async def unrouted(self) -> Target:
+        """Return where a provider's mail for unknown recipients is kept."""
+        made = await self.make(f"{UNROUTED}@{self._settings.domain}")
+        return Target(made.id, made.address)
+
+    async def make(self, address: str) -> InboxRecord:
+        """Make an inbox for an address, or return the one it has."""
+        return await self._store.write(inboxes.create, address, now=self._store.clock.now())
+
+    def forget(self) -> None:
+        """Look everything up again; an inbox was deleted."""
+        self._known.clear()
+
+    def _may_make(self, address: str) -> bool:
+        domain = address.rpartition("@")[2]
+        catches = self._settings.catch_all and domain == self._settings.domain
+        return "@" in address and (catches or self._settings.any_recipient)
+
+    def _find(self, connection: Connection, address: str) -> InboxRecord | None:
+        found = inboxes.find(connection, address)
+        if found is not None:
+            return found
+        local, _, domain = address.rpartition("@")
+        name, plus, tag = local.rpartition("+")
+        if not plus:
+            return None
+        found = inboxes.find(connection, f"{name}@{domain}")
+        if found is None and domain == self._settings.reply_domain:
+            return inboxes.of_message(connection, tokens.verify(self._store.secret, tag))
+        return found
+
+
+def reply_address(address: str, row_id: int, secret: bytes, reply_domain: str) -> str:
+    """Return the Reply-To of a send: the inbox's address with a signed token that names it."""
+    local, _, domain = address.rpartition("@")
+    tagged = f"{local}+{tokens.sign(secret, row_id)}"
+    if len(tagged) > _LOCAL_CHARACTERS:
+        return address
+    return f"{tagged}@{reply_domain or domain}"
+
+
+def token_row(recipients: Sequence[str], secret: bytes) -> int | None:
+    """Return the send that a valid token in one of the recipients names."""
+    for recipient in recipients:
+        tag = recipient.rpartition("@")[0].rpartition("+")[2]
+        row_id = tokens.verify(secret, tag) if tag else None
+        if row_id is not None:
+            return row_id
+    return None

@@ -1,0 +1,216 @@
+"""Dispatch: call the handlers of leased Runs; each ends with its sends in one transaction."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from ..errors import HandlerError, Reject, RetryLater, SendError, SkipHandler, StoreError
+from ..models import Actions, Thread
+from ..router import Handler, Retries, Router
+from ..store import events, jobs, runs, threads
+from ..store.jobs import Job, LeaseLost
+from ..store.runs import NewRun
+from ..values import EventType
+from . import items
+from .staging import Staging, current
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+    from ..store.store import Store
+    from ..store.writer import Tx
+    from .handlers import Handlers, Loaded
+
+log = logging.getLogger("inboxkit.dispatch")
+_CONCURRENCY = 64
+_LOST = Retries(attempts=3, first=timedelta(seconds=30))
+
+
+class Dispatch:
+    """Calls handlers, as many at once as their routers allow."""
+
+    def __init__(
+        self,
+        store: Store,
+        handlers: Handlers,
+        actions: Actions,
+        tasks: TaskGroup,
+    ) -> None:
+        self._store = store
+        self._actions = actions
+        self._tasks = tasks
+        self._handlers = handlers
+        self._running = 0
+
+    def room(self) -> int:
+        """Return how many more Runs may be leased now."""
+        return _CONCURRENCY - self._running
+
+    async def work(self, taken: list[Job]) -> None:
+        """Start a task for each leased Run."""
+        for job in taken:
+            self._running += 1
+            self._tasks.start_soon(self._guarded, job)
+
+    async def _guarded(self, job: Job) -> None:
+        try:
+            await self._one(job)
+        except LeaseLost as error:
+            log.warning("run %s: %s; nothing of it was kept", job.key, error)
+        except StoreError as error:  # the lease ends with this process or is put back by a beat
+            log.error("run %s: %s", job.key, error)
+            with anyio.CancelScope(shield=True):
+                await self._give_back(job, str(error))
+        finally:
+            self._running -= 1
+            self._store.bell.ring(["run"])
+
+    async def _give_back(self, job: Job, error: str) -> None:
+        due = self._store.clock.now() + _LOST.first
+        try:
+            await self._store.write(jobs.put_back, job, due_at=due, error=error)
+        except (StoreError, LeaseLost) as again:
+            log.error("run %s: could not be put back: %s", job.key, again)
+
+    async def _one(self, job: Job) -> None:
+        row = await self._store.read(runs.by_id, int(job.key))
+        if row is None:
+            await self._store.write(jobs.complete, [job])
+            return
+        found = self._handlers.find(row.handler)
+        if found is None:
+            await self._fail(
+                job, row, f"handler {row.handler} is not loaded; was it renamed?", _LOST
+            )
+            return
+        loaded, handler = found
+        item = await items.load(self._store, self._actions, row, handler)
+        if item is None:
+            await self._settle(job, row, "done", Staging(row.id))
+            return
+        async with loaded.limit:
+            await self._call(job, row, loaded, handler, item)
+
+    async def _call(self, job: Job, row: Any, loaded: Loaded, handler: Handler, item: Any) -> None:
+        router = loaded.router
+        staging = Staging(row.id, reminder=isinstance(item, Thread))
+        token = current.set(staging)
+        try:
+            with anyio.fail_after(router.timeout):
+                await handler.function(item, *loaded.arguments)
+            await self._settle(job, row, "done", staging)
+        except SkipHandler:
+            await self._skip(job, row, router, item)
+        except Reject as outcome:
+            await self._settle(job, row, "rejected", Staging(row.id), error=outcome.reason)
+        except RetryLater as outcome:
+            await self._later(job, row, outcome)
+        except (StoreError, LeaseLost):
+            raise
+        except (SendError, HandlerError) as error:  # trying again would change nothing
+            await self._fail(job, row, _shown(error), Retries(attempts=1))
+        except TimeoutError as error:
+            late = f"took longer than {router.timeout} s\n{_shown(error)}"
+            await self._fail(job, row, late, router.retries)
+        except Exception as error:  # noqa: BLE001 - a handler is foreign code
+            await self._fail(job, row, _shown(error), router.retries)
+        finally:
+            current.reset(token)
+
+    async def _settle(
+        self, job: Job, row: Any, state: str, staging: Staging, *, error: str = ""
+    ) -> None:
+        def commit(tx: Tx) -> None:
+            now = self._store.clock.now()
+            jobs.complete(tx, [job])
+            staging.carry_out(tx, now)
+            runs.settle(tx, row.id, state, attempts=job.attempts, now=now, error=error)
+            if staging.reminder and row.thread_id is not None:
+                threads.remind(tx, row.thread_id, int(row.item.rpartition(":")[2]))
+
+        await self._store.write(commit)
+
+    async def _skip(self, job: Job, row: Any, router: Router[...], item: Any) -> None:
+        """Offer the item to the next handler that matches."""
+        before = await self._store.read(runs.skipped, row.message_id, row.item)
+        following = items.next_handler(router, row, item, skip=before | {row.handler})
+
+        def commit(tx: Tx) -> None:
+            now = self._store.clock.now()
+            jobs.complete(tx, [job])
+            runs.settle(tx, row.id, "skipped", attempts=job.attempts, now=now)
+            if following is not None:
+                runs.insert_new(tx, [self._successor(job, row, router, following)], now)
+
+        await self._store.write(commit)
+
+    def _successor(self, job: Job, row: Any, router: Router[...], handler: Handler) -> NewRun:
+        ordered = router.ordered and row.thread_id
+        return NewRun(
+            message_id=row.message_id,
+            thread_id=row.thread_id,
+            inbox_id=job.inbox_id,
+            router=router.name,
+            handler=handler.id,
+            kind=str(handler.kind),
+            item=row.item,
+            lane=f"{row.thread_id}:{router.name}" if ordered else None,
+        )
+
+    async def _later(self, job: Job, row: Any, outcome: RetryLater) -> None:
+        def commit(tx: Tx) -> None:
+            now = self._store.clock.now()
+            shown = outcome.reason or "RetryLater"
+            jobs.put_back(tx, job, due_at=now + outcome.after, error=shown)
+            runs.settle(tx, row.id, "retrying", attempts=job.attempts, now=now, error=shown)
+
+        await self._store.write(commit)
+
+    async def _fail(self, job: Job, row: Any, error: str, retries: Retries) -> None:
+        """Try again after a while, or give up and say so."""
+        last = job.attempts >= retries.attempts
+        log.log(
+            logging.ERROR if last else logging.WARNING,
+            "run %s of %s: attempt %d of %d failed: %s",
+            row.id,
+            row.handler,
+            job.attempts,
+            retries.attempts,
+            error.strip().splitlines()[-1],
+        )
+
+        def commit(tx: Tx) -> None:
+            now = self._store.clock.now()
+            if not last:
+                due = now + retries.delay(job.attempts)
+                jobs.put_back(tx, job, due_at=due, error=error)
+                runs.settle(tx, row.id, "retrying", attempts=job.attempts, now=now, error=error)
+                return
+            jobs.complete(tx, [job])
+            runs.settle(tx, row.id, "failed", attempts=job.attempts, now=now, error=error)
+            if row.kind != "event":  # or a failing on_event handler would call itself
+                self._announce(tx, job, row, error)
+
+        await self._store.write(commit)
+
+    def _announce(self, tx: Tx, job: Job, row: Any, error: str) -> None:
+        events.append(
+            tx,
+            EventType.HANDLER_FAILED,
+            at=self._store.clock.now(),
+            inbox_id=job.inbox_id,
+            message_id=row.message_id,
+            thread_id=row.thread_id,
+            reason=f"{row.handler}: {error.strip().splitlines()[-1]}",
+            data={"run": row.id, "handler": row.handler},
+        )
+
+
+def _shown(error: BaseException) -> str:
+    """Return the traceback without the runtime's own frames on top."""
+    return "".join(traceback.format_exception(error, limit=-8))

@@ -1,0 +1,76 @@
+"""How a step of the pipeline takes its jobs: claim, work, wait for the bell or the due time."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ..errors import StoreError
+from ..store import jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from ..store.jobs import Job
+    from ..store.store import Store
+
+log = logging.getLogger("inboxkit.pipeline")
+_LONGEST_WAIT = 30.0
+_PAUSE_AFTER_REFUSAL = 1.0
+
+
+class Consumer:
+    """Takes the jobs of one kind, ``room()`` at a time, and hands them to ``work``."""
+
+    def __init__(
+        self,
+        store: Store,
+        kind: str,
+        work: Callable[[list[Job]], Awaitable[None]],
+        room: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._kind = kind
+        self._work = work
+        self._room = room
+        self._start = 0
+
+    async def run(self) -> None:
+        """Work until cancelled. A database that refuses is tried again, not given up."""
+        while True:
+            seen = self._store.bell.count(self._kind)
+            try:
+                taken = await self._claim()
+                if taken:
+                    await self._work(taken)
+                else:
+                    await self._rest(seen)
+            except (StoreError, jobs.LeaseLost) as error:
+                log.warning("%s: %s; trying again", self._kind, error)
+                await anyio.sleep(_PAUSE_AFTER_REFUSAL)
+
+    async def _claim(self) -> list[Job]:
+        room = self._room()
+        if room <= 0:
+            return []
+        taken = await self._store.write_lightly(
+            jobs.claim,
+            self._kind,
+            worker=self._store.worker_id,
+            now=self._store.clock.now(),
+            limit=room,
+            start=self._start,
+        )
+        if taken:
+            self._start = taken[-1].inbox_id
+        return taken
+
+    async def _rest(self, seen: int) -> None:
+        timeout = _LONGEST_WAIT
+        if self._room() > 0:
+            due = await self._store.read(jobs.next_due, [self._kind])
+            if due is not None:
+                timeout = min(timeout, self._store.clock.seconds_until(due))
+        await self._store.bell.wait(self._kind, seen, timeout=max(timeout, 0.02))

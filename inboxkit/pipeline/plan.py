@@ -1,0 +1,157 @@
+"""Plan: match a message, an event or a send with the handlers, and store one Run for each match.
+
+Taken only by processes that loaded handlers. ``when=`` runs here, outside any transaction; if it
+raises, the plan is tried again and shown.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from .. import matching
+from ..errors import StoreError
+from ..models import Actions, Event, Message
+from ..router import Handler, Retries, Router
+from ..store import events, jobs, records, runs, timers
+from ..store.runs import NewRun
+from ..tokens import row_id
+from ..values import Direction, EventType
+from .addresses import UNROUTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..store.jobs import Job
+    from ..store.store import Store
+    from ..store.writer import Tx
+    from .handlers import Handlers
+
+log = logging.getLogger("inboxkit.plan")
+BATCH = 32
+_RETRIES = Retries(attempts=20, first=timedelta(seconds=2))
+
+
+class Plan:
+    """Finds the handlers of what happened."""
+
+    def __init__(self, store: Store, handlers: Handlers, actions: Actions) -> None:
+        self._store = store
+        self._handlers = handlers
+        self._actions = actions
+
+    async def work(self, taken: list[Job]) -> None:
+        """Plan a batch; what fails is tried again by itself."""
+        for job in taken:
+            try:
+                found, started = await self._match(job)
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a user's ``when=`` is foreign code
+                await self._again(job, error)
+            else:
+                await self._store.write(self._commit, job, found, started)
+
+    async def _match(self, job: Job) -> tuple[list[NewRun], list[timers.NewTimer]]:
+        kind, _, key = job.key.rpartition(":")
+        if kind == "event":
+            return await self._event(int(key), job), []
+        if kind == "sent":
+            return [], await self._timers(int(key), job)
+        message = await self._message(int(key))
+        return ([] if message is None else list(self._message_runs(message, job))), []
+
+    async def _message(self, message_id: int) -> Message | None:
+        found = await self._store.read(records.messages, [message_id], self._actions)
+        return found[0] if found else None
+
+    def _message_runs(self, message: Message, job: Job) -> Iterator[NewRun]:
+        if message.direction != Direction.INBOUND or UNROUTED in message.labels:
+            return
+        for router in self._handlers.routers:
+            yield from self._router_runs(router, message, job)
+
+    def _router_runs(self, router: Router[...], message: Message, job: Job) -> Iterator[NewRun]:
+        taker = matching.match_message(router, message)
+        held = None if taker else matching.withheld(router, message)
+        if taker is not None:
+            yield self._run(router, taker, message, job)
+        elif held is not None:
+            yield self._run(router, held[0], message, job, withheld=held[1])
+        reads_codes = message.otp and matching.match_otp(router, message)
+        if reads_codes:
+            yield self._run(router, reads_codes, message, job, item="otp")
+        for handler, part in matching.match_attachments(router, message):
+            yield self._run(router, handler, message, job, item=part.id)
+        for handler in self._received(router, message):
+            yield self._run(router, handler, message, job, item="received")
+
+    def _received(self, router: Router[...], message: Message) -> Iterator[Handler]:
+        event = Event("", EventType.RECEIVED, message.received_at, message)
+        handler = matching.match_event(router, event)
+        if handler is not None:
+            yield handler
+
+    def _run(
+        self,
+        router: Router[...],
+        handler: Handler,
+        message: Message,
+        job: Job,
+        *,
+        item: str = "",
+        withheld: str = "",
+    ) -> NewRun:
+        thread_id = row_id("thd", message.thread_id) if message.thread_id else None
+        return NewRun(
+            message_id=row_id("msg", message.id),
+            thread_id=thread_id,
+            inbox_id=job.inbox_id,
+            router=router.name,
+            handler=handler.id,
+            kind=str(handler.kind),
+            item=item,
+            lane=f"{thread_id}:{router.name}" if router.ordered and thread_id else None,
+            withheld=withheld,
+        )
+
+    async def _event(self, seq: int, job: Job) -> list[NewRun]:
+        row = await self._store.read(events.by_seq, seq)
+        found = await self._store.read(records.events, [row] if row else [], self._actions)
+        return [
+            self._run(router, handler, event.message, job, item=event.id)
+            for event in found
+            for router in self._handlers.routers
+            if (handler := matching.match_event(router, event)) is not None
+        ]
+
+    async def _timers(self, message_id: int, job: Job) -> list[timers.NewTimer]:
+        message = await self._message(message_id)
+        if message is None or not message.thread_id:
+            return []
+        return [
+            timers.NewTimer(
+                thread_id=row_id("thd", message.thread_id),
+                inbox_id=job.inbox_id,
+                router=router.name,
+                handler=handler.id,
+                message_id=message_id,
+                due_at=job.due_at + handler.filters.after,
+            )
+            for router in self._handlers.routers
+            for handler in matching.timers(router, message.tag)
+        ]
+
+    def _commit(
+        self, tx: Tx, job: Job, found: list[NewRun], started: list[timers.NewTimer]
+    ) -> None:
+        jobs.complete(tx, [job])
+        runs.insert_new(tx, found, self._store.clock.now())
+        timers.start(tx, started)
+
+    async def _again(self, job: Job, error: Exception) -> None:
+        shown = f"{type(error).__name__}: {error}"
+        log.error("plan of %s: %s; tried again", job.key, shown, exc_info=error)
+        due = self._store.clock.now() + _RETRIES.delay(job.attempts)
+        await self._store.write(jobs.put_back, job, due_at=due, error=shown)

@@ -1,0 +1,51 @@
+"""What a handler has asked for so far: sends, thread state, labels. Nothing of it has happened yet.
+
+The transaction that marks the Run done carries it out; a handler that fails has done nothing.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..store import messages, sends, threads
+from ..store.sends import Staged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from ..store.writer import Tx
+
+
+@dataclass(slots=True)
+class Staging:
+    """The effects of one handler call; ``reminder`` is set while a timer's handler runs."""
+
+    run_id: int
+    reminder: bool = False
+    sends: list[Staged] = field(default_factory=list[Staged])
+    states: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
+    labels: list[tuple[int, tuple[str, ...], tuple[str, ...]]] = field(
+        default_factory=list[tuple[int, tuple[str, ...], tuple[str, ...]]]
+    )
+
+    def update_thread(self, thread_id: int, state: Mapping[str, Any]) -> None:
+        """Merge into the state that the thread will have."""
+        self.states.setdefault(thread_id, {}).update(state)
+
+    def holds(self, message_id: int) -> bool:
+        """Whether a send is only staged: nobody has it yet."""
+        return any(item.id == message_id for item in self.sends)
+
+    def carry_out(self, tx: Tx, now: datetime) -> None:
+        """Do it all, in the transaction of the Run's end."""
+        sends.store(tx, self.sends)
+        for thread_id, state in self.states.items():
+            threads.update_state(tx, thread_id, state, now)
+        for message_id, add, remove in self.labels:
+            messages.set_labels(tx, message_id, add=add, remove=remove, now=now)
+
+
+current: ContextVar[Staging | None] = ContextVar("inboxkit_staging", default=None)

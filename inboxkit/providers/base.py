@@ -1,0 +1,396 @@
+"""What every provider speaks: values of the wire and the Provider protocol. No I/O here or below.
+
+A provider turns a message into a request and the answer into an outcome; a webhook into events and
+mail. The runtime does the I/O, so retries, timeouts, limits and logging are written once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
+
+from ..errors import UnsupportedFeature
+from .hosts import is_listed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+    from ..values import Address, EventType, File
+
+C = TypeVar("C")
+Transport: TypeAlias = Literal["http", "smtp", "memory"]
+Tls: TypeAlias = Literal["starttls", "tls", "none"]
+
+
+class Feature(StrEnum):
+    """What a provider can do; the documented matrix is printed from these."""
+
+    RAW_MIME = "raw_mime"  # takes the message as we composed it
+    MESSAGE_ID = "message_id"  # the recipient sees our Message-ID
+    CC = "cc"
+    BCC = "bcc"
+    REPLY_TO = "reply_to"
+    HEADERS = "headers"  # any header, beyond In-Reply-To and References
+    ATTACHMENTS = "attachments"
+    INLINE_IMAGES = "inline_images"
+    TAGS = "tags"
+    METADATA = "metadata"  # comes back in events
+    SCHEDULING = "scheduling"
+    TRACKING = "tracking"  # opens and clicks, switched by message
+    TEMPLATES = "templates"  # stored at the vendor
+    MERGE = "merge"  # variables by recipient
+    BATCH = "batch"  # many recipients in one request, each with a mail of their own
+    IDEMPOTENCY = "idempotency"  # the same key twice sends once
+    LOOKUP = "lookup"  # can be asked whether a message was sent
+    EVENTS = "events"
+    INBOUND = "inbound"
+    INBOUND_RAW = "inbound_raw"  # mail comes in as the bytes that were sent
+    SIGNATURES = "signatures"  # webhooks are signed
+
+
+_THREADING = frozenset({"in-reply-to", "references"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A message to send, composed already.
+
+    ``mime`` is the whole message (RFC 5322), without Bcc. ``rcpt_to`` is everybody who gets it;
+    ``to``, ``cc`` and ``bcc`` name nobody who is not in it. ``headers`` are those beyond the ones
+    with a field here: In-Reply-To, References and what the caller added.
+    """
+
+    id: str
+    message_id: str
+    idempotency_key: str
+    sender: Address
+    mail_from: str
+    rcpt_to: tuple[str, ...]
+    mime: bytes = field(repr=False)
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    bcc: tuple[Address, ...] = ()
+    reply_to: tuple[Address, ...] = ()
+    subject: str = field(default="", repr=False)
+    text: str = field(default="", repr=False)
+    html: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    attachments: tuple[File, ...] = ()
+    tag: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    send_at: datetime | None = None
+    track_opens: bool | None = None  # None: as the account is set
+    track_clicks: bool | None = None
+    template: str = ""  # the vendor's name for it
+    variables: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    recipient_variables: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict[str, "Mapping[str, str]"], repr=False
+    )
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What a provider must be able to do to send this message whole."""
+        used = {
+            Feature.CC: self.cc,
+            Feature.BCC: self.bcc,
+            Feature.REPLY_TO: self.reply_to,
+            Feature.HEADERS: {name.lower() for name in self.headers} - _THREADING,
+            Feature.ATTACHMENTS: [f for f in self.attachments if not f.content_id],
+            Feature.INLINE_IMAGES: [f for f in self.attachments if f.content_id],
+            Feature.TAGS: self.tag,
+            Feature.METADATA: self.metadata,
+            Feature.SCHEDULING: self.send_at,
+            Feature.TRACKING: (self.track_opens, self.track_clicks) != (None, None),
+            Feature.TEMPLATES: self.template or self.variables,
+            Feature.MERGE: self.recipient_variables,
+        }
+        return frozenset(feature for feature, value in used.items() if value)
+
+
+def refuse_unsupported(provider: str, message: Outgoing, capabilities: frozenset[Feature]) -> None:
+    """Raise UnsupportedFeature when a message asks for more than a provider can do.
+
+    Tags and metadata are never refused: the store keeps them and gives them back by itself.
+    """
+    if lacking := message.features - capabilities - {Feature.TAGS, Feature.METADATA}:
+        names = ", ".join(sorted(lacking))
+        raise UnsupportedFeature(f"{provider} cannot send {message.id}: it has no {names}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """A request to make; redirects are not to be followed. Its repr shows no secret."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
+    timeout: float = 30.0
+
+    def header(self, name: str, default: str = "") -> str:
+        """Return a header, whatever the case of its name."""
+        return _header(self.headers, name, default)
+
+    def __repr__(self) -> str:
+        return _repr(self, self.method, self.url, self.headers, self.body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpRequest:
+    """A message to hand to an SMTP server (RFC 5321, 6409)."""
+
+    host: str
+    port: int
+    mail_from: str
+    rcpt_to: tuple[str, ...]
+    mime: bytes = field(repr=False)
+    username: str = ""
+    password: str = field(default="", repr=False)
+    tls: Tls = "starttls"
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """A message that is kept here instead of being sent."""
+
+    mime: bytes = field(repr=False)
+    mail_from: str
+    rcpt_to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """The answer to a HttpRequest."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
+
+    def header(self, name: str, default: str = "") -> str:
+        """Return a header, whatever the case of its name."""
+        return _header(self.headers, name, default)
+
+    def __repr__(self) -> str:
+        return _repr(self, str(self.status), "", self.headers, self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpResponse:
+    """The last reply of an SMTP session; ``refused`` holds the reply to each refused RCPT TO.
+
+    ``code`` is 0 when there was no such reply, as when every recipient was refused.
+    """
+
+    code: int
+    text: str = ""
+    refused: Mapping[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The provider took the message.
+
+    ``aliases`` are Message-IDs that replies will cite, with angle brackets; one that ends in ``@``
+    knows only the local part, as the vendor adds a domain of its own. ``recipients`` were refused
+    for good, ``deferred`` for now: only these are to be tried again. Both give the reason.
+    """
+
+    provider_id: str = ""
+    aliases: tuple[str, ...] = ()
+    recipients: Mapping[str, str] = field(default_factory=dict[str, str])
+    deferred: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The provider will never take this message. ``reason_class`` says whose fault it is.
+
+    ``message``, ``recipient``: this one is at fault. ``account``, ``credentials``, ``settings``:
+    every other message will be refused too until somebody changes that.
+    """
+
+    reason: str
+    reason_class: str = "message"
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Certainly not sent: try again, not before ``after`` if the provider named a time."""
+
+    after: timedelta | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """May have been sent: look it up or wait for events, never blindly repeat it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookRequest:
+    """A request of a vendor to us. Header names are in lower case; ``url`` is the public one."""
+
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    query: str = ""
+    body: bytes = b""
+    url: str = ""
+
+    def header(self, name: str, default: str = "") -> str:
+        """Return a header, whatever the case of its name."""
+        return _header(self.headers, name, default)
+
+    def __repr__(self) -> str:
+        return _repr(self, self.method, "", self.headers, self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The request is the vendor's. When ``dedupe_id`` was seen before, answer 200 and stop."""
+
+    dedupe_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """Not to be trusted; ``status`` is the answer that suits how the vendor retries."""
+
+    reason: str
+    status: int = 401
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchPlan:
+    """A download that a webhook calls for; redirects are not to be followed.
+
+    ``then`` names the step that reads the answer, "" when nothing follows. ``data`` is what that
+    step needs to know; it lives in memory only, as the webhook itself is what was stored.
+    """
+
+    url: str
+    hosts: tuple[str, ...]
+    then: str = ""
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    max_bytes: int = 64 * 1024 * 1024
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the URL is on the list; one that is not must never be fetched."""
+        return is_listed(self.url, self.hosts)
+
+    def __repr__(self) -> str:
+        return _repr(self, self.method, self.url.split("?")[0], self.headers, self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsFetch:
+    """The signature can be checked only with what ``plan`` brings (a certificate)."""
+
+    plan: FetchPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderEvent:
+    """One event for one recipient.
+
+    ``data`` holds what there is of ``name`` (the vendor's), ``metadata``, ``tags``, ``url``,
+    ``ip``, ``user_agent``, ``code``, ``status`` (RFC 3463) and, when it is unknown, ``payload``.
+    """
+
+    type: EventType
+    at: datetime
+    recipient: str = ""
+    provider_id: str = ""
+    message_id: str = ""  # with angle brackets
+    hard: bool = False
+    reason_class: str = ""
+    reason: str = ""
+    event_id: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundMail:
+    """A mail that came in through the vendor; ``mail_from`` is "" for a bounce."""
+
+    raw: bytes = field(repr=False)
+    mail_from: str
+    rcpt_to: tuple[str, ...]
+    event_id: str = ""
+
+
+class ParseError(ValueError):
+    """A webhook cannot be read. It is to be stored and shown, and answered with 200."""
+
+
+Response: TypeAlias = HttpResponse | SmtpResponse
+SendOutcome: TypeAlias = Sent | Refused | Retry | Unknown
+
+
+class Provider(Protocol[C]):
+    """One vendor. Methods are pure; ``config`` is what ``configure`` returned.
+
+    One URL serves events and mail: each of ``parse_events`` and ``parse_inbound`` returns what is
+    its own and () for the rest. Both () means a test post or something unknown: answer 200.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def capabilities(self) -> frozenset[Feature]: ...
+    @property
+    def transport(self) -> Transport: ...
+
+    def configure(self, options: Mapping[str, str]) -> C:
+        """Check the settings; raise ConfigurationError that names the key; hide secrets in repr."""
+        ...
+
+    def build_send(
+        self, message: Outgoing, config: C, now: datetime
+    ) -> HttpRequest | SmtpRequest | Capture:
+        """Return the request that sends; raise UnsupportedFeature for what the vendor lacks."""
+        ...
+
+    def parse_send(self, response: Response, message: Outgoing, config: C) -> SendOutcome:
+        """Say what an answer means; never raises."""
+        ...
+
+    def transport_error(self, request_sent: bool, reason: str) -> Retry | Unknown:
+        """Say what a broken connection means, before or after the request went out."""
+        ...
+
+    def verify(
+        self, request: WebhookRequest, config: C, now: datetime
+    ) -> Verified | Unverified | NeedsFetch:
+        """Check who sent a webhook, over its raw bytes; never raises."""
+        ...
+
+    def parse_events(
+        self, request: WebhookRequest, config: C
+    ) -> tuple[ProviderEvent | FetchPlan, ...]:
+        """Return the events of a webhook; raise only ParseError."""
+        ...
+
+    def parse_inbound(
+        self, request: WebhookRequest, config: C
+    ) -> tuple[InboundMail | FetchPlan, ...]:
+        """Return the mail of a webhook, or how to get it; raise only ParseError."""
+        ...
+
+
+def _header(headers: Mapping[str, str], name: str, default: str) -> str:
+    wanted = name.lower()
+    return next((v for n, v in headers.items() if n.lower() == wanted), default)
+
+
+def _repr(value: object, first: str, url: str, headers: Mapping[str, str], body: bytes) -> str:
+    words = [first, url, f"headers={sorted(headers)}" if headers else "", f"{len(body)} bytes"]
+    return f"{type(value).__name__}({' '.join(filter(None, words))})"

@@ -1,0 +1,66 @@
+"""What only some providers can do: look a message up, fetch mail, fetch a certificate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from .base import (
+        FetchPlan,
+        HttpRequest,
+        HttpResponse,
+        InboundMail,
+        Outgoing,
+        ProviderEvent,
+        Retry,
+        Sent,
+        Unknown,
+        Unverified,
+        Verified,
+        WebhookRequest,
+    )
+
+C = TypeVar("C", contravariant=True)
+
+
+@runtime_checkable
+class Lookup(Protocol[C]):
+    """A provider that can be asked what became of a message whose outcome is unknown."""
+
+    def build_lookup(self, message: Outgoing, config: C, now: datetime) -> HttpRequest:
+        """Return the question."""
+        ...
+
+    def parse_lookup(
+        self, response: HttpResponse, message: Outgoing, config: C
+    ) -> Sent | Retry | Unknown:
+        """Read the answer: Retry only when the message was certainly not sent; never raises."""
+        ...
+
+
+@runtime_checkable
+class Fetching(Protocol[C]):
+    """A provider whose webhooks only say where the mail or the details are."""
+
+    def parse_fetched(
+        self, plan: FetchPlan, response: HttpResponse, config: C
+    ) -> tuple[InboundMail | ProviderEvent | FetchPlan, ...]:
+        """Read what a plan brought; more plans may follow. Raise only ParseError."""
+        ...
+
+
+@runtime_checkable
+class KeyFetching(Protocol[C]):
+    """A provider whose signatures are checked with a certificate that has to be fetched."""
+
+    def verify_fetched(
+        self,
+        request: WebhookRequest,
+        response: HttpResponse,
+        config: C,
+        now: datetime,
+    ) -> Verified | Unverified:
+        """Check who sent a webhook with the certificate that ``verify`` asked for; never raises."""
+        ...

@@ -1,0 +1,223 @@
+"""The running parts of a kit: what is started, in which order, and how it all stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from .actions import LocalActions
+from .compose import check_address as checked_address
+from .edges import Edges
+from .errors import ConfigurationError, InboxKitError
+from .inbox import Inbox
+from .pipeline import dispatch, feedback, outbox, plan, read, remind
+from .pipeline.accept import Accept
+from .pipeline.addresses import Addresses
+from .pipeline.handlers import Handlers
+from .pipeline.janitor import Janitor
+from .pipeline.loops import Consumer
+from .pipeline.notify import Notify
+from .store import events, inboxes
+from .store.store import Store
+from .tokens import encode, new_id, public_id, row_id
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+    from .clock import Clock
+    from .models import Event, Message
+    from .router import Router
+    from .settings import Settings
+    from .store.inboxes import InboxRecord
+
+log = logging.getLogger("inboxkit")
+Resource = Callable[[], AbstractAsyncContextManager[Any]]
+
+
+class Runtime:
+    """The parts of one running kit."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, providers: Sequence[outbox.Configured]
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.store = Store(settings.database, clock)
+        self.notify = Notify(self.store)
+        self.addresses = Addresses(self.store, settings)
+        self.accept = Accept(self.store, self.addresses)
+        self.feedback = feedback.Feedback(self.store, self.accept, settings)
+        self.edges = Edges(settings, self.accept, self.feedback, self)
+        self.stopping = anyio.Event()
+        self.handlers = Handlers()
+        self._providers = providers
+        self._read = read.Read(self.store)
+        self._resources = AsyncExitStack()
+        self._main: asyncio.Task[None] | None = None
+        self._tasks: TaskGroup | None = None
+        self._plans = False
+
+    async def start(
+        self, routers: Sequence[tuple[Router[...], Resource | None]], *, plans: bool
+    ) -> None:
+        """Open the store and begin to work."""
+        await self.store.open()
+        try:
+            self.actions = LocalActions(self.store, self.notify, self.settings, self._providers)
+            await self.notify.start()
+            started = anyio.Event()
+            # A task of its own, awaited in ``stop``: anyio's scopes must not cross the user's,
+            # and test frameworks enter and leave a fixture in different tasks.
+            self._main = asyncio.create_task(self._work(started), name="inboxkit")
+            await self._started(started)
+            for router, resource in routers:
+                await self.include(router, resource)
+            if plans:
+                self.plan()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _started(self, started: anyio.Event) -> None:
+        assert self._main is not None
+        async with anyio.create_task_group() as tasks:
+            waiting = asyncio.ensure_future(started.wait())
+            await asyncio.wait({waiting, self._main}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            tasks.cancel_scope.cancel()
+        if self._main.done():
+            self._main.result()
+
+    async def _work(self, started: anyio.Event) -> None:
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            self._outbox = outbox.Outbox(
+                self.store, self.accept, self._providers, self.settings, tasks
+            )
+            tasks.start_soon(self.store.keep_alive)
+            tasks.start_soon(self.notify.run)
+            tasks.start_soon(Janitor(self.store).run)
+            self._consume("read", self._read.work, lambda: read.BATCH)
+            self._consume("webhook", self.feedback.work, lambda: feedback.BATCH)
+            self._consume("send", self._outbox.work, self._outbox.room)
+            started.set()
+
+    def plan(self) -> None:
+        """Begin to plan messages and to call handlers."""
+        if self._plans:
+            return
+        assert self._tasks is not None
+        self._plans = True
+        runs = dispatch.Dispatch(self.store, self.handlers, self.actions, self._tasks)
+        self._consume("run", runs.work, runs.room)
+        plans = plan.Plan(self.store, self.handlers, self.actions)
+        self._consume("plan", plans.work, lambda: plan.BATCH)
+        timers = remind.Remind(self.store, self.handlers)
+        self._consume("timer", timers.work, lambda: remind.BATCH)
+
+    def _consume(self, kind: str, work: Any, room: Callable[[], int]) -> None:
+        assert self._tasks is not None
+        self._tasks.start_soon(Consumer(self.store, kind, work, room).run)
+
+    async def include(self, router: Router[...], resource: Resource | None = None) -> None:
+        """Load a router, with its resource entered."""
+        opened = resource or router.resource
+        if opened is None:
+            self.handlers.add(router)
+        else:
+            self.handlers.add(router, await self._resources.enter_async_context(opened()))
+
+    async def stop(self) -> None:
+        """Close the ports, finish what is under way, give back what is leased."""
+        self.stopping.set()
+        await self.edges.close()
+        if self._main is not None:
+            self._main.cancel()
+            await asyncio.wait({self._main})
+            await self._outbox.transport.close()
+        await self._resources.aclose()
+        await self._read.close()
+        await self.store.close()
+        if self._main is not None and not self._main.cancelled():
+            self._main.result()  # a step that broke must not go unseen
+
+    async def problem(self) -> str:
+        """Return why this process cannot take mail, "" when it can."""
+        if self._main is None or self._main.done():
+            return "the runtime has stopped"
+        try:
+            await self.store.write_lightly(lambda tx: None)
+        except InboxKitError as error:
+            return str(error)
+        return ""
+
+    async def inbox(
+        self,
+        address: str | None,
+        *,
+        since: datetime | timedelta | None,
+        display_name: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        client_id: str | None = None,
+        expires: timedelta | None = None,
+        aliases: Sequence[str] = (),
+    ) -> Inbox:
+        """Return an inbox; see ``InboxKit.inbox``."""
+        now = self.clock.now()
+        wanted = address or f"{encode(new_id())}@{self.settings.domain}"
+        check_address(wanted)
+        known = await self.store.read(inboxes.find, wanted)
+        made = await self.store.write(
+            inboxes.create,
+            wanted,
+            now=now,
+            display_name=display_name,
+            metadata=metadata,
+            client_id=client_id,
+            expires_at=None if expires is None else now + expires,
+            aliases=aliases,
+        )
+        mark = now - since if isinstance(since, timedelta) else since
+        if mark is None and known is not None:
+            mark = now
+        return self.opened(made, mark)
+
+    def opened(self, record: InboxRecord, since: datetime | None) -> Inbox:
+        """Return an inbox from its record."""
+        return Inbox(
+            record.address, record.display_name, record.metadata, since, actions=self.actions
+        )
+
+    async def receive(self, raw: bytes, mail_from: str, rcpt_to: Sequence[str]) -> Message:
+        """Accept a mail and return it once it is read."""
+        pairs = await self.accept.mail(raw, mail_from=mail_from, rcpt_to=rcpt_to)
+        wanted = public_id("msg", pairs[0][0])
+        while True:
+            seen = self.notify.bell.count("any")
+            message = await self.actions.message(wanted)
+            if message.state != "stored":
+                return message
+            await self.notify.bell.wait("any", seen, timeout=5)
+
+    async def events(self, after: str | None) -> AsyncIterator[Event]:
+        """Iterate over the log from a cursor."""
+        if after is None:
+            start = await self.store.read(events.last)
+        else:
+            start = row_id("evt", after)
+        async for event in self.notify.follow(self.actions, start):
+            yield event
+
+
+def check_address(address: str) -> None:
+    """Raise ConfigurationError for what cannot be an inbox's address."""
+    try:
+        checked_address(address)
+    except ValueError as error:
+        raise ConfigurationError(f"inbox {address!r}: {error}") from None

@@ -1,0 +1,244 @@
+"""From what a caller wants sent to a composed message with a place in a thread, ready to store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from email.utils import getaddresses
+from typing import TYPE_CHECKING, Any
+
+from .compose import (
+    Composition,
+    check_address,
+    compose,
+    new_message_id,
+    references_for,
+    reply_subject,
+)
+from .errors import SendError
+from .pipeline.addresses import reply_address
+from .store.messages import pairs
+from .store.sends import Staged, blank_send
+from .thread_index import index_root, thread_index_child, thread_index_root
+from .tokens import new_id
+from .values import Address, Draft
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from .models import Message
+    from .settings import Settings
+    from .store.blobs import Blobs
+    from .store.inboxes import InboxRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Where a draft is sent from and what it belongs to."""
+
+    inbox: InboxRecord
+    thread_id: int | None = None
+    parent: Message | None = None  # the message that is answered, or the thread's last
+    everyone: bool = False
+    automatic: bool = False
+    reminder: bool = False
+    stopped: str = ""
+    forwarded: bytes = b""
+
+
+class Composer:
+    """Makes staged sends; pure but for the ids and the large files that it writes."""
+
+    def __init__(self, settings: Settings, secret: bytes, blobs: Blobs) -> None:
+        self._settings = settings
+        self._secret = secret
+        self._blobs = blobs
+        self.loop_id = hashlib.sha256(b"loop" + secret).hexdigest()[:16]
+
+    def stage(self, draft: Draft, context: Context, now: datetime) -> Staged:
+        """Compose a draft; raise SendError when it cannot become a mail."""
+        row_id = new_id()
+        composition = self._composition(draft, context, row_id, now)
+        try:
+            raw = compose(composition)
+        except ValueError as error:
+            raise SendError(f"send from {context.inbox.address}: {error}") from error
+        return self._staged(draft, context, composition, raw, row_id, now)
+
+    def _composition(
+        self, draft: Draft, context: Context, row_id: int, now: datetime
+    ) -> Composition:
+        inbox, parent = context.inbox, context.parent
+        to, cc = recipients(draft, context)
+        bcc = people(draft.bcc)
+        if not (to or cc or bcc):
+            raise SendError(f"send from {inbox.address}: it has no recipient")
+        tagged = reply_address(inbox.address, row_id, self._secret, self._settings.reply_domain)
+        index = thread_index(parent, row_id, now)
+        subject = draft.subject or (reply_subject(parent.subject) if parent else "")
+        return Composition(
+            draft=draft,
+            sender=Address(inbox.address, inbox.display_name),
+            message_id=new_message_id(row_id, inbox.address.rpartition("@")[2], self._secret),
+            date=now,
+            to=to,
+            cc=cc,
+            bcc=bcc,
+            reply_to=people(draft.reply_to) or (Address(tagged, inbox.display_name),),
+            subject=subject,
+            in_reply_to=parent.message_id if parent else "",
+            references=_references(parent),
+            thread_index=index,
+            thread_topic=subject,
+            auto_submitted=context.automatic,
+            loop_id=self.loop_id if context.automatic else "",
+            forwarded=context.forwarded,
+        )
+
+    def _staged(
+        self,
+        draft: Draft,
+        context: Context,
+        made: Composition,
+        raw: bytes,
+        row_id: int,
+        now: datetime,
+    ) -> Staged:
+        everybody = (*made.to, *made.cc, *made.bcc)
+        later = draft.at is not None and draft.at > now
+        state = "rejected" if context.stopped else "scheduled" if later else "queued"
+        row = blank_send(
+            id=row_id,
+            inbox_id=context.inbox.id,
+            state=state,
+            message_id=made.message_id,
+            thread_id=context.thread_id,
+            thread_reason="send",
+            mail_from=context.inbox.address,
+            rcpt_to=list(dict.fromkeys(a.email for a in everybody)),
+            sender_email=made.sender.email,
+            sender_name=made.sender.name,
+            to=pairs(made.to),
+            cc=pairs(made.cc),
+            bcc=pairs(made.bcc),
+            reply_to=pairs(made.reply_to),
+            subject=made.subject,
+            date_at=now,
+            received_at=now,
+            size=len(raw),
+            sha256=hashlib.sha256(raw).hexdigest(),
+            in_reply_to=made.in_reply_to,
+            tag=draft.tag,
+            metadata=dict(draft.metadata),
+            send_key=draft.key,
+            fingerprint=fingerprint(draft, context),
+            automatic=context.automatic,
+            send_at=draft.at,
+            error=context.stopped,
+            created_at=now,
+            updated_at=now,
+            text=draft.text,
+            attachment_count=len(draft.attachments),
+        )
+        return Staged(
+            row=row,
+            content=_content(draft, made),
+            packed=self._blobs.pack(raw),
+            references=made.references,
+            thread_id=context.thread_id,
+            subject=made.subject,
+            topic=index_root(made.thread_index),
+            people=tuple((a.email, a.name) for a in (made.sender, *everybody)),
+            due_at=draft.at if draft.at is not None and later else now,
+            reminder=context.reminder,
+            stopped=context.stopped,
+            files=draft.attachments,
+        )
+
+
+def _content(draft: Draft, made: Composition) -> dict[str, Any]:
+    return {
+        "text": draft.text,
+        "html": draft.html,
+        "reply_text": draft.text,
+        "reply_html": draft.html,
+        "signature": "",
+        "visible_text": draft.text,
+        "headers": [[name, value] for name, value in draft.headers.items()],
+        "references": list(made.references),
+        "links": [],
+        "calendar": {},
+        "defects": [],
+        "kind_reason": "",
+    }
+
+
+def _references(parent: Message | None) -> tuple[str, ...]:
+    if parent is None:
+        return ()
+    return tuple(references_for(parent.message_id, parent.references, parent.in_reply_to))
+
+
+def thread_index(parent: Message | None, row_id: int, now: datetime) -> str:
+    """Return the Thread-Index by which Outlook groups our mail with what it answers."""
+    before = ""
+    if parent is not None:
+        before = next((v for n, v in parent.headers.items() if n.lower() == "thread-index"), "")
+    if index_root(before):
+        return thread_index_child(before, now)
+    seed = parent.thread_id if parent is not None else str(row_id)
+    root = thread_index_root(seed.encode(), now)
+    return thread_index_child(root, now) if parent is not None else root
+
+
+def people(values: Sequence[str]) -> tuple[Address, ...]:
+    """Return addresses from ``ann@example.com`` and ``Ann <ann@example.com>``; raise SendError."""
+    found: list[Address] = []
+    for value in values:
+        parsed = [(value, "")] if "<" not in value else [(e, n) for n, e in getaddresses([value])]
+        for email, name in parsed:
+            try:
+                found.append(Address(check_address(email), name))
+            except ValueError as error:
+                raise SendError(f"recipient {value!r}: {error}") from error
+    return tuple(found)
+
+
+def recipients(draft: Draft, context: Context) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
+    """Return who a draft is to and cc: those it names, else those of the message it answers."""
+    to, cc = people(draft.to), people(draft.cc)
+    parent = context.parent
+    if to or parent is None or context.forwarded:
+        return to, cc
+    if parent.direction == "outbound":  # a follow-up goes to whom we wrote before
+        return parent.to, cc or parent.cc
+    own = {context.inbox.address, *context.inbox.aliases}
+    answered = tuple(a for a in parent.reply_to or (parent.sender,) if a.email)
+    if not context.everyone:
+        return answered, cc
+    seen = {a.email.lower() for a in (*answered, *cc)}
+    others = [a for a in (*parent.to, *parent.cc) if _is_other(a, own, seen)]
+    return answered, (*cc, *others)
+
+
+def _is_other(address: Address, own: set[str], seen: set[str]) -> bool:
+    email = address.email.lower()
+    local, _, domain = email.rpartition("@")
+    return bool(email) and not (
+        {email, f"{local.partition('+')[0]}@{domain}"} & own | {email} & seen
+    )
+
+
+def fingerprint(draft: Draft, context: Context) -> str:
+    """Return a hash of what the caller asked for, by which a reused key is told apart."""
+    asked = replace(draft, key=None, at=None, attachments=())
+    parts = {
+        "draft": {name: getattr(asked, name) for name in ("to", "cc", "bcc", "subject", "text")},
+        "html": draft.html,
+        "files": [hashlib.sha256(f.data).hexdigest() for f in draft.attachments],
+        "thread": context.thread_id,
+        "forwarded": hashlib.sha256(context.forwarded).hexdigest(),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,92 @@
+"""Opening the database: engines, pragmas, and the schema's version.
+
+SQLite gets two engines, one for the writer thread (BEGIN IMMEDIATE, synchronous=FULL) and one for
+readers (query_only). A deferred write transaction would fail by the thousand with two processes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from ..errors import ConfigurationError
+
+_BUSY_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The open engines; ``file`` is the SQLite file, None on PostgreSQL."""
+
+    url: URL
+    writer: Engine
+    reader: Engine
+    file: Path | None
+
+    def close(self) -> None:
+        self.reader.dispose()
+        self.writer.dispose()
+
+
+def parse_url(url: str) -> URL:
+    """Return the URL with our driver; raise ConfigurationError for what we do not run on."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError(
+            f"database: {url!r} is not a URL; write sqlite:///inboxkit.db or postgresql://host/name"
+        ) from None
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise ConfigurationError(f"database: {backend} is not supported; use sqlite or postgresql")
+    if parsed.database in (None, "", ":memory:"):
+        raise ConfigurationError("database: SQLite needs a file, such as sqlite:///inboxkit.db")
+    return parsed
+
+
+def open_database(url: str) -> Database:
+    """Open the engines; the file's folder is made, the schema is not touched."""
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        engine = _postgres(parsed)
+        return Database(parsed, engine, engine, None)
+    file = Path(parsed.database or "")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    writer = _sqlite(parsed, begin="BEGIN IMMEDIATE", pragmas=("journal_mode=WAL",))
+    reader = _sqlite(parsed, begin="BEGIN", pragmas=("query_only=ON",))
+    return Database(parsed, writer, reader, file)
+
+
+def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
+    engine = create_engine(
+        url, connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000}, pool_size=8
+    )
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        for pragma in (f"busy_timeout={_BUSY_MS}", "synchronous=FULL", *pragmas):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgres(url: URL) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True)
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.execute("SET search_path TO inboxkit")
+        connection.commit()
+
+    return engine

@@ -1,0 +1,85 @@
+"""Wake-ups between processes on one SQLite file: a datagram to each neighbour after a commit.
+
+Unix datagram sockets in a private folder of the temporary directory; loopback UDP on Windows,
+where the file's name is the port. A lost datagram costs a heartbeat's delay, no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import socket
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_UNIX = hasattr(socket, "AF_UNIX") and os.name != "nt"
+_LISTING_SECONDS = 0.5
+
+
+class Doorbell:
+    """Rings the other processes that have the same database open, and hears them."""
+
+    def __init__(self, file: Path, name: str) -> None:
+        digest = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:16]
+        owner = os.getuid() if hasattr(os, "getuid") else 0
+        self._folder = Path(tempfile.gettempdir()) / f"inboxkit-{owner}" / digest
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._socket, self._entry = self._bind(name)
+        self._neighbours: list[str] = []
+        self._listed_at = 0.0
+
+    def _bind(self, name: str) -> tuple[socket.socket, Path]:
+        if _UNIX:
+            entry = self._folder / name
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            sock.bind(str(entry))
+        else:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock.bind(("127.0.0.1", 0))
+            entry = self._folder / str(sock.getsockname()[1])
+            entry.touch()
+        sock.setblocking(False)
+        return sock, entry
+
+    def listen(self, heard: Callable[[list[str]], None]) -> None:
+        """Call ``heard`` with the topics of each ring, in the running event loop."""
+        asyncio.get_running_loop().add_reader(self._socket, self._receive, heard)
+
+    def _receive(self, heard: Callable[[list[str]], None]) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                heard(self._socket.recv(4096).decode("ascii", "replace").split())
+
+    def ring(self, topics: Iterable[str]) -> None:
+        """Tell every neighbour; one that is gone is forgotten."""
+        payload = " ".join(sorted(topics)).encode()
+        for name in self._others():
+            target = str(self._folder / name) if _UNIX else ("127.0.0.1", int(name))
+            try:
+                self._socket.sendto(payload, target)
+            except (ConnectionRefusedError, FileNotFoundError):
+                (self._folder / name).unlink(missing_ok=True)
+                self._listed_at = 0.0
+            except BlockingIOError:
+                continue  # its buffer is full of rings already
+
+    def _others(self) -> list[str]:
+        now = time.monotonic()
+        if now - self._listed_at > _LISTING_SECONDS:
+            self._neighbours = [e for e in os.listdir(self._folder) if e != self._entry.name]
+            self._listed_at = now
+        return self._neighbours
+
+    def close(self) -> None:
+        """Stop listening and take our entry away."""
+        with contextlib.suppress(RuntimeError):
+            asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+        self._entry.unlink(missing_ok=True)

@@ -1,0 +1,87 @@
+"""The event log: append, read after a cursor. Waits, streams and handlers all read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, func, insert, select
+
+from ..tokens import public_id, row_id
+from ..values import EventType
+from . import jobs
+from .tables import event
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from .writer import Tx
+
+# These come with every message; handlers for them are planned with the message itself.
+UNPLANNED = frozenset({EventType.RECEIVED, EventType.QUEUED})
+
+
+def append(
+    tx: Tx,
+    kind: EventType,
+    *,
+    at: datetime,
+    inbox_id: int,
+    message_id: int,
+    thread_id: int | None = None,
+    recipient: str = "",
+    hard: bool = False,
+    reason_class: str = "",
+    reason: str = "",
+    data: Mapping[str, Any] | None = None,
+) -> int:
+    """Add an entry, plan its handlers, and return its place in the log."""
+    row = {
+        "type": str(kind),
+        "at": at,
+        "inbox_id": inbox_id,
+        "message_id": message_id,
+        "thread_id": thread_id,
+        "recipient": recipient,
+        "hard": hard,
+        "reason_class": reason_class,
+        "reason": reason[:2_000],
+        "data": dict(data or {}),
+    }
+    seq: int = tx.connection.execute(insert(event).values(row)).inserted_primary_key[0]  # type: ignore[index]
+    tx.wake("event")
+    if kind not in UNPLANNED:
+        jobs.put(tx, [jobs.new_job("plan", f"event:{seq}", inbox_id=inbox_id, due_at=at)])
+    return seq
+
+
+def cursor_id(seq: int) -> str:
+    """Return the public id of a place in the log."""
+    return public_id("evt", seq)
+
+
+def cursor_seq(cursor: str) -> int:
+    """Return the place that a public id names; raise ValueError for another kind of id."""
+    return row_id("evt", cursor)
+
+
+def last(connection: Connection) -> int:
+    """Return the end of the log, 0 when it is empty."""
+    return connection.execute(select(func.max(event.c.seq))).scalar() or 0
+
+
+def after(connection: Connection, seq: int, *, limit: int = 500) -> Sequence[Row[Any]]:
+    """Return the entries after a place, in order."""
+    query = select(event).where(event.c.seq > seq).order_by(event.c.seq).limit(limit)
+    return connection.execute(query).all()
+
+
+def by_seq(connection: Connection, seq: int) -> Row[Any] | None:
+    """Return one entry."""
+    return connection.execute(select(event).where(event.c.seq == seq)).first()
+
+
+def of_message(connection: Connection, message_id: int) -> Sequence[Row[Any]]:
+    """Return what happened to a message, in order."""
+    query = select(event).where(event.c.message_id == message_id).order_by(event.c.seq)
+    return connection.execute(query).all()

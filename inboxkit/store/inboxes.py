@@ -1,0 +1,162 @@
+"""Inboxes and their aliases: create, find, list, delete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from ..errors import ConfigurationError, NotFound
+from ..tokens import new_id
+from .tables import alias, inbox, message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from .writer import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRecord:
+    """An inbox as it is stored; ``address`` is what users call it."""
+
+    id: int
+    address: str
+    display_name: str
+    metadata: Mapping[str, Any]
+    client_id: str | None
+    status: str
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None
+    aliases: tuple[str, ...] = field(default=())
+
+
+def normalize(address: str) -> str:
+    """Return the form an address is compared in: trimmed, lower case."""
+    return address.strip().strip("<>").lower()
+
+
+def create(
+    tx: Tx,
+    address: str,
+    *,
+    now: datetime,
+    display_name: str = "",
+    metadata: Mapping[str, Any] | None = None,
+    client_id: str | None = None,
+    expires_at: datetime | None = None,
+    aliases: Sequence[str] = (),
+) -> InboxRecord:
+    """Create the inbox, or return the one that has the address or the ``client_id`` already."""
+    found = find(tx.connection, address)
+    if found is None and client_id is not None:
+        found = find_client(tx.connection, client_id)
+    row_id = found.id if found else new_id()
+    if found is None:
+        row = {
+            "id": row_id,
+            "pod_id": "pod_default",
+            "address": normalize(address),
+            "display_name": display_name,
+            "client_id": client_id,
+            "metadata": dict(metadata or {}),
+            "status": "active",
+            "draft_policy": "auto",
+            "expires_at": expires_at,
+            "created_at": now,
+            "updated_at": now,
+        }
+        tx.connection.execute(insert(inbox), [row])
+    for name in aliases:
+        _add_alias(tx, name, row_id)
+    made = by_id(tx.connection, row_id)
+    assert made is not None
+    return made
+
+
+def _add_alias(tx: Tx, name: str, inbox_id: int) -> None:
+    owner = find(tx.connection, name)
+    if owner is not None and owner.id != inbox_id:
+        raise ConfigurationError(f"alias {name}: already belongs to {owner.address}")
+    if owner is None:
+        tx.connection.execute(insert(alias), [{"address": normalize(name), "inbox_id": inbox_id}])
+
+
+def find(connection: Connection, address: str) -> InboxRecord | None:
+    """Return the inbox with exactly this address or alias."""
+    wanted = normalize(address)
+    row = connection.execute(select(inbox).where(inbox.c.address == wanted)).first()
+    if row is None:
+        owner = select(alias.c.inbox_id).where(alias.c.address == wanted)
+        row = connection.execute(select(inbox).where(inbox.c.id.in_(owner))).first()
+    return None if row is None else _record(connection, row)
+
+
+def find_client(connection: Connection, client_id: str) -> InboxRecord | None:
+    """Return the inbox that was created under this client id."""
+    row = connection.execute(select(inbox).where(inbox.c.client_id == client_id)).first()
+    return None if row is None else _record(connection, row)
+
+
+def by_id(connection: Connection, inbox_id: int) -> InboxRecord | None:
+    """Return the inbox with this row id."""
+    row = connection.execute(select(inbox).where(inbox.c.id == inbox_id)).first()
+    return None if row is None else _record(connection, row)
+
+
+def require(connection: Connection, address: str) -> InboxRecord:
+    """Return the inbox; raise NotFound with the way out."""
+    found = find(connection, address)
+    if found is None:
+        raise NotFound(f"no inbox {address}; make it with: inboxkit inbox create {address}")
+    return found
+
+
+def everything(connection: Connection) -> list[InboxRecord]:
+    """Return all inboxes, oldest first."""
+    return [_record(connection, row) for row in connection.execute(select(inbox).order_by("id"))]
+
+
+def remove(tx: Tx, inbox_id: int) -> None:
+    """Delete the inbox and its aliases; its messages are deleted by ``purge`` before."""
+    tx.connection.execute(delete(alias).where(alias.c.inbox_id == inbox_id))
+    tx.connection.execute(delete(inbox).where(inbox.c.id == inbox_id))
+
+
+def expired(connection: Connection, now: datetime) -> list[int]:
+    """Return the inboxes whose time is over."""
+    return list(connection.execute(select(inbox.c.id).where(inbox.c.expires_at <= now)).scalars())
+
+
+def touch(tx: Tx, inbox_id: int, now: datetime, **values: Any) -> None:
+    """Change columns of an inbox."""
+    mine = inbox.c.id == inbox_id
+    tx.connection.execute(update(inbox).where(mine).values(updated_at=now, **values))
+
+
+def _record(connection: Connection, row: Row[Any]) -> InboxRecord:
+    names = select(alias.c.address).where(alias.c.inbox_id == row.id).order_by(alias.c.address)
+    return InboxRecord(
+        id=row.id,
+        address=row.address,
+        display_name=row.display_name,
+        metadata=row._mapping["metadata"],
+        client_id=row.client_id,
+        status=row.status,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        expires_at=row.expires_at,
+        aliases=tuple(connection.execute(names).scalars()),
+    )
+
+
+def of_message(connection: Connection, message_id: int | None) -> InboxRecord | None:
+    """Return the inbox that a message is in."""
+    if message_id is None:
+        return None
+    owner = select(message.c.inbox_id).where(message.c.id == message_id)
+    row = connection.execute(select(inbox).where(inbox.c.id.in_(owner))).first()
+    return None if row is None else _record(connection, row)

@@ -1,0 +1,251 @@
+"""The one job table: put, claim, complete, put back. A lease names a worker and a token.
+
+Whoever completes a job proves with the token that it still holds it; no row changed means that
+the lease was taken over, and the caller's transaction must be given up (``LeaseLost``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
+
+from ..tokens import new_id
+from .tables import job
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from .writer import Tx
+
+_INBOXES_A_CLAIM = 32
+
+
+class LeaseLost(Exception):
+    """The job is no longer ours: another worker took it over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A leased piece of work."""
+
+    id: int
+    kind: str
+    key: str
+    inbox_id: int
+    due_at: datetime
+    attempts: int
+    token: int
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def new_job(
+    kind: str,
+    key: str | int,
+    *,
+    inbox_id: int,
+    due_at: datetime,
+    lane: str | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the row of a job that is ready at ``due_at``; ``put`` stores it.
+
+    Jobs of one ``lane`` run one at a time in the order of their ids.
+    """
+    return {
+        "id": new_id(),
+        "kind": kind,
+        "key": str(key),
+        "inbox_id": inbox_id,
+        "lane": lane,
+        "state": "ready",
+        "due_at": due_at,
+        "attempts": 0,
+        "worker_id": None,
+        "token": None,
+        "error": "",
+        "data": dict(data or {}),
+    }
+
+
+def put(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store jobs and wake whoever takes their kind."""
+    if rows:
+        tx.connection.execute(insert(job), list(rows))
+        tx.wake(*{row["kind"] for row in rows})
+
+
+def claim(tx: Tx, kind: str, *, worker: int, now: datetime, limit: int, start: int) -> list[Job]:
+    """Lease at most ``limit`` due jobs, in turn by inbox from the inbox after ``start`` on.
+
+    So a flood in one inbox does not starve another.
+    """
+    inboxes = _due_inboxes(tx.connection, kind, now, start)
+    if not inboxes:
+        return []
+    share = -(-limit // len(inboxes))
+    ids: list[int] = []
+    for inbox_id in inboxes:
+        if len(ids) < limit:
+            ids += _due_ids(tx.connection, kind, inbox_id, now, min(share, limit - len(ids)))
+    return _lease(tx.connection, ids, worker) if ids else []
+
+
+def _due_inboxes(connection: Connection, kind: str, now: datetime, start: int) -> list[int]:
+    """Walk the index from inbox to inbox (a loose scan), not over the backlog."""
+    due = and_(job.c.kind == kind, job.c.state == "ready", job.c.due_at <= now)
+    walk = (
+        select(func.min(job.c.inbox_id).label("inbox_id"), literal(1).label("n"))
+        .where(due)
+        .cte("walk", recursive=True)
+    )
+    following = (
+        select(func.min(job.c.inbox_id))
+        .where(due, job.c.inbox_id > walk.c.inbox_id)
+        .scalar_subquery()
+    )
+    walk = walk.union_all(
+        select(following, walk.c.n + 1).where(
+            walk.c.inbox_id.is_not(None), walk.c.n < _INBOXES_A_CLAIM * 8
+        )
+    )
+    found = [row for (row,) in connection.execute(select(walk.c.inbox_id)) if row is not None]
+    turned = [i for i in found if i > start] + [i for i in found if i <= start]
+    return turned[:_INBOXES_A_CLAIM]
+
+
+def _due_ids(
+    connection: Connection, kind: str, inbox_id: int, now: datetime, limit: int
+) -> list[int]:
+    earlier = job.alias("earlier")
+    blocked = exists().where(earlier.c.lane == job.c.lane, earlier.c.id < job.c.id)
+    query = (
+        select(job.c.id)
+        .where(
+            job.c.kind == kind,
+            job.c.state == "ready",
+            job.c.inbox_id == inbox_id,
+            job.c.due_at <= now,
+            or_(job.c.lane.is_(None), not_(blocked)),
+        )
+        .order_by(job.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list(connection.execute(query).scalars())
+
+
+_COLUMNS = (
+    job.c.id,
+    job.c.kind,
+    job.c.key,
+    job.c.inbox_id,
+    job.c.due_at,
+    job.c.attempts,
+    job.c.token,
+    job.c.data,
+)
+
+
+def _lease(connection: Connection, ids: Sequence[int], worker: int) -> list[Job]:
+    query = (
+        update(job)
+        .where(job.c.id.in_(bindparam("ids", expanding=True)), job.c.state == "ready")
+        .values(
+            state="leased",
+            worker_id=bindparam("worker"),
+            token=bindparam("lease"),
+            attempts=job.c.attempts + 1,
+        )
+        .returning(*_COLUMNS)
+    )
+    rows = connection.execute(query, {"ids": ids, "worker": worker, "lease": new_id()})
+    return sorted((Job(*row) for row in rows), key=lambda j: j.id)
+
+
+def complete(tx: Tx, done: Sequence[Job]) -> None:
+    """Take finished jobs out; raise LeaseLost when one of them is no longer ours."""
+    for token in {j.token for j in done}:
+        ids = [j.id for j in done if j.token == token]
+        gone = tx.connection.execute(delete(job).where(job.c.id.in_(ids), job.c.token == token))
+        if gone.rowcount != len(ids):
+            raise LeaseLost(f"job {ids}: the lease was taken over")
+    tx.wake(*({"run"} & {j.kind for j in done}))  # the next Run of its lane may be ready now
+
+
+def put_back(tx: Tx, held: Job, *, due_at: datetime, error: str, data: Any = None) -> None:
+    """Make a leased job ready again at ``due_at``; raise LeaseLost when it is no longer ours."""
+    values: dict[str, Any] = {
+        "state": "ready",
+        "worker_id": None,
+        "token": None,
+        "due_at": due_at,
+        "error": error[:2_000],
+    }
+    if data is not None:
+        values["data"] = data
+    ours = and_(job.c.id == held.id, job.c.token == held.token)
+    if tx.connection.execute(update(job).where(ours).values(**values)).rowcount != 1:
+        raise LeaseLost(f"job {held.id}: the lease was taken over")
+    tx.wake(held.kind)
+
+
+def reschedule(tx: Tx, kind: str, key: str, due_at: datetime) -> bool:
+    """Move a waiting job to another time; False when there is none."""
+    ready = and_(job.c.kind == kind, job.c.key == key, job.c.state == "ready")
+    moved = tx.connection.execute(update(job).where(ready).values(due_at=due_at)).rowcount
+    tx.wake(kind)
+    return bool(moved)
+
+
+def cancel(tx: Tx, kind: str, keys: Sequence[str]) -> int:
+    """Take jobs out that nobody has begun."""
+    ready = and_(job.c.kind == kind, job.c.key.in_(keys), job.c.state == "ready")
+    return tx.connection.execute(delete(job).where(ready)).rowcount
+
+
+def cancel_prefix(tx: Tx, kind: str, prefix: str) -> int:
+    """Take jobs out whose key begins so, unless somebody has begun them."""
+    ready = and_(job.c.kind == kind, job.c.key.startswith(prefix), job.c.state == "ready")
+    return tx.connection.execute(delete(job).where(ready)).rowcount
+
+
+def next_due(connection: Connection, kinds: Sequence[str]) -> datetime | None:
+    """Return when the next waiting job of these kinds is due."""
+    waiting = and_(job.c.state == "ready", job.c.kind.in_(kinds))
+    return connection.execute(select(func.min(job.c.due_at)).where(waiting)).scalar()
+
+
+def count(connection: Connection, kinds: Sequence[str], *, due_by: datetime | None = None) -> int:
+    """Return how many jobs of these kinds are there, waiting (until ``due_by``) or leased."""
+    query = select(func.count()).select_from(job).where(job.c.kind.in_(kinds))
+    if due_by is not None:
+        query = query.where(or_(job.c.state == "leased", job.c.due_at <= due_by))
+    return connection.execute(query).scalar_one()
+
+
+def release(tx: Tx, workers: Sequence[int]) -> int:
+    """Give the jobs of dead workers back to whoever comes next."""
+    held = and_(job.c.worker_id.in_(workers), job.c.state == "leased")
+    freed = tx.connection.execute(
+        update(job).where(held).values(state="ready", worker_id=None, token=None)
+    ).rowcount
+    if freed:
+        kinds = tx.connection.execute(select(job.c.kind).where(job.c.state == "ready").distinct())
+        tx.wake(*kinds.scalars())
+    return freed

@@ -1,0 +1,15 @@
+"""Run the migrations on the connection that ``store.schema`` hands over."""
+
+from alembic import context
+
+from inboxkit.store.tables import metadata
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=metadata,
+    version_table="inboxkit_version",
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

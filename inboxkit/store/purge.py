@@ -1,0 +1,116 @@
+"""Deleting: messages with all that hangs on them, threads that are empty then, whole inboxes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, delete, exists, func, select, update
+
+from . import inboxes, jobs, search
+from .tables import (
+    attachment,
+    content,
+    delivery,
+    event,
+    label,
+    message,
+    raw,
+    reference,
+    run,
+    thread,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from .writer import Tx
+
+
+def messages(tx: Tx, ids: Sequence[int]) -> list[str]:
+    """Delete messages; return the files that may be removed once this is committed."""
+    if not ids:
+        return []
+    located = select(raw.c.location).where(raw.c.message_id.in_(ids), raw.c.location != "")
+    files = list(tx.connection.execute(located).scalars())
+    search.remove(tx, _with_content(tx.connection, ids))
+    touched = select(message.c.thread_id).where(message.c.id.in_(ids)).distinct()
+    threads = [t for t in tx.connection.execute(touched).scalars() if t is not None]
+    for kind in ("read", "plan", "send"):
+        jobs.cancel(tx, kind, [str(i) for i in ids])
+    for table in (raw, content, attachment, label, delivery, event, run):
+        tx.connection.execute(delete(table).where(table.c.message_id.in_(ids)))
+    tx.connection.execute(
+        update(reference).where(reference.c.message_id.in_(ids)).values(message_id=None)
+    )
+    tx.connection.execute(delete(message).where(message.c.id.in_(ids)))
+    for thread_id in threads:
+        _recount(tx, thread_id)
+    return files
+
+
+def _with_content(connection: Connection, ids: Sequence[int]) -> list[int]:
+    query = select(content.c.message_id).where(content.c.message_id.in_(ids))
+    return list(connection.execute(query).scalars())
+
+
+def _recount(tx: Tx, thread_id: int) -> None:
+    left = select(func.count(), func.max(message.c.id), func.sum(message.c.size))
+    count, last, size = tx.connection.execute(left.where(message.c.thread_id == thread_id)).one()
+    mine = thread.c.id == thread_id
+    if count:
+        values = {"message_count": count, "last_message_id": last, "size": size}
+        tx.connection.execute(update(thread).where(mine).values(**values))
+        return
+    jobs.cancel_prefix(tx, "timer", f"{thread_id}:")
+    tx.connection.execute(delete(reference).where(reference.c.thread_id == thread_id))
+    tx.connection.execute(delete(thread).where(mine))
+
+
+def older_than(
+    connection: Connection, moment: datetime, *, inbox_id: int | None = None, limit: int = 500
+) -> list[int]:
+    """Return messages that came or went before a moment and are done with."""
+    busy = exists().where(
+        run.c.message_id == message.c.id, run.c.state.in_(("pending", "retrying"))
+    )
+    query = (
+        select(message.c.id)
+        .where(
+            message.c.received_at < moment,
+            message.c.state.not_in(("stored", "queued", "scheduled", "sending")),
+            ~busy,
+        )
+        .order_by(message.c.id)
+        .limit(limit)
+    )
+    if inbox_id is not None:
+        query = query.where(message.c.inbox_id == inbox_id)
+    return list(connection.execute(query).scalars())
+
+
+def beyond(connection: Connection, inbox_id: int, keep: int, *, limit: int = 500) -> list[int]:
+    """Return what an inbox holds beyond its newest ``keep`` messages."""
+    query = (
+        select(message.c.id)
+        .where(message.c.inbox_id == inbox_id)
+        .order_by(message.c.id.desc())
+        .offset(keep)
+        .limit(limit)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def inbox(tx: Tx, inbox_id: int) -> list[str]:
+    """Delete an inbox with everything in it; return the files that may be removed then."""
+    ids = tx.connection.execute(select(message.c.id).where(message.c.inbox_id == inbox_id))
+    files = messages(tx, list(ids.scalars()))
+    for table in (thread, reference):
+        tx.connection.execute(delete(table).where(table.c.inbox_id == inbox_id))
+    inboxes.remove(tx, inbox_id)
+    return files
+
+
+def locations(connection: Connection) -> set[str]:
+    """Return the files that rows name; all others are orphans."""
+    return set(connection.execute(select(raw.c.location).where(raw.c.location != "")).scalars())

@@ -1,0 +1,238 @@
+"""Rows to values: Message, Thread and Event as users hold them, a page at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, select
+
+from ..models import Actions, Attachment, Event, Link, Message, Otp, Thread
+from ..tokens import public_id
+from ..values import Address, Auth, Direction, Envelope, EventType, Kind
+from .events import cursor_id
+from .tables import attachment, content, inbox, label, message
+from .threads import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_CONTENT = (
+    content.c.text,
+    content.c.html,
+    content.c.reply_text,
+    content.c.signature,
+    content.c.visible_text,
+    content.c.headers,
+    content.c.references,
+    content.c.defects,
+)
+
+
+def messages(
+    connection: Connection, ids: Sequence[int], actions: Actions, *, answers: bool = True
+) -> list[Message]:
+    """Return the messages with these row ids, in their order; unknown ids are left out."""
+    query = (
+        select(message, inbox.c.address.label("inbox_address"), *_CONTENT)
+        .join(inbox, inbox.c.id == message.c.inbox_id)
+        .outerjoin(content, content.c.message_id == message.c.id)
+        .where(message.c.id.in_(ids))
+    )
+    rows = {row.id: row for row in connection.execute(query)}
+    labels = _labels(connection, list(rows))
+    files = _files(connection, [r.id for r in rows.values() if r.attachment_count])
+    asked = {r.answers_id for r in rows.values() if r.answers_id} if answers else set[int]()
+    sends = {}
+    if asked:
+        found = messages(connection, sorted(asked), actions, answers=False)
+        sends = {m.id: m for m in found}
+    return [
+        _message(rows[i], labels[i], files[i], sends.get(_public(rows[i].answers_id)), actions)
+        for i in ids
+        if i in rows
+    ]
+
+
+def _public(row_id: int | None) -> str:
+    return "" if row_id is None else public_id("msg", row_id)
+
+
+def _labels(connection: Connection, ids: Sequence[int]) -> Mapping[int, set[str]]:
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    for row in connection.execute(select(label).where(label.c.message_id.in_(ids))):
+        found[row.message_id].add(row.label)
+    return found
+
+
+def _files(connection: Connection, ids: Sequence[int]) -> Mapping[int, list[Row[Any]]]:
+    found: defaultdict[int, list[Row[Any]]] = defaultdict(list)
+    query = (
+        select(attachment)
+        .where(attachment.c.message_id.in_(ids))
+        .order_by(attachment.c.message_id, attachment.c.position)
+    )
+    for row in connection.execute(query) if ids else ():
+        found[row.message_id].append(row)
+    return found
+
+
+def addresses(pairs: Sequence[Sequence[str]]) -> tuple[Address, ...]:
+    """Return addresses from their JSON."""
+    return tuple(Address(email, name) for email, name in pairs)
+
+
+def _message(
+    row: Row[Any],
+    labels: set[str],
+    files: Sequence[Row[Any]],
+    answers: Message | None,
+    actions: Actions,
+) -> Message:
+    columns = row._mapping
+    system = {"received" if row.direction == "inbound" else "sent"}
+    made = Message(
+        id=public_id("msg", row.id),
+        message_id=row.message_id,
+        direction=Direction(row.direction),
+        inbox=row.inbox_address,
+        sender=Address(row.sender_email, row.sender_name),
+        envelope=Envelope(row.mail_from, tuple(row.rcpt_to)),
+        received_at=row.received_at,
+        actions=actions,
+        to=addresses(columns["to"]),
+        cc=addresses(row.cc),
+        reply_to=addresses(row.reply_to),
+        date=row.date_at,
+        subject=row.subject,
+        headers=dict(reversed([(n, v) for n, v in columns["headers"] or ()])),
+        text=columns["text"] or "",
+        html=row.html or "",
+        reply_text=row.reply_text or "",
+        signature=row.signature or "",
+        visible_text=row.visible_text or "",
+        preview=row.preview,
+        kind=Kind(row.kind),
+        auth=Auth(**row.auth),
+        state=row.state,
+        defects=tuple(row.defects or ()),
+        labels=frozenset(labels | system | ({"unread"} if row.unread else set())),
+        tag=row.tag,
+        metadata=columns["metadata"],
+        thread_id="" if row.thread_id is None else public_id("thd", row.thread_id),
+        thread_reason=row.thread_reason,
+        participant=row.participant,
+        in_reply_to=row.in_reply_to,
+        references=tuple(columns["references"] or ()),
+        size=row.size,
+        answers=answers,
+    )
+    return _with_parts(made, row, files)
+
+
+def _with_parts(made: Message, row: Row[Any], files: Sequence[Row[Any]]) -> Message:
+    """Hang in what points back at the message; it is frozen for everybody else."""
+    if row.otp is not None:
+        object.__setattr__(made, "otp", Otp(row.otp, made, row.link))
+    if row.link is not None:
+        object.__setattr__(made, "link", Link(row.link, made))
+    parts = tuple(
+        Attachment(
+            id=public_id("att", f.id),
+            filename=f.filename,
+            safe_name=f.safe_name,
+            content_type=f.content_type,
+            size=f.size,
+            sha256=f.sha256,
+            inline=f.inline,
+            content_id=f.content_id,
+            sniffed_type=f.sniffed_type,
+            message=made,
+        )
+        for f in files
+    )
+    object.__setattr__(made, "attachments", parts)
+    return made
+
+
+def thread(connection: Connection, row_id: int, actions: Actions) -> Thread | None:
+    """Return a thread, or the one that it was merged into."""
+    row = resolve(connection, row_id)
+    if row is None:
+        return None
+    owner = select(inbox.c.address).where(inbox.c.id == row.inbox_id)
+    return Thread(
+        id=public_id("thd", row.id),
+        subject=row.subject,
+        inbox=connection.execute(owner).scalar_one(),
+        actions=actions,
+        participants=addresses(row.participants),
+        waiting_since=row.waiting_since,
+        reminders=row.reminders,
+        state=row.state,
+    )
+
+
+def thread_messages(connection: Connection, row_id: int, actions: Actions) -> list[Message]:
+    """Return a thread's messages, oldest first."""
+    row = resolve(connection, row_id)
+    if row is None:
+        return []
+    query = select(message.c.id).where(message.c.thread_id == row.id).order_by(message.c.id)
+    return messages(connection, list(connection.execute(query).scalars()), actions)
+
+
+def events(connection: Connection, rows: Sequence[Row[Any]], actions: Actions) -> list[Event]:
+    """Return log entries with their messages; an entry whose message is purged is left out."""
+    ids = sorted({row.message_id for row in rows})
+    found = {m.id: m for m in messages(connection, ids, actions)}
+    return [
+        Event(
+            id=cursor_id(row.seq),
+            type=EventType(row.type),
+            at=row.at,
+            message=found[public_id("msg", row.message_id)],
+            recipient=row.recipient,
+            hard=row.hard,
+            reason_class=row.reason_class,
+            reason=row.reason,
+            data=row.data,
+        )
+        for row in rows
+        if public_id("msg", row.message_id) in found
+    ]
+
+
+def staged_message(
+    row: Mapping[str, Any], said: Mapping[str, Any], address: str, actions: Actions
+) -> Message:
+    """Return a send that is staged: it has an id, but nobody else can see it yet."""
+    return Message(
+        id=public_id("msg", row["id"]),
+        message_id=row["message_id"],
+        direction=Direction.OUTBOUND,
+        inbox=address,
+        sender=Address(row["sender_email"], row["sender_name"]),
+        envelope=Envelope(row["mail_from"], tuple(row["rcpt_to"])),
+        received_at=row["received_at"],
+        actions=actions,
+        to=addresses(row["to"]),
+        cc=addresses(row["cc"]),
+        reply_to=addresses(row["reply_to"]),
+        date=row["date_at"],
+        subject=row["subject"],
+        text=said["text"],
+        html=said["html"],
+        reply_text=said["text"],
+        visible_text=said["text"],
+        preview=row["preview"],
+        state="staged",
+        labels=frozenset({"sent"}),
+        tag=row["tag"],
+        metadata=row["metadata"],
+        thread_id="" if row["thread_id"] is None else public_id("thd", row["thread_id"]),
+        thread_reason="send",
+        in_reply_to=row["in_reply_to"],
+        references=tuple(said["references"]),
+        size=row["size"],
+    )

@@ -1,0 +1,124 @@
+"""Runs: one planned call of one handler, kept so that everybody can see what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from ..tokens import new_id
+from . import jobs
+from .tables import run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from .writer import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A match: this handler shall be called with this item of this message."""
+
+    message_id: int
+    thread_id: int | None
+    inbox_id: int
+    router: str
+    handler: str
+    kind: str
+    item: str = ""
+    lane: str | None = None
+    withheld: str = ""  # why no handler was called; recorded, never run
+
+    @property
+    def key(self) -> str:
+        return f"{self.message_id}|{self.handler}|{self.item}"
+
+
+def insert_new(tx: Tx, found: Sequence[NewRun], now: datetime) -> list[int]:
+    """Store Runs that are not there yet and queue them; return the new row ids."""
+    if not found:
+        return []
+    known = set(
+        tx.connection.execute(select(run.c.key).where(run.c.key.in_([f.key for f in found])))
+        .scalars()
+        .all()
+    )
+    fresh = [(new_id(), f) for f in found if f.key not in known]
+    if not fresh:
+        return []
+    tx.connection.execute(insert(run), [_row(row_id, f, now) for row_id, f in fresh])
+    jobs.put(
+        tx,
+        [
+            jobs.new_job("run", row_id, inbox_id=f.inbox_id, due_at=now, lane=f.lane)
+            for row_id, f in fresh
+            if not f.withheld
+        ],
+    )
+    return [row_id for row_id, _ in fresh]
+
+
+def _row(row_id: int, found: NewRun, now: datetime) -> dict[str, Any]:
+    return {
+        "id": row_id,
+        "key": found.key,
+        "message_id": found.message_id,
+        "thread_id": found.thread_id,
+        "router": found.router,
+        "handler": found.handler,
+        "kind": found.kind,
+        "item": found.item,
+        "state": "withheld" if found.withheld else "pending",
+        "attempts": 0,
+        "error": found.withheld,
+        "created_at": now,
+        "finished_at": now if found.withheld else None,
+    }
+
+
+def by_id(connection: Connection, row_id: int) -> Row[Any] | None:
+    """Return one Run."""
+    return connection.execute(select(run).where(run.c.id == row_id)).first()
+
+
+def settle(
+    tx: Tx, row_id: int, state: str, *, attempts: int, now: datetime, error: str = ""
+) -> None:
+    """Record how a Run stands: done, retrying, failed, rejected or skipped."""
+    finished = None if state in ("pending", "retrying") else now
+    tx.connection.execute(
+        update(run)
+        .where(run.c.id == row_id)
+        .values(state=state, attempts=attempts, error=error[:8_000], finished_at=finished)
+    )
+
+
+def skipped(connection: Connection, message_id: int, item: str) -> frozenset[str]:
+    """Return the handlers that skipped this item of this message."""
+    mine = (run.c.message_id == message_id) & (run.c.item == item) & (run.c.state == "skipped")
+    return frozenset(connection.execute(select(run.c.handler).where(mine)).scalars())
+
+
+def listed(
+    connection: Connection, *, state: str = "", message_id: int | None = None, limit: int = 50
+) -> Sequence[Row[Any]]:
+    """Return Runs, newest first."""
+    query = select(run).order_by(run.c.id.desc()).limit(limit)
+    if state:
+        query = query.where(run.c.state == state)
+    if message_id is not None:
+        query = query.where(run.c.message_id == message_id)
+    return connection.execute(query).all()
+
+
+def again(tx: Tx, row_ids: Sequence[int], now: datetime) -> int:
+    """Queue Runs once more, with the attempts counted anew; return how many."""
+    rows = tx.connection.execute(select(run).where(run.c.id.in_(row_ids))).all()
+    for row in rows:
+        jobs.cancel(tx, "run", [str(row.id)])
+        jobs.put(tx, [jobs.new_job("run", row.id, inbox_id=0, due_at=now)])
+        settle(tx, row.id, "pending", attempts=0, now=now)
+    return len(rows)

@@ -1,0 +1,178 @@
+"""The Store: one open database, its writer thread, its readers, its wake-ups and this process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import anyio
+from anyio import to_thread
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..errors import StoreError
+from ..tokens import new_id
+from . import schema, workers
+from .bell import Bell
+from .blobs import Blobs
+from .database import Database, open_database
+from .doorbell import Doorbell
+from .tables import setting
+from .workers import BEAT_SECONDS, LockFile
+from .writer import Tx, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from ..clock import Clock
+
+TOPICS = ("read", "plan", "run", "send", "webhook", "timer", "event")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Store:
+    """Opens with ``open``; every change goes through ``write``, every look through ``read``."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        self.clock = clock
+        self.bell = Bell()
+        self.worker_id = new_id()
+        self.database: Database = open_database(url)
+        folder = self.files_folder
+        self.blobs = Blobs(folder)
+        self.secret = b""
+        self._writer = Writer(self.database.writer, self._committed)
+        self._readers = anyio.CapacityLimiter(4)
+        self._doorbell: Doorbell | None = None
+        self._lock: LockFile | None = None
+
+    @property
+    def files_folder(self) -> Path | None:
+        """Where large messages and lock files lie, beside the SQLite file."""
+        file = self.database.file
+        return None if file is None else file.with_name(file.name + ".files")
+
+    async def open(self) -> None:
+        """Bring the schema up to date and start; raise ConfigurationError or StoreError."""
+        try:
+            await to_thread.run_sync(schema.ensure, self.database)
+        except SQLAlchemyError as error:
+            self.database.close()
+            raise StoreError(f"database {self.database.url}: cannot be opened: {error}") from error
+        self.bell.attach()
+        if self.database.file is not None and self.files_folder is not None:
+            self.files_folder.mkdir(exist_ok=True)
+            self._lock = LockFile(workers.lock_path(self.files_folder, self.worker_id))
+            self._doorbell = Doorbell(self.database.file, str(self.worker_id))
+            self._doorbell.listen(self.bell.ring)
+        self._writer.start()
+        self.secret = await self.write(_secret)
+        await self.write(workers.register, self.worker_id, self.clock.beat())
+
+    async def close(self) -> None:
+        """Give back what is leased, finish what is queued, close."""
+        with contextlib.suppress(StoreError):
+            await self.write(workers.leave, [self.worker_id])
+        await to_thread.run_sync(self._writer.stop)
+        if self._doorbell is not None:
+            self._doorbell.close()
+        if self._lock is not None:
+            self._lock.close()
+        self.database.close()
+
+    async def write(
+        self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a unit of work; return once it is committed and on the disk."""
+        return await self._writer.run(lambda tx: function(tx, *args, **kwargs))
+
+    async def write_lightly(
+        self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Like ``write`` without an fsync of its own: for leases and heartbeats."""
+        return await self._writer.run(lambda tx: function(tx, *args, **kwargs), durable=False)
+
+    async def write_grouped(self, function: Callable[[Tx, list[Any]], Sequence[T]], item: Any) -> T:
+        """Like ``write``; units of the same function that meet run as one on a list."""
+        return await self._writer.run_grouped(function, item)
+
+    async def write_each(
+        self, function: Callable[[Tx, list[Any]], Sequence[T]], items: Sequence[Any]
+    ) -> list[T | BaseException]:
+        """Run a grouped unit for each item; return results and errors in their order."""
+        units = [self._writer.run_grouped(function, item) for item in items]
+        return await asyncio.gather(*units, return_exceptions=True)
+
+    async def read(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a query in a reader thread."""
+
+        def work() -> T:
+            with self.database.reader.connect() as connection:
+                return function(connection, *args, **kwargs)
+
+        try:
+            return await to_thread.run_sync(work, limiter=self._readers)
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database refused a query: {error}") from error
+
+    def _committed(self, topics: set[str]) -> None:
+        self.bell.ring_from_thread(topics)
+        if self._doorbell is not None:
+            self._doorbell.ring(topics)
+
+    async def keep_alive(self) -> None:
+        """Beat every two seconds, bury dead workers, and notice commits whose ring was lost."""
+        watch = Watch(self.database)
+        try:
+            while True:
+                with contextlib.suppress(StoreError):  # ``/readyz`` says when it lasts
+                    await self.write_lightly(self._beat)
+                if await to_thread.run_sync(watch.changed, limiter=self._readers):
+                    self.bell.ring(TOPICS)
+                await anyio.sleep(BEAT_SECONDS)
+        finally:
+            watch.close()
+
+    def _beat(self, tx: Tx) -> None:
+        now = self.clock.beat()
+        if not workers.beat(tx, self.worker_id, now):  # buried while this machine slept
+            workers.register(tx, self.worker_id, now)
+        workers.bury(tx, now, locks=self.files_folder, myself=self.worker_id)
+
+
+class Watch:
+    """Tells whether another connection has changed the file since the last look."""
+
+    def __init__(self, database: Database) -> None:
+        self._connection = database.reader.raw_connection() if database.file else None
+        self._version = -1
+
+    def changed(self) -> bool:
+        if self._connection is None:
+            return True
+        cursor = self._connection.cursor()
+        version = cursor.execute("PRAGMA data_version").fetchone()[0]
+        cursor.close()
+        before, self._version = self._version, version
+        return bool(version != before)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+def _secret(tx: Tx) -> bytes:
+    """Return this database's own secret, made once; it signs tokens in ids and addresses."""
+    query = select(setting.c.value).where(setting.c.key == "secret")
+    found = tx.connection.execute(query).scalar()
+    if found is None:
+        found = secrets.token_hex(32)
+        tx.connection.execute(insert(setting), [{"key": "secret", "value": found}])
+    return bytes.fromhex(found)

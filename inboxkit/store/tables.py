@@ -1,0 +1,390 @@
+"""The tables. Private to ``store``: no row leaves it, and no user's table ever meets ours.
+
+They live on a registry and MetaData of their own, all names begin with ``inboxkit_``. Row ids come
+from ``tokens.new_id`` and rise with time, so that a page by id is a page by age.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    TypeDecorator,
+)
+from sqlalchemy.orm import declared_attr, registry
+from sqlmodel import Field, SQLModel
+
+metadata = MetaData()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC datetime kept as microseconds since 1970: exact, and sorted as a number."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Base(SQLModel, registry=registry(metadata=metadata)):
+    """Base of our tables, apart from SQLModel's own registry and MetaData."""
+
+    @declared_attr.directive
+    def __tablename__(cls) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] - SQLModel types it too narrowly
+        return "inboxkit_" + cls.__name__.removesuffix("Row").lower()
+
+
+def _id() -> Any:
+    return Field(sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True))
+
+
+def _big(*, index: bool = False, null: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(BigInteger, index=index, nullable=null))
+
+
+def _json() -> Any:
+    return Field(sa_column=Column(JSON, nullable=False))
+
+
+def _moment(*, null: bool = False, index: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(Moment, nullable=null, index=index))
+
+
+class InboxRow(Base, table=True):
+    __table_args__ = (Index("inboxkit_inbox_client", "pod_id", "client_id", unique=True),)
+    id: int = _id()
+    pod_id: str
+    address: str = Field(unique=True)
+    display_name: str
+    client_id: str | None
+    metadata_: dict[str, Any] = Field(sa_column=Column("metadata", JSON, nullable=False))
+    status: str
+    draft_policy: str
+    expires_at: datetime | None = _moment(null=True)
+    created_at: datetime = _moment()
+    updated_at: datetime = _moment()
+
+
+class AliasRow(Base, table=True):
+    address: str = Field(primary_key=True)
+    inbox_id: int = _big(index=True)
+
+
+class MessageRow(Base, table=True):
+    """One message of one inbox: the envelope, what lists show, and the state of its way."""
+
+    __table_args__ = (
+        Index("inboxkit_message_inbox", "inbox_id", "id"),
+        Index("inboxkit_message_thread", "thread_id", "id"),
+        Index("inboxkit_message_dedupe", "inbox_id", "dedupe", unique=True),
+        Index("inboxkit_message_key", "inbox_id", "send_key", unique=True),
+        Index("inboxkit_message_rfc", "message_id"),
+        Index("inboxkit_message_provider", "provider_id"),
+    )
+    id: int = _id()
+    inbox_id: int = _big()
+    direction: str
+    state: str
+    kind: str
+    message_id: str
+    thread_id: int | None = _big(null=True)
+    thread_reason: str
+    participant: bool
+    answers_id: int | None = _big(null=True)
+    dedupe: str | None
+    mail_from: str
+    rcpt_to: list[str] = _json()
+    trace: dict[str, Any] = _json()
+    sender_email: str
+    sender_name: str
+    to_: list[Any] = Field(sa_column=Column("to", JSON, nullable=False))
+    cc: list[Any] = _json()
+    bcc: list[Any] = _json()
+    reply_to: list[Any] = _json()
+    subject: str
+    preview: str
+    date_at: datetime | None = _moment(null=True)
+    received_at: datetime = _moment()
+    size: int
+    sha256: str
+    in_reply_to: str
+    tag: str
+    metadata_: dict[str, str] = Field(sa_column=Column("metadata", JSON, nullable=False))
+    unread: bool
+    attachment_count: int
+    otp: str | None
+    link: str | None
+    auth: dict[str, str] = _json()
+    taken_at: datetime | None = _moment(null=True)
+    send_key: str | None
+    fingerprint: str
+    automatic: bool
+    provider: str
+    provider_id: str | None
+    send_at: datetime | None = _moment(null=True)
+    error: str
+    created_at: datetime = _moment()
+    updated_at: datetime = _moment()
+
+
+class ContentRow(Base, table=True):
+    """What a message says; apart from its row, so that lists and accepts stay small."""
+
+    message_id: int = _id()
+    text: str
+    html: str
+    reply_text: str
+    reply_html: str
+    signature: str
+    visible_text: str
+    headers: list[Any] = _json()
+    references_: list[str] = Field(sa_column=Column("references", JSON, nullable=False))
+    links: list[Any] = _json()
+    calendar: dict[str, Any] = _json()
+    defects: list[str] = _json()
+    kind_reason: str
+
+
+class RawRow(Base, table=True):
+    """The bytes as they came: zstd here up to 64 kB, a file or an object above."""
+
+    message_id: int = _id()
+    data: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
+    location: str
+
+
+class AttachmentRow(Base, table=True):
+    id: int = _id()
+    message_id: int = _big(index=True)
+    position: int
+    filename: str
+    safe_name: str
+    content_type: str
+    sniffed_type: str
+    size: int
+    sha256: str
+    inline: bool
+    content_id: str
+
+
+class LabelRow(Base, table=True):
+    __table_args__ = (Index("inboxkit_label_label", "label", "message_id"),)
+    message_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    label: str = Field(primary_key=True)
+
+
+class ThreadRow(Base, table=True):
+    __table_args__ = (
+        Index("inboxkit_thread_inbox", "inbox_id", "last_at"),
+        Index("inboxkit_thread_subject", "inbox_id", "base_subject", "last_at"),
+        Index("inboxkit_thread_topic", "inbox_id", "topic"),
+    )
+    id: int = _id()
+    inbox_id: int = _big()
+    subject: str
+    base_subject: str
+    topic: str
+    participants: list[Any] = _json()
+    state: dict[str, Any] = _json()
+    waiting_since: datetime | None = _moment(null=True)
+    reminders: int
+    preview: str
+    message_count: int
+    size: int
+    last_message_id: int | None = _big(null=True)
+    last_at: datetime = _moment()
+    received_at: datetime | None = _moment(null=True)
+    sent_at: datetime | None = _moment(null=True)
+    merged_into: int | None = _big(null=True)
+    orphan: bool
+    own_marks: list[str] = _json()
+    quoted_marks: list[str] = _json()
+    created_at: datetime = _moment()
+    updated_at: datetime = _moment()
+
+
+class ReferenceRow(Base, table=True):
+    """An RFC Message-ID known in an inbox: of a message, a provider's alias, or only cited."""
+
+    inbox_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    rfc_id: str = Field(primary_key=True)
+    thread_id: int = _big(index=True)
+    message_id: int | None = _big(null=True)
+    outbound: bool
+    alias: bool
+
+
+class EventRow(Base, table=True):
+    """The append-only log. ``seq`` rises in commit order, because SQLite has one writer."""
+
+    __table_args__ = (
+        Index("inboxkit_event_message", "message_id"),
+        {"sqlite_autoincrement": True},
+    )
+    seq: int | None = Field(
+        default=None,
+        sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    )
+    type: str
+    at: datetime = _moment()
+    inbox_id: int = _big()
+    message_id: int = _big()
+    thread_id: int | None = _big(null=True)
+    recipient: str
+    hard: bool
+    reason_class: str
+    reason: str
+    data: dict[str, Any] = _json()
+
+
+class JobRow(Base, table=True):
+    """Work to do: read, plan, run, send, webhook, timer. Done work leaves the table."""
+
+    __table_args__ = (
+        Index("inboxkit_job_key", "kind", "key", unique=True),
+        Index("inboxkit_job_due", "kind", "state", "inbox_id", "due_at"),
+        Index("inboxkit_job_next", "state", "due_at"),
+        Index("inboxkit_job_lane", "lane", "id"),
+        Index("inboxkit_job_worker", "worker_id"),
+    )
+    id: int = _id()
+    kind: str
+    key: str
+    inbox_id: int = _big()
+    lane: str | None
+    state: str
+    due_at: datetime = _moment()
+    attempts: int
+    worker_id: int | None = _big(null=True)
+    token: int | None = _big(null=True)
+    error: str
+    data: dict[str, Any] = _json()
+
+
+class RunRow(Base, table=True):
+    """One planned call of one handler: what ``inboxkit runs`` shows."""
+
+    __table_args__ = (Index("inboxkit_run_message", "message_id"),)
+    id: int = _id()
+    key: str = Field(unique=True)
+    message_id: int = _big()
+    thread_id: int | None = _big(null=True)
+    router: str
+    handler: str
+    kind: str
+    item: str
+    state: str
+    attempts: int
+    error: str
+    created_at: datetime = _moment()
+    finished_at: datetime | None = _moment(null=True)
+
+
+class DeliveryRow(Base, table=True):
+    """How far a send has come with one recipient; moves only forward."""
+
+    message_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    recipient: str = Field(primary_key=True)
+    state: str
+    reason_class: str
+    reason: str
+    updated_at: datetime = _moment()
+
+
+class SuppressionRow(Base, table=True):
+    address: str = Field(primary_key=True)
+    domain: str = Field(primary_key=True)  # the sending domain, "" for all
+    reason: str
+    detail: str
+    created_at: datetime = _moment()
+
+
+class WebhookRow(Base, table=True):
+    """A provider's request as it came, stored before it is answered."""
+
+    __table_args__ = (Index("inboxkit_webhook_dedupe", "provider", "dedupe", unique=True),)
+    id: int = _id()
+    provider: str
+    dedupe: str | None
+    method: str
+    url: str
+    headers: dict[str, str] = _json()
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    state: str
+    error: str
+    received_at: datetime = _moment()
+
+
+class DraftRow(Base, table=True):
+    __table_args__ = (Index("inboxkit_draft_client", "inbox_id", "client_id", unique=True),)
+    id: int = _id()
+    inbox_id: int = _big()
+    client_id: str | None
+    labels: list[str] = _json()
+    to_: list[str] = Field(sa_column=Column("to", JSON, nullable=False))
+    cc: list[str] = _json()
+    bcc: list[str] = _json()
+    reply_to: list[str] = _json()
+    subject: str
+    preview: str
+    text: str
+    html: str
+    attachments: list[Any] = _json()
+    in_reply_to: str
+    references_: list[str] = Field(sa_column=Column("references", JSON, nullable=False))
+    send_status: str
+    send_at: datetime | None = _moment(null=True)
+    created_at: datetime = _moment()
+    updated_at: datetime = _moment()
+
+
+class WorkerRow(Base, table=True):
+    """A living process; a lease names one. Dead after ten seconds without a beat."""
+
+    id: int = _id()
+    host: str
+    pid: int
+    started_at: datetime = _moment()
+    beat_at: datetime = _moment(index=True)
+
+
+class SettingRow(Base, table=True):
+    """Values of this database itself, such as the secret that signs tokens."""
+
+    key: str = Field(primary_key=True)
+    value: str
+
+
+inbox = metadata.tables["inboxkit_inbox"]
+alias = metadata.tables["inboxkit_alias"]
+message = metadata.tables["inboxkit_message"]
+content = metadata.tables["inboxkit_content"]
+raw = metadata.tables["inboxkit_raw"]
+attachment = metadata.tables["inboxkit_attachment"]
+label = metadata.tables["inboxkit_label"]
+thread = metadata.tables["inboxkit_thread"]
+reference = metadata.tables["inboxkit_reference"]
+event = metadata.tables["inboxkit_event"]
+job = metadata.tables["inboxkit_job"]
+run = metadata.tables["inboxkit_run"]
+delivery = metadata.tables["inboxkit_delivery"]
+suppression = metadata.tables["inboxkit_suppression"]
+webhook = metadata.tables["inboxkit_webhook"]
+draft = metadata.tables["inboxkit_draft"]
+worker = metadata.tables["inboxkit_worker"]
+setting = metadata.tables["inboxkit_setting"]

@@ -1,0 +1,69 @@
+"""Durable timers of ``on_no_reply``: one job for each waiting thread and handler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, select
+
+from . import jobs
+from .tables import job, message, thread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from .writer import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTimer:
+    """Call a handler with a thread at a time, unless somebody answers before."""
+
+    thread_id: int
+    inbox_id: int
+    router: str
+    handler: str
+    message_id: int
+    due_at: datetime
+    count: int = 1
+
+
+def start(tx: Tx, wanted: Sequence[NewTimer]) -> None:
+    """Start timers; a thread that waits already keeps waiting from the newest send."""
+    for timer in wanted:
+        key = f"{timer.thread_id}:{timer.handler}"
+        if _answered(tx.connection, timer):
+            continue
+        if jobs.reschedule(tx, "timer", key, timer.due_at) or _leased(tx.connection, key):
+            continue
+        data = {
+            "thread": timer.thread_id,
+            "router": timer.router,
+            "handler": timer.handler,
+            "message": timer.message_id,
+            "count": timer.count,
+        }
+        row = jobs.new_job("timer", key, inbox_id=timer.inbox_id, due_at=timer.due_at, data=data)
+        jobs.put(tx, [row])
+
+
+def _answered(connection: Connection, timer: NewTimer) -> bool:
+    """Whether the thread has stopped waiting, or a person wrote after the send."""
+    waiting = select(thread.c.waiting_since).where(thread.c.id == timer.thread_id)
+    if connection.execute(waiting).scalar() is None:
+        return True
+    answer = select(message.c.id).where(
+        message.c.thread_id == timer.thread_id,
+        message.c.id > timer.message_id,
+        message.c.direction == "inbound",
+        message.c.kind == "human",
+        message.c.participant,
+    )
+    return connection.execute(answer.limit(1)).first() is not None
+
+
+def _leased(connection: Connection, key: str) -> bool:
+    mine = (job.c.kind == "timer") & (job.c.key == key)
+    return connection.execute(select(job.c.id).where(mine)).first() is not None

@@ -1,0 +1,234 @@
+"""The writer thread: units of work, committed together, each in a SAVEPOINT of its own.
+
+Group commit without linger: what is queued when the thread comes round (at most 256 units) shares
+one transaction and one fsync. A unit that fails takes only itself back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from ..errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy import Connection, Engine
+
+T = TypeVar("T")
+_BATCH = 256
+
+
+@dataclass(slots=True)
+class Tx:
+    """The open transaction that a unit of work runs in.
+
+    ``wake`` names what the commit makes ready (a job kind, "event"); it is told after the commit.
+    """
+
+    connection: Connection
+    woken: set[str] = field(default_factory=set[str])
+
+    def wake(self, *topics: str) -> None:
+        self.woken.update(topics)
+
+
+Result = tuple[Any, BaseException | None]
+
+
+@dataclass(slots=True, eq=False)
+class _Unit:
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    grouped: bool
+    durable: bool
+    done: Callable[[Any, BaseException | None], None]
+    loop: asyncio.AbstractEventLoop | None
+
+
+class _Failed(Exception):
+    """Carries a unit's own exception out of the transaction that it was alone in."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Writer:
+    """One thread with one connection that makes every change of the database."""
+
+    def __init__(self, engine: Engine, on_commit: Callable[[set[str]], None]) -> None:
+        self._engine = engine
+        self._on_commit = on_commit
+        self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="inboxkit-writer", daemon=True)
+        self._durable = True
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is queued, then end the thread."""
+        self._queue.put(None)
+        self._thread.join()
+
+    async def run(self, function: Callable[..., T], *args: Any, durable: bool = True) -> T:
+        """Run ``function(tx, *args)`` in a transaction; return when it is committed.
+
+        ``durable=False`` spares the fsync for what may be lost with the machine's power, such as
+        a lease. Raise StoreError when the database refuses, or what the function raised.
+        """
+        value: T = await self._submit(function, args, grouped=False, durable=durable)
+        return value
+
+    async def run_grouped(self, function: Callable[[Tx, list[Any]], Sequence[T]], item: Any) -> T:
+        """Like ``run``, but units of the same function in one batch run as one call on a list."""
+        value: T = await self._submit(function, (item,), grouped=True, durable=True)
+        return value
+
+    def call(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a unit from another thread, blocking until it is committed."""
+        future: Future[T] = Future()
+
+        def done(value: Any, error: BaseException | None) -> None:
+            future.set_result(value) if error is None else future.set_exception(error)
+
+        self._queue.put(_Unit(function, args, False, True, done, None))
+        return future.result()
+
+    async def _submit(
+        self, function: Callable[..., Any], args: tuple[Any, ...], *, grouped: bool, durable: bool
+    ) -> Any:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+
+        def done(value: Any, error: BaseException | None) -> None:
+            if future.done():  # the caller was cancelled; the work is committed all the same
+                return
+            future.set_result(value) if error is None else future.set_exception(error)
+
+        self._queue.put(_Unit(function, args, grouped, durable, done, loop))
+        return await future
+
+    def _work(self) -> None:
+        with self._engine.connect() as connection:
+            while True:
+                batch, last = self._take()
+                if batch:
+                    self._commit(connection, batch)
+                if last:
+                    return
+
+    def _take(self) -> tuple[list[_Unit], bool]:
+        unit = self._queue.get()
+        batch: list[_Unit] = []
+        while unit is not None:
+            batch.append(unit)
+            if len(batch) >= _BATCH:
+                return batch, False
+            try:
+                unit = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, False
+        return batch, True
+
+    def _commit(self, connection: Connection, batch: list[_Unit]) -> None:
+        tx = Tx(connection)
+        try:
+            self._set_durable(connection, any(unit.durable for unit in batch))
+            with connection.begin():
+                results: Sequence[Result] = list(self._run_all(tx, batch))
+        except _Failed as failed:  # the only unit of its transaction; nothing was committed
+            results = [(None, failed.error)]
+            tx.woken.clear()
+        except SQLAlchemyError as error:
+            results = [(None, _refused(error))] * len(batch)
+            tx.woken.clear()
+        _deliver(batch, results)
+        if tx.woken:
+            self._on_commit(tx.woken)
+
+    def _set_durable(self, connection: Connection, durable: bool) -> None:
+        """Skip the fsync of a commit that may be lost; WAL keeps the order of what follows."""
+        if connection.dialect.name != "sqlite" or durable == self._durable:
+            return
+        level = "FULL" if durable else "NORMAL"
+        assert connection.connection.dbapi_connection is not None
+        connection.connection.dbapi_connection.execute(f"PRAGMA synchronous={level}")
+        self._durable = durable
+
+    def _run_all(self, tx: Tx, batch: list[_Unit]) -> Iterator[Result]:
+        for function, group in groupby(batch, key=lambda u: u.function if u.grouped else u):
+            units = list(group)
+            if not units[0].grouped:
+                yield self._alone(tx, units[0].function, units[0].args, only=len(batch) == 1)
+            else:
+                yield from self._grouped(tx, function, units)
+
+    def _alone(
+        self, tx: Tx, function: Callable[..., Any], args: tuple[Any, ...], *, only: bool = False
+    ) -> Result:
+        woken = set(tx.woken)
+        try:
+            if only:  # its own transaction takes it back: no SAVEPOINT needed
+                return function(tx, *args), None
+            with tx.connection.begin_nested():
+                return function(tx, *args), None
+        except DBAPIError as error:
+            if only or _is_fatal(error):
+                raise
+            tx.woken = woken
+            return None, _refused(error)
+        except Exception as error:  # the caller of the unit gets it
+            if only:
+                raise _Failed(error) from error
+            tx.woken = woken
+            return None, error
+
+    def _grouped(self, tx: Tx, function: Any, units: list[_Unit]) -> Iterator[Result]:
+        values, error = self._alone(tx, function, ([unit.args[0] for unit in units],))
+        if error is None:
+            yield from ((value, None) for value in values)
+            return
+        for unit in units:
+            values, error = self._alone(tx, function, ([unit.args[0]],))
+            yield (values[0] if error is None else None), error
+
+
+def _deliver(batch: list[_Unit], results: Sequence[Result]) -> None:
+    """Tell the callers, with one call into each event loop."""
+    pairs = list(zip(batch, results, strict=True))
+    for loop in {unit.loop for unit in batch}:
+        mine = [(unit.done, result) for unit, result in pairs if unit.loop is loop]
+        if loop is None:
+            _finish(mine)
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(_finish, mine)
+
+
+def _finish(mine: list[tuple[Callable[[Any, BaseException | None], None], Result]]) -> None:
+    for done, (value, error) in mine:
+        done(value, error)
+
+
+def _is_fatal(error: DBAPIError) -> bool:
+    """Whether the whole transaction is lost: a full disk, a lock, a broken connection."""
+    text = str(error.orig).lower()
+    return error.connection_invalidated or any(
+        sign in text for sign in ("full", "locked", "disk i/o", "readonly", "malformed")
+    )
+
+
+def _refused(error: SQLAlchemyError) -> StoreError:
+    cause = getattr(error, "orig", None) or error
+    refused = StoreError(f"the database refused: {type(cause).__name__}: {cause}")
+    refused.__cause__ = error
+    return refused

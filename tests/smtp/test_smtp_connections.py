@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from inboxkit.smtp.connections import Connections
+from inboxkit.smtp.replies import FULL, FULL_FOR_CLIENT, MADE_ROOM
+from inboxkit.smtp.settings import SmtpSettings
+
+
+@dataclass(eq=False)
+class Guest:
+    """A connection that only notes what it was told."""
+
+    peer: str = "192.0.2.1"
+    heard_at: float = 0.0
+    told: list[bytes] = field(default_factory=list[bytes])
+
+    def dismiss(self, reply: bytes) -> None:
+        self.told.append(reply)
+
+    def retire(self) -> None:
+        self.told.append(b"retire")
+
+    def abort(self) -> None:
+        self.told.append(b"abort")
+
+
+@pytest.mark.parametrize(
+    ("peers", "last", "refusal"),
+    [
+        pytest.param(["192.0.2.1"] * 2, "192.0.2.1", FULL_FOR_CLIENT, id="one-address"),
+        pytest.param(["192.0.2.1"] * 2, "192.0.2.2", None, id="another-address"),
+        pytest.param(["2001:db8::1", "2001:db8::2"], "2001:db8::3", FULL_FOR_CLIENT, id="one-/64"),
+        pytest.param(["2001:db8::1", "2001:db8::2"], "2001:db8:0:1::1", None, id="another-/64"),
+        pytest.param(["10.0.0.1"] * 2, "10.0.0.1", None, id="trusted"),
+    ],
+)
+def test_connections_per_client(peers: list[str], last: str, refusal: bytes | None) -> None:
+    settings = SmtpSettings(max_connections_per_client=2, trusted_networks=("10.0.0.0/8",))
+    connections = Connections(settings)
+    for peer in peers:
+        assert connections.admit(Guest(peer), 0.0) is None
+    assert connections.admit(Guest(last), 0.0) == refusal
+
+
+def test_a_client_that_left_may_come_again() -> None:
+    connections = Connections(SmtpSettings(max_connections_per_client=1, trusted_networks=()))
+    guest = Guest()
+    connections.admit(guest, 0.0)
+    connections.leave(guest)
+    connections.leave(guest)
+    assert connections.admit(Guest(), 0.0) is None
+    assert len(connections) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoke", "idle", "makes_room"),
+    [
+        pytest.param(False, 0.05, False, id="silent-for-a-moment"),
+        pytest.param(False, 0.2, True, id="silent"),
+        pytest.param(True, 4.0, False, id="idle-for-a-moment"),
+        pytest.param(True, 6.0, True, id="idle"),
+    ],
+)
+def test_when_full_the_client_idle_for_the_longest_gives_way(
+    spoke: bool, idle: float, makes_room: bool
+) -> None:
+    connections = Connections(SmtpSettings(max_connections=2))
+    first, second = Guest(), Guest(heard_at=0.01)
+    for guest in (first, second):
+        connections.admit(guest, 0.0)
+        if spoke:
+            connections.heard(guest)
+    refusal = connections.admit(Guest(), idle)
+    assert (refusal, first.told) == ((None, [MADE_ROOM]) if makes_room else (FULL, []))
+    assert (second.told, len(connections)) == ([], 2)
+
+
+def test_a_client_that_sends_a_message_never_gives_way() -> None:
+    connections = Connections(SmtpSettings(max_connections=1))
+    guest = Guest()
+    connections.admit(guest, 0.0)
+    connections.working(guest)
+    assert (connections.admit(Guest(), 1000.0), guest.told) == (FULL, [])
