@@ -200,7 +200,7 @@ class LocalActions:
         await self._check(draft, staged, context)
         staging = current.get()
         if staging is not None:
-            staging.sends.append(staged)
+            staging.add(staged)
             return records.staged_message(staged.row, staged.content, context.inbox.address, self)
         (sent,) = await self._store.write(sends.store, [staged])
         return await self.message(public_id("msg", sent))

@@ -32,6 +32,13 @@ class Edges:
         self._app = make_app(feedback, health)
         self._listener: Listener | None = None
         self._server: HttpServer | None = None
+        self._failures: list[int] = []
+
+    def fail_next(self, code: int, times: int) -> None:
+        """Refuse the next recipients with this SMTP code; for tests of what sends to us."""
+        if not 400 <= code <= 599:
+            raise ConfigurationError(f"fail_next: {code} is no SMTP refusal; give 400 to 599")
+        self._failures += [code] * times
 
     async def open(self, *, smtp: str, http: str) -> None:
         """Listen where it is asked; what is open already stays. Raise ConfigurationError."""
@@ -72,6 +79,9 @@ class Edges:
         return self._server.url
 
     async def _check(self, address: str) -> None:
+        if self._failures:
+            code = self._failures.pop(0)
+            raise SmtpRefused(code, f"{code // 100}.0.0", "Refused, as the test asked")
         try:
             await self._accept.check(address)
         except UnknownRecipient:

@@ -52,6 +52,7 @@ class InboxKit:
         self._asked = asked
         self._included: list[tuple[Router[...], Resource | None]] = [(r, None) for r in routers]
         self._plans = bool(routers)
+        self._works = True
         self._runtime: Runtime | None = None
 
     def include(self, router: Router[...], /, *, resource: Resource | None = None) -> None:
@@ -65,13 +66,17 @@ class InboxKit:
         """Take planning on even without routers: mail that no handler wants is done with."""
         self._plans = True
 
+    def only_look(self) -> None:
+        """Take no work: read and wait only, and leave the rest to other processes."""
+        self._works = False
+
     async def __aenter__(self) -> Self:
         check_loop()
         check_patterns([router for router, _ in self._included])
         providers = outbox.configure(self.settings)
         check_domain(self.settings)
         runtime = Runtime(self.settings, self.clock, providers)
-        await runtime.start(self._included, plans=self._plans)
+        await runtime.start(self._included, plans=self._plans, works=self._works)
         self._runtime = runtime
         try:
             await runtime.edges.open(
@@ -164,6 +169,11 @@ class InboxKit:
         """Open the configured ports and run until cancelled, or until ``stop`` is called."""
         await self.runtime.edges.open(smtp=self.settings.smtp, http=self.settings.http)
         await self.runtime.stopping.wait()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the kit was told to stop, or is not running at all."""
+        return self._runtime is None or self._runtime.stopping.is_set()
 
     def stop(self) -> None:
         """Make ``serve`` return."""

@@ -28,6 +28,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$&^_.+-]+")  # of RFC 2045, and what RFC 6838 
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,900}>")
 _ENCODED_WORD = re.compile(r"=\?.*\?=", re.DOTALL)
+_FRAME = len("=?utf-8?q??=")
 _AS_THEY_ARE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 
 
@@ -60,7 +61,11 @@ def message_ids(name: str, ids: Iterable[str]) -> Field:
 def parametrized(name: str, value: str, parameters: Sequence[Field]) -> Field:
     """Write a value with parameters (RFC 2045), those outside ASCII by RFC 2231."""
     pieces = [part for key, text in parameters for part in _parameter(key, text)]
-    values = [f"{value};", *(f" {piece};" for piece in pieces[:-1]), *(f" {p}" for p in pieces[-1:])]
+    values = [
+        f"{value};",
+        *(f" {piece};" for piece in pieces[:-1]),
+        *(f" {p}" for p in pieces[-1:]),
+    ]
     return name, _folded(name, values if pieces else [value])
 
 
@@ -93,7 +98,8 @@ def is_token(text: str) -> bool:
 def header_block(fields: Sequence[Field]) -> bytes:
     """Join fields and the empty line after them; raise ValueError if they would read otherwise."""
     block = "".join(f"{name}: {value}".rstrip(" ") + "\r\n" for name, value in fields) + "\r\n"
-    if _names(block) != [name for name, _ in fields]:
+    names = [name for name, _ in fields]
+    if _names(block) != names or not all(map(_NAME.fullmatch, names)):
         raise ValueError("the header would not be read as it was meant")
     return block.encode("ascii")
 
@@ -123,13 +129,17 @@ def _folded(name: str, pieces: Iterable[str]) -> str:
 def _encoded_words(text: str, first_room: int) -> list[str]:
     """Write text as encoded words (RFC 2047), each holding whole characters only."""
     words: list[str] = []
-    chunk, room = "", max(first_room, 30)
-    for char in text:
-        if chunk and len(_encoded_word(chunk + char)) > room:
-            words.append(_encoded_word(chunk))
-            chunk, room = "", _LINE - 1
-        chunk += char
-    return [*words, _encoded_word(chunk)]
+    room = max(first_room, 30) - _FRAME
+    start = size = quoted = 0
+    for place, char in enumerate(text):
+        data = char.encode()
+        cost = sum(1 if byte in _AS_THEY_ARE else 3 for byte in data)
+        if place > start and min(quoted + cost, (size + len(data) + 2) // 3 * 4) > room:
+            words.append(_encoded_word(text[start:place]))
+            start, size, quoted, room = place, 0, 0, _LINE - 1 - _FRAME
+        size += len(data)
+        quoted += cost
+    return [*words, _encoded_word(text[start:])]
 
 
 def _encoded_word(text: str) -> str:
@@ -154,7 +164,7 @@ def plain_line(text: str) -> str:
 
 def _phrase(name: str) -> str:
     if not name.isascii() or len(name) > 60 or _ENCODED_WORD.search(name):
-        return "\r\n ".join(_encoded_words(name, 40))
+        return "\r\n ".join(_encoded_words(name, _LINE - len("Reply-To: ")))
     if _ATOMS.fullmatch(name):
         return name
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')

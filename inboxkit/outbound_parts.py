@@ -11,8 +11,6 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
-from mimetypes import MimeTypes
 from typing import TYPE_CHECKING
 
 from .outbound_headers import Field, header_block, is_token, parametrized, plain_line
@@ -22,9 +20,32 @@ if TYPE_CHECKING:
 
     from .values import File
 
-_SHORT = 76  # RFC 2045 section 6.7: longer lines are encoded
+_SHORT = 76  # longer lines are encoded, RFC 2045 section 6.7
 _LONGEST_LINE = 998  # RFC 5322 section 2.1.1
-_PARAMETERS = re.compile(r'(?:; ?[A-Za-z0-9-]{1,40}=(?:[\w.+-]{1,60}|"[^"\\\r\n]{0,60}"))*', re.ASCII)
+_PARAMETERS = re.compile(
+    r'(?:; ?[A-Za-z0-9-]{1,40}=(?:[\w.+-]{1,60}|"[^"\\\r\n]{0,60}"))*', re.ASCII
+)
+# Python's mimetypes reads files of the machine, which differ from one to the next.
+_TYPES = {
+    suffix: f"{main}/{sub}"
+    for main, subs in {
+        "text": "plain:txt,log,text csv:csv html:html,htm calendar:ics markdown:md vcard:vcf "
+        "css:css xml:xml javascript:js",
+        "image": "png:png jpeg:jpg,jpeg gif:gif webp:webp svg+xml:svg heic:heic tiff:tif,tiff "
+        "bmp:bmp avif:avif",
+        "audio": "mpeg:mp3 wav:wav ogg:ogg mp4:m4a",
+        "video": "mp4:mp4 webm:webm quicktime:mov",
+        "message": "rfc822:eml",
+        "application": "pdf:pdf json:json zip:zip gzip:gz,tgz x-tar:tar x-7z-compressed:7z rtf:rtf "
+        "msword:doc vnd.ms-excel:xls vnd.ms-powerpoint:ppt epub+zip:epub "
+        "vnd.openxmlformats-officedocument.wordprocessingml.document:docx "
+        "vnd.openxmlformats-officedocument.spreadsheetml.sheet:xlsx "
+        "vnd.openxmlformats-officedocument.presentationml.presentation:pptx "
+        "vnd.oasis.opendocument.text:odt vnd.oasis.opendocument.spreadsheet:ods",
+    }.items()
+    for sub, _, suffixes in (item.partition(":") for item in subs.split())
+    for suffix in suffixes.split(",")
+}
 _CONTENT_ID = re.compile(r"[!-;=?-~]{1,200}")
 
 
@@ -53,41 +74,35 @@ def text_part(kind: str, text: str) -> Part:
 def file_part(file: File, *, inline: bool = False) -> Part:
     """Write a file; raise ValueError for an unusable content type or Content-ID."""
     name = plain_line(file.filename)
-    content_type, parameters = _content_type(file, name)
-    if content_type == "message/rfc822":
+    content_type = _content_type(file, name)
+    if content_type.startswith("message/"):
         return mail_part(file.data, name)
-    named = [("name", _plain_name(name))] if name else []
+    named = [("name", _plain_name(name))] if name and "name=" not in content_type else []
     fields = [
-        _with_tail(parametrized("Content-Type", content_type, named), parameters),
+        parametrized("Content-Type", content_type, named),
         ("Content-Transfer-Encoding", "base64"),
         _disposition(name, inline=inline),
     ]
     if file.content_id:
         fields.append(("Content-ID", f"<{_content_id(file)}>"))
-    return Part(tuple(fields), base64.encodebytes(file.data).replace(b"\n", b"\r\n"))
+    return Part(tuple(fields), _base64(file.data))
 
 
 def mail_part(raw: bytes, name: str = "") -> Part:
     """Write a whole mail as an attachment.
 
-    RFC 2046 section 5.2.1 forbids to encode message/rfc822: what cannot go as it is becomes a
-    plain file, so that not a byte of it is lost.
+    RFC 2046 section 5.2.1 forbids to encode message/rfc822: what is no mail by its line lengths
+    becomes a plain file, so that not a byte of it is lost.
     """
-    lines = re.sub(rb"\r\n|\r|\n", b"\n", raw).split(b"\n")
-    name = name or "message.eml"
-    if not raw.isascii() or b"\0" in raw or max(map(len, lines)) > _LONGEST_LINE:
-        fields = (
-            parametrized("Content-Type", "application/octet-stream", [("name", _plain_name(name))]),
-            ("Content-Transfer-Encoding", "base64"),
-            _disposition(name),
-        )
-        return Part(fields, base64.encodebytes(raw).replace(b"\n", b"\r\n"))
-    fields = (
-        ("Content-Type", "message/rfc822"),
-        ("Content-Transfer-Encoding", "7bit"),
-        _disposition(name),
-    )
-    return Part(fields, b"\r\n".join(lines))
+    lines = re.sub(rb"\r\n|\r", b"\n", raw).split(b"\n")
+    disposition = _disposition(name or "message.eml")
+    if b"\0" in raw or max(map(len, lines)) > _LONGEST_LINE:
+        octets = ("Content-Type", "application/octet-stream")
+        encoding = ("Content-Transfer-Encoding", "base64")
+        return Part((octets, encoding, disposition), _base64(raw))
+    mail = ("Content-Type", "message/rfc822")
+    encoding = ("Content-Transfer-Encoding", "7bit" if raw.isascii() else "8bit")
+    return Part((mail, encoding, disposition), b"\r\n".join(lines))
 
 
 def multipart(kind: str, parts: Sequence[Part]) -> Part:
@@ -96,10 +111,15 @@ def multipart(kind: str, parts: Sequence[Part]) -> Part:
         return parts[0]
     wholes = [header_block(part.fields) + part.body for part in parts]
     boundary = _boundary(wholes)
+    parameters = [("boundary", boundary)]
+    if kind == "related":  # RFC 2387 section 3.1
+        parameters.append(("type", "text/html"))
     line = b"\r\n--" + boundary.encode()
     body = b"".join(line + b"\r\n" + whole for whole in wholes) + line + b"--\r\n"
-    parameters = [("boundary", boundary)]
-    return Part((parametrized("Content-Type", f"multipart/{kind}", parameters),), body[2:])
+    fields = [parametrized("Content-Type", f"multipart/{kind}", parameters)]
+    if any(("Content-Transfer-Encoding", "8bit") in part.fields for part in parts):
+        fields.append(("Content-Transfer-Encoding", "8bit"))  # RFC 2045 section 6.4
+    return Part(tuple(fields), body[2:])
 
 
 def _boundary(wholes: Sequence[bytes]) -> str:
@@ -116,7 +136,7 @@ def _encoded(data: bytes, lines: Sequence[bytes]) -> tuple[str, bytes]:
     if is_plain and all(len(x) <= _SHORT and not x.startswith(b"From ") for x in lines):
         return "7bit", b"\r\n".join(lines)
     if sum(byte > 127 for byte in data) * 3 > len(data):
-        return "base64", base64.encodebytes(b"\r\n".join(lines)).replace(b"\n", b"\r\n")
+        return "base64", _base64(b"\r\n".join(lines))
     return "quoted-printable", b"\r\n".join(map(_quoted_printable, lines))
 
 
@@ -126,28 +146,21 @@ def _quoted_printable(line: bytes) -> bytes:
     return b"=46rom " + quoted[5:] if quoted.startswith(b"From ") else quoted
 
 
-def _content_type(file: File, name: str) -> tuple[str, str]:
-    """Return the content type, from the name when there is none, and its parameters."""
-    declared = file.content_type.strip() or _types().guess_type(name or "file")[0] or ""
-    content_type, separator, rest = declared.partition(";")
-    main, _, sub = content_type.strip().lower().partition("/")
+def _base64(data: bytes) -> bytes:
+    return base64.encodebytes(data).replace(b"\n", b"\r\n")
+
+
+def _content_type(file: File, name: str) -> str:
+    """Return the declared type with its parameters, or the one that the name tells."""
+    declared = file.content_type.strip()
     if not declared:
-        return "application/octet-stream", ""
-    if not is_token(main) or not is_token(sub) or not _PARAMETERS.fullmatch(separator + rest):
-        raise ValueError(f"file {name!r}: {declared[:80]!r} is not a content type")
-    if main == "multipart":
-        raise ValueError(f"file {name!r}: a file cannot be of type {main}/{sub}")
-    return f"{main}/{sub}", separator + rest
-
-
-@cache
-def _types() -> MimeTypes:
-    """Return the types that Python knows; those of the machine differ from one to the next."""
-    return MimeTypes(filenames=())
-
-
-def _with_tail(field: Field, parameters: str) -> Field:
-    return (field[0], f"{field[1]}\r\n {parameters.lstrip('; ')}") if parameters else field
+        return _TYPES.get(name.rpartition(".")[2].lower(), "application/octet-stream")
+    kind, separator, parameters = declared.partition(";")
+    main, _, sub = kind.strip().lower().partition("/")
+    proper = is_token(main) and is_token(sub) and main != "multipart"
+    if not proper or not _PARAMETERS.fullmatch(separator + parameters):
+        raise ValueError(f"file {name!r}: {declared[:80]!r} is not a content type of a file")
+    return f"{main}/{sub}{separator}{parameters}"
 
 
 def _plain_name(name: str) -> str:

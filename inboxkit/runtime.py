@@ -64,7 +64,11 @@ class Runtime:
         self._plans = False
 
     async def start(
-        self, routers: Sequence[tuple[Router[...], Resource | None]], *, plans: bool
+        self,
+        routers: Sequence[tuple[Router[...], Resource | None]],
+        *,
+        plans: bool,
+        works: bool = True,
     ) -> None:
         """Open the store and begin to work."""
         await self.store.open()
@@ -74,7 +78,7 @@ class Runtime:
             started = anyio.Event()
             # A task of its own, awaited in ``stop``: anyio's scopes must not cross the user's,
             # and test frameworks enter and leave a fixture in different tasks.
-            self._main = asyncio.create_task(self._work(started), name="inboxkit")
+            self._main = asyncio.create_task(self._work(started, works), name="inboxkit")
             await self._started(started)
             for router, resource in routers:
                 await self.include(router, resource)
@@ -94,7 +98,7 @@ class Runtime:
         if self._main.done():
             self._main.result()
 
-    async def _work(self, started: anyio.Event) -> None:
+    async def _work(self, started: anyio.Event, works: bool) -> None:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             self._outbox = outbox.Outbox(
@@ -102,10 +106,11 @@ class Runtime:
             )
             tasks.start_soon(self.store.keep_alive)
             tasks.start_soon(self.notify.run)
-            tasks.start_soon(Janitor(self.store).run)
-            self._consume("read", self._read.work, lambda: read.BATCH)
-            self._consume("webhook", self.feedback.work, lambda: feedback.BATCH)
-            self._consume("send", self._outbox.work, self._outbox.room)
+            if works:
+                tasks.start_soon(Janitor(self.store).run)
+                self._consume("read", self._read.work, lambda: read.BATCH)
+                self._consume("webhook", self.feedback.work, lambda: feedback.BATCH)
+                self._consume("send", self._outbox.work, self._outbox.room)
             started.set()
 
     def plan(self) -> None:

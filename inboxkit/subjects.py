@@ -39,10 +39,15 @@ _FORWARDED_TAIL = re.compile(r"(?:\s\(fwd\))+$", re.IGNORECASE)
 
 def base_subject(subject: str) -> str:
     """Return the subject without prefixes and list tags, case and white space folded."""
+    return bare_subject(subject).casefold()
+
+
+def bare_subject(subject: str) -> str:
+    """Return the subject without prefixes and list tags, on one line."""
     bare = _FORWARDED_TAIL.sub("", _peel(_clean(subject))[1])
     if bare.lower().startswith("[fwd:") and bare.endswith("]"):
-        bare = _peel(bare[5:-1].strip())[1]
-    return bare.casefold()
+        return _peel(bare[5:-1].strip())[1]
+    return bare
 
 
 def is_reply_subject(subject: str) -> bool:

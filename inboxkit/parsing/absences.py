@@ -10,81 +10,93 @@ import unicodedata
 from functools import cache
 
 _READ_CHARS = 1_500
-_INVISIBLE = dict.fromkeys((0x200E, 0x200F, 0x202A, 0x202B, 0x202C, 0x202D, 0x202E, 0xFEFF, 0xAD))
+_INVISIBLE = {ord(c): None for c in "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\ufeff\u00ad"}
 _TAG = re.compile(r"\[[^\]]{1,40}\]\s*")
 _BRACKETED = re.compile(r"[\[(（【]([^\[\]()（）【】]{3,60})[\])）】]$| - ([^-]{3,60})$")
 _DELIMITERS = ":：-–—([/|!.,"
 
 # What mail clients put before the subject they answer.
 _PREFIXES = """
-automatic reply|automated reply|automatic response|automated response|auto reply|auto-reply|autoreply
-auto response|auto-response|autoresponse|auto answer|autoresponder|auto:|out of office autoreply
-out of office auto-reply|out-of-office reply|out of office reply|out of office message
-automatische antwort|autom. antwort|automatische rückantwort|abwesenheitsnotiz|abwesenheitsnachricht
-abwesenheitsmeldung|abwesenheitsassistent|abwesenheitsbenachrichtigung|automatische abwesenheitsnotiz
-réponse automatique|réponse auto|message d'absence|message d’absence|notification d'absence
-réponse automatique d'absence|respuesta automática|contestación automática|respuesta automatica
-mensaje de ausencia|aviso de ausencia|risposta automatica|messaggio di assenza|resposta automática
+automatic reply|automated reply|automatic response|automated response|auto reply|auto-reply
+autoreply|auto response|auto-response|autoresponse|auto answer|autoresponder|auto:
+out of office autoreply|out of office auto-reply|out-of-office reply|out of office reply
+out of office message|automatische antwort|autom. antwort|automatische rückantwort
+abwesenheitsnotiz|abwesenheitsnachricht|abwesenheitsmeldung|abwesenheitsassistent
+abwesenheitsbenachrichtigung|automatische abwesenheitsnotiz|réponse automatique|réponse auto
+message d'absence|message d’absence|notification d'absence|réponse automatique d'absence
+respuesta automática|contestación automática|respuesta automatica|mensaje de ausencia
+aviso de ausencia|risposta automatica|messaggio di assenza|resposta automática
 mensagem de ausência|automatisch antwoord|automatische beantwoording|afwezigheidsbericht
-afwezigheidsassistent|automatische reactie|autosvar|automatiskt svar|automatisk svar|frånvaromeddelande
-fraværsmelding|fraværsbesked|fraværsmeddelelse|automaattinen vastaus|automaattivastaus|poissaoloviesti
-poissaoloilmoitus|odpowiedź automatyczna|automatyczna odpowiedź|autoodpowiedź|automatická odpověď
-automatická odpoveď|automatikus válasz|automatikus üzenet|răspuns automat|автоматичен отговор
-автоматический ответ|автоответ|автоматична відповідь|автовідповідь|аўтаматычны адказ|αυτόματη απάντηση
-otomatik yanıt|otomatik cevap|תשובה אוטומטית|מענה אוטומטי|رد تلقائي|الرد التلقائي|پاسخ خودکار
-स्वचालित उत्तर|स्वचालित जवाब|स्वतः उत्तर|ตอบกลับอัตโนมัติ|การตอบกลับอัตโนมัติ|trả lời tự động
-tự động trả lời|thư trả lời tự động|balasan otomatis|jawaban otomatis|balasan automatik
-自動応答|自動返信|自動送信|不在通知|不在応答|自动答复|自动回复|自動回覆|自動回應|自動回复|自動答覆|자동 회신|자동회신
-자동 응답|자동응답|부재중 응답|automatski odgovor|аутоматски одговор|автоматски одговор|samodejni odgovor
+afwezigheidsassistent|automatische reactie|autosvar|automatiskt svar|automatisk svar
+frånvaromeddelande|fraværsmelding|fraværsbesked|fraværsmeddelelse|automaattinen vastaus
+automaattivastaus|poissaoloviesti|poissaoloilmoitus|odpowiedź automatyczna|automatyczna odpowiedź
+autoodpowiedź|automatická odpověď|automatická odpoveď|automatikus válasz|automatikus üzenet
+răspuns automat|автоматичен отговор|автоматический ответ|автоответ|автоматична відповідь
+автовідповідь|аўтаматычны адказ|αυτόματη απάντηση|otomatik yanıt|otomatik cevap|תשובה אוטומטית
+מענה אוטומטי|رد تلقائي|الرد التلقائي|پاسخ خودکار|स्वचालित उत्तर|स्वचालित जवाब|स्वतः उत्तर
+ตอบกลับอัตโนมัติ|การตอบกลับอัตโนมัติ|trả lời tự động|tự động trả lời|thư trả lời tự động
+balasan otomatis|jawaban otomatis|balasan automatik|自動応答|自動返信|自動送信|不在通知|不在応答
+自动答复|自动回复|自動回覆|自動回應|自動回复|自動答覆|자동 회신|자동회신|자동 응답|자동응답
+부재중 응답|automatski odgovor|аутоматски одговор|автоматски одговор|samodejni odgovor
 automaatvastus|automaatne vastus|automātiska atbilde|automātiskā atbilde|automatinis atsakymas
 resposta automàtica|erantzun automatikoa|sjálfvirkt svar|përgjigje automatike|автоматты жауап
 avtomatik cavab|ավտոմատ պատասխան|ავტომატური პასუხი|awtomatikong tugon
 """
 # What a person may write too; one sign more is asked for.
 _AWAY = """
-out of office|out of the office|out-of-office|ooo|away from office|away from the office|away from my desk|away from my mail
-i am out of the office|i'm out of the office|currently out of office|on annual leave|on parental leave
-on maternity leave|abwesenheit|abwesend|nicht im büro|nicht im haus|außer haus|absence du bureau
-absent du bureau|absente du bureau|absence|hors du bureau|en congé|en congés|fuera de la oficina
-fuera de oficina|ausente de la oficina|ausencia|fuori ufficio|fuori sede|assenza dall'ufficio|assenza
-assente|fora do escritório|ausente do escritório|ausência|ausência temporária|afwezig|afwezigheid
-niet aanwezig|niet op kantoor|frånvaro|frånvarande|ej på kontoret|inte på kontoret|fravær|fraværende
-ikke på kontoret|ikke til stede|poissa|poissa toimistosta|en ole paikalla|nieobecność|nieobecny
-nieobecna|poza biurem|mimo kancelář|nepřítomnost|mimo kancelárie|neprítomnosť|házon kívül|irodán kívül
-távollét|în afara biroului|absent din birou|извън офиса|вне офиса|отсутствие|нет на рабочем месте
-в отпуске|поза офісом|відсутність|у відпустці|εκτός γραφείου|απουσία|απουσία από το γραφείο
-ofis dışında|ofis dışındayım|izinde|מחוץ למשרד|לא במשרד|خارج المكتب|خارج از دفتر|कार्यालय से बाहर
-ไม่อยู่ที่สำนักงาน|vắng mặt|di luar kantor|tidak di kantor|di luar pejabat|不在|不在連絡|休暇|外出|不在办公室
-不在辦公室|休假|부재중|부재 중|부재|휴가|izvan ureda|van kancelarije|odsoten|odsotnost|odsutan|puudub
-nav birojā|nesu biure|fora de l'oficina|bulegotik kanpo
+out of office|out of the office|out-of-office|ooo|away from office|away from the office
+away from my desk|away from my mail|i am out of the office|i'm out of the office
+currently out of office|on annual leave|on parental leave|on maternity leave|abwesenheit|abwesend
+nicht im büro|nicht im haus|außer haus|absence du bureau|absent du bureau|absente du bureau
+absence|hors du bureau|en congé|en congés|fuera de la oficina|fuera de oficina
+ausente de la oficina|ausencia|fuori ufficio|fuori sede|assenza dall'ufficio|assenza|assente
+fora do escritório|ausente do escritório|ausência|ausência temporária|afwezig|afwezigheid
+niet aanwezig|niet op kantoor|frånvaro|frånvarande|ej på kontoret|inte på kontoret|fravær
+fraværende|ikke på kontoret|ikke til stede|poissa|poissa toimistosta|en ole paikalla|nieobecność
+nieobecny|nieobecna|poza biurem|mimo kancelář|nepřítomnost|mimo kancelárie|neprítomnosť
+házon kívül|irodán kívül|távollét|în afara biroului|absent din birou|извън офиса|вне офиса
+отсутствие|нет на рабочем месте|в отпуске|поза офісом|відсутність|у відпустці|εκτός γραφείου
+απουσία|απουσία από το γραφείο|ofis dışında|ofis dışındayım|izinde|מחוץ למשרד|לא במשרד|خارج المكتب
+خارج از دفتر|कार्यालय से बाहर|ไม่อยู่ที่สำนักงาน|vắng mặt|di luar kantor|tidak di kantor
+di luar pejabat|不在|不在連絡|休暇|外出|不在办公室|不在辦公室|休假|부재중|부재 중|부재|휴가
+izvan ureda|van kancelarije|odsoten|odsotnost|odsutan|puudub|nav birojā|nesu biure
+fora de l'oficina|bulegotik kanpo
 """
 # Words of any mail about holidays; two signs more are asked for.
 _LEAVE = """
-vacation|vacation reply|vacation notice|holiday|annual leave|on leave|urlaub|vacances|vacaciones|ferie
-férias|vakantie|semester|loma|urlop|dovolená|dovolenka|szabadság|concediu|отпуск|отпуска|відпустка
-άδεια|διακοπές|tatil|izin|חופשה|إجازة|nghỉ phép|cuti|godišnji odmor|dopust
+vacation|vacation reply|vacation notice|holiday|annual leave|on leave|urlaub|vacances|vacaciones
+ferie|férias|vakantie|semester|loma|urlop|dovolená|dovolenka|szabadság|concediu|отпуск|отпуска
+відпустка|άδεια|διακοπές|tatil|izin|חופשה|إجازة|nghỉ phép|cuti|godišnji odmor|dopust
 """
 # What the text of an automatic answer says; each line is one sign, its phrases are the same sign.
 _SIGNS = """
-out of the office|out of office|away from the office|away from my desk|out until|away until|on leave until
+out of the office|out of office|away from the office|away from my desk|out until|away until|
+on leave until
 on annual leave|on vacation|on holiday|on parental leave|on maternity leave|annual leave
-will be back|will return|be back on|back in the office|return on|when i return|upon my return|on my return
-limited access to|no access to|not checking|not be checking|not reading|will not be read|without access
-automatic reply|automatically generated|automated message|automatic response|automated response|auto-reply
+will be back|will return|be back on|back in the office|return on|when i return|upon my return|
+on my return
+limited access to|no access to|not checking|not be checking|not reading|will not be read|
+without access
+automatic reply|automatically generated|automated message|automatic response|automated response|
+auto-reply
 this is an automat|do not reply|autogenerated|no-reply|received your message|received your email
-for urgent|in urgent cases|if urgent|if your matter is urgent|in my absence|during my absence|urgent matters
+for urgent|in urgent cases|if urgent|if your matter is urgent|in my absence|during my absence|
+urgent matters
 nicht im büro|nicht im haus|außer haus|abwesend|im urlaub|in elternzeit|abwesenheit
 wieder erreichbar|ab dem|wieder im büro|wieder da|zurück|nicht weitergeleitet|nicht gelesen
 automatisch|in dringenden fällen|dringend
-absent du bureau|absente du bureau|absent jusqu|absente jusqu|en congé|actuellement absent|je suis absent
+absent du bureau|absente du bureau|absent jusqu|absente jusqu|en congé|actuellement absent|
+je suis absent
 mon retour|de retour|en cas d'urgence|pour toute urgence|automatique
 fuera de la oficina|fuera de oficina|estoy de vacaciones|de vacaciones|ausente|estaré fuera
 mi regreso|regresaré|a mi vuelta|automátic|en caso de urgencia|para asuntos urgentes
 fuori ufficio|fuori sede|sono in ferie|in ferie|sono assente|assente
 al mio rientro|rientrerò|sarò di ritorno|automatic|per urgenze|in caso di urgenza
-fora do escritório|estou de férias|de férias|ausente do|estarei ausente|meu retorno|retornarei|regresso
+fora do escritório|estou de férias|de férias|ausente do|estarei ausente|meu retorno|retornarei|
+regresso
 afwezig|niet op kantoor|met vakantie|op vakantie|ben ik weer|weer aanwezig|bij spoed|terug op
-inte på kontoret|på semester|är ledig|föräldraledig|ikke på kontoret|på ferie|holder ferie|fraværende
+inte på kontoret|på semester|är ledig|föräldraledig|ikke på kontoret|på ferie|holder ferie|
+fraværende
 tillbaka|tilbage|tilbake|återkommer|kommer igen
 vid brådskande|blir ikke lest|læses ikke|läses inte|ved hast|i hastesaker|hastende|lest i
 poissa toimistosta|olen poissa|lomalla
@@ -173,7 +185,7 @@ def _phrases() -> tuple[tuple[str, ...], ...]:
 
 @cache
 def _sign_phrases() -> tuple[tuple[str, ...], ...]:
-    lines = _SIGNS.strip().split("\n")
+    lines = _SIGNS.strip().replace("|\n", "|").split("\n")
     return tuple(tuple(_folded(p) for p in line.split("|")) for line in lines)
 
 

@@ -7,12 +7,14 @@ looks at one short line and takes time linear in it; none raises.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import islice
 
 from . import vocabulary as words
 from .vocabulary import fold
 
 LONGEST = 400  # characters; what is longer was written by a person, not by a client
+CORE = frozenset({"from", "date", "to", "subject"})
 COLONS = (":", "：", "՝", "៖", "፡", "፦")
 DRAWN = "-_=*~#─—–· \t"
 OUTER = " \t\r\n\v\f\u00a0\u2028\u2029\u3000" + "".join(map(chr, words.BIDI))
@@ -22,9 +24,11 @@ _DATE = re.compile(
     r"\d{1,4}[./-] ?\d{1,2}[./-] ?\d{1,4}|(?<!\d)\d{4}\D{1,24}\d{1,2}(?!\d)"
     r"|(?<!\d)\d{1,2}\D{1,24}\d{4}(?!\d)|(?<!\d)\d{1,2}\D{1,24}\d{1,2}[:.h時时]\d{2}(?!\d)"
 )
+_DIGIT = re.compile(r"\d")
 _TIMESTAMP = re.compile(r"\d{4}[./-]\d{1,2}[./-]\d{1,2}\D{1,3}\d{1,2}:\d{2}\D{1,6}(?:GMT|UTC)")
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"@]@[^\s<>()\[\],;:\"@]")
 _BRACKETED = re.compile(r"[<(\[:][^\s<>()\[\]@]{1,120}@|@[^\s<>()\[\]@]{1,120}[>)\]]")
+_FIELD = re.compile(f"([^{''.join(COLONS)}]{{1,44}})[{''.join(COLONS)}]")
 _BREAKS = re.compile(r"[\s,.:;()<>\[\]\"'“”„«»‘’「」、，：/_*\-—]+")
 _LINK = re.compile(r"[<(\[]?https?://[^\s<>()\[\]]*[>)\]]?", re.IGNORECASE)
 # A capitalised preposition inside a line, then a date: the reply and the attribution share it.
@@ -34,12 +38,21 @@ _SHARED = re.compile(
 )
 
 
+def _any_of(*lists: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(word) for part in lists for word in part))
+
+
+_JOINED_VERBS = _any_of(words.JOINED_VERBS)
+_MESSAGE = _any_of(words.MESSAGE)
+_PASSED_ON = _any_of(words.PASSED_ON)
+_JOINED_SENT = _any_of(words.JOINED_SENT)
+_JOINED_GET = _any_of(words.JOINED_GET)
+_ANY_DEVICE = _any_of(words.JOINED_DEVICES, words.BRANDS)
+_EXCUSE = _any_of(words.EXCUSE)
+
+
 def _split(folded: str) -> list[str]:
     return [word for word in _BREAKS.split(folded) if word]
-
-
-def _any_in(parts: Iterable[str], folded: str) -> bool:
-    return any(part in folded for part in parts)
 
 
 def bare(line: str) -> str:
@@ -89,7 +102,7 @@ def _after_verb(spoken: list[str], folded: str) -> int:
     for after, word in enumerate(reversed(spoken)):
         if word in words.VERBS:
             return after
-    return 0 if _any_in(words.JOINED_VERBS, folded) else -1
+    return 0 if _JOINED_VERBS.search(folded) else -1
 
 
 def _announces(text: str, after: int, *, date: bool, address: bool, quoted: bool) -> bool:
@@ -116,10 +129,21 @@ def shared_at(line: str) -> int:
     """Return where an attribution begins that stands behind words on the same line, else -1."""
     if len(line) > LONGEST * 4 or not line.rstrip().endswith(COLONS):
         return -1
-    for found in _SHARED.finditer(line):
+    for found in islice(_SHARED.finditer(line, max(0, len(line) - LONGEST)), 4):
         if weight(line[found.end() :], quoted=False) >= 2:
             return found.start()
     return -1
+
+
+def hints(line: str) -> int:
+    """Return which signs of an attribution a line may have: 1 a digit, 2 an @."""
+    return (_DIGIT.search(line) is not None) + 2 * ("@" in line)
+
+
+def has_verb(line: str) -> bool:
+    """Tell whether a verb of writing stands in the line."""
+    folded = fold(line)
+    return _after_verb(_split(folded), folded) >= 0
 
 
 def field_role(line: str) -> str:
@@ -127,9 +151,9 @@ def field_role(line: str) -> str:
 
     A "field" has the shape of one, but its name is not known.
     """
-    cut = min((c for colon in COLONS if (c := line.find(colon, 0, 48)) > 0), default=0)
-    name = line[:cut].strip(DRAWN + OUTER)
-    if not name or len(name) > 40:
+    shape = _FIELD.match(line)
+    name = shape.group(1).strip(DRAWN + OUTER) if shape else ""
+    if not name:
         return ""
     role = words.ROLES.get(fold(name), "")
     return role or ("field" if not name[0].islower() and name.count(" ") <= 2 else "")
@@ -137,7 +161,9 @@ def field_role(line: str) -> str:
 
 def is_head(roles: Sequence[str], lines: Sequence[str], *, ruled: bool) -> bool:
     """Tell whether fields of these roles are the head of a mail; a rule above makes it likelier."""
-    known = {"from", "date", "to", "subject"} & set(roles)
+    known = CORE & set(roles)
+    if len(roles) < 2 or known == {"date", "to"}:
+        return False
     if len(known) >= 2 and ruled:
         return True
     addressed = any(has_address(line) for line in lines)
@@ -155,14 +181,14 @@ def names_a_mail(line: str) -> bool:
     if not text or len(text) > 80 or text.count(" ") > (8 if text.endswith(COLONS) else 3):
         return False
     folded = fold(text)
-    return _any_in(words.MESSAGE, folded) and _any_in(words.PASSED_ON, folded)
+    return _MESSAGE.search(folded) is not None and _PASSED_ON.search(folded) is not None
 
 
 def is_marker(line: str) -> bool:
     """Tell whether the line marks the start of an original, such as -----Original Message-----."""
     text = line.strip(OUTER)
     drawn = len(text) - len(text.lstrip(DRAWN))
-    if drawn < 2 or len(text) > 120 or "PGP" in text:
+    if drawn < 2 or drawn == len(text) or len(text) > 120 or "PGP" in text:
         return False
     if text.startswith("##-") and text.endswith("-##"):
         return True
@@ -171,8 +197,9 @@ def is_marker(line: str) -> bool:
         return False
     if names_a_mail(text) or "above this line" in folded:
         return True
-    framed = drawn >= 4 and text.endswith("---") and folded.count(" ") <= 3
-    return framed and _any_in(words.MESSAGE + words.PASSED_ON, folded)
+    if drawn < 4 or not text.endswith("---") or folded.count(" ") > 3:
+        return False
+    return (_MESSAGE.search(folded) or _PASSED_ON.search(folded)) is not None
 
 
 def is_rule(line: str) -> bool:
@@ -189,7 +216,7 @@ def is_device_line(line: str) -> bool:
     spoken = _split(fold(head))
     if not spoken or len(spoken) > 12 or head.endswith("?"):
         return False
-    if tail and not _any_in(words.EXCUSE, fold(tail)):
+    if tail and not _EXCUSE.search(fold(tail)):
         return False
     linked = len(plain) < len(line) - 8
     return _says_sent(spoken, fold(head), head) or _offers(spoken, fold(head), linked=linked)
@@ -204,8 +231,8 @@ def _first_clause(text: str) -> tuple[str, str]:
 def _says_sent(spoken: list[str], folded: str, head: str) -> bool:
     """Tell whether the words say from where the mail was sent, as a line of its own does."""
     device = any(word.startswith(words.DEVICES) for word in spoken)
-    if _any_in(words.JOINED_SENT, folded):
-        return device or _any_in(words.JOINED_DEVICES + words.BRANDS, folded)
+    if _JOINED_SENT.search(folded):
+        return device or _ANY_DEVICE.search(folded) is not None
     sent = [i for i, word in enumerate(spoken) if word.startswith(words.SENT)]
     if not sent:
         return device and len(spoken) <= 4 and "from" in spoken[:2]
@@ -224,6 +251,7 @@ def _offers(spoken: list[str], folded: str, *, linked: bool) -> bool:
     """Tell whether the line offers a mail program, such as "Get Outlook for iOS"."""
     if len(spoken) > 7 or not any(word.startswith(words.PLATFORMS) for word in spoken):
         return False
-    if not (linked or _any_in(("outlook", "mail"), folded)):
+    if not linked and "outlook" not in folded and "mail" not in folded:
         return False
-    return not words.GET.isdisjoint((spoken[0], spoken[-1])) or _any_in(words.JOINED_GET, folded)
+    edges = (spoken[0], spoken[-1])
+    return not words.GET.isdisjoint(edges) or _JOINED_GET.search(folded) is not None

@@ -147,12 +147,15 @@ def _challenge(signs: _Signs) -> str:
     machine = signs.submitted or signs.null_sender or "precedence" in signs.fields
     if not (machine or signs.is_answer) or not any(word in signs.subject for word in _ASKS):
         return ""
-    text = " ".join(signs.mail.text[:3_000].lower().split())
+    text = signs.mail.text[:3_000].lower()
+    if not machine and "http" not in text:
+        return ""
+    text = " ".join(text.split())
     if not (_HELD.search(text) and _PROVE.search(text) and _STRANGER.search(text)):
         return ""
-    if not machine and not ("http" in text and _CLICK.search(text)):
+    if _MODERATED.search(text) or not (machine or _CLICK.search(text)):
         return ""
-    return "" if _MODERATED.search(text) else "asks the sender to prove that it is no spam"
+    return "asks the sender to prove that it is no spam"
 
 
 def _auto_reply(signs: _Signs) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _DELIVERED = frozenset({"delivered", "relayed", "expanded", "deliverable"})
 _SUCCESS = re.compile(r"2\.\d{1,3}\.\d{1,3}")
+_WORD = re.compile(r"[^\W\d_]{3}")
 _NO_RCPT = re.compile(
     r"\b(?:503|554)\b.{0,60}\b(?:need|valid|no)\b.{0,8}(?:rcpt|recip)", re.IGNORECASE
 )
@@ -52,25 +53,26 @@ def _recipient(group: Fields) -> str:
 
 
 def _from_fields(groups: list[Fields], notice: notices.Notice) -> tuple[Bounce, ...]:
-    bounces: dict[str, Bounce] = {}
     told = notices.failures(notice, ours=frozenset())
-    for group in groups[: notices.MAX_RECIPIENTS]:
-        recipient = _recipient(group)
-        if recipient not in bounces:
-            bounces[recipient] = _bounce(group, recipient, told.get(recipient, ""), notice)
-    return tuple(bounces.values())
+    by_recipient = {_recipient(g): g for g in reversed(groups[: notices.MAX_RECIPIENTS])}
+    alone = notice.text if len(by_recipient) == 1 else ""
+    return tuple(
+        _reported(group, recipient, told.get(recipient, "") or alone, notice)
+        for recipient, group in reversed(by_recipient.items())
+    )
 
 
-def _bounce(group: Fields, recipient: str, told: str, notice: notices.Notice) -> Bounce:
+def _reported(group: Fields, recipient: str, around: str, notice: notices.Notice) -> Bounce:
     action = group.get("action", ["failed"])[0].split("(")[0].strip().lower()
     machine = " ".join(group.get("status", [""]))
     success = _SUCCESS.match(machine)
     said = _diagnostic(group)
     if action in _DELIVERED or (success and action not in ("failed", "delayed")):
-        return Bounce(recipient, success[0] if success else "", "delivered", False, said, "delivered")
+        status = success[0] if success else ""
+        return Bounce(recipient, status, "delivered", False, said, "delivered")
     late = action == "delayed"
     status = reasons.codes(machine)[0]
-    return _judged(recipient, said, told or notice.text, status=status, late=late, notice=notice)
+    return _judged(recipient, said, around, status=status, late=late, notice=notice)
 
 
 def _judged(
@@ -79,7 +81,7 @@ def _judged(
     """Decide by what was said of the recipient; by the words around it if that tells nothing."""
     verdict = reasons.judge(said, status=status)
     for wider in around:
-        if verdict.reason == "other":
+        if verdict.reason == "other" and wider:
             verdict = reasons.judge(f"{said} {wider}", status=status)
     reason, hard = verdict.reason, verdict.hard and not late
     if hard and _is_late_refusal(verdict, said, notice):
@@ -121,10 +123,17 @@ def _from_notice(
         named = [first]
     late = notice.is_delay and not listed
     subject = mail.headers.get("subject")
-    return tuple(
-        _judged(a, told.get(a, ""), notice.text, subject, status="", late=late, notice=notice)
-        for a in dict.fromkeys(named[: notices.MAX_RECIPIENTS])
-    )
+    bounces: list[Bounce] = []
+    for address in dict.fromkeys(named[: notices.MAX_RECIPIENTS]):
+        said = told.get(address, "")
+        # With several recipients the text as a whole may speak of the others.
+        around = (notice.text, subject) if len(named) == 1 or not _says_anything(said) else ("",)
+        bounces.append(_judged(address, said, *around, status="", late=late, notice=notice))
+    return tuple(bounces)
+
+
+def _says_anything(said: str) -> bool:
+    return _WORD.search(notices.ADDRESS.sub(" ", said)) is not None
 
 
 def _message_id(mail: Mail, original: dict[str, str], notice: notices.Notice) -> str:

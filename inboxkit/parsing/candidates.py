@@ -43,13 +43,17 @@ _NAME = re.compile(r"(?:[A-Z]?[a-z]{3,}|v|V|ipv|rfc|RFC|ISO|UTF|SHA|MD|UTC|GMT|I
 _OFFER = re.compile(r"[A-Z]{4,}\d{1,4}")  # SPRING25
 _CLOCK = re.compile(r"(?:0?[1-9]|1\d|2\d|3[01])[ -](?:0?[1-9]|1[0-2])[ -]\d{2}")
 _YEARS = re.compile(r"(?:19|20)\d\d")
-_DATED = re.compile(r"20[0-4]\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])|(?:[0-2]\d|3[01])(?:0[1-9]|1[0-2])20[0-4]\d")
+_DATED = re.compile(
+    r"20[0-4]\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])|(?:[0-2]\d|3[01])(?:0[1-9]|1[0-2])20[0-4]\d"
+)
 _LONE = re.compile(r"\n[ \t>*_|]{0,8}([A-Za-z\d][A-Za-z\d -]{2,40})[ \t*_|.]{0,8}(?=\n)")
 _TOLD = re.compile(
     r"(?:[:：]|\bis|\best|\bes|\b[eéè]|\bist|\blautet|\bjest|为|是|は)[ \t\n]{1,3}[*_\"'“«\[(]{0,3}"
     r"([A-Z]{4,10}(?:-[A-Z]{2,6}){0,3}|[A-Z]{2,5}(?:-[A-Z]{2,5}){1,3})(?![\w-])"
 )
-_FIRST = re.compile(r"[ \t*_]{0,4}([A-Z]{4,10}|[A-Z]{2,5}(?:-[A-Z]{2,5}){1,3})(?=[ \t]{1,3}[a-z(–-])")
+_FIRST = re.compile(
+    r"[ \t*_]{0,4}([A-Z]{4,10}|[A-Z]{2,5}(?:-[A-Z]{2,5}){1,3})(?=[ \t]{1,3}[a-z(–-])"
+)
 
 
 class Candidate(NamedTuple):
@@ -98,7 +102,7 @@ def letter_candidates(text: str) -> Iterator[Candidate]:
 
 def _letters(word: str) -> float | None:
     if _CAPITALS.fullmatch(word):
-        return 0.0 if "-" in word else -0.5
+        return 0.5 if "-" in word else -0.5
     if _PHRASE.fullmatch(word):
         return -0.5
     if _SPACED.fullmatch(word):

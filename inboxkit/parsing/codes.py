@@ -28,7 +28,9 @@ _LEFT, _RIGHT = 110, 70
 _ABOVE, _BELOW = 320, 200
 _BESIDE = 32  # how far a label stands from its number
 _THRESHOLD = 5.0
-_ANSWER = re.compile(r"\s*(?:re|aw|sv|vs|antw|odp|ynt|回复|回覆|fwd?|wg|tr|rv|enc|i|vb|ilt|转发|轉寄)\s*[:：]", re.I)
+_ANSWER = re.compile(
+    r"\s*(?:re|aw|sv|vs|antw|odp|ynt|回复|回覆|fwd?|wg|tr|rv|enc|i|vb|ilt|转发|轉寄)\s*[:：]", re.I
+)
 _SENTENCE = re.compile(r"[.!?؟]\s|[。！？।։]")
 _EDGE = " \t*_|>[](){}\"'«»“”:.,-–—\u00a0"
 _CONTEXT = NOUN | PROOF | HINT | USE
@@ -119,12 +121,18 @@ def _unknown(found: Iterable[Candidate], subject: str, body: str) -> list[Candid
     kept: list[Candidate] = []
     for candidate in found:
         word = candidate.value
-        if not _zone(word).hits and word.title() not in words and word.lower() not in words.replace(word, ""):
+        if (
+            not _zone(word).hits
+            and word.title() not in words
+            and word.lower() not in words.replace(word, "")
+        ):
             kept.append(candidate)
     return kept
 
 
-def _judge_subject(subject: str, title: _Zone, body: str, *, letters: bool = False) -> list[_Judged]:
+def _judge_subject(
+    subject: str, title: _Zone, body: str, *, letters: bool = False
+) -> list[_Judged]:
     judged: list[_Judged] = []
     pool = _unknown(letter_candidates(subject), "", body) if letters else candidates(subject)
     for candidate in pool:
@@ -155,6 +163,15 @@ def _judge(body: str, candidate: Candidate, title: _Zone) -> _Judged | None:
         score += 1.5
     elif not _introduced(left, right):
         return None
+    else:
+        after = _zone(_after(body, candidate))
+        score += 0.5 * after.has(PROOF) + 0.5 * after.has(USE)
+        if (
+            not left.has(PROOF)
+            and not right.has(PROOF)
+            and _zone(_list_above(body, candidate)).has(PERK)
+        ):
+            return None
     if title.has(NOUN):
         score += 1.5
     if title.has(PROOF):
@@ -180,6 +197,8 @@ def _words_beside(left: _Zone, right: _Zone) -> tuple[float, list[str]]:
     if gap < 999:
         score += 3.0 if gap <= 28 else 2.0
         reasons.append("called a code")
+        if not left.folded.strip() and right.gap_right(NOUN) <= 24:
+            score += 0.5
     if left.has(PROOF) or right.has(PROOF):
         score += 2.0
         reasons.append("for a login or verification")
@@ -218,30 +237,36 @@ def _is_other(left: _Zone, right: _Zone, label: _Zone, *, alone: bool) -> bool:
     pair = _paired(left) or _paired(right)
     if right.gap_right(MONEY) <= 2 or (right.gap_right(LABEL) <= 3 and not pair):
         return True
-    if not pair and (_labelled(left) or (alone and _labelled(label))):
+    if _labelled(left, paired=pair) or (alone and _labelled(label, paired=pair)):
         return True
-    proof = left.has(PROOF) or right.has(PROOF) or label.has(PROOF)
+    proof = any(
+        h.meaning & (PROOF | NOUN) == PROOF for zone in (left, right, label) for h in zone.hits
+    )
     return not proof and (left.has(PERK) or right.has(PERK) or label.has(PERK))
 
 
 def _paired(zone: _Zone) -> bool:
-    """Tell whether a zone speaks of a code and of what it proves, near each other."""
+    """Tell whether a zone speaks of a code and of what it proves, side by side."""
     nouns = [hit for hit in zone.hits if hit.meaning & NOUN]
     proofs = [hit for hit in zone.hits if hit.meaning & PROOF]
-    return any(abs(n.start - p.start) <= 30 for n in nouns for p in proofs)
+    return any(
+        -16 <= n.start - p.end <= 12 or 0 <= p.start - n.end <= 20 for n in nouns for p in proofs
+    )
 
 
-def _labelled(zone: _Zone) -> bool:
+def _labelled(zone: _Zone, *, paired: bool) -> bool:
     """Tell whether the word right before the number names another kind of number."""
     size = len(zone.folded)
-    relevant = [h for h in zone.hits if h.meaning & (_CONTEXT & ~HINT | _NAMED) and size - h.end <= _BESIDE]
+    relevant = [
+        h for h in zone.hits if h.meaning & (_CONTEXT & ~HINT | _NAMED) and size - h.end <= _BESIDE
+    ]
     if not relevant:
         return False
     last = max(relevant, key=lambda h: (h.end, h.end - h.start))
     if any(char.isdigit() for char in zone.folded[last.end :]):
         return False
     if last.meaning & _NAMED:
-        return not last.meaning & _CONTEXT
+        return not paired and not last.meaning & _CONTEXT
     if not last.meaning & NOUN or last.meaning & PROOF:
         return False
     before = [h for h in relevant if h.start < last.start and last.start - h.end <= 4]
@@ -290,6 +315,18 @@ def _above(text: str, candidate: Candidate) -> str:
     return "\n".join(lines[-3:])
 
 
+def _list_above(text: str, candidate: Candidate) -> str:
+    """Return the lines right above, without a blank one between: "Meeting ID: …"."""
+    line = text.rfind("\n", 0, candidate.start) + 1
+    block = text[max(0, line - 160) : line].rstrip("\n")
+    return "\n".join(block.rpartition("\n\n")[2].split("\n")[-2:])
+
+
+def _after(text: str, candidate: Candidate) -> str:
+    """Return the sentence after the candidate's own."""
+    return text[candidate.end : candidate.end + 120].strip(" .\n").partition("\n\n")[0]
+
+
 def _label_above(text: str, candidate: Candidate) -> str:
     last = _above(text, candidate).rpartition("\n")[2].rstrip()
     return last if len(last) <= 40 or last.endswith((":", "：")) else ""
@@ -311,7 +348,10 @@ class _About:
         self.body = body
         self.lasts = any(
             hit.meaning & MINUTE
-            and (_digit(zone.folded[max(0, hit.start - 3) : hit.start]) or _digit(zone.folded[hit.end : hit.end + 3]))
+            and (
+                _digit(zone.folded[max(0, hit.start - 3) : hit.start])
+                or _digit(zone.folded[hit.end : hit.end + 3])
+            )
             for hit in zone.hits
         )
         self.secret = zone.has(SECRET)
@@ -321,16 +361,22 @@ class _About:
     def weigh(self, judged: _Judged, html: str) -> None:
         """Add what the whole mail says to a candidate's score."""
         judged.score += 1.5 * self.lasts + 1.0 * self.secret
-        strong = "called a code" in judged.reasons and "for a login or verification" in judged.reasons
+        strong = (
+            "called a code" in judged.reasons and "for a login or verification" in judged.reasons
+        )
         if not strong:
             judged.score -= min(self.trade, 2) * 0.75
         value = judged.candidate.value
         if "in the subject" in judged.reasons:
-            if _squeezed(value) in _squeezed(self.body[:_LIMIT // 8]):
+            if _squeezed(value) in _squeezed(self.body[: _LIMIT // 8]):
                 judged.score += 1.5
             elif self.noun:
                 judged.score += 1.0
-        if not judged.alone and html and _own_element(html, self.body[judged.candidate.start : judged.candidate.end]):
+        if (
+            not judged.alone
+            and html
+            and _own_element(html, self.body[judged.candidate.start : judged.candidate.end])
+        ):
             judged.score += 1.0
             judged.reasons.append("set apart")
 
@@ -365,7 +411,9 @@ def _best(judged: list[_Judged]) -> Code | None:
     rivals = {
         each.candidate.value
         for each in judged
-        if each.alone and each.score >= top.score - 0.5 and each.candidate.shape == top.candidate.shape
+        if each.alone
+        and each.score >= top.score - 0.5
+        and each.candidate.shape == top.candidate.shape
     }
     if len(rivals) >= 3:  # a list, such as of recovery codes
         return None

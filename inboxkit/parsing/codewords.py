@@ -20,7 +20,7 @@ CODE_ENDINGS = tuple(
 
 CODE_WORDS: dict[int, tuple[str, ...]] = {
     NOUN: (
-        "code_, codes_, pin_, pincode_, passcode, digits_",  # en, de, fr, nl, fil
+        "code_, codes_, pin_, pincode_, passcode, digits_, token_",  # en, de, fr, nl, fil
         "kode, kod_, kodu, koda, kodas, kods, kodi_, kodin, kodo, kodem, kody, koden_, kodni",
         "koodi, kood_, koodi_, kodja, kodod, kodot, kodom, kodun, kodiniz, kodsifre, kodisi",
         "kodot, kodiin, kodann, kodanum, kodus",  # nordic, baltic, slavic, turkic, hungarian
@@ -32,7 +32,7 @@ CODE_WORDS: dict[int, tuple[str, ...]] = {
         "msimbo, コード, 코드, 代码, 代碼, 口令, ma sau, ma ben duoi, ma duoi day, ma nay, ma pin",
     ),
     NOUN | PROOF: (
-        "otp_, otps_, totp_, passcode, tan_, mtan_, smstan_, pushtan_, one time pin, 2fa code",
+        "otp_, otps_, totp_, tan_, mtan_, smstan_, pushtan_, one time pin, 2fa code",
         "one time password, one time passcode, onetime password, single use password",
         "sign in code, login code, verification code, security code, dynamic password",
         "clave dinamica, contrasena de un solo uso, contrasena dinamica, contrasena temporal",
@@ -76,9 +76,9 @@ CODE_WORDS: dict[int, tuple[str, ...]] = {
         "stadfest, innskran, oryggis, audkenn, einnota, kinnit, sisselog, logi sisse, sisse log",
         "turva, tuvast, uhekord, apstipr, pieteik, piesleg, drosib, vienreiz, autentifik, ienakt",
         "patvirtin, prisijung, saugum, saugos, tapatyb, vienkart, autentifik, weryfik, potwierd",
-        "logow, zalog, bezpiecz, uwierzyt, autoryz, jednoraz, dwuetap, dwuskladnik, tozsam",
+        "logow, zalog, bezpiecz, uwierzyt, jednoraz, dwuetap, dwuskladnik, tozsam",
         "overov, overen, overit, overte, overeni, overeny, potvrz, potvrd, prihlas, prihlasen",
-        "bezpec, autentiz, autoriz, jednoraz, dvoufaz, dvojfaz, ellenorz, megerosit, bejelentk",
+        "bezpec, autentiz, jednoraz, dvoufaz, dvojfaz, ellenorz, megerosit, bejelentk",
         "belep, biztonsag, azonosit, hitelesit, egyszer hasznal, egyszeri, visszaallit",
         "autentific, conecta, conectar, securitate, unica folosinta, o singura utilizare",
         "verifik, sigurnos, bezbedn, prijav, jednokrat, potrd, preverit, preverjan, varnos",
@@ -88,7 +88,7 @@ CODE_WORDS: dict[int, tuple[str, ...]] = {
         "подтвер, подтвержд, верифик, вход, войти, авториз, аутентиф, безопасн, провероч",
         "одноразов, двухфактор, подлинност, підтвер, верифік, вхід, входу, увійти, авториз",
         "автентиф, безпек, перевір, двофактор, пацвярдж, пацверджан, праверк, уваход, бяспек",
-        "аднаразов, потвърд, потвржд, потврд, влизане, влез, сигурност, удостовер, еднократ",
+        "аднаразов, потвърд, потвърж, потвржд, потврд, влизане, влез, сигурност, удостовер, еднократ",
         "пријав, безбедн, једнократ, најав, безбедност, растау, кіру, тексеру, қауіпсіз, бір рет",
         "ырасто, кирүү, баталгаажуул, нэвтрэ, тасдиқ, επαληθευ, επιβεβαι, συνδεσ, συνδεθ",
         "εισοδ, ασφαλει, ταυτοπ, μιας χρησης, אימות, כניסה, להתחבר, התחבר, אבטחה, זיהוי",
@@ -109,7 +109,7 @@ CODE_WORDS: dict[int, tuple[str, ...]] = {
         "aantek, segurtas, saio, fiordheim",
     ),
     HINT: (
-        "confirm, access_, accede_, authoriz, authoris, activat, validat, recover, reset, approve",
+        "confirm, access_, accede_, autoriz, autoryz, authoriz, authoris, activat, validat, recover, reset, approve",
         "register, temporary, unlock, aktivier, zugang, zugriff, freigabe, freigeben, identifi",
         "acces_, activer, activation, validation, valider, recuper, accesso, accedi, activa, acceso",
         "activar, activacion, validar, registr, ingres, entrar, acesso, acessar, ativar, ativacao",
@@ -126,8 +126,8 @@ CODE_WORDS: dict[int, tuple[str, ...]] = {
     USE: (
         "use_, using_, enter_, entering_, type_, input_, submit_, copy_, paste_, provide_",
         "eingeben, eingibst, geben sie, gib_, verwend, nutze, nutzen, benutz, einzugeben, tippe",
-        "saisi, entrez, entrer_, utilis, tapez, renseign, recopi, introdu, ingres, utiliz, escrib",
-        "digita, digite, digitar, insira, inserir, informe_, inseri, use o, usa il, usa el, copia",
+        "saisi, entrez, entrer_, utilisez, utiliser, utilise_, tapez, renseign, recopi, introdu, ingres, utiliz, escrib",
+        "digita_, digitare, digite, digitar, insira, inserir, informe_, inseri, use o, usa il, usa el, copia",
         "voer_, gebruik, vul_, ange_, anvand, skriv, fyll, bruk_, oppgi, tast_, indtast, brug_",
         "syota, kayta_, anna_, kirjoita, slad, notad, sisesta, kasuta, ievad, izmanto, ivesk",
         "naudok, wpisz, uzyj, wprowad, podaj, przepisz, zadejte, zadajte, zadej, zadaj, pouzij",
@@ -151,7 +151,7 @@ CODE_WORDS: dict[int, tuple[str, ...]] = {
     SECRET: (
         "do not share, don t share, never share, not to share, do not give, do not forward",
         "with anyone, to anyone, ignore this, safely ignore, disregard, didn t request",
-        "did not request, didn t ask, did not ask, never ask, weitergeben, weiter_, niemandem",
+        "did not request, didn t ask, did not ask, never ask, weitergeben, niemandem",
         "nicht angefordert, ignorier, ne partag, ne communiqu, ne le communiqu, ignorer, ignorez",
         "no compart, no lo compart, no la compart, nadie, ignora, haz caso omiso, nao compart",
         "ninguem, ignore este, ignore esta, non condivid, nessuno, ignora questa, niemand, negeer",

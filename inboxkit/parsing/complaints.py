@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     from .model import Mail
 
 _REASONS = {"auth-failure": "auth_failed", "dmarc": "auth_failed", "not-spam": "not_spam"}
-_SUBJECTS = ("complaint about", "abuse report", "spam report", "feedback report", "junk mail report")
+_NOTHING: report_fields.Fields = {}
+_SUBJECTS = (
+    "complaint about",
+    "abuse report",
+    "spam report",
+    "feedback report",
+    "junk mail report",
+)
 
 
 def find(mail: Mail, subject: str, *, automatic: bool) -> str:
@@ -21,7 +28,7 @@ def find(mail: Mail, subject: str, *, automatic: bool) -> str:
     types = {part.content_type for part in mail.parts}
     if types & report_fields.FEEDBACK_TYPES:
         return "a message/feedback-report part"
-    if any(s in subject for s in _SUBJECTS) and _is_bare_report(mail, types):
+    if types & report_fields.ORIGINAL_TYPES and not mail.text.strip() and _names(subject):
         return "subject of a complaint over an enclosed message"
     if automatic and subject.strip() == "unsubscribe":
         return "an automatic request to unsubscribe"
@@ -34,8 +41,10 @@ def read(mail: Mail) -> Report | None:
     ``reason`` is complaint, unsubscribe, auth_failed (RFC 6591) or not_spam: the last two say
     nothing against the recipient.
     """
+    if mail.report_type == "delivery-status":
+        return None
     groups = report_fields.groups(mail, report_fields.FEEDBACK_TYPES, "feedback-type:")
-    fields = next((g for g in groups if "feedback-type" in g), {})
+    fields = next((g for g in groups if "feedback-type" in g), _NOTHING)
     subject = mail.headers.get("subject").lower()
     if not fields and not find(mail, subject, automatic=True):
         return None
@@ -50,8 +59,8 @@ def read(mail: Mail) -> Report | None:
     return Report(bounces, message_id, named[0] if named else "")
 
 
-def _is_bare_report(mail: Mail, types: set[str]) -> bool:
-    return bool(types & report_fields.ORIGINAL_TYPES) and len(mail.text) < 2_000
+def _names(subject: str) -> bool:
+    return any(phrase in subject for phrase in _SUBJECTS)
 
 
 def _recipients(

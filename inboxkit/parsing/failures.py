@@ -18,89 +18,97 @@ _DAEMONS = re.compile(
 )
 _ROLES = re.compile(
     r"\bpost[-_.]?master\b|\b(?:mail|system|e-?mail) ?(?:administrator|admin|system)\b|\bsysadmin@"
-    r"|\bmail ?admin\b|delivery (?:subsystem|notification|report)|\bbounces?@|ndr\b|gateway"
+    r"|\bmail ?admin\b|delivery subsystem"
 )
 _SUBJECTS = """
-undeliver|non-deliver|nondeliver|non deliver|not deliver|delivery fail|delivery failure|failed deliver
-delivery has failed|delivery status|delivery notif|delivery report|delivery problem|delivery error
-delivery delay|delivery unsuccess|deliver mail|delivery of|mail failure|mail error|mail system error
-failure notice|failure notif|message failed|returned mail|return mail|returned to sender|mail returned
-returned e-mail|bounced|could not be deliver|cannot be deliver|can't be deliver|could not deliver
-couldn't be deliver|unable to deliver|message delayed|delayed mail|mail delayed|could not send message
-rejected message|message rejected|mail rejected|mail undeliver|user unknown|unknown user|address not found
-warning: message|fatal error|message status|mail delivery|delivering your mail|mail failed|trouble deliver
-error sending|problem deliver|problem sending|problem with your mail|delivery was
-unzustellbar|nicht zugestellt|zustellung|zustellbar|non remis|non délivr|non distribu|échec de|retour de courrier
-échec d'envoi|no se puede entregar|no entregad|no se ha podido|no se pudo entregar|devuelto|error de entrega
-impossibile recapitare|non recapitabile|mancato recapito|mancata consegna|non consegnat|errore di consegna
-não entregue|não é possível entregar|falha na entrega|falha de entrega|devolvid|não pôde ser
-onbestelbaar|niet bezorgd|niet afgeleverd|kan niet bezorg|olevererbar|kan inte lever|kunde inte lever
-kan ikke lever|kunne ikke lever|ikke levert|ikke leveret|ei voi toimittaa|toimitus epäonnistui|toimittamatta
-nie można dostarczyć|niedostarczal|niedostarcz|zwrot wiadom|nedoručit|nedoručen|kézbesíthetetlen
-kézbesítési hiba|nelivra|imposibil de livrat|не удается доставить|не удалось доставить|не доставлен
-недоставлен|ошибка доставки|не вдалося достав|помилка доставк|недоставен|αποτυχία παράδοσης|δεν παραδόθηκε
-teslim edilem|iletilemedi|לא ניתן למסור|تعذر التسليم|تعذر تسليم|فشل التسليم|配信不能|配信でき|送信でき
-送信エラー|配信エラー|配達不能|未配信|届け|エラーメール|无法送达|退信|传递失败|未送达|投递失败|無法傳遞|未送達|無法遞送|郵件退回
-배달되지|배달할 수 없|전송 실패|반송|발송 실패|không gửi được|gửi không thành công|tidak terkirim|gagal terkirim
+undeliver|non-deliver|nondeliver|non deliver|not deliver|delivery fail|delivery failure
+failed deliver|delivery has failed|delivery status|delivery notif|delivery report|delivery problem
+delivery error|delivery delay|delivery unsuccess|deliver mail|delivery of|mail failure|mail error
+mail system error|failure notice|failure notif|message failed|returned mail|return mail
+returned to sender|mail returned|returned e-mail|bounced|could not be deliver|cannot be deliver
+can't be deliver|could not deliver|couldn't be deliver|unable to deliver|message delayed
+delayed mail|mail delayed|could not send message|rejected message|message rejected|mail rejected
+mail undeliver|user unknown|unknown user|address not found|warning: message|fatal error
+message status|mail delivery|delivering your mail|mail failed|trouble deliver|error sending
+problem deliver|problem sending|problem with your mail|delivery was|unzustellbar|nicht zugestellt
+zustellung|zustellbar|non remis|non délivr|non distribu|échec de|retour de courrier|échec d'envoi
+no se puede entregar|no entregad|no se ha podido|no se pudo entregar|devuelto|error de entrega
+impossibile recapitare|non recapitabile|mancato recapito|mancata consegna|non consegnat
+errore di consegna|não entregue|não é possível entregar|falha na entrega|falha de entrega|devolvid
+não pôde ser|onbestelbaar|niet bezorgd|niet afgeleverd|kan niet bezorg|olevererbar|kan inte lever
+kunde inte lever|kan ikke lever|kunne ikke lever|ikke levert|ikke leveret|ei voi toimittaa
+toimitus epäonnistui|toimittamatta|nie można dostarczyć|niedostarczal|niedostarcz|zwrot wiadom
+nedoručit|nedoručen|kézbesíthetetlen|kézbesítési hiba|nelivra|imposibil de livrat
+не удается доставить|не удалось доставить|не доставлен|недоставлен|ошибка доставки
+не вдалося достав|помилка доставк|недоставен|αποτυχία παράδοσης|δεν παραδόθηκε|teslim edilem
+iletilemedi|לא ניתן למסור|تعذر التسليم|تعذر تسليم|فشل التسليم|配信不能|配信でき|送信でき
+送信エラー|配信エラー|配達不能|未配信|届け|エラーメール|无法送达|退信|传递失败|未送达|投递失败
+無法傳遞|未送達|無法遞送|郵件退回|배달되지|배달할 수 없|전송 실패|반송|발송 실패|không gửi được
+gửi không thành công|tidak terkirim|gagal terkirim
 """
 _TEXTS = """
-not be deliver|n't be deliver|able to deliver|not been deliver|unable to deliver|wasn't deliver|not deliver
-undeliver|delivery to the following|delivery has failed|delivery failed|delivery error|failed to deliver
-failed recipient|failed address|address failed|addresses failed|recipients failed|did not reach|fatal error
-permanent error|permanent failure|delayed|returned to sender|user unknown|unknown user|mailbox full
-mailbox is full|was rejected|been rejected|rejected by|does not exist|not exist|failure reason|no such user
-over quota|attempting to deliver|not listed in|no valid recipient|invalid recipient|exceeds allowed
-nicht zugestellt|nachrichtenzustellung|zustellung|nicht erreichbar|unbekannt|remise à ces|non remis
-n'a pas pu être|pas été remis|impossible de remettre|inconnu|entrega a|no se ha podido entregar|no pudo ser
-no se pudo entregar|desconocid|recapito non|non è stato consegnato|non è stato possibile|sconosciut
-falha na entrega|não pôde ser entregue|não foi possível entregar|não foi entregue|niet bezorg|niet afgeleverd
-kan niet worden|kunde inte lever|kan inte lever|kunne ikke lever|ikke levere|ei voitu toimittaa|nie można dostarczyć
-nie została dostarczona|nie mogła zostać dostarczona|nelze doručit|nemohla být doručena|nepodařilo se doručit
-nem kézbesít|nem sikerült kézbesít|nu a putut fi livrat|не может быть доставлен|не удалось доставить|не доставлен
-не удается доставить|не вдалося достав|не може бути достав|δεν ήταν δυνατή|δεν παραδόθηκε|teslim edilem|iletilemedi
-לא ניתן למסור|تعذر تسليم|لم يتم تسليم|送信できませんでした|配信できませんでした|お届けできません|届けることができません|存在しません
-見つかりません|無法送達|无法送达|被退回|投递失败|无法投递|無法投遞|退信|配信不能|배달할 수 없|전송하지 못|전달되지|반송
-không thể gửi|tidak dapat dikirim|gagal dikirim
+not be deliver|n't be deliver|able to deliver|not been deliver|unable to deliver|wasn't deliver
+not deliver|undeliver|delivery to the following|delivery has failed|delivery failed|delivery error
+failed to deliver|failed recipient|failed address|address failed|addresses failed
+recipients failed|did not reach|fatal error|permanent error|permanent failure|delayed
+returned to sender|user unknown|unknown user|mailbox full|mailbox is full|was rejected
+been rejected|rejected by|does not exist|not exist|failure reason|no such user|over quota
+attempting to deliver|not listed in|no valid recipient|invalid recipient|exceeds allowed
+nicht zugestellt|nachrichtenzustellung|zustellung|nicht erreichbar|unbekannt|remise à ces
+non remis|n'a pas pu être|pas été remis|impossible de remettre|inconnu|entrega a
+no se ha podido entregar|no pudo ser|no se pudo entregar|desconocid|recapito non
+non è stato consegnato|non è stato possibile|sconosciut|falha na entrega|não pôde ser entregue
+não foi possível entregar|não foi entregue|niet bezorg|niet afgeleverd|kan niet worden
+kunde inte lever|kan inte lever|kunne ikke lever|ikke levere|ei voitu toimittaa
+nie można dostarczyć|nie została dostarczona|nie mogła zostać dostarczona|nelze doručit
+nemohla být doručena|nepodařilo se doručit|nem kézbesít|nem sikerült kézbesít|nu a putut fi livrat
+не может быть доставлен|не удалось доставить|не доставлен|не удается доставить|не вдалося достав
+не може бути достав|δεν ήταν δυνατή|δεν παραδόθηκε|teslim edilem|iletilemedi|לא ניתן למסור
+تعذر تسليم|لم يتم تسليم|送信できませんでした|配信できませんでした|お届けできません
+届けることができません|存在しません|見つかりません|無法送達|无法送达|被退回|投递失败|无法投递
+無法投遞|退信|配信不能|배달할 수 없|전송하지 못|전달되지|반송|không thể gửi|tidak dapat dikirim
+gagal dikirim
 """
 _REFUSALS = re.compile(
     r"[45]\d\d[ -]?#?[45]\.\d{1,3}\.\d{1,3}|(?:said|replied|reply|returned|response|error|reason"
     r"|<<<|<--)\W{1,12}(?:smtp\W{1,3})?[45]\d\d\b|^[45]\d\d[ -]\S",
     re.MULTILINE | re.IGNORECASE,
 )
-_SESSION = re.compile(r"^\W{0,8}(?:rcpt to|final-recipient|reporting-mta)\W", re.M | re.IGNORECASE)
+_SESSION = re.compile(
+    r"^(?:\W{0,8}(?:rcpt to|final-recipient|reporting-mta)\W|(?:received|return-path): )",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 def find(mail: Mail, *, sender: str, subject: str, null_sender: bool) -> str:
     """Return why the mail is a bounce, or ""; ``sender`` and ``subject`` are in lower case.
 
     Four points make a bounce: the name of a mail daemon counts two, another role or the null
-    sender one, a subject or a text of failure two each, a returned message or SMTP talk one.
-    Without a sign from the sender all of the rest must be there.
+    sender one, a subject or a text of failure two each, a returned message one. Without a sign
+    from the sender there must be the subject, the text, and SMTP talk or a whole mail returned:
+    people quote "original messages" too.
     """
-    points, found = _sender_points(sender, null_sender=null_sender)
+    points = _sender_points(sender, null_sender=null_sender)
     failing = any(phrase in subject for phrase in _phrases(_SUBJECTS))
     if not points and not failing:
         return ""
-    if failing:
-        points += 2
-        found.append("subject of a failure")
     text = report_fields.loose_text(mail)[:_READ_CHARS]
-    if _tells_failure(text.lower()):
-        points += 2
-        found.append("text of a failure")
-    if _has_original(mail) or _SESSION.search(text) or notices.read(text).returned:
-        points += 1
-        found.append("returned message")
-    return ", ".join(found) if points >= (4 if found[0].startswith("sender") else 5) else ""
+    telling = _tells_failure(text.lower())
+    talk = _has_original(mail) or _SESSION.search(text) is not None
+    if not points:
+        return "subject and text of a failure over a returned mail" if telling and talk else ""
+    returned = talk or bool(notices.read(text).returned)
+    if points + 2 * failing + 2 * telling + returned < 4:
+        return ""
+    found = {"subject": failing, "text": telling, "returned mail": returned}
+    return ", ".join(["sender of a mail system", *(name for name, there in found.items() if there)])
 
 
-def _sender_points(sender: str, *, null_sender: bool) -> tuple[int, list[str]]:
+def _sender_points(sender: str, *, null_sender: bool) -> int:
     points = int(null_sender) + (sender.strip() in ("", "<>"))
     if _DAEMONS.search(sender):
-        points += 2
-    elif _ROLES.search(sender):
-        points += 1
-    return points, ["sender of a mail system"] if points else []
+        return points + 2
+    return points + (_ROLES.search(sender) is not None)
 
 
 def _tells_failure(text: str) -> bool:

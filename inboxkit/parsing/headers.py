@@ -40,8 +40,8 @@ def decode_field(name: str, value: str) -> str:
     if value.isascii():
         if "=?" not in value:
             return value if value.isprintable() else printable(unfold(value))
-    else:
-        value = _read_bytes(value)
+    elif "=?" not in value:
+        return printable(unfold(_read_bytes(value)))
     if name.lower() in ADDRESS_FIELDS:
         return printable(decode_words(unfold(value), phrases=True)).strip()
     return printable(decode_words(unfold(value))).strip()
@@ -50,6 +50,8 @@ def decode_field(name: str, value: str) -> str:
 def _read_bytes(value: str) -> str:
     # Bytes beyond ASCII are UTF-8 (RFC 6532), or what the sender's machine used. A value that was
     # decoded before is left as it is.
+    if value.isascii():
+        return value
     try:
         return charsets.decode(value.encode("utf-8", "surrogateescape"))
     except UnicodeEncodeError:
@@ -81,11 +83,11 @@ def decode_words(text: str, *, phrases: bool = False) -> str:
     done = 0
     quoting = _Quoting(text) if phrases else None
     for run in _runs(text):
-        pieces.append(text[done : run[0].start])
+        pieces.append(_read_bytes(text[done : run[0].start]))
         decoded = _decode_run(run)
         pieces.append(quoting.fit(decoded, run[0].start) if quoting else decoded)
         done = run[-1].end
-    pieces.append(text[done:])
+    pieces.append(_read_bytes(text[done:]))
     return "".join(pieces)
 
 

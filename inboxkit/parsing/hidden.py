@@ -28,7 +28,11 @@ def visible_text(text: str, source: str = "") -> tuple[str, bool]:
     and signs that have no shape.
     """
     left_out: list[str] = []
-    seen = html.render(visibility.visible(tags.tokens(source), left_out), links=False) if source else ""
+    seen = (
+        html.render(visibility.visible(tags.tokens(source), left_out), links=False)
+        if source
+        else ""
+    )
     seen, carried = without_shapeless(seen or text)
     return seen, carried or any(any(map(str.isalnum, part)) for part in left_out)
 

@@ -10,14 +10,14 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-_LONGEST = 4_000  # characters of a diagnostic that are read
+_LONGEST = 2_000  # characters of a diagnostic that are read
 _DEAD = frozenset({"user_unknown", "host_unknown", "has_moved", "not_accept"})
 
 # An IPv4 address or a version number is no status: neither digits nor dots may touch the code.
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?!\.?\d)")
 _REPLY = re.compile(r"(?<![\d.#-])([45]\d\d)(?=[ -](?![\d.]*\d{4})|$)|(?<=: )([45]\d\d)(?=[ -])")
 _URL = re.compile(r"\b(?:https?://|www\.)\S{1,2000}")
-_ADDRESS = re.compile(r"<?[^\s<>@,;:]{1,64}@[\w.\[\]-]{1,255}>?")
+_ADDRESS = re.compile(r"(?<![^\s<>@,;:])<?[^\s<>@,;:]{1,128}@[\w.\[\]-]{1,255}>?")
 _SPACE = re.compile(r"[\s\"'`´’|*]+")
 _LINE_CODE = re.compile(
     r"(?<![\d.])[245]\d\d(?=[ -])-?|(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?!\.?\d)|rfc822 ?;",
@@ -47,7 +47,8 @@ _CLEAR: tuple[tuple[str, str], ...] = (
     (
         "auth_failed",
         r"\bspf\b|\bdkim\b|\bdmarc\b|unauthenticated|\bsender.?id\b|purported responsible"
-        r"|required authentication|authentication (?:is )?(?:required|failed|check|credentials)|smtp authentication",
+        r"|required authentication|authentication (?:is )?(?:required|failed|check|credentials)"
+        r"|smtp authentication",
     ),
     (
         "system",
@@ -78,14 +79,24 @@ _CLEAR: tuple[tuple[str, str], ...] = (
         r"|suspended|inactive|de-?activated|locked|frozen|on hold|discontinued|terminated|closed"
         r"|dormant|not (?:been )?activ\w+)|(?:account|mail ?box) (?:is|was|has been) blocked"
         r"|(?:disabled|suspended|inactive|deactivated|locked|closed|frozen) "
-        r"(?:\w+ )?(?:account|mail ?box|user|recipient)|(?:account|mail ?box|subscription) (?:has )?"
+        r"(?:\w+ )?(?:account|mail ?box|user|recipient)|(?:account|mail ?box"
+        r"|subscription) (?:has )?"
         r"expired|compte.{0,40}(?:bloqu|désactiv|desactiv|suspend|ferm)"
         r"|(?:konto|postfach).{0,40}(?:gesperrt|deaktiviert|stillgelegt)"
         r"|(?:cuenta|buz[oó]n).{0,40}(?:d?esactivad|suspendid|bloquead|inhabilitad)"
         r"|(?:casella|utenza).{0,40}(?:disattivat|sospes|bloccat|disabilitat)"
         r"|conta.{0,30}(?:desativad|desabilitad|suspens|bloquead)"
         r"|(?:ящик|пользовател|аккаунт|учетн).{0,40}(?:заблокирован|отключ|неактив)"
-        r"|(?:帐号|账号|帳號|邮箱|信箱|用户).{0,12}(?:停用|冻结|禁用|锁定)|利用停止|계정.{0,12}(?:정지|휴면)",
+        r"|(?:帐号|账号|帳號|邮箱|信箱|用户).{0,12}(?:停用|冻结|禁用|锁定)|利用停止"
+        r"|계정.{0,12}(?:정지|휴면)",
+    ),
+    (
+        "rate_limited",
+        r"too many (?:messages|mails|emails|e-mails|connections|recipients|sessions|errors|rcpt)"
+        r"|rate.{0,12}limit|throttl|frequency limited|slow down|(?:daily|hourly|sending|relay|"
+        r"outgoing|message) (?:\w+ )?(?:quota|limit)\b|exceed\w*.{0,40}(?:\brate\b|per hour|per day"
+        r"|number of (?:messages|connections|recipients))|gr[ea]y-?\s?list"
+        r"|(?:unusual|unexpected|high) (?:rate|volume)|too (?:quickly|fast|frequently)",
     ),
     (
         "blocked",
@@ -96,14 +107,6 @@ _CLEAR: tuple[tuple[str, str], ...] = (
         r"|\bip\b.{0,60}(?:block|bann|reject|refus|denied|bloqu)|client host.{0,80}(?:block|reject"
         r"|denied|refus)|messages from .{0,60}(?:were ?nt sent|deferred|blocked)"
         r"|not accepting connections|smtp server of your (?:isp|provider)|user complaints",
-    ),
-    (
-        "rate_limited",
-        r"too many (?:messages|mails|emails|e-mails|connections|recipients|sessions|errors|rcpt)"
-        r"|rate.{0,12}limit|throttl|frequency limited|slow down|(?:daily|hourly|sending|relay|"
-        r"outgoing|message) (?:\w+ )?(?:quota|limit)\b|exceed\w*.{0,40}(?:\brate\b|per hour|per day"
-        r"|number of (?:messages|connections|recipients))|gr[ea]y-?\s?list"
-        r"|(?:unusual|unexpected|high) (?:rate|volume)|too (?:quickly|fast|frequently)",
     ),
     (
         "too_large",
@@ -130,7 +133,8 @@ _CLEAR: tuple[tuple[str, str], ...] = (
     (
         "relay_denied",
         r"relay\w*.{0,40}(?:denied|prohibit|reject|disallow|refus|forbid|not (?:allow|permit|accept"
-        r"|authori))|(?:unable|not (?:configured|allowed|permitted|authori[sz]ed|able)|cannot|can ?t"
+        r"|authori))|(?:unable|not (?:configured|allowed|permitted|authori[sz]ed|able)|cannot"
+        r"|can ?t"
         r"|won ?t|refuse\w*|does not|do not|don ?t) (?:to )?(?:be )?relay|open relay|rcpthosts"
         r"|not (?:a|an) (?:open )?(?:relay|gateway)|no relay",
     ),
@@ -162,16 +166,21 @@ _CLEAR: tuple[tuple[str, str], ...] = (
     ),
     (
         "host_unknown",
-        r"(?:host|domain)(?: or domain)?(?: name)?s?\b[^:;]{0,50}?(?:unknown|not (?:be )?(?:found|exist"
-        r"|resolv|registered)|could ?n[o ]?t be found|invalid|unresolv|not reachable|no longer exist)"
+        r"(?:host|domain)(?: or domain)?(?: name)?s?\b[^:;]{0,50}?(?:unknown|not (?:be )?(?:found"
+        r"|exist"
+        r"|resolv|registered)|could ?n[o ]?t be found|invalid|unresolv|not reachable"
+        r"|no longer exist)"
         r"|(?:unknown|no such|invalid|illegal|unresolvable|bad|unrouteable|unroutable|nonexistent)"
         r" (?:mail |destination |recipient )?(?:host|domain)|nxdomain|unrout\w+ (?:address|mail)"
-        r"|no (?:valid )?(?:mx|a)\b.{0,20}\b(?:record|host|exist)|name or service not known|bad destination (?:system|host|domain)"
+        r"|no (?:valid )?(?:mx|a)\b.{0,20}\b(?:record|host|exist)|name or service not known"
+        r"|bad destination (?:system|host|domain)"
         r"|could ?n[o ]?t find (?:a|any) (?:mail exchanger|host|mx)|name service error"
-        r"|(?:[a-z0-9-]{1,63}\.){1,6}[a-z]{2,24} does not exist"
+        r"|(?<![\w.-])(?:[a-z0-9-]{1,63}\.){1,6}[a-z]{2,24} does not exist"
         r"|dom[aäe]?[iíì]n\w*\b.{0,40}?(?:n ?existe pas|existiert nicht|no existe|non esiste"
-        r"|não existe|bestaat niet|inconnu|unbekannt|desconocid|sconosciut|introuvable|nicht gefunden)"
-        r"|домен\w*.{0,40}?не (?:существ|найден)|(?:域名|ドメイン).{0,16}(?:不存在|存在しません|見つかりません)",
+        r"|não existe|bestaat niet|inconnu|unbekannt|desconocid|sconosciut|introuvable"
+        r"|nicht gefunden)"
+        r"|домен\w*.{0,40}?не (?:существ|найден)|(?:域名|ドメイン).{0,16}(?:不存在|存在しません"
+        r"|見つかりません)",
     ),
     (
         "has_moved",
@@ -186,7 +195,8 @@ _WHO = (
     r"|local ?part|subscriber|receiver|rcpt|user ?id|member)s?"
 )
 _UNKNOWN_USER = (
-    _WHO + r"\b.{0,60}?(?:\bunknown\b|not (?:be |been )?(?:found|known|exist\w*|listed|recogni[sz]ed"
+    _WHO
+    + r"\b.{0,60}?(?:\bunknown\b|not (?:be |been )?(?:found|known|exist\w*|listed|recogni[sz]ed"
     r"|valid|a valid)|(?:does|did|do) ?n[o ]?t exist|could ?n[o ]?t be found|no longer (?:exist"
     r"|valid|available|in use|in service)|undefined|\binvalid\b|non-?existent|not known)",
     r"(?:unknown|no such|invalid|illegal|bad|not a (?:valid|known)|no valid|non-?existent"
@@ -199,7 +209,8 @@ _UNKNOWN_USER = (
     r".{0,50}?(?:unbekannt|existiert nicht|nicht (?:gefunden|vorhanden|bekannt|existent)|ungültig)"
     r"|(?:unbekannt|ungültig)e\w* (?:benutzer|empfänger|e?-?mail-?adress|adress|nutzer)",
     r"(?:destinataire|utilisateur|adresse|bo[iî]te|usager)\w*.{0,60}?(?:inconnu|invalide"
-    r"|introuvable|n ?existe|inexistant|pas (?:été )?trouv)|(?:inconnu|invalide)\w* .{0,20}destinataire",
+    r"|introuvable|n ?existe|inexistant|pas (?:été )?trouv)|(?:inconnu"
+    r"|invalide)\w* .{0,20}destinataire",
     r"(?:usuario|destinatario|direcci[oó]n|buz[oó]n|cuenta)\w*.{0,60}?(?:desconocid|no exist"
     r"|no (?:se )?(?:ha |pudo )?(?:podido )?encontr|inv[aá]lid|no v[aá]lid|inexistente)"
     r"|no existe .{0,20}(?:usuario|destinatario|buz|cuenta)",
@@ -222,9 +233,11 @@ _UNKNOWN_USER = (
     r"(?:неизвест|не (?:существ|найден|зарегистр|існу|знайден|съществ)|недейств|невідом)",
     r"(?:kullanıcı|alıcı|adres|posta kutusu)\w*.{0,50}?(?:bilinm|bulunamadı|mevcut değil|geçersiz)"
     r"|(?:χρήστης|παραλήπτης|διεύθυνση).{0,50}?(?:άγνωστ|δεν (?:υπάρχει|βρέθηκε))",
-    r"(?:ユーザ|宛先|あて先|アドレス|受信者|送信先|アカウント).{0,30}?(?:存在しません|存在しておりません"
+    r"(?:ユーザ|宛先|あて先|アドレス|受信者|送信先|アカウント).{0,30}?(?:存在しません"
+    r"|存在しておりません"
     r"|見つかりません|不明|登録されて|ありません)|ディレクトリ.{0,12}ありません|宛先不明",
-    r"(?:用户|用戶|收件人|邮箱|郵箱|信箱|地址|帐号|账号|帳號).{0,60}?(?:不存在|不正确|不正確|无效|無效|未找到"
+    r"(?:用户|用戶|收件人|邮箱|郵箱|信箱|地址|帐号|账号|帳號).{0,60}?(?:不存在|不正确|不正確|无效"
+    r"|無效|未找到"
     r"|找不到)|(?:不存在|无此|無此|没有该).{0,8}(?:用户|用戶|收件人|邮箱|信箱)",
     r"(?:사용자|수신자|주소|계정|편지함).{0,30}?(?:없|존재하지|찾을 수|알 수 없)"
     r"|(?:존재하지 않는|없는|알 수 없는) (?:사용자|수신자|계정|주소)"
@@ -239,17 +252,20 @@ _LATER: tuple[tuple[str, str], ...] = (
         r"time ?d?-? ?out|expired|too long|retry time|failing for a long time|aborted after"
         r"|not (?:yet )?(?:been )?delivered (?:within|after|for)|undeliverable for"
         r"|(?:unable|could not|failed) .{0,40}(?:after|for) .{0,12}(?:day|hour|attempts)"
-        r"|delivery failed \d+ attempts|\d+ (?:attempts|tries)|unable to connect|requests to connect"
+        r"|delivery failed \d+ attempts|\d+ (?:attempts|tries)|unable to connect"
+        r"|requests to connect"
         r"|not respond|has been delayed|will be retried|still (?:undelivered|being)|keep trying",
     ),
     (
         "policy",
-        r"\bpolic(?:y|ies)|recipient.{0,4}preference|administrative\w* (?:prohibit|den|reject)|\bfilter(?:ed|ing)\b"
+        r"\bpolic(?:y|ies)|recipient.{0,4}preference|administrative\w* (?:prohibit|den|reject)"
+        r"|\bfilter(?:ed|ing)\b"
         r"|security|network not allowed|message not allowed",
     ),
     (
         "system",
-        r"(?:service|system|server)\b.{0,40}?(?:unavailable|not available|busy|error|failure|problem"
+        r"(?:service|system|server)\b.{0,40}?(?:unavailable|not available|busy|error|failure"
+        r"|problem"
         r"|try later|refus)|temporary (?:\w+ )?(?:failure|error|problem)|could not load|resources"
         r"|failed to (?:read|open|write)|no such file|permission denied|configuration error"
         r"|out of memory|exit (?:status|code)|try (?:again )?later",
@@ -335,8 +351,8 @@ def _reason(words: str, status: str, reply: str) -> str:
     for reason, pattern in _tables()[0]:
         if pattern.search(words):
             return reason
-    if reason := _BY_STATUS.get(status[2:]):
-        return reason
+    if status[2:] in _BY_STATUS:
+        return _BY_STATUS[status[2:]]
     for reason, pattern in _tables()[1]:
         if pattern.search(words):
             return reason

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from . import attributions as words
 from .model import Reply
@@ -20,10 +21,13 @@ _SIGNATURE_LINES = frozenset({"--", "—", "–", "- -", "−−"})
 _TRACKER = "\u1427"  # drawn under a mail by a tracking extension
 _WRAPPED_OVER = 5  # lines that one attribution may take
 _HEAD_LINES = 18
-_CLOSERS = "".join(words.COLONS) + "-_*"
 _DEVICE_LINES = 50
-_COLON = re.compile(f"[{''.join(words.COLONS)}]")
-_TAIL = re.compile(f"[>][^>]{{0,60}}[{''.join(words.COLONS)}]$")
+_LOOKS = 10_000  # lines looked at closely; in a mail with more candidates the rest is plain
+_COLONS = "".join(words.COLONS)
+# A line that nothing can begin or end at.
+_PLAIN = re.compile(f"[^\\W_][^{_COLONS}]*$")
+# What looks quoted but is the end of a wrapped address, as in "> wrote:".
+_TAIL = re.compile(f">[^>]{{0,60}}[{_COLONS}]$")
 # The end of a sentence; an abbreviation or a number before the full stop is none.
 _ENDED = re.compile(r"[!?。！？…]$|[^\W\d_]{5}\.$|\.\.\.$")
 
@@ -59,20 +63,27 @@ def sort_lines(lines: Sequence[str]) -> bytearray:
 
 
 def _lines(text: str) -> list[str]:
+    """Split into lines; where an attribution begins behind the last words, it gets its own."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return [part for line in lines for part in _parted(line)] if ":" in text else lines
-
-
-def _parted(line: str) -> tuple[str, ...]:
-    """Part a line where an attribution begins behind the last words of the reply."""
-    cut = words.shared_at(line) if line[-2:].rstrip().endswith(":") else -1
-    return (line,) if cut < 0 else (line[:cut], line[cut + 1 :])
+    closed = (i for i, line in enumerate(lines) if line and line[-1] in _COLONS + " ")
+    for i in islice(closed, _LOOKS):
+        if (cut := words.shared_at(lines[i])) >= 0:
+            lines[i : i + 1] = [lines[i][:cut], lines[i][cut + 1 :]]
+            break
+    return lines
 
 
 def _joined(lines: Sequence[str], marks: bytearray, wanted: int) -> str:
     """Join the lines of one kind; where something was left out, one empty line is enough."""
     if wanted not in marks:
         return ""
+    chosen = lines if marks.count(wanted) == len(marks) else _chosen(lines, marks, wanted)
+    start = next((i for i, line in enumerate(chosen) if line and not line.isspace()), len(chosen))
+    text = "\n".join(chosen[start:]).rstrip()
+    return text if wanted == KEPT else _without_delimiter(text)
+
+
+def _chosen(lines: Sequence[str], marks: bytearray, wanted: int) -> list[str]:
     chosen: list[str] = []
     skipped = False
     for line, mark in zip(lines, marks, strict=True):
@@ -81,9 +92,7 @@ def _joined(lines: Sequence[str], marks: bytearray, wanted: int) -> str:
         elif not (skipped and chosen and not line and not chosen[-1]):
             chosen.append(line)
             skipped = False
-    start = next((i for i, line in enumerate(chosen) if line.strip()), len(chosen))
-    text = "\n".join(chosen[start:]).rstrip()
-    return text if wanted == KEPT else _without_delimiter(text)
+    return chosen
 
 
 def _without_delimiter(signature: str) -> str:
@@ -116,16 +125,22 @@ class _Sorter:
         self.open: list[int] = []  # the lines of the part being read
         self.content = False  # whether words of the reply were found
         self.headed = False  # whether an original was announced
+        self.looks = _LOOKS
 
     def run(self) -> bytearray:
         p = 0
-        while p < len(self.text):
-            text = self.text[p]
-            if text[0].isalnum() and not _COLON.search(text):
+        while p < len(self.text) and self.looks > 0:
+            if _PLAIN.match(self.text[p]):
                 self.open.append(p)
                 p += 1
             else:
+                self.looks -= 1
                 p = self._step(p)
+        for q in range(p, len(self.text)):
+            if self._is_quote(q):
+                self._mark(q, q + 1, QUOTED)
+            else:
+                self.open.append(q)
         self._close()
         self._settle()
         return self.marks
@@ -144,9 +159,9 @@ class _Sorter:
                 return self._quote(p, announced=False)
         end = self._head(p)
         if end > p:
-            self._forget_phrase(p)
+            start = self._head_start(p, end)
             self._close()
-            self._mark(p, end, QUOTED)
+            self._mark(start, end, QUOTED)
             self.headed = True
             return self._beneath(end)
         self.open.append(p)
@@ -170,16 +185,6 @@ class _Sorter:
         self._mark(p, len(self.text), QUOTED)
         return len(self.text)
 
-    def _mark(self, start: int, end: int, mark: int) -> None:
-        """Mark the lines from ``start`` to before ``end``, with the blank ones between."""
-        if start < end:
-            first, last = self.spots[start], self.spots[end - 1] + 1
-            self.marks[first:last] = bytes([mark]) * (last - first)
-
-    def _gap(self, p: int) -> int:
-        """Return how many blank lines stand before the line at ``p``."""
-        return self.spots[p] - self.spots[p - 1] - 1 if p else 0
-
     def _armor(self, p: int) -> int:
         """Leave out the frame of a clear-signed mail (RFC 9580 section 7)."""
         self._close()
@@ -192,6 +197,16 @@ class _Sorter:
                 q += 1
         self._mark(p, q, QUOTED)
         return q
+
+    def _mark(self, start: int, end: int, mark: int) -> None:
+        """Mark the lines from ``start`` to before ``end``, with the blank ones between."""
+        if start < end:
+            first, last = self.spots[start], self.spots[end - 1] + 1
+            self.marks[first:last] = bytes([mark]) * (last - first)
+
+    def _gap(self, p: int) -> int:
+        """Return how many blank lines stand before the line at ``p``."""
+        return self.spots[p] - self.spots[p - 1] - 1 if p else 0
 
     # Quotes
 
@@ -228,7 +243,7 @@ class _Sorter:
         joined = ""
         for q in range(p, min(end, p + 3)):
             joined = f"{joined} {self._unquoted(q)}".strip()
-            if words.weight(joined, quoted=False) >= 2:
+            if self._look() and words.weight(joined, quoted=False) >= 2:
                 return True
         return False
 
@@ -248,23 +263,29 @@ class _Sorter:
 
     def _passes_on(self, p: int) -> bool:
         """Tell whether the quote at ``p`` is a forwarded mail."""
-        return words.names_a_mail(self._unquoted(p)) or bool(words.field_role(self._unquoted(p)))
+        first = self._unquoted(p)
+        return self._look() and (words.names_a_mail(first) or bool(words.field_role(first)))
 
     # What announces an original
 
+    def _look(self) -> bool:
+        self.looks -= 1
+        return self.looks > 0
+
     def _attribution(self, p: int) -> int:
         """Return where the attribution begins that ends at ``p``, -1 when none does."""
-        text = self.text[p]
-        quoted = self._is_quote(p + 1, bars=True)
-        if len(text) > words.LONGEST or not (
-            quoted or text[-1] in _CLOSERS or text[0] == ":" or words.has_timestamp(text)
-        ):
+        text, quoted = self.text[p], self._is_quote(p + 1, bars=True)
+        closed = text[-1] in _COLONS or text[-1] in "-_*" or text[0] == ":"
+        if len(text) > words.LONGEST or not (quoted or closed or words.has_timestamp(text)):
             return -1
-        joined, best, start = "", 0, -1
+        joined, best, start, hints = "", 0, -1, 0
         for q in range(p, max(p - _WRAPPED_OVER, -1), -1):
             if q < p and not self._joins(q, best):
                 break
             joined = f"{self.text[q]} {joined}"
+            hints |= words.hints(self.text[q])
+            if not (hints or quoted) or not self._look():
+                continue
             weight = words.weight(joined, quoted=quoted)
             if weight > best:
                 best, start = weight, q
@@ -291,17 +312,27 @@ class _Sorter:
     def _head(self, p: int) -> int:
         """Return where the head of an original that begins here ends, ``p`` if none begins."""
         text = self.text[p]
-        if text == BEGINS or words.is_marker(text):
+        if text == BEGINS or (text[0] in words.DRAWN and self._look() and words.is_marker(text)):
             return max(self._fields_end(p + 1, ruled=True), p + 1)
+        role = words.field_role(text)
+        if not role:
+            return p
         above = self.text[p - 1] if p else ""
-        ruled = above == RULED or words.is_rule(above) or words.names_a_mail(above)
-        return self._fields_end(p, ruled=ruled)
+        ruled = above == RULED or words.is_rule(above)
+        if role == "field" and not ruled:
+            return p
+        return self._fields_end(p, ruled=ruled or words.names_a_mail(above))
 
-    def _forget_phrase(self, p: int) -> None:
-        """Take a line such as "Begin forwarded message:" into the head that follows it."""
-        if self.open and self.open[-1] == p - 1 and words.names_a_mail(self.text[p - 1]):
-            self.open.pop()
-            self._mark(p - 1, p, QUOTED)
+    def _head_start(self, p: int, end: int) -> int:
+        """Return where a head begins: with the phrase, or the field of unknown name, above it."""
+        if not self.open or self.open[-1] != p - 1:
+            return p
+        above = self.text[p - 1]
+        roles = {words.field_role(text) for text in self.text[p:end]}
+        nameless = not self._gap(p) and len(roles & words.CORE) == 3
+        if words.names_a_mail(above) or (nameless and words.field_role(above) == "field"):
+            return self.open.pop()
+        return p
 
     def _fields_end(self, p: int, *, ruled: bool) -> int:
         """Return where the fields that begin at ``p`` end, ``p`` when they are no head."""
@@ -324,7 +355,10 @@ class _Sorter:
     def _close(self) -> None:
         """End a part of the reply: split off its signature and note whether words remain."""
         lines, self.open = self.open, []
-        cut = next((i for i in range(len(lines)) if self._is_delimiter(lines, i)), len(lines))
+        if not lines:
+            return
+        delimiters = (i for i, p in enumerate(lines) if self.text[p][0] in "-—–−_")
+        cut = next((i for i in delimiters if self._is_delimiter(lines, i)), len(lines))
         if cut < len(lines):
             self._mark(lines[cut], lines[-1] + 1, SIGNATURE)
         while cut and (mark := self._closing_mark(lines[cut - 1], len(lines) - cut)):
@@ -340,10 +374,10 @@ class _Sorter:
         text, left = self.text[lines[i]], len(lines) - i - 1
         if text in _SIGNATURE_LINES:
             return self.lines[self.spots[lines[i]]] == "-- " or 0 < left <= 30
-        if not left or not words.is_rule(text):
+        if not 0 < left <= 12 or not words.is_rule(text):
             return False
         if set(text) == {"_"}:
-            return left <= 12
+            return True
         if not i or left > 6 or not set(text) <= {"-", "—", "–"}:
             return False
         return all(len(self.text[p]) <= 60 for p in lines[i + 1 :])
@@ -353,4 +387,6 @@ class _Sorter:
         text = self.text[p]
         if text in _SIGNATURE_LINES or text == _TRACKER or words.is_rule(text):
             return QUOTED
-        return SIGNATURE if after < _DEVICE_LINES and words.is_device_line(text) else KEPT
+        if after < _DEVICE_LINES and self._look() and words.is_device_line(text):
+            return SIGNATURE
+        return KEPT

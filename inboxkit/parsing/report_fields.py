@@ -23,6 +23,8 @@ ORIGINAL_TYPES = frozenset(
         "text/rfc822-headers",
         "message/global-headers",
         "message/rfc822-headers",
+        "text/rfc822-header",
+        "text/rfc822",
         "message/partial",
     }
 )
@@ -32,6 +34,7 @@ _START = re.compile(
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,40})[ \t]?:[ \t]*(.*)$")
 _ONCE = frozenset({"final-recipient", "original-recipient", "action", "status"})
 _MESSAGE_ID = re.compile(r"<[^\s<>]{1,996}>")
+_BARE_ID = re.compile(r"[^\s<>@]{1,500}@[^\s<>@]{1,255}")
 _READ_BYTES = 256 * 1024
 
 
@@ -69,12 +72,15 @@ def original_fields(mail: Mail, notice: notices.Notice) -> dict[str, str]:
         if part.content_type in ORIGINAL_TYPES and part.data.strip():
             text = charsets.decode(part.data.lstrip()[:_READ_BYTES], part.charset)
             return notices.header_fields(tuple(text.splitlines()[:1_000]))
-    return notices.header_fields(notice.returned)
+    return notices.header_fields(notice.returned) or _misplaced_fields(mail)
 
 
 def address(value: str) -> str:
     """Return the address of a typed one such as ``rfc822; ann@example.com`` (RFC 3464 2.1.2)."""
-    match = notices.ADDRESS.search(value.partition(";")[2] or value)
+    value = (value.partition(";")[2] or value).strip(" <>")
+    if "@" in value and len(value) <= 320 and not any(c in value for c in " <>()\t"):
+        return value.lower()
+    match = notices.ADDRESS.search(value[:1_000])
     return match[0].lower() if match else ""
 
 
@@ -90,9 +96,24 @@ def header_addresses(mail: Mail, name: str) -> list[str]:
 
 
 def first_id(value: str) -> str:
-    """Return the first Message-ID of a value, with its angle brackets."""
+    """Return the first Message-ID of a value in angle brackets, which some senders forget."""
     match = _MESSAGE_ID.search(value)
-    return match[0] if match else ""
+    if match:
+        return match[0]
+    bare = value.strip()
+    return f"<{bare}>" if _BARE_ID.fullmatch(bare) else ""
+
+
+def _misplaced_fields(mail: Mail) -> dict[str, str]:
+    """Return the original's header where a broken report put it: in a part's own, or in another."""
+    for part in mail.parts:
+        if part.container and "message-id" in part.headers:
+            return {n.lower(): v for n, v in part.headers}
+        if part.content_type in STATUS_TYPES:
+            below = notices.read(charsets.decode(part.data[:_READ_BYTES], part.charset)).returned
+            if below:
+                return notices.header_fields(below)
+    return {}
 
 
 def _loose_texts(mail: Mail) -> Iterable[str]:

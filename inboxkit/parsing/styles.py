@@ -6,6 +6,7 @@ are left out: they speak of other screens or of dark mode. When in doubt, text i
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ from . import colours, tags
 
 _MAX_RULES = 2_000
 _MAX_STYLE = 4_096
+# The attributes that can hide something, without style sheets and with them.
+_BY_ITSELF = re.compile(r"style|hidden|color|background", re.IGNORECASE)
+_WITH_RULES = re.compile(r"style|hidden|color|background|class|\bid", re.IGNORECASE)
 _SIMPLE = re.compile(r"(?:[a-z][a-z0-9]{0,40})?(?:[.#][a-z0-9_-]{1,100})?\Z")
 _LENGTH = re.compile(r"(-?)(\d{0,6}(?:\.\d{0,6})?)([a-z%]{0,4})\Z")
 _ZERO_CLIP = re.compile(r"rect\((?:[01](?:px)?[\s,]*){4}\)|inset\((?:50|100)%")
@@ -57,7 +61,8 @@ class Sheet:
 
     def style(self, name: str, attributes: str) -> Style:
         """Return the style of an element that has these attributes, as written."""
-        if not attributes and name not in self._rules:
+        wanted = _WITH_RULES if self._rules else _BY_ITSELF
+        if name not in self._rules and not (attributes and wanted.search(attributes)):
             return NOTHING
         key = (name, attributes)
         style = self._known.get(key)
@@ -110,6 +115,7 @@ def merged(below: Style, above: Style) -> Style:
     )
 
 
+@functools.lru_cache(maxsize=1024)  # a mail repeats its styles, a sender repeats its mails
 def declarations(text: str) -> Style:
     """Return what a list of CSS declarations does."""
     values: dict[str, str] = {}
@@ -221,7 +227,9 @@ def _is_lost(values: dict[str, str]) -> bool:
 def _is_flat(values: dict[str, str]) -> bool:
     cut = values.get("overflow", "") == "hidden"
     return any(
-        name in values and (pixels := _pixels(values[name])) is not None and pixels <= (1 if cut else 0)
+        name in values
+        and (pixels := _pixels(values[name])) is not None
+        and pixels <= (1 if cut else 0)
         for name in ("height", "width", "max-height", "max-width")
     )
 

@@ -31,7 +31,9 @@ _SHOWN = frozenset(("textarea", "xmp"))
 _NAME = re.compile(r"/?[a-zA-Z][^\s/>]{0,40}")
 # Attributes up to the ">" that ends the tag; quotes count only after "=".
 _REST = re.compile(r"""[^>=]*+(?:=\s*+(?:"[^"]*+"|'[^']*+'|(?!["']))[^>=]*+)*>""")
-_ATTRIBUTE = re.compile(r"""([^\s=/"'>]{1,100})(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>]*+)))?""")
+_ATTRIBUTE = re.compile(
+    r"""([^\s=/"'>]{1,100})(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>]*+)))?"""
+)
 _BIG_NUMBER = re.compile(r"&#0*[0-9]{8,}+;?")
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import unicodedata
 
-BIDI = dict.fromkeys([0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF])
+BIDI = dict.fromkeys(
+    [0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF]
+)
 
 
 def fold(text: str) -> str:
@@ -42,7 +44,9 @@ VERBS = frozenset(
     )
 )
 # The same in scripts that put no space between words.
-JOINED_VERBS = _words("写道 寫道 写到 寫到 写了 寫了 のメール 書きました 書いた より 작성 쓴 썼 씀 님의 เขียน សរសេរ")
+JOINED_VERBS = _words(
+    "写道 寫道 写到 寫到 写了 寫了 のメール 書きました 書いた より 작성 쓴 썼 씀 님의 เขียน សរសេរ"
+)
 
 _FROM = _phrases(
     "from, sender, von, vun, de, da, van, fan, fra, från, frá, lähettäjä, od, feladó, küldő, de la, "

@@ -95,9 +95,7 @@ class Lexicon:
         return hits
 
     @staticmethod
-    def _test(
-        folded: str, at: int, bucket: list[tuple[str, bool, int]], hits: list[Hit]
-    ) -> None:
+    def _test(folded: str, at: int, bucket: list[tuple[str, bool, int]], hits: list[Hit]) -> None:
         for stem, whole, meaning in bucket:
             if folded.startswith(stem, at):
                 end = at + len(stem)

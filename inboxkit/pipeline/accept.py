@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from anyio import to_thread
 
-from ..store import messages
-from ..store.messages import Arrival
+from ..store import arrivals
+from ..store.arrivals import Arrival
 from ..tokens import new_id
 from .addresses import UNROUTED, Addresses, Target
 
@@ -45,6 +45,7 @@ class Arriving:
     sha256: str
     trace: Mapping[str, Any] = field(default_factory=dict[str, Any])
     silent: bool = False
+    record: bool = False
     keep_unrouted: bool = False
     unique: bool = False
     received_at: datetime | None = None  # an import keeps the time it came first
@@ -102,11 +103,12 @@ class Accept:
                 trace=mail.trace,
                 labels=labels,
                 silent=mail.silent,
+                record=mail.record,
                 unique=mail.unique,
             )
             for target, part in zip(targets, packed, strict=True)
         )
-        return await self._store.write_grouped(messages.accept, copies)
+        return await self._store.write_grouped(arrivals.accept, copies)
 
     async def _targets(self, mail: Arriving) -> tuple[list[Target], tuple[str, ...]]:
         targets: dict[int, Target] = {}

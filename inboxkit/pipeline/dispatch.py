@@ -91,14 +91,19 @@ class Dispatch:
         loaded, handler = found
         item = await items.load(self._store, self._actions, row, handler)
         if item is None:
-            await self._settle(job, row, "done", Staging(row.id))
+            await self._settle(job, row, "done", Staging(row.key))
             return
         async with loaded.limit:
             await self._call(job, row, loaded, handler, item)
 
     async def _call(self, job: Job, row: Any, loaded: Loaded, handler: Handler, item: Any) -> None:
         router = loaded.router
-        staging = Staging(row.id, reminder=isinstance(item, Thread))
+        again = f":{job.id}" if job.data.get("send_again") else ""
+        staging = Staging(
+            f"{row.key}{again}",
+            reminder=isinstance(item, Thread),
+            record=bool(job.data.get("record")),
+        )
         token = current.set(staging)
         try:
             with anyio.fail_after(router.timeout):
@@ -107,7 +112,7 @@ class Dispatch:
         except SkipHandler:
             await self._skip(job, row, router, item)
         except Reject as outcome:
-            await self._settle(job, row, "rejected", Staging(row.id), error=outcome.reason)
+            await self._settle(job, row, "rejected", Staging(row.key), error=outcome.reason)
         except RetryLater as outcome:
             await self._later(job, row, outcome)
         except (StoreError, LeaseLost):
@@ -160,6 +165,7 @@ class Dispatch:
             kind=str(handler.kind),
             item=row.item,
             lane=f"{row.thread_id}:{router.name}" if ordered else None,
+            record=bool(job.data.get("record")),
         )
 
     async def _later(self, job: Job, row: Any, outcome: RetryLater) -> None:

@@ -11,7 +11,7 @@ from ..errors import StoreError
 from ..store import jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from ..store.jobs import Job
     from ..store.store import Store

@@ -114,6 +114,7 @@ class Plan:
             item=item,
             lane=f"{thread_id}:{router.name}" if router.ordered and thread_id else None,
             withheld=withheld,
+            record=bool(job.data.get("record")),
         )
 
     async def _event(self, seq: int, job: Job) -> list[NewRun]:

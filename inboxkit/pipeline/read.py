@@ -14,9 +14,9 @@ from anyio import to_thread
 from ..parsing import parse
 from ..parsing.model import Limits, ParsedMessage
 from ..parsing.worker import ParserProcess, needs_process
-from ..store import inboxes, jobs, messages
+from ..store import inboxes, jobs, readings
 from ..store.jobs import Job, LeaseLost
-from ..store.messages import Reading, Stored
+from ..store.readings import Reading, Stored
 from .addresses import token_row
 
 if TYPE_CHECKING:
@@ -40,18 +40,18 @@ class Read:
 
     async def work(self, taken: list[Job]) -> None:
         """Read a batch of messages."""
-        stored = await self._store.read(messages.unread, [int(j.key) for j in taken])
+        stored = await self._store.read(readings.unread, [int(j.key) for j in taken])
         gone = [j for j in taken if int(j.key) not in stored]
         if gone:  # purged before it was read
             await self._store.write(jobs.complete, gone)
         held = [(j, stored[int(j.key)]) for j in taken if int(j.key) in stored]
         parsed = await self._parse([item for _, item in held])
         owners = await self._store.read(_owners, {item.inbox_id for _, item in held})
-        readings = [
+        read = [
             self._reading(job, item, result, owners[item.inbox_id])
             for (job, item), result in zip(held, parsed, strict=True)
         ]
-        await self._record(readings)
+        await self._record(read)
 
     async def _parse(self, items: Sequence[Stored]) -> list[ParsedMessage]:
         raws = await to_thread.run_sync(self._unpack, items)
@@ -87,16 +87,16 @@ class Read:
             now=self._store.clock.now(),
         )
 
-    async def _record(self, readings: Sequence[Reading]) -> None:
+    async def _record(self, items: Sequence[Reading]) -> None:
         """Store what was read; what the database refuses is kept, marked and shown."""
-        results = await self._store.write_each(messages.record, readings)
-        for reading, result in zip(readings, results, strict=True):
+        results = await self._store.write_each(readings.record, items)
+        for reading, result in zip(items, results, strict=True):
             if isinstance(result, LeaseLost):
                 log.warning("message %s: read by somebody else", reading.stored.id)
             elif isinstance(result, Exception):
                 log.error("message %s: cannot be stored as read: %s", reading.stored.id, result)
                 broken = ParsedMessage(state="failed", defects=(f"store: {result}"[:500],))
-                await self._store.write(messages.record, [replace(reading, parsed=broken)])
+                await self._store.write(readings.record, [replace(reading, parsed=broken)])
 
     async def close(self) -> None:
         """End the parser process."""

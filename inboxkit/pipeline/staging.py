@@ -6,7 +6,7 @@ The transaction that marks the Run done carries it out; a handler that fails has
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..store import messages, sends, threads
@@ -21,15 +21,29 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Staging:
-    """The effects of one handler call; ``reminder`` is set while a timer's handler runs."""
+    """The effects of one handler call.
 
-    run_id: int
+    ``reminder`` is set while a timer's handler runs. ``record`` keeps sends from going out.
+    ``key`` begins the keys of sends that have none, so that a replay sends nothing twice.
+    """
+
+    key: str
     reminder: bool = False
+    record: bool = False
     sends: list[Staged] = field(default_factory=list[Staged])
     states: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
     labels: list[tuple[int, tuple[str, ...], tuple[str, ...]]] = field(
         default_factory=list[tuple[int, tuple[str, ...], tuple[str, ...]]]
     )
+
+    def add(self, staged: Staged) -> None:
+        """Stage a send."""
+        row = dict(staged.row)
+        if row["send_key"] is None:
+            row["send_key"] = f"{sends.AUTO_KEY}{self.key}:{len(self.sends)}"
+        if self.record:
+            row["state"] = "recorded"
+        self.sends.append(replace(staged, row=row, recorded=self.record))
 
     def update_thread(self, thread_id: int, state: Mapping[str, Any]) -> None:
         """Merge into the state that the thread will have."""

@@ -160,7 +160,7 @@ def _parts(boundary: bytes, body: bytes) -> Iterator[tuple[bytes, bytes]]:
         header_at = _line_end(body, position)
         end = body.find(b"\r\n" + line, header_at - 2)
         split = body.find(b"\r\n\r\n", header_at - 2, min(end + 2, header_at + _HEADER_BYTES))
-        if end < 0 or split < 0 or count > _MOST_FIELDS:
+        if min(end, split) < 0 or count > _MOST_FIELDS:
             raise ParseError("multipart/form-data cut off or with a part without header")
         yield body[header_at:split], body[split + 4 : max(end, split + 4)]
         position = end + 2 + len(line)

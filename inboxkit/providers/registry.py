@@ -9,6 +9,7 @@ from ..errors import ConfigurationError
 from .base import Provider
 from .mailgun import Mailgun
 from .memory import Memory
+from .optional import Fetching, KeyFetching, Lookup
 from .smtp import Smtp
 
 if TYPE_CHECKING:
@@ -26,3 +27,18 @@ def provider(name: str) -> AnyProvider:
     if name not in PROVIDERS:
         raise ConfigurationError(f"no provider {name!r}; there are {', '.join(sorted(PROVIDERS))}")
     return PROVIDERS[name]
+
+
+def lookup(provider: AnyProvider) -> Lookup[Any] | None:
+    """Return the part of a provider that finds lost sends, if it has one."""
+    return provider if isinstance(provider, Lookup) else None
+
+
+def fetching(provider: AnyProvider) -> Fetching[Any] | None:
+    """Return the part of a provider that reads what a FetchPlan brought, if it has one."""
+    return provider if isinstance(provider, Fetching) else None
+
+
+def key_fetching(provider: AnyProvider) -> KeyFetching[Any] | None:
+    """Return the part of a provider that checks with a fetched certificate, if it has one."""
+    return provider if isinstance(provider, KeyFetching) else None

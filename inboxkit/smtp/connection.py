@@ -197,13 +197,16 @@ class Connection(SMTP):
         """Look at the clock; one timer that looks late is cheaper than one reset per command."""
         now = self.service.loop.time()
         if now >= self._deadline:
-            if self._is_dismissed:
-                self._pipe.abort()
+            if self._is_dismissed or self._pipe.get_write_buffer_size():
+                self._pipe.abort()  # it does not take what we send
                 return
             self.dismiss(replies.IDLE if self._window is None else replies.TOO_SLOW)
         elif self._is_slow(now):
             self.dismiss(replies.TOO_SLOW)
-        tick = min(self.settings.idle_seconds, self.settings.data_rate_seconds, _CLOSING_SECONDS)
+        known = self.settings
+        tick = min(
+            known.idle_seconds, known.data_seconds, known.data_rate_seconds, _CLOSING_SECONDS
+        )
         moment = min(max(self._deadline, now), now + tick)
         self._timer = self.service.loop.call_at(moment, self._watch)
 

@@ -65,8 +65,9 @@ def _path(text: str, odd: OddParser) -> tuple[str | None, str]:
     found = _MAILBOX.fullmatch(text) or _NAKED.fullmatch(text)
     parameters = (found[3] or "") if found else ""
     if not found:
-        path, _, rest = text.partition(">")
-        if len(path) <= _MAX_ODD and path.startswith("<") and rest[:1] in ("", " ", "\t"):
+        path, bracket, rest = text.partition(">")
+        is_closed = bracket and path.startswith("<") and rest[:1] in ("", " ", "\t")
+        if is_closed and len(path) <= _MAX_ODD:
             found, parameters = _MAILBOX.fullmatch(f"<{_read_odd(path, odd)}>"), rest.strip()
     if not found:
         return None, ""

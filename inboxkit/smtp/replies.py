@@ -43,10 +43,6 @@ SPOKE_TOO_SOON = b"554 5.5.0 You spoke before your turn, closing\r\n"
 NOT_HTTP = b"554 5.5.1 This is a mail server, closing\r\n"
 PROXY_WRONG = b"554 5.5.0 Bad PROXY header, closing\r\n"
 
-LINE_TOO_LONG = b"500 5.5.2 Line too long\r\n"
-BAD_SYNTAX = b"500 5.5.2 Bad syntax\r\n"
-UNKNOWN_COMMAND = b"500 5.5.1 Command not recognised\r\n"
-
 
 class SmtpRefused(InboxKitError):
     """Raise to answer the client with ``code``, enhanced ``status`` (RFC 3463) and ``text``."""

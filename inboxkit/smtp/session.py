@@ -240,7 +240,8 @@ class Session(Connection):
             content = decoder.feed(await self.input.chunk())
             if refusal is None:
                 refusal = await self._store(content, spool, decoder)
-            elif self._is_endless(self.input.received - begun, decoder):
+            octets = self.input.received - begun
+            if refusal is not None and not decoder.done and self._is_endless(octets, decoder):
                 self.end(refusal.reply)
         self.input.give_back(decoder.rest)
         if refusal is not None:

@@ -185,7 +185,7 @@ def complete(tx: Tx, done: Sequence[Job]) -> None:
         gone = tx.connection.execute(delete(job).where(job.c.id.in_(ids), job.c.token == token))
         if gone.rowcount != len(ids):
             raise LeaseLost(f"job {ids}: the lease was taken over")
-    tx.wake(*({"run"} & {j.kind for j in done}))  # the next Run of its lane may be ready now
+    tx.wake("done", *({"run"} & {j.kind for j in done}))  # the next Run of a lane may be ready
 
 
 def put_back(tx: Tx, held: Job, *, due_at: datetime, error: str, data: Any = None) -> None:
@@ -202,7 +202,7 @@ def put_back(tx: Tx, held: Job, *, due_at: datetime, error: str, data: Any = Non
     ours = and_(job.c.id == held.id, job.c.token == held.token)
     if tx.connection.execute(update(job).where(ours).values(**values)).rowcount != 1:
         raise LeaseLost(f"job {held.id}: the lease was taken over")
-    tx.wake(held.kind)
+    tx.wake(held.kind, "done")
 
 
 def reschedule(tx: Tx, kind: str, key: str, due_at: datetime) -> bool:
@@ -237,6 +237,12 @@ def count(connection: Connection, kinds: Sequence[str], *, due_by: datetime | No
     if due_by is not None:
         query = query.where(or_(job.c.state == "leased", job.c.due_at <= due_by))
     return connection.execute(query).scalar_one()
+
+
+def summary(connection: Connection) -> dict[str, int]:
+    """Return how many jobs of each kind and state there are."""
+    query = select(job.c.kind, job.c.state, func.count()).group_by(job.c.kind, job.c.state)
+    return {f"{kind} {state}": number for kind, state, number in connection.execute(query)}
 
 
 def release(tx: Tx, workers: Sequence[int]) -> int:

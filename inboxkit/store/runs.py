@@ -30,6 +30,7 @@ class NewRun:
     kind: str
     item: str = ""
     lane: str | None = None
+    record: bool = False  # its sends are shown, not sent
     withheld: str = ""  # why no handler was called; recorded, never run
 
     @property
@@ -53,7 +54,14 @@ def insert_new(tx: Tx, found: Sequence[NewRun], now: datetime) -> list[int]:
     jobs.put(
         tx,
         [
-            jobs.new_job("run", row_id, inbox_id=f.inbox_id, due_at=now, lane=f.lane)
+            jobs.new_job(
+                "run",
+                row_id,
+                inbox_id=f.inbox_id,
+                due_at=now,
+                lane=f.lane,
+                data={"record": True} if f.record else None,
+            )
             for row_id, f in fresh
             if not f.withheld
         ],
@@ -114,11 +122,17 @@ def listed(
     return connection.execute(query).all()
 
 
-def again(tx: Tx, row_ids: Sequence[int], now: datetime) -> int:
-    """Queue Runs once more, with the attempts counted anew; return how many."""
+def again(
+    tx: Tx, row_ids: Sequence[int], now: datetime, *, send_again: bool = False, record: bool = False
+) -> int:
+    """Queue Runs once more, with the attempts counted anew; return how many.
+
+    What a Run has sent before is not sent again, unless ``send_again``.
+    """
+    data = {"send_again": send_again, "record": record}
     rows = tx.connection.execute(select(run).where(run.c.id.in_(row_ids))).all()
     for row in rows:
         jobs.cancel(tx, "run", [str(row.id)])
-        jobs.put(tx, [jobs.new_job("run", row.id, inbox_id=0, due_at=now)])
+        jobs.put(tx, [jobs.new_job("run", row.id, inbox_id=0, due_at=now, data=data)])
         settle(tx, row.id, "pending", attempts=0, now=now)
     return len(rows)

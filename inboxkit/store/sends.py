@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from .blobs import Packed
     from .writer import Tx
 
+# The keys of what handlers send without one: a replayed Run sends nothing twice.
+AUTO_KEY = "auto:"
+
 # A state may only be followed by one of a higher rank, whatever order events come in.
 RANK = {
     "staged": 0,
+    "recorded": 0,
     "queued": 1,
     "scheduled": 1,
     "sending": 2,
@@ -60,6 +64,7 @@ class Staged:
     reminder: bool = False  # sent by a timer: it must not start timers of its own
     stopped: str = ""  # why the loop guard keeps it back; "" when it may go
     files: tuple[File, ...] = ()
+    recorded: bool = False  # shown, never sent: a replay or an import that must not write to people
 
     @property
     def id(self) -> int:
@@ -91,6 +96,8 @@ def _store(tx: Tx, item: Staged) -> int:
     row = dict(item.row)
     if row["send_key"] is not None:
         found = keyed(tx.connection, row["inbox_id"], row["send_key"])
+        if found is not None and row["send_key"].startswith(AUTO_KEY):
+            return int(found.id)
         if found is not None:
             return same_or_raise(found, row["send_key"], row["fingerprint"])
     row["thread_id"] = _thread_of(tx, item)
@@ -146,6 +153,8 @@ def _thread_of(tx: Tx, item: Staged) -> int:
 
 def _queue(tx: Tx, item: Staged, row: Mapping[str, Any]) -> None:
     at, inbox_id = row["created_at"], row["inbox_id"]
+    if item.recorded:
+        return
     if item.stopped:
         events.append(
             tx,

@@ -124,8 +124,9 @@ class Store:
 
     def _committed(self, topics: set[str]) -> None:
         self.bell.ring_from_thread(topics)
-        if self._doorbell is not None:
-            self._doorbell.ring(topics)
+        shared = topics.intersection(TOPICS)
+        if self._doorbell is not None and shared:
+            self._doorbell.ring(shared)
 
     async def keep_alive(self) -> None:
         """Beat every two seconds, bury dead workers, and notice commits whose ring was lost."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from .messages import Reading
+    from .readings import Reading
     from .writer import Tx
 
 _ID_CHARACTERS = 998  # RFC 5322 section 2.1.1: no id is longer than a line

@@ -39,11 +39,8 @@ def examples(folder: Path) -> list[Path]:
 
 def mypy(files: list[Path]) -> set[Place]:
     """Return the lines where mypy reports an error."""
-    pattern = re.compile(r"([^/\\]+\.py):(\d+): error:")
-    return {
-        (m[1], int(m[2]))
-        for m in pattern.finditer(run(["mypy", "--strict", "--follow-imports=silent"], files))
-    }
+    said = run(["mypy", "--strict", "--follow-imports=silent"], files)
+    return {(m[1], int(m[2])) for m in re.finditer(r"([^/\\]+\.py):(\d+): error:", said)}
 
 
 def pyright(files: list[Path]) -> set[Place]:

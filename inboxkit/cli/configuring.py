@@ -1,0 +1,49 @@
+"""Commands on settings: show them, check them, print webhook addresses."""
+
+from __future__ import annotations
+
+import click
+
+from ..kit import check_domain
+from ..pipeline import outbox
+from ..providers.registry import provider
+from ..settings import masked
+from ..store.database import parse_url
+from .opening import settings_of
+from .printing import as_json
+
+
+@click.group()
+def config() -> None:
+    """Show or check the settings."""
+
+
+@config.command()
+@click.option("--json", "json_", is_flag=True, help="As one JSON object.")
+@click.pass_context
+def show(ctx: click.Context, json_: bool) -> None:
+    """Show the settings in force; secrets as stars."""
+    shown = masked(settings_of(ctx))
+    if json_:
+        as_json(shown)
+    else:
+        click.echo("\n".join(f"{name} = {value!r}" for name, value in shown.items()))
+
+
+@config.command()
+@click.pass_context
+def check(ctx: click.Context) -> None:
+    """Check the settings as the start would, without starting."""
+    settings = settings_of(ctx)
+    parse_url(settings.database)
+    outbox.configure(settings)
+    check_domain(settings)
+    click.echo("ok")
+
+
+@click.command("webhook-url")
+@click.argument("name", metavar="PROVIDER")
+@click.option("--base", default="https://YOUR-HOST", help="Public address of your server.")
+def webhook_url(name: str, base: str) -> None:
+    """Print the address to enter at a provider for its webhooks."""
+    click.echo(f"{base.rstrip('/')}/webhooks/{provider(name).name}")

@@ -1,0 +1,84 @@
+"""The command ``init``: a new project with settings, ready-made handlers and a test that passes."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+_SETTINGS = """\
+# Settings of inboxkit. Every key is also a flag and a variable, such as INBOXKIT_DOMAIN.
+database = "sqlite:///inboxkit.db"
+domain = "inbox.example"          # your own domain, once mail for it reaches you
+provider = ["memory"]             # "smtp" or "mailgun" to send for real
+smtp = "127.0.0.1:1025"
+http = "127.0.0.1:8025"
+
+# [mailgun]
+# domain = "mg.example.com"
+# api_key = "..."                 # better: INBOXKIT_MAILGUN_API_KEY
+# signing_key = "..."
+"""
+_TEST = '''\
+"""The echo handler answers; run with: pytest"""
+
+from handlers import echo
+from inboxkit.testing import Sandbox
+
+
+def test_echo_answers(sandbox: Sandbox) -> None:
+    import asyncio
+
+    async def story() -> str:
+        sandbox.include(echo.router)
+        ann = sandbox.person("ann@example.com")
+        await ann.send("echo@inbox.example", subject="Hello", text="Is anybody there?")
+        return (await ann.next_message()).text
+
+    assert "Is anybody there?" in asyncio.run(story())
+'''
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def init(folder: Path) -> None:
+    """Lay out a new project in FOLDER; files that are there already stay as they are."""
+    _write(folder / "inboxkit.toml", _SETTINGS)
+    _write(folder / "tests" / "test_handlers.py", _TEST)
+    _write(folder / "tests" / "conftest.py", _CONFTEST)
+    for source in _ready_made():
+        _write(folder / "handlers" / source.name, source.read_text(encoding="utf-8"))
+    click.echo(f"\nnext: cd {folder} && inboxkit dev", err=True)
+
+
+_CONFTEST = '''\
+"""Makes the project's own folder importable, so that tests find its handlers."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+'''
+
+
+def _ready_made() -> list[Traversable]:
+    """Return the ready-made handlers: in the wheel, or in the checkout that is installed."""
+    packed = files("inboxkit.cli").joinpath("template", "handlers")
+    folder: Traversable = packed
+    if not packed.is_dir():
+        folder = Path(__file__).parents[2] / "handlers"
+    return [f for f in folder.iterdir() if f.name.endswith((".py", ".md"))]
+
+
+def _write(target: Path, text: str) -> None:
+    if target.exists():
+        click.echo(f"kept    {target}", err=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+    click.echo(f"written {target}", err=True)

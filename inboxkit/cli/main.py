@@ -1,0 +1,109 @@
+"""The command ``inboxkit``. A sub-command's module is imported only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from ..errors import ConfigurationError, InboxKitError, NotFound, WaitTimeout
+
+# name -> (module, function, what the help says about it)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "config": ("configuring", "config", "Show or check the settings."),
+    "db": ("databases", "db", "Upgrade or check the database's schema."),
+    "demo": ("demo", "demo", "Run the whole two-way story and end."),
+    "dev": ("serving", "dev", "Run for development: take any mail, reload handlers, print it."),
+    "events": ("reading", "events", "List what happened to messages."),
+    "export": ("exporting", "export", "Write messages to a folder, a file each."),
+    "import": ("importing", "import_", "Take in mbox, Maildir and .eml files."),
+    "inbox": ("inboxes", "inbox", "Create, list, show and delete inboxes."),
+    "init": ("initiating", "init", "Lay out a new project."),
+    "link": ("waiting", "link", "Wait for a link to act on and print it."),
+    "messages": ("reading", "messages", "List messages, newest first."),
+    "otp": ("waiting", "otp", "Wait for a one-time code and print it."),
+    "parse": ("parsing", "parse", "Read mail files and print what they say, without a database."),
+    "purge": ("purging", "purge", "Delete old messages."),
+    "receive": ("sending", "receive", "Take a mail in from standard input."),
+    "replay": ("replaying", "replay", "Run a handler again, or plan a message again."),
+    "reply": ("sending", "reply", "Answer a message."),
+    "routes": ("routing", "routes", "Say which handlers would take a message."),
+    "run": ("serving", "run", "Run in earnest: known inboxes, handlers, ports."),
+    "runs": ("reading", "runs", "List the calls of handlers."),
+    "send": ("sending", "send", "Send a message."),
+    "show": ("reading", "show", "Show a message."),
+    "suppressions": ("suppressing", "suppressions", "List and change who is not written to."),
+    "thread": ("reading", "thread", "Show a conversation."),
+    "wait": ("waiting", "wait", "Wait for a message and print it."),
+    "webhook-url": ("configuring", "webhook_url", "Print the address for a provider's webhooks."),
+}
+
+EXIT_ERROR, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_TIMEOUT, EXIT_UNREACHABLE = 1, 2, 3, 4, 5
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports them when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, function, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"inboxkit.cli.{module}"), function)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, COMMANDS[name][2]) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--database", metavar="URL", help="sqlite:///FILE or postgresql://HOST/NAME.")
+@click.option("--config", metavar="FILE", help="Settings file; inboxkit.toml by default.")
+@click.option("--domain", metavar="NAME", help="Domain of new inboxes.")
+@click.option("--provider", metavar="NAMES", help="Through what to send: memory, smtp, mailgun.")
+@click.version_option(package_name="inboxkit", prog_name="inboxkit")
+@click.pass_context
+def cli(ctx: click.Context, config: str | None, **given: Any) -> None:
+    """Two-way email for programs."""
+    ctx.obj = {"file": config, "given": {k: v for k, v in given.items() if v is not None}}
+
+
+def main() -> None:
+    """Run the command line; errors of ours become one line and an exit code."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("aborted", err=True)
+        sys.exit(EXIT_ERROR)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has seen enough
+        sys.exit(0)
+    except InboxKitError as error:
+        _explain(error)
+
+
+def _explain(error: InboxKitError) -> None:
+    """Print an error of ours, with the traceback of the foreign code that caused it."""
+    cause = error.__cause__
+    if isinstance(error, ConfigurationError) and cause is not None:
+        import traceback
+
+        click.echo("".join(traceback.format_exception(cause)), err=True, nl=False)
+    click.echo(f"error: {error}", err=True)
+    codes = {NotFound: EXIT_NOT_FOUND, WaitTimeout: EXIT_TIMEOUT, ConfigurationError: EXIT_USAGE}
+    sys.exit(next((code for kind, code in codes.items() if isinstance(error, kind)), EXIT_ERROR))
+
+
+if __name__ == "__main__":
+    main()

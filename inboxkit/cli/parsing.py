@@ -1,0 +1,92 @@
+"""The command ``parse``: what mail files say, without a server or a database."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..parsing import parse as parse_bytes
+from .printing import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..parsing.model import ParsedMessage
+    from ..values import Address
+
+
+@click.command()
+@click.option("--json", "json_", is_flag=True, help="One JSON object a line (the default).")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+def parse(json_: bool, paths: tuple[str, ...]) -> None:
+    """Read mail files, folders of them, or - for standard input; print a JSON object for each.
+
+    A bad message never makes it fail: its state and defects say what is wrong.
+    """
+    del json_  # there is no other form; the flag is there for scripts that pass it everywhere
+    for name, raw in _mails(paths):
+        click.echo(json.dumps(parsed_row(name, parse_bytes(raw)), ensure_ascii=False))
+
+
+def _mails(paths: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    for name in paths:
+        path = Path(name)
+        if name == "-":
+            yield name, sys.stdin.buffer.read()
+        elif path.is_dir():
+            files = sorted(p for p in path.rglob("*") if p.is_file())
+            yield from ((str(p), p.read_bytes()) for p in files)
+        elif path.is_file():
+            yield name, path.read_bytes()
+        else:
+            raise click.UsageError(f"{name} does not exist")
+
+
+def parsed_row(path: str, parsed: ParsedMessage) -> dict[str, Any]:
+    """Return a parsed message as the fixed JSON object."""
+    return {
+        "path": path,
+        "message_id": parsed.message_id,
+        "subject": parsed.subject,
+        "from": _addresses(parsed.senders),
+        "to": _addresses(parsed.to),
+        "cc": _addresses(parsed.cc),
+        "reply_to": _addresses(parsed.reply_to),
+        "date": moment(parsed.date),
+        "text": parsed.text,
+        "html": parsed.html,
+        "reply_text": parsed.reply.text,
+        "signature": parsed.reply.signature,
+        "visible_text": parsed.visible_text,
+        "otp": parsed.code.value if parsed.code else None,
+        "link": parsed.links[0].url if parsed.links else None,
+        "attachments": [
+            {
+                "filename": a.filename,
+                "content_type": a.content_type,
+                "size": a.size,
+                "sha256": a.sha256,
+                "inline": a.inline,
+                "content_id": a.content_id,
+            }
+            for a in parsed.attachments
+        ],
+        "kind": str(parsed.kind),
+        "kind_reason": parsed.kind_reason,
+        "bounce": [
+            {"recipient": b.recipient, "status": b.status, "reason": b.reason, "hard": b.hard}
+            for b in parsed.report.bounces
+        ],
+        "in_reply_to": parsed.in_reply_to,
+        "references": list(parsed.references),
+        "defects": list(parsed.defects),
+        "state": parsed.state,
+    }
+
+
+def _addresses(found: tuple[Address, ...]) -> list[dict[str, str]]:
+    return [{"name": a.name, "email": a.email} for a in found]

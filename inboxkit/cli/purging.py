@@ -1,0 +1,63 @@
+"""The command ``purge``: old messages, with their files and all that hangs on them."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import click
+
+from ..store import inboxes as store_inboxes
+from ..store import purge as store_purge
+from .opening import opened, run
+
+_AGE = re.compile(r"(\d+)([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@click.command()
+@click.option("--older-than", metavar="AGE", help="Such as 30d, 12h or 2w.")
+@click.option("--keep", type=int, metavar="N", help="Keep the newest N of the inbox.")
+@click.option("--inbox", metavar="ADDRESS", help="Only this inbox; --keep needs it.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def purge(
+    ctx: click.Context, older_than: str | None, keep: int | None, inbox: str | None, yes: bool
+) -> None:
+    """Delete old messages, inbound and outbound; what is not done with yet stays."""
+    if (older_than is None) == (keep is None):
+        raise click.UsageError("give either --older-than AGE or --keep N")
+    if keep is not None and inbox is None:
+        raise click.UsageError("--keep needs --inbox")
+    if not yes:
+        click.confirm(f"Delete messages of {inbox or 'all inboxes'}?", abort=True, err=True)
+    age = _age(older_than) if older_than else None
+    click.echo(f"deleted {run(_purge(ctx, age, keep, inbox))}", err=True)
+
+
+def _age(text: str) -> timedelta:
+    found = _AGE.fullmatch(text)
+    if found is None:
+        raise click.UsageError(f"--older-than {text}: write a number and m, h, d or w")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+async def _purge(
+    ctx: click.Context, age: timedelta | None, keep: int | None, inbox: str | None
+) -> int:
+    number = 0
+    async with opened(ctx) as kit:
+        store = kit.runtime.store
+        inbox_id = (await store.read(store_inboxes.require, inbox)).id if inbox else None
+        while True:
+            if age is not None:
+                before = kit.clock.now() - age
+                ids = await store.read(store_purge.older_than, before, inbox_id=inbox_id)
+            else:
+                assert inbox_id is not None
+                assert keep is not None
+                ids = await store.read(store_purge.beyond, inbox_id, keep)
+            if not ids:
+                return number
+            store.blobs.remove(await store.write(store_purge.messages, ids))
+            number += len(ids)

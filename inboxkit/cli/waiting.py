@@ -1,0 +1,103 @@
+"""Commands that wait: wait, otp, link. They print only the value; a timeout exits with 4."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import click
+
+from ..models import Message, Want
+from .opening import opened, run
+from .printing import as_json, message_whole
+
+_RECENT = timedelta(minutes=10)
+_timeout = click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait.")
+_sender = click.option("--from", "sender", default="*", help="Glob of the sender's address.")
+_since = click.option(
+    "--since", type=float, metavar="SECONDS", help="How far back mail counts; 600 by default."
+)
+_json = click.option("--json", "json_", is_flag=True, help="The whole message as JSON.")
+
+
+@click.command()
+@click.argument("address")
+@_timeout
+@_sender
+@_since
+@_json
+@click.pass_context
+def otp(
+    ctx: click.Context, address: str, timeout: float, sender: str, since: float | None, json_: bool
+) -> None:
+    """Wait for a one-time code and print it."""
+    message = run(_wait(ctx, address, Want(kind="otp", sender=sender), timeout, since))
+    _print(message, str(message.otp), json_)
+
+
+@click.command()
+@click.argument("address")
+@_timeout
+@_sender
+@_since
+@click.option("--host", default="*", help="Glob of the link's host.")
+@_json
+@click.pass_context
+def link(
+    ctx: click.Context,
+    address: str,
+    timeout: float,
+    sender: str,
+    since: float | None,
+    host: str,
+    json_: bool,
+) -> None:
+    """Wait for a link to act on and print it."""
+    want = Want(kind="link", sender=sender, host=host)
+    message = run(_wait(ctx, address, want, timeout, since))
+    _print(message, str(message.link), json_)
+
+
+@click.command()
+@click.argument("address")
+@_timeout
+@_sender
+@_since
+@click.option("--subject", default="*", help="Glob of the subject.")
+@_json
+@click.pass_context
+def wait(
+    ctx: click.Context,
+    address: str,
+    timeout: float,
+    sender: str,
+    since: float | None,
+    subject: str,
+    json_: bool,
+) -> None:
+    """Wait for a message and print its text."""
+    want = Want(sender=sender, subject=subject)
+    message = run(_wait(ctx, address, want, timeout, since))
+    _print(message, message.reply_text or message.text, json_)
+
+
+async def _wait(
+    ctx: click.Context, address: str, want: Want, timeout: float, since: float | None
+) -> Message:
+    back = _RECENT if since is None else timedelta(seconds=since)
+    async with opened(ctx, works=True) as kit:
+        inbox = await kit.inbox(address, since=back)
+        asked = Want(
+            kind=want.kind,
+            sender=want.sender,
+            subject=want.subject,
+            host=want.host,
+            after=inbox.since,
+        )
+        return await kit.runtime.actions.wait(address, asked, timeout=timeout)
+
+
+def _print(message: Message, value: str, json_: bool) -> None:
+    if json_:
+        as_json(message_whole(message))
+    else:
+        click.echo(value)

@@ -1,0 +1,297 @@
+"""Finds the link that a mail asks its reader to follow: verify, sign in, reset, join.
+
+A link qualifies by its own words, or by the sentence that leads to it, with the subject and the
+address as support; words such as "unsubscribe" or "this wasn't me" take it out.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
+
+from .linkwords import (
+    ACCOUNT, AVOID, CONDITION, DENIAL, DONE, GENERIC, IGNORE, INVITE, JOIN, LINK_WORDS, LOGIN, NEGATION, OTHER, PASSWORD,
+    RESET, SETUP, TROUBLE, VERIFY,
+)  # fmt: skip
+from .model import ActionLink
+from .page import read_page
+from .quoted import without_quotes
+from .words import Lexicon, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LIMIT = 64 * 1024
+_MOST = 80  # links of one mail that are looked at
+_LONGEST = 4096  # characters of an address
+_THRESHOLD = 5.0
+_URL = re.compile(r"https?://[^\s<>\"\u3000-\u303f\uff08-\uffef「」]{3,4096}", re.IGNORECASE)
+_SENTENCE = re.compile(r"[.!?؟]\s|[。！？।։]|\n\s*\n")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}|[A-Za-z0-9]{4,}(?:[-.][A-Za-z0-9]{4,}){2,}")
+_FIELD = re.compile(
+    r"[?&#;](?:[a-z_]{0,24}(?:token|code|key|hash|secret|ticket|otp|sig|signature|invite|invitation)"
+    r"|t|k|c|h|s|oobcode|upn|jwt)=[^&]{6}",
+    re.IGNORECASE,
+)
+_FILE = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|ico|css|js|woff2?|pdf)(?:[?#]|$)", re.IGNORECASE)
+_ELSEWHERE = re.compile(
+    r"^(?:www\.|m\.)?(?:facebook|twitter|x|instagram|linkedin|youtube|tiktok|pinterest|t\.me|wa\.me|"
+    r"apps\.apple|itunes\.apple|play\.google|w3|schema|fonts\.googleapis|microsoft\.com/store)\.",
+    re.IGNORECASE,
+)
+_ADDRESS_WORDS = re.compile(
+    r"(?<![a-z])(?:verif|confirm|activat|validat|reset|password|passwd|recover|magic|log-?in|sign-?in|"
+    r"signup|auth|invit|accept|join|unlock|token|regist|enrol|opt-?in|callback|otp|session)",
+    re.IGNORECASE,
+)
+_ADDRESS_AVOID = re.compile(
+    r"unsubscri|opt-?out|(?<![a-z])(?:preferences|privacy|terms|legal|help|support|faq|contact|decline|"
+    r"reject|cancel|revoke|report|deny|not-?me|abuse|blog|logo|pixel|track/open|open\.(?:php|aspx|gif)|"
+    r"view-?in-?browser|webversion|notme|was-?not-?me|ignore)(?![a-z])",
+    re.IGNORECASE,
+)
+_CLOSERS = {")": "(", "]": "[", "}": "{"}
+_PURPOSES = ((PASSWORD, "reset"), (INVITE, "invite"), (VERIFY, "verify"), (LOGIN, "login"))
+
+
+class _Mention(NamedTuple):
+    """A link where it stands: its own words, and the text before and after it."""
+
+    url: str
+    label: str
+    before: str
+    after: str
+
+
+def find_links(text: str, *, html: str = "", subject: str = "") -> tuple[ActionLink, ...]:
+    """Return the links that the reader is asked to follow, the best first; () when there is none.
+
+    Anchors of the HTML body and addresses in the text both count. Takes linear time and reads
+    the first 64 kB of text and 256 kB of HTML.
+    """
+    title = _meanings(subject[:300])
+    best: dict[str, ActionLink] = {}
+    for mention in _mentions(text, html):
+        link = _judge(mention, title)
+        if link is not None and link.confidence > getattr(best.get(link.url), "confidence", 0):
+            best[link.url] = link
+    return tuple(sorted(best.values(), key=lambda link: -link.confidence))
+
+
+@functools.cache
+def _lexicon() -> Lexicon:
+    return Lexicon(LINK_WORDS)
+
+
+def _meanings(text: str) -> int:
+    """Return the bits of all that the words of a text may mean."""
+    if not text or text.isspace():
+        return 0
+    found = 0
+    for hit in _lexicon().scan(fold(text)):
+        found |= hit.meaning
+    return found
+
+
+def _mentions(text: str, html: str) -> Iterator[_Mention]:
+    if "href" in html or "HREF" in html:
+        page = read_page(html)
+        for anchor in page.anchors[:_MOST]:
+            if anchor.url[:8].lower().startswith(("http://", "https://")):
+                label = page.text[anchor.start : anchor.end]
+                before = page.text[max(0, anchor.start - 300) : anchor.start]
+                after = page.text[anchor.end : anchor.end + 100]
+                yield _Mention(clean_url(anchor.url), label, before, after)
+    if "://" in text:
+        body = without_quotes(text[:_LIMIT])
+        for count, match in enumerate(_URL.finditer(body)):
+            if count >= _MOST:
+                break
+            before = body[max(0, match.start() - 300) : match.start()]
+            yield _Mention(
+                clean_url(match.group()), "", before, body[match.end() : match.end() + 100]
+            )
+
+
+def clean_url(url: str) -> str:
+    """Return an address without what text or markup added to its end."""
+    url = url.strip()[:_LONGEST]
+    while url:
+        last = url[-1]
+        if last in ".,;:!?'\"*_`»”’、。」>|" or (
+            last in _CLOSERS and url.count(last) > url.count(_CLOSERS[last])
+        ):
+            url = url[:-1]
+        else:
+            break
+    return url
+
+
+class _Words(NamedTuple):
+    """What is said about a link, as bits: by itself, in its sentence, before, in the subject."""
+
+    own: int
+    lead: int
+    prior: int
+    title: int
+    bare: bool
+
+    @property
+    def around(self) -> int:
+        return self.own | self.lead | self.prior | self.title
+
+
+def _judge(mention: _Mention, title: int) -> ActionLink | None:
+    url = mention.url
+    host, _, rest = url.partition("://")[2].partition("/")
+    if not host or _FILE.search(url.partition("?")[0]) or _ELSEWHERE.match(host):
+        return None
+    if _ADDRESS_AVOID.search(unquote(rest.partition("?")[0])):
+        return None
+    words = _words(mention, title)
+    if words.own & AVOID and not words.own & (VERIFY | PASSWORD | INVITE):
+        return None
+    reasons: list[str] = []
+    score, purpose = _by_words(words, reasons)
+    if not purpose:
+        return None
+    score += _by_address(url, rest, purpose, reasons)
+    if score < _THRESHOLD:
+        return None
+    return ActionLink(url, round(min(0.99, 0.4 + score * 0.06), 2), purpose, ", ".join(reasons))
+
+
+def _words(mention: _Mention, title: int) -> _Words:
+    """Return what is said about a link.
+
+    In plain text, the words of a link stand before it: "Reset password ( https://… )".
+    """
+    label = mention.label.strip()
+    if not label or _is_url(label):
+        label, before = _label_in_text(mention.before)
+    else:
+        before = mention.before
+    prior, lead = _sentences(before)
+    if label and before[-1:] == "\n" and lead[-1:] in ".!。！":
+        prior, lead = lead, ""  # the link stands apart: what was said before is said
+    after = _first_sentence(mention.after)
+    return _Words(
+        _meanings(label), _meanings(f"{lead} {after}"), _meanings(prior), title, not label
+    )
+
+
+def _label_in_text(before: str) -> tuple[str, str]:
+    """Split the words of a link from the text before it: "Reset password ( https://… )"."""
+    opened = before.rstrip()
+    if opened.endswith(("(", "<", "[")) and before[-1:] != "\n":
+        body = opened.rstrip("(<[] \t")
+        start = body.rfind("\n") + 1
+        for match in _SENTENCE.finditer(body, start):
+            start = match.end()
+        label = body[start:].strip(" *_[")
+        if label and len(label) <= 60:
+            return label, body[:start]
+    return "", opened.rstrip("(<[ \t\n")
+
+
+def _is_url(label: str) -> bool:
+    return "://" in label or label.startswith("www.") or (" " not in label and "/" in label)
+
+
+def _sentences(text: str) -> tuple[str, str]:
+    """Return the last sentence but one and the last."""
+    text = text.rstrip()
+    cuts = [0, 0]
+    for match in _SENTENCE.finditer(text):
+        if match.end() < len(text):
+            cuts.append(match.end())
+    return text[cuts[-2] : cuts[-1]][-220:], text[cuts[-1] :][-220:]
+
+
+def _first_sentence(text: str) -> str:
+    line = text.lstrip(" \t)>]").partition("\n")[0]
+    match = _SENTENCE.search(line)
+    return line[: match.start()] if match else line
+
+
+def _purpose(meaning: int, around: int) -> str:
+    """Return what a link with such words is for, "" when they do not say."""
+    if meaning & LOGIN and not meaning & (VERIFY | RESET | INVITE):
+        return "login"
+    for bit, name in _PURPOSES:
+        if meaning & bit:
+            return name
+    if meaning & RESET and around & (PASSWORD | ACCOUNT):
+        return "reset"
+    if meaning & JOIN and around & INVITE:
+        return "invite"
+    if meaning & SETUP and around & ACCOUNT:
+        return "invite" if around & INVITE else "verify"
+    return ""
+
+
+def _by_words(words: _Words, reasons: list[str]) -> tuple[float, str]:
+    """Return what the words about a link are worth, and its purpose."""
+    around = words.around
+    mine, led = _purpose(words.own, around), _purpose(words.lead, around)
+    told, titled = _purpose(words.prior, around), _purpose(words.title, around)
+    purpose = mine or led or (told if not words.lead & AVOID else "")
+    if words.own & OTHER or not purpose:
+        return 0, ""
+    score = _penalties(words, mine, supported=bool(titled or led or told))
+    if mine:
+        score += 4.0
+        reasons.append("its words ask for it")
+    if led:
+        score += 1.0 if mine else 2.5
+        reasons.append("the sentence leads to it")
+    elif told and not mine:
+        score += 2.0
+        reasons.append("the sentence before leads to it")
+    if words.lead & GENERIC and not mine:
+        score += 1.0
+        if purpose == "login" and not titled:
+            score -= 1.5
+    if titled:
+        score += 2.0 if titled == purpose else 1.0
+        reasons.append("the subject speaks of it")
+    return score, purpose
+
+
+def _denies(meaning: int) -> bool:
+    """Tell whether a sentence is for those who did not ask: "not you?", "if you did not …"."""
+    if meaning & (IGNORE | TROUBLE):
+        return False
+    return bool(meaning & DENIAL) or (bool(meaning & CONDITION) and bool(meaning & NEGATION))
+
+
+def _penalties(words: _Words, mine: str, *, supported: bool) -> float:
+    score = 0.0
+    if _denies(words.own | words.lead) or (_denies(words.prior) and words.title & DONE):
+        score -= 6.0
+    if words.lead & OTHER and (words.bare or words.own & GENERIC):
+        score -= 2.5
+    if not mine and not words.bare and not words.own & GENERIC:
+        score -= 2.0
+    if words.lead & AVOID and not mine:
+        score -= 2.0
+    if mine == "login" and not supported:
+        score -= 2.0
+    return score
+
+
+def _by_address(url: str, rest: str, purpose: str, reasons: list[str]) -> float:
+    score = 0.0
+    if _ADDRESS_WORDS.search(rest):
+        score += 1.0
+        reasons.append("its address names it")
+    if _TOKEN.search(rest) or _FIELD.search(url):
+        score += 1.5
+        reasons.append("its address carries a token")
+    elif purpose == "login":
+        score -= 4.0
+    if not rest.strip("/") or (len(rest) < 4 and "?" not in rest):
+        score -= 4.0
+    return score

@@ -1,0 +1,131 @@
+"""A parser in a process of its own, which can be ended when a message takes too long.
+
+Run as ``python -m inboxkit.parsing.worker``; spoken to over pipes. multiprocessing is not used: it
+would run the user's own script a second time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import pickle
+import signal
+import struct
+import sys
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from . import guard
+from .model import Limits, ParsedMessage
+from .read import parse
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+
+_SIZE = struct.Struct("!I")
+
+
+def needs_process(raw: bytes) -> bool:
+    """Tell whether a message is to be parsed where it can be ended: long, or out of the ordinary."""
+    return not guard.is_ordinary(raw)
+
+
+class ParserProcess:
+    """A warm parser process; one message at a time, started when first used.
+
+    ``parse`` waits for its turn. A message that takes longer than ``limits.seconds`` ends the
+    process and comes back as "limited" with its headers; the next one gets a new process.
+    """
+
+    def __init__(self) -> None:
+        self._process: Process | None = None
+        self._turn = asyncio.Lock()
+
+    async def parse(
+        self, raw: bytes, mail_from: str | None = None, limits: Limits = Limits()
+    ) -> ParsedMessage:
+        """Read a message as ``parsing.parse`` does; never raises for what is in it."""
+        async with self._turn:
+            process = await self._started()
+            try:
+                async with asyncio.timeout(limits.seconds):
+                    return await _exchange(process, raw, mail_from, limits)
+            except TimeoutError:
+                await self._end()
+                return _without_body(raw, "limited", "limit: seconds")
+            except (
+                OSError,
+                EOFError,
+                asyncio.IncompleteReadError,
+                pickle.UnpicklingError,
+            ) as error:
+                await self._end()  # killed from outside, or out of memory
+                return _without_body(raw, "failed", f"process: {type(error).__name__}")
+            except asyncio.CancelledError:
+                await self._end()  # its answer would be taken for that of the next message
+                raise
+
+    async def close(self) -> None:
+        """End the process."""
+        async with self._turn:
+            await self._end()
+
+    async def _started(self) -> Process:
+        if self._process is None or self._process.returncode is not None:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",  # what lies in the working directory is not ours to import
+                "-m",
+                "inboxkit.parsing.worker",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
+        return self._process
+
+    async def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def _exchange(
+    process: Process, raw: bytes, mail_from: str | None, limits: Limits
+) -> ParsedMessage:
+    assert process.stdin is not None and process.stdout is not None
+    meta = json.dumps({"mail_from": mail_from, "limits": asdict(limits)}).encode() + b"\n"
+    process.stdin.write(_SIZE.pack(len(meta) + len(raw)) + meta)
+    process.stdin.write(raw)
+    await process.stdin.drain()
+    (size,) = _SIZE.unpack(await process.stdout.readexactly(_SIZE.size))
+    answer = await process.stdout.readexactly(size)
+    # Our own process wrote this: it parses hostile bytes, but runs nothing of them. JSON would
+    # need every value, the attachments' bytes too, spelled out twice.
+    message: ParsedMessage = pickle.loads(answer)
+    return message
+
+
+def _headers_only(raw: bytes, state: str, defect: str) -> ParsedMessage:
+    known = parse(guard.head(raw))
+    return replace(known, state=state, defects=(defect, *known.defects), size=len(raw))
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer framed requests until the other side closes: length, a line of JSON, the message."""
+    while len(head := requests.read(_SIZE.size)) == _SIZE.size:
+        meta, _, raw = requests.read(_SIZE.unpack(head)[0]).partition(b"\n")
+        given: dict[str, Any] = json.loads(meta)
+        limits = Limits(**given["limits"])
+        answer = pickle.dumps(parse(raw, mail_from=given["mail_from"], limits=limits))
+        answers.write(_SIZE.pack(len(answer)) + answer)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which closes us
+    serve(sys.stdin.buffer, sys.stdout.buffer)

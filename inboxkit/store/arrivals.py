@@ -1,0 +1,128 @@
+"""Accepting: mails stored as they come, before the 250, and told from those that came before."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, insert, select, tuple_
+
+from . import jobs
+from .messages import blank
+from .tables import label, message, raw
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from .blobs import Packed
+    from .writer import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One copy of an arriving mail: what is stored, for one inbox, before the 250."""
+
+    id: int
+    inbox_id: int
+    received_at: datetime
+    mail_from: str
+    rcpt_to: tuple[str, ...]
+    packed: Packed
+    size: int
+    sha256: str
+    message_id: str = ""
+    trace: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    labels: tuple[str, ...] = ()
+    silent: bool = False  # imported: no handler is planned
+    record: bool = False  # imported: what handlers send is only recorded
+    unique: bool = False  # a mail without Message-ID is deduped too (imports)
+
+    @property
+    def dedupe(self) -> str | None:
+        if not self.message_id and not self.unique:
+            return None
+        return hashlib.sha256(f"{self.message_id}\n{self.sha256}".encode()).hexdigest()
+
+
+def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[list[tuple[int, bool]]]:
+    """Store mails; return for each its copies as (row id, whether it was here before).
+
+    Same inbox, Message-ID and sha256 is the same mail: the sender has tried again.
+    """
+    known = _known(tx.connection, [a for copies in arrivals for a in copies])
+    fresh: list[Arrival] = []
+    results: list[list[tuple[int, bool]]] = []
+    for copies in arrivals:
+        result: list[tuple[int, bool]] = []
+        for arrival in copies:
+            key = (arrival.inbox_id, arrival.dedupe)
+            before = known.get(key) if key[1] is not None else None
+            result.append((before or arrival.id, before is not None))
+            if before is None:
+                known[key] = arrival.id
+                fresh.append(arrival)
+        results.append(result)
+    _insert(tx, fresh)
+    return results
+
+
+def _known(
+    connection: Connection, arrivals: Sequence[Arrival]
+) -> dict[tuple[int, str | None], int]:
+    keys = [(a.inbox_id, a.dedupe) for a in arrivals if a.dedupe is not None]
+    if not keys:
+        return {}
+    query = select(message.c.inbox_id, message.c.dedupe, message.c.id).where(
+        tuple_(message.c.inbox_id, message.c.dedupe).in_(keys)
+    )
+    return {(row[0], row[1]): row[2] for row in connection.execute(query)}
+
+
+def _insert(tx: Tx, arrivals: Sequence[Arrival]) -> None:
+    if not arrivals:
+        return
+    tx.connection.execute(insert(message), [_arrival_row(a) for a in arrivals])
+    tx.connection.execute(
+        insert(raw),
+        [
+            {"message_id": a.id, "data": a.packed.data, "location": a.packed.location}
+            for a in arrivals
+        ],
+    )
+    labels = [{"message_id": a.id, "label": name} for a in arrivals for name in a.labels]
+    if labels:
+        tx.connection.execute(insert(label), labels)
+    jobs.put(
+        tx,
+        [
+            jobs.new_job(
+                "read",
+                a.id,
+                inbox_id=a.inbox_id,
+                due_at=a.received_at,
+                data={"silent": a.silent, "record": a.record} if a.silent or a.record else None,
+            )
+            for a in arrivals
+        ],
+    )
+
+
+def _arrival_row(arrival: Arrival) -> dict[str, Any]:
+    return blank(
+        id=arrival.id,
+        inbox_id=arrival.inbox_id,
+        direction="inbound",
+        state="stored",
+        message_id=arrival.message_id,
+        dedupe=arrival.dedupe,
+        mail_from=arrival.mail_from,
+        rcpt_to=list(arrival.rcpt_to),
+        trace=dict(arrival.trace),
+        received_at=arrival.received_at,
+        size=arrival.size,
+        sha256=arrival.sha256,
+        created_at=arrival.received_at,
+        updated_at=arrival.received_at,
+    )

@@ -1,0 +1,243 @@
+"""Reading: what was parsed filled in, the message placed in its thread, reports acted on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from ..tokens import new_id
+from ..values import EventType, Kind
+from . import deliveries, jobs, search, threads
+from .blobs import Packed
+from .deliveries import Outcome
+from .messages import pairs, preview
+from .tables import attachment, content, event, message, raw, reference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from ..parsing.model import ParsedAttachment, ParsedMessage
+    from .writer import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message that waits to be read: its bytes and what the envelope said."""
+
+    id: int
+    inbox_id: int
+    received_at: datetime
+    mail_from: str
+    rcpt_to: tuple[str, ...]
+    packed: Packed
+
+
+def unread(connection: Connection, ids: Sequence[int]) -> dict[int, Stored]:
+    """Return what is needed to read these messages, by row id."""
+    query = (
+        select(
+            message.c.id,
+            message.c.inbox_id,
+            message.c.received_at,
+            message.c.mail_from,
+            message.c.rcpt_to,
+            raw.c.data,
+            raw.c.location,
+        )
+        .join(raw, raw.c.message_id == message.c.id)
+        .where(message.c.id.in_(ids))
+    )
+    return {
+        row.id: Stored(
+            row.id,
+            row.inbox_id,
+            row.received_at,
+            row.mail_from,
+            tuple(row.rcpt_to),
+            Packed(row.data, row.location),
+        )
+        for row in connection.execute(query)
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A message that was read, with all that its row and its thread need to know."""
+
+    stored: Stored
+    parsed: ParsedMessage
+    auth: Mapping[str, str]
+    own: str  # the inbox's own address
+    token_row: int | None  # the send of ours that a valid reply token names
+    job: jobs.Job
+    now: datetime
+
+
+def record(tx: Tx, readings: Sequence[Reading]) -> list[int]:
+    """Fill in what was read, place each message in its thread, and plan the handlers."""
+    for reading in readings:
+        _record(tx, reading)
+        _act_on_report(tx, reading)
+    jobs.complete(tx, [r.job for r in readings])
+    planned = [r for r in readings if not r.job.data.get("silent")]
+    jobs.put(
+        tx,
+        [
+            jobs.new_job(
+                "plan",
+                r.stored.id,
+                inbox_id=r.stored.inbox_id,
+                due_at=r.now,
+                data={"record": True} if r.job.data.get("record") else None,
+            )
+            for r in planned
+        ],
+    )
+    tx.wake("event")
+    return [r.stored.id for r in readings]
+
+
+def _record(tx: Tx, reading: Reading) -> None:
+    """Fill in one message."""
+    parsed, row_id = reading.parsed, reading.stored.id
+    _forget(tx, row_id)  # a message that is read again after an upgrade
+    placed = threads.place(tx, reading)
+    values = {**_columns(reading), **placed}
+    tx.connection.execute(
+        update(message).where(message.c.id == bindparam("row")), {"row": row_id} | values
+    )
+    tx.connection.execute(insert(content), [_content_row(row_id, parsed)])
+    files = [_attachment_row(row_id, a) for a in parsed.attachments]
+    if files:
+        tx.connection.execute(insert(attachment), files)
+    search.index(tx, row_id)
+    tx.connection.execute(
+        insert(event),
+        [
+            {
+                "type": str(EventType.RECEIVED),
+                "at": reading.now,
+                "inbox_id": reading.stored.inbox_id,
+                "message_id": row_id,
+                "thread_id": placed["thread_id"],
+                "recipient": "",
+                "hard": False,
+                "reason_class": "",
+                "reason": "",
+                "data": {},
+            }
+        ],
+    )
+
+
+_REPORTS = {Kind.BOUNCE: EventType.BOUNCED, Kind.COMPLAINT: EventType.COMPLAINED}
+
+
+def _act_on_report(tx: Tx, reading: Reading) -> None:
+    """Turn a bounce or complaint that came by mail into the event a webhook would have been."""
+    parsed = reading.parsed
+    type_ = _REPORTS.get(parsed.kind)
+    original = None if type_ is None else _reported_send(tx.connection, reading)
+    if type_ is None or original is None:
+        return
+    for bounce in parsed.report.bounces:
+        outcome = Outcome(
+            type=type_,
+            at=reading.stored.received_at,
+            recipient=bounce.recipient,
+            hard=bounce.hard,
+            reason_class=bounce.reason,
+            reason=bounce.diagnostic,
+            event_id=f"mail:{reading.stored.id}:{bounce.recipient}",
+            data={"status": bounce.status, "report": reading.stored.id},
+        )
+        deliveries.happened(tx, original, outcome, now=reading.now)
+
+
+def _reported_send(connection: Connection, reading: Reading) -> int | None:
+    """Return the send of this inbox that a report is about."""
+    if reading.token_row is not None:
+        return reading.token_row
+    cited = (reading.parsed.report.original_message_id, reading.parsed.in_reply_to)
+    mine = reference.c.inbox_id == reading.stored.inbox_id
+    for rfc_id in filter(None, cited):
+        query = select(reference.c.message_id).where(
+            mine, reference.c.rfc_id == rfc_id, reference.c.outbound
+        )
+        found = connection.execute(query).scalar()
+        if found is not None:
+            return int(found)
+    return None
+
+
+def _forget(tx: Tx, row_id: int) -> None:
+    before = tx.connection.execute(
+        select(content.c.message_id).where(content.c.message_id == row_id)
+    ).first()
+    if before is None:
+        return
+    search.remove(tx, [row_id])
+    for table in (content, attachment):
+        tx.connection.execute(delete(table).where(table.c.message_id == row_id))
+
+
+def _columns(reading: Reading) -> dict[str, Any]:
+    parsed = reading.parsed
+    link = parsed.links[0].url if parsed.links else None
+    return {
+        "state": parsed.state,
+        "kind": str(parsed.kind),
+        "message_id": parsed.message_id,
+        "sender_email": parsed.sender.email,
+        "sender_name": parsed.sender.name,
+        "to": pairs(parsed.to),
+        "cc": pairs(parsed.cc),
+        "reply_to": pairs(parsed.reply_to),
+        "subject": parsed.subject,
+        "preview": preview(parsed.reply.text or parsed.visible_text or parsed.text),
+        "date_at": parsed.date,
+        "in_reply_to": parsed.in_reply_to,
+        "attachment_count": len(parsed.attachments),
+        "otp": parsed.code.value if parsed.code else None,
+        "link": link,
+        "auth": dict(reading.auth),
+        "updated_at": reading.now,
+    }
+
+
+def _content_row(row_id: int, parsed: ParsedMessage) -> dict[str, Any]:
+    calendar = parsed.calendar
+    return {
+        "message_id": row_id,
+        "text": parsed.text,
+        "html": parsed.html,
+        "reply_text": parsed.reply.text,
+        "reply_html": parsed.reply.html,
+        "signature": parsed.reply.signature,
+        "visible_text": parsed.visible_text,
+        "headers": [list(pair) for pair in parsed.headers],
+        "references": list(parsed.references),
+        "links": [[k.url, k.purpose, k.confidence] for k in parsed.links],
+        "calendar": {} if calendar is None else {"uid": calendar.uid, "method": calendar.method},
+        "defects": list(parsed.defects),
+        "kind_reason": parsed.kind_reason,
+    }
+
+
+def _attachment_row(row_id: int, found: ParsedAttachment) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "message_id": row_id,
+        "position": found.index,
+        "filename": found.filename,
+        "safe_name": found.safe_name,
+        "content_type": found.content_type,
+        "sniffed_type": found.sniffed_type,
+        "size": found.size,
+        "sha256": found.sha256,
+        "inline": found.inline,
+        "content_id": found.content_id,
+    }

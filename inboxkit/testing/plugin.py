@@ -1,0 +1,50 @@
+"""The pytest plugin: fixtures ``sandbox`` and ``mailbox``. Nothing heavy is imported to load it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .mailbox import Mailbox
+    from .runner import Runner
+    from .sandbox import Sandbox
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """The real runtime in a thread of its own: for tests of handlers, asyncio, trio or sync."""
+    from .runner import Runner  # imports the runtime, which only tests that use it pay for
+    from .sandbox import Sandbox
+
+    runner = Runner(any_recipient=True)
+    runner.start()
+    try:
+        yield Sandbox(runner)
+    finally:
+        runner.stop()
+
+
+@pytest.fixture(scope="session")
+def inboxkit_server() -> Iterator[Runner]:
+    """The mail server that all ``mailbox`` views of a session share."""
+    from .runner import Runner  # see above
+
+    runner = Runner(any_recipient=True)
+    runner.start()
+    try:
+        yield runner
+    finally:
+        runner.stop()
+
+
+@pytest.fixture
+def mailbox(inboxkit_server: Runner) -> Mailbox:
+    """Blocking calls for sync tests of any app that sends mail; sees only this test's mail."""
+    from ..tokens import encode, new_id  # see above
+    from .mailbox import Mailbox
+
+    return Mailbox(inboxkit_server, f"{encode(new_id())}@inbox.example")
