@@ -224,7 +224,7 @@ class Message:
         await self.actions.label(self, add=tuple(add), remove=tuple(remove))
 
     async def wait_for_reply(self, *, timeout: float) -> Message:
-        """Wait for the next human reply to this send; raise WaitTimeout after ``timeout`` s."""
+        """Wait for the next reply to this send; raise WaitTimeout after ``timeout`` s."""
         return await self.actions.wait_for_reply(self, timeout=timeout)
 
 

@@ -17,7 +17,6 @@ from .store import messages as store_messages
 from .store import records
 from .store.tables import message
 from .tokens import row_id
-from .values import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,7 +54,7 @@ class Waits:
         return found
 
     async def reply(self, sent: Message, *, timeout: float) -> Message:
-        """Return the next human reply to a send; raise WaitTimeout after ``timeout`` s."""
+        """Return the next reply to a send; raise WaitTimeout after ``timeout`` s."""
         thread_id = row_id("thd", sent.thread_id)
 
         async def look() -> Message | None:
@@ -151,7 +150,7 @@ def _replies(connection: Connection, thread_id: int, after: int) -> list[int]:
         message.c.id > after,
         message.c.direction == "inbound",
         message.c.state != "stored",
-        message.c.kind == str(Kind.HUMAN),
+        message.c.kind.not_in(_UNSEEN),
         message.c.taken_at.is_(None),
     )
     return list(connection.execute(query.order_by(message.c.id).limit(_CANDIDATES)).scalars())

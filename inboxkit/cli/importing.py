@@ -12,7 +12,7 @@ import anyio
 import click
 
 from ..kit import InboxKit
-from ..parsing.dates import read_date
+from ..parsing import dates
 from ..pipeline.accept import Arriving
 from ..store import jobs
 from .opening import run, settings_of
@@ -85,7 +85,7 @@ def arriving(raw: bytes, inbox: str, *, silent: bool, record: bool) -> Arriving:
         silent=silent,
         record=record,
         unique=True,
-        received_at=read_date(str(head["Date"] or "")),
+        received_at=dates.parse(str(head["Date"] or "")),
     )
 
 

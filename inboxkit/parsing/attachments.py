@@ -91,7 +91,7 @@ def _files(mail: Mail) -> list[Part]:
         for part in mail.parts
         if not bodies.is_body(part)
         and not bodies.is_variant(part)
-        and not (part.content_type in unpacked)
+        and part.content_type not in unpacked
     ]
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from . import surroundings
 from .candidates import Candidate, candidates, letter_candidates
 from .codewords import CODE_ENDINGS, CODE_WORDS, HINT, MINUTE, NOUN, PROOF, SECRET, USE
 from .decoywords import DECOY_WORDS, LABEL, MONEY, PERK, TRADE
@@ -24,17 +26,18 @@ if TYPE_CHECKING:
 
 _LIMIT = 64 * 1024
 _STUB = 400  # a text part shorter than this may only say "please view the HTML"
-_LEFT, _RIGHT = 110, 70
-_ABOVE, _BELOW = 320, 200
-_BESIDE = 32  # how far a label stands from its number
 _THRESHOLD = 5.0
+_BESIDE = 32  # how far a label stands from its number, in characters
+_CLOSE = 28  # how far "code is" stands from the code
+_FAR = 999
+_SUBJECT = 300
 _ANSWER = re.compile(
-    r"\s*(?:re|aw|sv|vs|antw|odp|ynt|回复|回覆|fwd?|wg|tr|rv|enc|i|vb|ilt|转发|轉寄)\s*[:：]", re.I
+    r"\s*(?:re|aw|sv|vs|antw|odp|ynt|回复|回覆|fwd?|wg|tr|rv|enc|i|vb|ilt|转发|轉寄)\s*[:：]", re.IGNORECASE
 )
-_SENTENCE = re.compile(r"[.!?؟]\s|[。！？।։]")
-_EDGE = " \t*_|>[](){}\"'«»“”:.,-–—\u00a0"
-_CONTEXT = NOUN | PROOF | HINT | USE
-_NAMED = LABEL | PERK
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
+_BRACKETED = re.compile(r"[(\[]\s*\w[\w.]{0,14}[.:]?\s*$")
+_CONTEXT = NOUN | PROOF | USE
+_OTHER = LABEL | PERK
 
 
 def find_code(text: str, *, subject: str = "", html: str = "") -> Code | None:
@@ -43,11 +46,16 @@ def find_code(text: str, *, subject: str = "", html: str = "") -> Code | None:
     ``text`` is the mail as plain text, ``html`` its HTML body. Quoted and forwarded text is left
     out. Takes linear time and reads the first 64 kB.
     """
-    body = without_quotes(text[:_LIMIT])
-    code = _search(body, subject, html)
-    if code is None and html and len(body) < _STUB:
-        code = _search(without_quotes(read_page(html).text[:_LIMIT]), subject, html)
+    code = _search(_own(text), subject, html)
+    if code is None and html and len(text) < _STUB:
+        code = _search(_own(read_page(html).text), subject, html)
     return code
+
+
+def _own(text: str) -> str:
+    """Return the sender's own visible words; some put characters of no width between digits."""
+    body = without_quotes(text[:_LIMIT])
+    return body if body.isascii() else _INVISIBLE.sub("", body)
 
 
 @functools.cache
@@ -55,194 +63,211 @@ def _lexicon() -> Lexicon:
     return Lexicon(CODE_WORDS, DECOY_WORDS, endings=CODE_ENDINGS, ending_meaning=NOUN)
 
 
-@dataclass(slots=True)
-class _Judged:
-    """A candidate and what speaks for it."""
-
-    candidate: Candidate
-    score: float
-    alone: bool
-    reasons: list[str] = field(default_factory=list[str])
-
-
 @dataclass(frozen=True, slots=True)
 class _Zone:
-    """The hits of a stretch of text; ``size`` is its folded length."""
+    """A stretch of text, folded, and the words found in it."""
 
-    hits: tuple[Hit, ...]
     folded: str
+    hits: tuple[Hit, ...]
+    meaning: int  # the bits of all hits
 
     def has(self, meaning: int) -> bool:
-        return any(hit.meaning & meaning for hit in self.hits)
+        return bool(self.meaning & meaning)
 
     def gap_left(self, meaning: int) -> int:
-        """Return how far before the end the last such word is, 999 when there is none."""
+        """Return how far before the end the last such word is, ``_FAR`` when there is none."""
         ends = [hit.end for hit in self.hits if hit.meaning & meaning]
-        return len(self.folded) - max(ends) if ends else 999
+        return len(self.folded) - max(ends) if ends else _FAR
 
     def gap_right(self, meaning: int) -> int:
-        """Return how far after the start the first such word is, 999 when there is none."""
-        return min((hit.start for hit in self.hits if hit.meaning & meaning), default=999)
+        """Return how far after the start the first such word is, ``_FAR`` when there is none."""
+        return min((hit.start for hit in self.hits if hit.meaning & meaning), default=_FAR)
 
 
-_NOTHING = _Zone((), "")
+_NOTHING = _Zone("", (), 0)
 
 
 def _zone(text: str) -> _Zone:
-    if not text.strip():
+    if not text or text.isspace():
         return _NOTHING
     folded = fold(text)
-    return _Zone(tuple(_lexicon().scan(folded)), folded)
+    hits = tuple(_lexicon().scan(folded))
+    return _Zone(folded, hits, functools.reduce(lambda bits, hit: bits | hit.meaning, hits, 0))
+
+
+@dataclass(slots=True)
+class _Judged:
+    """A candidate, what speaks for it, and whether it is called a code and for a login."""
+
+    candidate: Candidate
+    score: float
+    alone: bool = False
+    strong: bool = False
+    in_subject: bool = False
+    reasons: list[str] = field(default_factory=list[str])
+
+    def add(self, points: float, reason: str = "") -> None:
+        self.score += points
+        if reason and reason not in self.reasons:
+            self.reasons.append(reason)
 
 
 def _search(body: str, subject: str, html: str) -> Code | None:
-    title = _NOTHING if _ANSWER.match(subject) else _zone(subject[:300])
-    judged = _judge_all(body, candidates(body), title)
-    if title is not _NOTHING:
-        judged += _judge_subject(subject[:300], title, body)
-    if not judged and (title.has(NOUN) or title.has(PROOF)):
-        judged = _judge_all(body, _unknown(letter_candidates(body), subject, body), title)
-        judged += _judge_subject(subject[:300], title, body, letters=True)
+    subject = "" if _ANSWER.match(subject) else subject[:_SUBJECT]
+    title = _zone(subject)
+    found = [_judge(body, each, title) for each in _unlisted(body, candidates(body))]
+    found += [_judge_titled(subject, each, title) for each in candidates(subject)]
+    judged = [each for each in found if each is not None]
+    if not judged and title.has(NOUN | PROOF):
+        judged = _search_letters(body, subject, title)
     if not judged:
         return None
-    about = _About(body, min(j.candidate.start for j in judged))
+    about = _About(body, min(0 if each.in_subject else each.candidate.start for each in judged))
     for each in judged:
         about.weigh(each, html)
     return _best(judged)
 
 
-def _judge_all(body: str, found: Iterable[Candidate], title: _Zone) -> list[_Judged]:
-    return [j for c in found if (j := _judge(body, c, title)) is not None]
-
-
-def _unknown(found: Iterable[Candidate], subject: str, body: str) -> list[Candidate]:
-    """Leave out words of the language and names: what also stands elsewhere in another case."""
+def _search_letters(body: str, subject: str, title: _Zone) -> list[_Judged]:
+    """Judge codes without a digit, when the subject speaks of a code or a login."""
     words = f"{subject}\n{body[:8000]}"
-    kept: list[Candidate] = []
-    for candidate in found:
-        word = candidate.value
-        if (
-            not _zone(word).hits
-            and word.title() not in words
-            and word.lower() not in words.replace(word, "")
-        ):
-            kept.append(candidate)
-    return kept
+    found = [_judge(body, c, title) for c in letter_candidates(body) if _is_unknown(c, words)]
+    pool = (c for c in letter_candidates(subject) if _is_unknown(c, words))
+    found += [_judge_titled(subject, c, title) for c in pool]
+    return [each for each in found if each is not None]
 
 
-def _judge_subject(
-    subject: str, title: _Zone, body: str, *, letters: bool = False
-) -> list[_Judged]:
-    judged: list[_Judged] = []
-    pool = _unknown(letter_candidates(subject), "", body) if letters else candidates(subject)
-    for candidate in pool:
-        left, right = _beside(subject, candidate)
-        if _is_other(left, right, _NOTHING, alone=False):
-            continue
-        if not (title.has(NOUN) or (title.has(USE) and title.has(PROOF | HINT))):
-            continue
-        score, reasons = _words_beside(left, right)
-        if score:
-            reasons.append("in the subject")
-            judged.append(_Judged(candidate, score + candidate.weight + 1.0, False, reasons))
+def _is_unknown(candidate: Candidate, words: str) -> bool:
+    """Tell whether a word is no word of the lexicon, and no name that the mail writes otherwise."""
+    word = candidate.value
+    if _zone(word).hits or word.title() in words:
+        return False
+    return word.islower() or word.lower() not in words
+
+
+def _unlisted(body: str, found: Iterable[Candidate]) -> list[Candidate]:
+    """Leave out lists: several of one length, each alone on its line, such as recovery codes."""
+    pool = list(found)
+    if len(pool) < 3:
+        return pool
+    alone = {c.value for c in pool if surroundings.is_alone(body, c.start, c.end)}
+    lengths = Counter(len(value) for value in alone)
+    return [c for c in pool if lengths[len(c.value)] < 3 or c.value not in alone]
+
+
+def _judge_titled(subject: str, candidate: Candidate, title: _Zone) -> _Judged | None:
+    """Return a candidate of the subject with the evidence there, None if it is something else."""
+    if not (title.has(NOUN) or (title.has(USE) and title.has(PROOF | HINT))):
+        return None
+    left = _zone(surroundings.before(subject, candidate.start))
+    right = _zone(surroundings.behind(subject, candidate.end))
+    if _is_other(left, right, _NOTHING):
+        return None
+    judged = _Judged(candidate, candidate.weight, in_subject=True)
+    _weigh_sentence(judged, left, right)
+    if not judged.reasons:
+        return None
+    judged.add(1.0, "in the subject")
     return judged
 
 
 def _judge(body: str, candidate: Candidate, title: _Zone) -> _Judged | None:
     """Return the candidate with the evidence of its surroundings, None if it is something else."""
-    left, right = _beside(body, candidate)
-    alone = _is_alone(body, candidate)
-    above = _zone(_above(body, candidate)) if alone or not left.folded else _NOTHING
-    label = _zone(_label_above(body, candidate)) if alone else _NOTHING
-    if _is_other(left, right, label, alone=alone):
-        return None
-    score, reasons = _words_beside(left, right)
+    start, end = candidate.start, candidate.end
+    alone = surroundings.is_alone(body, start, end)
+    judged = _Judged(candidate, candidate.weight, alone)
     if alone:
-        score += _words_around(above, _zone(_below(body, candidate)), reasons)
-        reasons.append("alone on its line")
-        score += 1.5
-    elif not _introduced(left, right):
-        return None
+        fits = _weigh_lines(judged, body, title)
     else:
-        after = _zone(_after(body, candidate))
-        score += 0.5 * after.has(PROOF) + 0.5 * after.has(USE)
-        if (
-            not left.has(PROOF)
-            and not right.has(PROOF)
-            and _zone(_list_above(body, candidate)).has(PERK)
-        ):
-            return None
-    if title.has(NOUN):
-        score += 1.5
-    if title.has(PROOF):
-        score += 1.0
-    elif title.has(HINT):
-        score += 0.5
-    if alone and not (reasons[1:] or title.has(NOUN | PROOF)):
+        fits = _weigh_inline(judged, body)
+    if not fits:
         return None
-    reasons.append(candidate.shape)
-    return _Judged(candidate, score + candidate.weight, alone, reasons)
+    judged.add(1.5 * title.has(NOUN) + (1.0 if title.has(PROOF) else 0.5 * title.has(HINT)))
+    judged.add(0, candidate.shape)
+    return judged
 
 
-def _introduced(left: _Zone, right: _Zone) -> bool:
-    """Tell whether the sentence of a candidate calls it a code, or tells to enter it for a login."""
-    if left.has(NOUN) or right.has(NOUN):
+def _weigh_lines(judged: _Judged, body: str, title: _Zone) -> bool:
+    """Weigh a candidate alone on its line by the lines above and below."""
+    start, end = judged.candidate.start, judged.candidate.end
+    if _is_other(_NOTHING, _NOTHING, _zone(surroundings.label_above(body, start))):
+        return False
+    below = _zone(surroundings.below(body, end))
+    above = _zone(surroundings.above(body, start))
+    if not above.folded:
+        above, below = below, _NOTHING
+    judged.add(2.0 * above.has(NOUN), "introduced as a code" if above.has(NOUN) else "")
+    judged.add(1.0 * (below.has(NOUN) and not above.has(NOUN)))
+    judged.add(1.5 * above.has(PROOF), "for a login or verification" if above.has(PROOF) else "")
+    judged.add(0.75 * (not above.has(PROOF) and (above.has(HINT) or below.has(PROOF))))
+    judged.add(1.0 * above.has(USE), "to be entered" if above.has(USE) else "")
+    judged.strong = above.has(NOUN) and above.has(PROOF)
+    introduced = (above.meaning | below.meaning) & _CONTEXT or title.has(NOUN | PROOF)
+    judged.add(1.5, "alone on its line")
+    return bool(introduced)
+
+
+def _weigh_inline(judged: _Judged, body: str) -> bool:
+    """Weigh a candidate within a sentence by that sentence and the next."""
+    start, end = judged.candidate.start, judged.candidate.end
+    left = _zone(surroundings.before(body, start))
+    right = _zone(surroundings.behind(body, end))
+    if _is_other(left, right, _NOTHING):
+        return False
+    after = _zone(surroundings.next_sentence(body, end))
+    if not _introduced(left, right, after):
+        return False
+    proven = left.has(PROOF) or right.has(PROOF)
+    if not proven and _zone(surroundings.list_above(body, start)).has(PERK):
+        return False
+    _weigh_sentence(judged, left, right)
+    judged.add(0.5 * after.has(PROOF) + 0.5 * after.has(USE))
+    return True
+
+
+def _introduced(left: _Zone, right: _Zone, after: _Zone) -> bool:
+    """Tell whether a sentence calls a candidate a code, or tells to enter it for a login."""
+    both = left.meaning | right.meaning
+    if both & NOUN or (left.gap_left(USE) <= 12 and after.has(NOUN | PROOF)):
         return True
-    return (left.has(USE) or right.has(USE)) and (left.has(PROOF | HINT) or right.has(PROOF | HINT))
+    return bool(both & USE) and bool(both & (PROOF | HINT))
 
 
-def _words_beside(left: _Zone, right: _Zone) -> tuple[float, list[str]]:
-    score, reasons = 0.0, list[str]()
+def _weigh_sentence(judged: _Judged, left: _Zone, right: _Zone) -> None:
+    both = left.meaning | right.meaning
     gap = min(left.gap_left(NOUN), right.gap_right(NOUN))
-    if gap < 999:
-        score += 3.0 if gap <= 28 else 2.0
-        reasons.append("called a code")
-        if not left.folded.strip() and right.gap_right(NOUN) <= 24:
-            score += 0.5
-    if left.has(PROOF) or right.has(PROOF):
-        score += 2.0
-        reasons.append("for a login or verification")
-    elif left.has(HINT) or right.has(HINT):
-        score += 1.0
-    if left.has(USE) or right.has(USE):
-        score += 1.0
-        if not reasons:
-            reasons.append("to be entered")
-        if gap == 999 and left.gap_left(USE) <= 12:
-            score += 1.0
-    return score, reasons
+    if both & NOUN:
+        judged.add(3.0 if gap <= _CLOSE else 2.0, "called a code")
+        judged.add(0.5 * (not left.folded.strip() and right.gap_right(NOUN) <= 24))
+    if both & PROOF:
+        judged.add(2.0, "for a login or verification")
+    elif both & HINT:
+        judged.add(1.0)
+    if both & USE:
+        judged.add(1.0, "to be entered")
+        judged.add(1.0 * (gap == _FAR and left.gap_left(USE) <= 12))
+    judged.strong = bool(both & NOUN) and bool(both & PROOF)
 
 
-def _words_around(above: _Zone, below: _Zone, reasons: list[str]) -> float:
-    score = 0.0
-    if above.has(NOUN):
-        score += 2.0
-        reasons.append("introduced as a code")
-    elif below.has(NOUN):
-        score += 1.0
-        reasons.append("called a code below")
-    if above.has(PROOF):
-        score += 1.5
-        reasons.append("for a login or verification")
-    elif above.has(HINT) or below.has(PROOF):
-        score += 0.75
-    if above.has(USE):
-        score += 1.0
-        reasons.append("to be entered")
-    return score
-
-
-def _is_other(left: _Zone, right: _Zone, label: _Zone, *, alone: bool) -> bool:
+def _is_other(left: _Zone, right: _Zone, label: _Zone) -> bool:
     """Tell whether the words beside say that the number is something else than a code."""
     pair = _paired(left) or _paired(right)
-    if right.gap_right(MONEY) <= 2 or (right.gap_right(LABEL) <= 3 and not pair):
+    if right.gap_right(MONEY) <= 2 or _counts(right):
         return True
-    if _labelled(left, paired=pair) or (alone and _labelled(label, paired=pair)):
+    if right.gap_right(LABEL) <= 3 and not pair:
         return True
-    proof = any(
-        h.meaning & (PROOF | NOUN) == PROOF for zone in (left, right, label) for h in zone.hits
-    )
-    return not proof and (left.has(PERK) or right.has(PERK) or label.has(PERK))
+    if _labelled(left, paired=pair) or _labelled(label, paired=_paired(label)):
+        return True
+    zones = (left, right, label)
+    if any(hit.meaning & (PROOF | NOUN) == PROOF for zone in zones for hit in zone.hits):
+        return False
+    return any(zone.has(PERK) for zone in zones)
+
+
+def _counts(right: _Zone) -> bool:
+    """Tell whether the number counts codes: "1200 login codes"."""
+    plurals = {hit.start for hit in right.hits if hit.meaning & MONEY and hit.start <= 30}
+    return any(hit.start in plurals for hit in right.hits if hit.meaning & NOUN)
 
 
 def _paired(zone: _Zone) -> bool:
@@ -250,94 +275,28 @@ def _paired(zone: _Zone) -> bool:
     nouns = [hit for hit in zone.hits if hit.meaning & NOUN]
     proofs = [hit for hit in zone.hits if hit.meaning & PROOF]
     return any(
-        -16 <= n.start - p.end <= 12 or 0 <= p.start - n.end <= 20 for n in nouns for p in proofs
+        -16 <= noun.start - proof.end <= 12 or 0 <= proof.start - noun.end <= 20
+        for noun in nouns
+        for proof in proofs
     )
 
 
 def _labelled(zone: _Zone, *, paired: bool) -> bool:
     """Tell whether the word right before the number names another kind of number."""
     size = len(zone.folded)
-    relevant = [
-        h for h in zone.hits if h.meaning & (_CONTEXT & ~HINT | _NAMED) and size - h.end <= _BESIDE
-    ]
-    if not relevant:
+    if (bracket := _BRACKETED.search(zone.folded)) is not None:
+        return not any(h.meaning & _CONTEXT and h.start >= bracket.start() for h in zone.hits)
+    near = [h for h in zone.hits if h.meaning & (_CONTEXT | _OTHER) and size - h.end <= _BESIDE]
+    if not near:
         return False
-    last = max(relevant, key=lambda h: (h.end, h.end - h.start))
+    last = max(near, key=lambda h: (h.end, h.end - h.start))
     if any(char.isdigit() for char in zone.folded[last.end :]):
         return False
-    if last.meaning & _NAMED:
+    if last.meaning & _OTHER:
         return not paired and not last.meaning & _CONTEXT
     if not last.meaning & NOUN or last.meaning & PROOF:
         return False
-    before = [h for h in relevant if h.start < last.start and last.start - h.end <= 4]
-    return any(h.meaning & _NAMED for h in before)
-
-
-def _beside(text: str, candidate: Candidate) -> tuple[_Zone, _Zone]:
-    """Return the words of the candidate's sentence before and after it."""
-    start, end = candidate.start, candidate.end
-    line = max(text.rfind("\n", 0, start) + 1, start - _LEFT)
-    if start - line < 25 and line > 1 and text[line - 1] == "\n":
-        line = _wrapped_from(text, line)
-    left = text[line:start]
-    for match in _SENTENCE.finditer(left):
-        line = start - len(left) + match.end()
-    stop = text.find("\n", end, end + _RIGHT)
-    right = text[end : stop if stop >= 0 else end + _RIGHT]
-    if stop >= 0 and stop - end > 1 and (match := _SENTENCE.search(right + " ")) is None:
-        right = text[end : end + _RIGHT].partition("\n\n")[0].replace("\n", " ")
-    if (match := _SENTENCE.search(right)) is not None:
-        right = right[: match.start()]
-    return _zone(text[line:start]), _zone(right)
-
-
-def _wrapped_from(text: str, line: int) -> int:
-    """Return where the line before begins if a long sentence was only wrapped there."""
-    before = text.rfind("\n", 0, line - 1) + 1
-    previous = text[before : line - 1].rstrip()
-    if len(previous) >= 40 and previous[-1] not in ".!?:;。：！":
-        return max(before, line - _LEFT)
-    return line
-
-
-def _is_alone(text: str, candidate: Candidate) -> bool:
-    line = text.rfind("\n", 0, candidate.start) + 1
-    stop = text.find("\n", candidate.end)
-    left = text[max(line, candidate.start - 40) : candidate.start]
-    right = text[candidate.end : min(stop if stop >= 0 else len(text), candidate.end + 40)]
-    return not left.strip(_EDGE) and not right.strip(_EDGE)
-
-
-def _above(text: str, candidate: Candidate) -> str:
-    line = text.rfind("\n", 0, candidate.start) + 1
-    block = text[max(0, line - _ABOVE) : line].rstrip()
-    lines = [each for each in block.split("\n") if each.strip(_EDGE)]
-    return "\n".join(lines[-3:])
-
-
-def _list_above(text: str, candidate: Candidate) -> str:
-    """Return the lines right above, without a blank one between: "Meeting ID: …"."""
-    line = text.rfind("\n", 0, candidate.start) + 1
-    block = text[max(0, line - 160) : line].rstrip("\n")
-    return "\n".join(block.rpartition("\n\n")[2].split("\n")[-2:])
-
-
-def _after(text: str, candidate: Candidate) -> str:
-    """Return the sentence after the candidate's own."""
-    return text[candidate.end : candidate.end + 120].strip(" .\n").partition("\n\n")[0]
-
-
-def _label_above(text: str, candidate: Candidate) -> str:
-    last = _above(text, candidate).rpartition("\n")[2].rstrip()
-    return last if len(last) <= 40 or last.endswith((":", "：")) else ""
-
-
-def _below(text: str, candidate: Candidate) -> str:
-    stop = text.find("\n", candidate.end)
-    if stop < 0:
-        return ""
-    lines = [each for each in text[stop : stop + _BELOW].split("\n") if each.strip(_EDGE)]
-    return "\n".join(lines[:2])
+    return any(h.meaning & _OTHER and 0 <= last.start - h.end <= 4 for h in near)
 
 
 class _About:
@@ -345,43 +304,32 @@ class _About:
 
     def __init__(self, body: str, start: int) -> None:
         zone = _zone(body[max(0, start - 1500) : start + 2500])
-        self.body = body
-        self.lasts = any(
-            hit.meaning & MINUTE
-            and (
-                _digit(zone.folded[max(0, hit.start - 3) : hit.start])
-                or _digit(zone.folded[hit.end : hit.end + 3])
-            )
+        self._body = body
+        self._zone = zone
+        self._lasts = any(
+            _has_digit(zone.folded[max(0, hit.start - 3) : hit.start])
+            or _has_digit(zone.folded[hit.end : hit.end + 3])
             for hit in zone.hits
+            if hit.meaning & MINUTE
         )
-        self.secret = zone.has(SECRET)
-        self.trade = sum(1 for hit in zone.hits if hit.meaning & TRADE)
-        self.noun = zone.has(NOUN)
+        self._trade = sum(1 for hit in zone.hits if hit.meaning & TRADE)
 
     def weigh(self, judged: _Judged, html: str) -> None:
         """Add what the whole mail says to a candidate's score."""
-        judged.score += 1.5 * self.lasts + 1.0 * self.secret
-        strong = (
-            "called a code" in judged.reasons and "for a login or verification" in judged.reasons
-        )
-        if not strong:
-            judged.score -= min(self.trade, 2) * 0.75
-        value = judged.candidate.value
-        if "in the subject" in judged.reasons:
-            if _squeezed(value) in _squeezed(self.body[: _LIMIT // 8]):
-                judged.score += 1.5
-            elif self.noun:
-                judged.score += 1.0
-        if (
-            not judged.alone
-            and html
-            and _own_element(html, self.body[judged.candidate.start : judged.candidate.end])
-        ):
-            judged.score += 1.0
-            judged.reasons.append("set apart")
+        judged.add(1.5 * self._lasts, "expires soon" if self._lasts else "")
+        judged.add(1.0 * self._zone.has(SECRET))
+        if not judged.strong:
+            judged.add(-0.75 * min(self._trade, 2))
+        candidate = judged.candidate
+        if judged.in_subject:
+            repeated = _squeezed(candidate.value) in _squeezed(self._body[:8000])
+            judged.add(1.5 if repeated else 1.0 * self._zone.has(NOUN))
+        elif not judged.alone and html:
+            if _has_own_element(html, self._body[candidate.start : candidate.end]):
+                judged.add(1.0, "set apart")
 
 
-def _digit(text: str) -> bool:
+def _has_digit(text: str) -> bool:
     return any(char.isdigit() for char in text)
 
 
@@ -389,7 +337,7 @@ def _squeezed(text: str) -> str:
     return text.replace(" ", "").replace("-", "").replace("\u00a0", "")
 
 
-def _own_element(html: str, raw: str) -> bool:
+def _has_own_element(html: str, raw: str) -> bool:
     """Tell whether an element of the page holds the candidate and nothing else."""
     at = html.find(raw) if raw else -1
     for _ in range(8):
@@ -404,18 +352,8 @@ def _own_element(html: str, raw: str) -> bool:
 
 
 def _best(judged: list[_Judged]) -> Code | None:
-    judged.sort(key=lambda each: (-each.score, each.candidate.start))
-    top = judged[0]
-    if top.score < _THRESHOLD:
+    best = min(judged, key=lambda each: (-each.score, each.candidate.start))
+    if best.score < _THRESHOLD:
         return None
-    rivals = {
-        each.candidate.value
-        for each in judged
-        if each.alone
-        and each.score >= top.score - 0.5
-        and each.candidate.shape == top.candidate.shape
-    }
-    if len(rivals) >= 3:  # a list, such as of recovery codes
-        return None
-    confidence = round(min(0.99, 0.4 + top.score * 0.06), 2)
-    return Code(top.candidate.value, confidence, ", ".join(dict.fromkeys(top.reasons)))
+    confidence = round(min(0.99, 0.4 + best.score * 0.06), 2)
+    return Code(best.candidate.value, confidence, ", ".join(best.reasons))

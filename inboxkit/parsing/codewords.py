@@ -142,7 +142,7 @@ CODE_WORDS: dict[int, tuple[str, ...]] = {
     ),
     MINUTE: (
         "min_, mins_, minut, minuut, minuta, minuto, minuti, minuten, minuter, minut, minuty",
-        "minutter, minuttia, minuutin, minuutissa, minutum, minutur, minutes, perc_, percig, percen",
+        "minutter, minuttia, minuutin, minuutissa, minutum, minutur, minutes, perc_, percig, percen_",
         "dakika, dk_, deqiqe, daqiqa, минут, минути, хвилин, хвіл, хвилини, минута, минуты, λεπτ",
         "דקות, דקה, دقائق, دقيقة, دقیقه, منٹ, मिनट, মিনিট, મિનિટ, ਮਿੰਟ, நிமிட, నిమిష, ನಿಮಿಷ, മിനിറ്റ",
         "นาที, ນາທີ, នាទី, မိနစ်, phut, menit, minit_, minuto, dakika, 分, 분, 分钟, 分鐘, წუთ, րոպե",

@@ -75,6 +75,9 @@ def is_ordinary(raw: bytes) -> bool:
 
 
 def _check_fields(block: bytes, limits: Limits) -> str | None:
+    smallest = min(limits.content_field_bytes, limits.field_bytes)
+    if len(block) <= smallest and block.count(b"\n") + block.count(b"\r") < limits.header_fields:
+        return None
     fields = size = 0
     longest = 0
     is_content = False

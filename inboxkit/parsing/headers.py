@@ -12,7 +12,7 @@ from typing import NamedTuple
 from . import charsets, transfer
 
 _ENCODED_START = re.compile(r"=\?([^?\s]{1,100})\?([bBqQ])\?")
-_CONTROLS = {code: " " for code in (*range(32), 127, 0x85, 0x2028, 0x2029)}
+_CONTROLS = dict.fromkeys((*range(32), 127, 133, 8232, 8233), " ")
 _PHRASE_SPECIALS = frozenset('()<>[]:;@\\,."')
 ADDRESS_FIELDS = frozenset(
     "from to cc bcc sender reply-to return-path delivered-to x-original-to mail-followup-to "

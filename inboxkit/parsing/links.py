@@ -223,7 +223,7 @@ def _purpose(meaning: int, around: int) -> str:
     for bit, name in _PURPOSES:
         if meaning & bit:
             return name
-    if meaning & RESET and around & (PASSWORD | ACCOUNT):
+    if meaning & RESET and (meaning & ACCOUNT or around & PASSWORD):
         return "reset"
     if meaning & JOIN and around & INVITE:
         return "invite"
@@ -248,9 +248,9 @@ def _by_words(words: _Words, reasons: list[str]) -> tuple[float, str]:
         score += 1.0 if mine else 2.5
         reasons.append("the sentence leads to it")
     elif told and not mine:
-        score += 2.0
+        score += 2.5
         reasons.append("the sentence before leads to it")
-    if words.lead & GENERIC and not mine:
+    if (words.own | words.lead) & GENERIC and not mine:
         score += 1.0
         if purpose == "login" and not titled:
             score -= 1.5
@@ -271,7 +271,7 @@ def _penalties(words: _Words, mine: str, *, supported: bool) -> float:
     score = 0.0
     if _denies(words.own | words.lead) or (_denies(words.prior) and words.title & DONE):
         score -= 6.0
-    if words.lead & OTHER and (words.bare or words.own & GENERIC):
+    if words.lead & OTHER and not mine:
         score -= 2.5
     if not mine and not words.bare and not words.own & GENERIC:
         score -= 2.0

@@ -63,6 +63,7 @@ class _Node(Message):
         self._budget = budget
         self._raw: dict[str, str] | None = None
         self._content: parameters.Value | None = None
+        self._type = ""
 
     def attach(self, payload: Any) -> None:
         payload.depth = self.depth + 1
@@ -96,13 +97,10 @@ class _Node(Message):
 
     @property
     def media_type(self) -> str:
-        """The media type; what is none is text (RFC 2045 section 5.2)."""
-        value = self.content.value
-        if _TYPE.match(value):
-            return value
-        if "html" in value and "/" not in value:
-            return "text/html"
-        return self.get_default_type() if not value else "text/plain"
+        """The media type, read once."""
+        if not self._type:
+            self._type = _media_type(self.content.value, self.get_default_type())
+        return self._type
 
     @property
     def children(self) -> list[_Node]:
@@ -120,6 +118,13 @@ class _Node(Message):
         if "uu" in encoding.lower():
             return uuencode.decode(data)
         return transfer.decode(data, encoding) if encoding else data
+
+
+def _media_type(value: str, default: str) -> str:
+    if not value or _TYPE.match(value):
+        return value or default
+    # What is no media type is text (RFC 2045 section 5.2).
+    return "text/html" if "html" in value and "/" not in value else "text/plain"
 
 
 def decode(raw: bytes, limits: Limits = Limits()) -> Mail:

@@ -12,7 +12,7 @@ from itertools import islice
 
 from . import attributions as words
 from .model import Reply
-from .reply_html import BEGINS, CITED, RULED, Page
+from .reply_html import ANNOUNCES, BEGINS, CITED, RULED, Page
 
 KEPT, QUOTED, SIGNATURE = 0, 1, 2
 
@@ -45,6 +45,8 @@ def split_reply(text: str, html: str = "") -> Reply:
     """
     page = Page(html)
     marks = sort_lines(page.lines)
+    for i in page.signatures:
+        marks[i] = marks[i] or SIGNATURE
     if text.strip() or not html:
         lines = _lines(text)
         sorted_ = sort_lines(lines)
@@ -149,6 +151,11 @@ class _Sorter:
         """Take the line at ``p``, and what belongs to it; return where to go on."""
         if self.text[p].startswith("-----BEGIN PGP SIGN"):
             return self._armor(p)
+        if self.text[p] == RULED:
+            return p + 1
+        if self.text[p][0] == ANNOUNCES:
+            end = next((q for q in range(p, len(self.text)) if self.text[q][0] != ANNOUNCES), p + 1)
+            return self._announced(p, end)
         if self._closes_bracket(p) and (start := self._attribution(p)) >= 0:
             return self._announced(start, p + 1)
         if self._is_quote(p, bars=True):
@@ -165,7 +172,7 @@ class _Sorter:
             self.headed = True
             return self._beneath(end)
         self.open.append(p)
-        start = self._attribution(p)
+        start = -1 if self._closes_bracket(p + 1) else self._attribution(p)
         return p + 1 if start < 0 else self._announced(start, p + 1)
 
     def _announced(self, start: int, end: int) -> int:
@@ -182,7 +189,8 @@ class _Sorter:
         """Leave out what stands beneath the head of an original, unless it is all there is."""
         if not self.content:
             return p
-        self._mark(p, len(self.text), QUOTED)
+        if p < len(self.text):
+            self.marks[self.spots[p] :] = bytes([QUOTED]) * (len(self.marks) - self.spots[p])
         return len(self.text)
 
     def _armor(self, p: int) -> int:
@@ -293,7 +301,7 @@ class _Sorter:
 
     def _closes_bracket(self, p: int) -> bool:
         """Tell whether what looks quoted is the end of a wrapped address, as in "> wrote:"."""
-        if self.text[p][0] != ">" or not self.open or self.open[-1] != p - 1:
+        if p == len(self.text) or self.text[p][0] != ">" or self.open[-1:] != [p - 1]:
             return False
         above = " ".join(self.text[q][-words.LONGEST :] for q in self.open[-3:])
         return _TAIL.match(self.text[p]) is not None and above.count("<") > above.count(">")
@@ -325,7 +333,9 @@ class _Sorter:
 
     def _head_start(self, p: int, end: int) -> int:
         """Return where a head begins: with the phrase, or the field of unknown name, above it."""
-        if not self.open or self.open[-1] != p - 1:
+        if p and self.text[p - 1] == RULED:
+            return p - 1
+        if self.open[-1:] != [p - 1]:
             return p
         above = self.text[p - 1]
         roles = {words.field_role(text) for text in self.text[p:end]}

@@ -7,19 +7,20 @@ One linear pass over the tags; the standard library's parser is quadratic on hos
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import unescape
 from itertools import accumulate
 
-from .attributions import names_a_mail
+from .attributions import field_role, names_a_mail
 
 # Signs in front of a line, or alone on it; noncharacters, which no text contains.
 CITED, BEGINS, RULED, ANNOUNCES = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
 
 _TAG = re.compile(r"<[A-Za-z/!?]")
 _NAME = re.compile(r"</?([A-Za-z][A-Za-z0-9:-]{0,30})")
-_TAG_END = re.compile(r"""[^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*>""")
+_TAG_END = re.compile(r"""<[^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*>""")
 _LONGEST_TAG = 10_000
 _ODD_TAGS = 100  # tags with quotes that do not match; beyond, a tag ends at the first ">"
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?")
@@ -35,6 +36,7 @@ _BLOCKS = frozenset(
 _PARAGRAPHS = frozenset("p h1 h2 h3 h4 h5 h6 ul ol table blockquote pre".split())
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 
+_ATTRIBUTION_LINES = 6
 _LABELS = re.compile(r"""\b(?:id|class|name|data-marker)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 # How clients label what they quote; "x_" is put in front by Outlook, a number behind by Yahoo.
 _ATTRIBUTION = re.compile(r"(?:x_)?(?:gmail_attr|moz-cite-prefix|reply-intro|airmail(?:_ext)?_on)$")
@@ -78,31 +80,27 @@ class _Element:
     quotes: int = 0  # how many quotes had begun when it opened
 
 
-@dataclass(slots=True)
 class Page:
     """The lines of an HTML page: ``lines`` with signs for ``sort_lines``, ``words`` without."""
 
-    html: str
-    lines: list[str] = field(default_factory=list[str])
-    words: list[str] = field(default_factory=list[str])
-    signatures: set[int] = field(default_factory=set[int])
-    _tokens: list[_Token] = field(default_factory=list[_Token])
-    _open: list[_Element] = field(default_factory=list[_Element])
-    _counts: dict[str, int] = field(default_factory=dict[str, int])
-    _parts: list[str] = field(default_factory=list[str])
-    _kinds: dict[str, int] = field(default_factory=dict[str, int])
-    _quotes: int = 0
-
-    def __post_init__(self) -> None:
-        for token in _scan(self.html):
-            if token.name == "!":
-                self._place(token)
-            elif not token.name:
+    def __init__(self, html: str) -> None:
+        self.html = html
+        self.lines: list[str] = []
+        self.words: list[str] = []
+        self.signatures: set[int] = set()
+        self._tokens = list(_scan(html))
+        self._open: list[_Element] = []
+        self._counts: Counter[str] = Counter()
+        self._parts: list[str] = []
+        self._quotes = 0
+        for i, token in enumerate(self._tokens):
+            token.first = token.last = len(self.lines)
+            if not token.name:
                 self._text(token)
             elif token.closing:
                 self._end(token)
-            else:
-                self._begin(token)
+            elif token.name != "!":
+                self._begin(i, token)
         while self._open:
             self._leave()
         self._flush()
@@ -113,9 +111,175 @@ class Page:
             return self.html
         gone = [mark in unwanted for mark in marks] + [False]
         before = list(accumulate(gone, initial=0))
-        kept = [self._keeps(token, gone, before) for token in self._tokens]
+        kept = [_is_kept(token, gone, before) for token in self._tokens]
         return "".join(
             self.html[token.start : token.end]
             for i, token in enumerate(self._tokens)
-            if kept[token.opener if token.opener >= 0 else i]
+            if kept[i if token.opener < 0 else token.opener]
         )
+
+    def _text(self, token: _Token) -> None:
+        text = _REFERENCE.sub(_meant, self.html[token.start : token.end])
+        if not self._counts["pre"]:
+            self._parts.append(_SPACE.sub(" ", text))
+            return
+        *whole, rest = text.split("\n")
+        for line in whole:
+            self._parts.append(line)
+            self._flush(blank=True)
+        self._parts.append(rest)
+        token.last = len(self.lines)
+
+    def _flush(self, *, blank: bool = False) -> None:
+        """End the line being read; an empty one counts only when it is ``blank`` on purpose."""
+        text = "".join(self._parts).strip()
+        self._parts.clear()
+        if not text or text == "-":
+            if blank:
+                self._add("", "")
+        elif self._counts["=cited"]:
+            self._add(CITED + text, text)
+        elif self._counts["=indented"]:
+            self._add(f"> {text}", f"> {text}")
+        elif self._counts["=signature"]:
+            self.signatures.add(len(self.lines))
+            self._add("", text)
+        else:
+            self._add(text, text)
+
+    def _add(self, line: str, words: str) -> None:
+        self.lines.append(line)
+        self.words.append(words)
+
+    def _begin(self, i: int, token: _Token) -> None:
+        name = token.name
+        if name in _BLOCKS or name == "br":
+            self._flush(blank=name == "br")
+        elif name in ("td", "th") and self._parts:
+            self._parts.append(" ")
+        kind = _kind(name, self.html[token.start : token.end])
+        if kind in (BEGINS, RULED):
+            self._flush()
+            self._add(kind, "")
+        token.first = token.last = len(self.lines) - (name in ("hr", "br"))
+        if name == "li":
+            self._parts.append("- ")
+        if name not in _VOID:
+            self._open.append(_Element(i, name, kind, len(self.lines), self._quotes))
+            self._counts[name] += 1
+            self._counts["=" + kind] += 1
+        self._quotes += name == "blockquote"
+
+    def _end(self, token: _Token) -> None:
+        if token.name in _BLOCKS:
+            self._flush()
+        if self._counts[token.name]:
+            while self._open[-1].name != token.name:
+                self._leave()
+            token.opener = self._open[-1].token
+            self._leave()
+        if token.name in _PARAGRAPHS and self.lines and self.lines[-1]:
+            self._add("", "")
+
+    def _leave(self) -> None:
+        """Close the innermost element and say what its lines are."""
+        if self._open[-1].name in _BLOCKS:
+            self._flush()
+        element = self._open.pop()
+        self._counts[element.name] -= 1
+        self._counts["=" + element.kind] -= 1
+        token = self._tokens[element.token]
+        token.last = len(self.lines) - (not self._parts)
+        if element.kind == "attribution":
+            self._announce(element.line, len(self.lines))
+        elif element.kind == "quote" and not self._counts["=quote"]:
+            self._cite(element)
+
+    def _cite(self, element: _Element) -> None:
+        """Take the lines of a quoting element for a quote, or for one and what announces it."""
+        end = len(self.lines)
+        if self._quotes > element.quotes:
+            lines = range(element.line, end)
+            end = next((i for i in lines if self.lines[i].startswith((CITED, ">"))), element.line)
+            self._announce(element.line, end)
+        elif not self._passes_on(element.line, end):
+            for i in range(element.line, end):
+                self.lines[i] = CITED + self.words[i].lstrip()
+            self.signatures.difference_update(range(element.line, end))
+
+    def _announce(self, start: int, end: int) -> None:
+        """Take a few lines for an attribution whatever they say."""
+        if end - start > _ATTRIBUTION_LINES or self._passes_on(start, end):
+            return
+        for i in range(start, end):
+            if self.lines[i] and self.lines[i][0] not in (BEGINS, RULED, CITED, ANNOUNCES):
+                self.lines[i] = ANNOUNCES + self.lines[i]
+
+    def _passes_on(self, start: int, end: int) -> bool:
+        """Tell whether the lines begin as a forwarded mail does."""
+        first = next((line for line in self.lines[start : min(end, start + 9)] if line), "")
+        return first.startswith(BEGINS) or names_a_mail(first) or bool(field_role(first))
+
+
+def _is_kept(token: _Token, gone: list[bool], before: list[int]) -> bool:
+    first, last = min(token.first, len(gone) - 1), min(token.last, len(gone) - 1)
+    if last < first:
+        return not gone[first]
+    return before[last + 1] - before[first] <= last - first
+
+
+def _meant(reference: re.Match[str]) -> str:
+    return unescape(reference.group()).replace("\xa0", " ")
+
+
+def _kind(name: str, tag: str) -> str:
+    """Return what the labels and the style of a start tag say of its element."""
+    attributes = tag[: _LONGEST_TAG].lower()
+    if name == "blockquote":
+        return "cited" if _CITES.search(attributes) or _is(_QUOTE, attributes) else "indented"
+    if name not in ("div", "hr", "span", "p", "section", "table", "td"):
+        return ""
+    if _is(_ORIGINAL, attributes):
+        return BEGINS
+    if name == "hr" or (name == "div" and _RULE.search(attributes)):
+        return RULED
+    kinds = (("attribution", _ATTRIBUTION), ("quote", _QUOTE), ("signature", _SIGNATURE))
+    return next((kind for kind, pattern in kinds if _is(pattern, attributes)), "")
+
+
+def _is(pattern: re.Pattern[str], attributes: str) -> bool:
+    labels = (value for match in _LABELS.finditer(attributes) for value in match.groups() if value)
+    return any(pattern.match(label) for value in labels for label in value[:500].split())
+
+
+def _scan(html: str) -> Iterator[_Token]:
+    """Give the tags and texts in order; together they are the whole page."""
+    at, odd = 0, 0
+    while found := _TAG.search(html, at):
+        start = found.start()
+        if start > at:
+            yield _Token(at, start)
+        quoted = _TAG_END.match(html, start, start + _LONGEST_TAG) if odd < _ODD_TAGS else None
+        odd += quoted is None
+        at = _after(html, start, quoted)
+        shape = _NAME.match(html, start)
+        name = shape.group(1).lower() if shape else "!"
+        closing = html[start + 1] == "/"
+        yield _Token(start, at, name, closing)
+        if name in _RAW and not closing:
+            close = _RAW[name].search(html, at)
+            stop = close.start() if close else len(html)
+            yield _Token(at, stop, "!")
+            at = stop
+    if at < len(html):
+        yield _Token(at, len(html))
+
+
+def _after(html: str, start: int, quoted: re.Match[str] | None) -> int:
+    """Return where the tag or comment that begins at ``start`` is over."""
+    if html.startswith("<!--", start):
+        end = html.find("-->", start + 4) + 2
+        return end + 1 if end > 1 else len(html)
+    if quoted and html[start + 1] not in "!?":
+        return quoted.end()
+    return html.find(">", start) + 1 or len(html)

@@ -6,6 +6,7 @@ mail's words and styles need it. The standard library's parser is quadratic on h
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 from typing import TYPE_CHECKING, TypeAlias
@@ -34,11 +35,24 @@ _REST = re.compile(r"""[^>=]*+(?:=\s*+(?:"[^"]*+"|'[^']*+'|(?!["']))[^>=]*+)*>""
 _ATTRIBUTE = re.compile(
     r"""([^\s=/"'>]{1,100})(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>]*+)))?"""
 )
+_KEPT_LENGTH = 64 * 1024
 _BIG_NUMBER = re.compile(r"&#0*[0-9]{8,}+;?")
 
 
 def tokens(source: str) -> Iterator[Token]:
-    """Yield the texts and tags of an HTML text, and the content of its style elements."""
+    """Yield the texts and tags of an HTML text, and the content of its style elements.
+
+    Several readers ask for the same text one after the other: the last short ones are kept.
+    """
+    return iter(_kept(source)) if len(source) <= _KEPT_LENGTH else _scan(source)
+
+
+@functools.lru_cache(maxsize=4)
+def _kept(source: str) -> tuple[Token, ...]:
+    return tuple(_scan(source))
+
+
+def _scan(source: str) -> Iterator[Token]:
     place, careful = 0, True
     while (start := source.find("<", place)) >= 0:
         if start != place:

@@ -17,6 +17,7 @@ from ..parsing.worker import ParserProcess, needs_process
 from ..store import inboxes, jobs, readings
 from ..store.jobs import Job, LeaseLost
 from ..store.readings import Reading, Stored
+from ..tokens import public_id
 from .addresses import token_row
 
 if TYPE_CHECKING:
@@ -76,7 +77,12 @@ class Read:
 
     def _reading(self, job: Job, item: Stored, parsed: ParsedMessage, own: str) -> Reading:
         if parsed.state != "parsed":
-            log.warning("message %s: %s: %s", item.id, parsed.state, "; ".join(parsed.defects))
+            log.warning(
+                "message %s: %s: %s",
+                public_id("msg", item.id),
+                parsed.state,
+                "; ".join(parsed.defects),
+            )
         return Reading(
             stored=item,
             parsed=parsed,
@@ -92,9 +98,13 @@ class Read:
         results = await self._store.write_each(readings.record, items)
         for reading, result in zip(items, results, strict=True):
             if isinstance(result, LeaseLost):
-                log.warning("message %s: read by somebody else", reading.stored.id)
+                log.warning("message %s: read by another", public_id("msg", reading.stored.id))
             elif isinstance(result, Exception):
-                log.error("message %s: cannot be stored as read: %s", reading.stored.id, result)
+                log.error(
+                    "message %s: cannot be stored as read: %s",
+                    public_id("msg", reading.stored.id),
+                    result,
+                )
                 broken = ParsedMessage(state="failed", defects=(f"store: {result}"[:500],))
                 await self._store.write(readings.record, [replace(reading, parsed=broken)])
 

@@ -46,7 +46,7 @@ async def test_echo_quotes_the_message_and_tells_what_it_read(sandbox: Sandbox) 
     await ann.send("echo@inbox.example", "Hi", "one\ntwo", attach={"a.txt": b"abc"})
     answer = await ann.next_message()
     assert "> one\n> two" in answer.text
-    assert "a.txt (text/plain, 3 bytes)" in answer.text
+    assert "Attachments: a.txt (" in answer.text
     assert "Sender: ann@example.com" in answer.text
 
 

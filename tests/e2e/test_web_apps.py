@@ -99,17 +99,15 @@ async def test_fastapi_invites_and_welcomes_who_answers(tmp_path: Path) -> None:
         assert "Welcome aboard!" in (await ann.wait_for_message(timeout=10)).text
 
 
-@pytest.mark.parametrize(("key", "status"), [(KEY, 200), ("another", 406)])
-async def test_fastapi_route_takes_only_signed_webhooks(
-    tmp_path: Path, key: str, status: int
-) -> None:
+async def test_fastapi_route_takes_only_signed_webhooks(tmp_path: Path) -> None:
     app = fastapi_app.create_app(kit := kit_for(fastapi_app.router, tmp_path))
     async with served(app):
         inbox = await kit.inbox("team@inbox.example")
-        body = mailgun_form(inbox.address, key=key)
-        assert (await post(app, "/mail/mailgun", body=body))["status"] == status
-        found = [message.subject async for message in inbox.search()]
-        assert found == (["Order"] if status == 200 else [])
+        for key, status in (("another", 406), (KEY, 200)):
+            body = mailgun_form(inbox.address, key=key)
+            assert (await post(app, "/mail/mailgun", body=body))["status"] == status
+        assert (await inbox.wait_for_message(timeout=10)).subject == "Order"
+        assert [message.subject async for message in inbox.search()] == ["Order"]
 
 
 async def test_django_view_takes_webhooks_and_the_kit_answers(tmp_path: Path) -> None:

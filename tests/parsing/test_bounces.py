@@ -189,12 +189,18 @@ NOTICES = {
         ("user_unknown", True),
     ),
     "Portuguese": ("ann@x.example\n  Motivo: caixa postal cheia", ("mailbox_full", False)),
-    "Korean": ("받는사람 : ann@x.example\n실패이유 : 존재하지 않는 사용자 계정입니다.", ("user_unknown", True)),
+    "Korean": (
+        "받는사람 : ann@x.example\n실패이유 : 존재하지 않는 사용자 계정입니다.",
+        ("user_unknown", True),
+    ),
     "Chinese": (
         "收件人 ann@x.example\n\n退信原因：\n收件人邮件地址（ann@x.example）不存在，邮件无法送达。",
         ("user_unknown", True),
     ),
-    "Japanese": ("<ann@x.example>\n\n受信者のメールボックスの容量が超過しています。", ("mailbox_full", False)),
+    "Japanese": (
+        "<ann@x.example>\n\n受信者のメールボックスの容量が超過しています。",
+        ("mailbox_full", False),
+    ),
 }
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from inboxkit.parsing.automatic import classify
 from inboxkit.parsing.bounces import read_report
 from inboxkit.parsing.mime import decode
-from inboxkit.parsing.model import Mail
 from inboxkit.values import Kind
+
+if TYPE_CHECKING:
+    from inboxkit.parsing.model import Mail
 
 ORIGINAL = "Message-ID: <sent-1@sender.example>\nTo: ann@x.example\nFrom: team@sender.example\n\nHi"
 
@@ -63,9 +67,9 @@ def test_recipient_of_the_original_complains_when_the_report_hides_who_did() -> 
 
 def test_enclosed_mail_under_a_subject_of_complaint_is_a_complaint() -> None:
     head = "From: staff@isp.example\nSubject: complaint about message from 198.51.100.4\n"
-    body = f'Content-Type: multipart/mixed; boundary="b"\n\n--b\nContent-Type: message/rfc822\n\n{ORIGINAL}'
+    kind = 'Content-Type: multipart/mixed; boundary="b"\n\n--b\nContent-Type: message/rfc822\n\n'
 
-    mail = decode(f"{head}{body}\n--b--\n".encode())
+    mail = decode(f"{head}{kind}{ORIGINAL}\n--b--\n".encode())
 
     assert classify(mail)[0] is Kind.COMPLAINT
     assert read_report(mail).bounces[0].recipient == "ann@x.example"

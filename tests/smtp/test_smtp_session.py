@@ -76,7 +76,7 @@ async def test_standard_library_client_sends_a_large_message() -> None:
 
     async with serving() as server:
         await asyncio.to_thread(send, server.listener.port)
-    assert server.bodies[0].count(b"\r\n.dots") == 99_999
+    assert server.bodies[0].count(b"\r\n.dots") == 100_000
     assert not isinstance(server.messages[0].body, bytes)
     assert server.messages[0].body.closed
 

@@ -1,0 +1,123 @@
+"""How fast a message is read, beside mail-parser on the same bytes, and how time grows with size.
+
+python bench/parse.py [PATH ...]        messages to compare besides the one made here
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mailparser
+
+from inboxkit.parsing import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROUNDS = 400
+SIZES_MB = (0.25, 1, 4, 16, 24)
+
+_RECEIVED = """\
+Received: from {n}.relay.example.net ({n}.relay.example.net [192.0.2.{n}])
+\tby mx{n}.example.org (Postfix) with ESMTPS id 4Tq{n}Xk1Zz9z3q
+\tfor <support@inbox.example>; Tue, 14 May 2024 09:12:0{n} +0000 (UTC)
+"""
+_HEADERS = """\
+DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.com; s=mail;
+\th=from:to:subject:date:message-id; bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;
+\tb=dzdVyOfAKCdLXdJOc9G2q8LoXSlEniSbav+yuU4zGeeruD00lszZVoG4ZHRNiYzR
+From: =?UTF-8?Q?Ana_Mu=C3=B1oz?= <ana.munoz@example.com>
+To: Support <support@inbox.example>
+Subject: =?UTF-8?Q?The_caf=C3=A9_machine_arrived_without_its_lid?=
+Date: Tue, 14 May 2024 11:12:01 +0200
+Message-ID: <CAJ9fZ+3q1w@mail.example.com>
+In-Reply-To: <order-5521@inbox.example>
+References: <order-5519@inbox.example> <order-5521@inbox.example>
+MIME-Version: 1.0
+Content-Type: multipart/alternative; boundary="000000000000c1f2a506186a1b2c"
+"""
+_PARAGRAPHS = (
+    "Hello, the parcel came this morning, thank you. The machine looks fine and it works, but the "
+    "lid of the water tank is missing.",
+    "I have looked through the whole box twice and also under the foam. Your page says that parts "
+    "can be sent on their own; is that so for the lid too?",
+    "We open again on Thursday, so it would be good to have it by then. If you need a picture of "
+    "the box or the number on the label, just tell me.",
+    "You can see the model here: https://shop.example/machines/ristretto-2 and the order is 5521.",
+    "Kind regards",
+    "Ana",
+)
+_LINK = '<a href="https://shop.example/machines/ristretto-2">shop.example/machines/ristretto-2</a>'
+
+
+def ordinary() -> bytes:
+    """Return a message as people send them: four hops, text and HTML, a little over 4 kB."""
+    text = "\n\n".join(_PARAGRAPHS)
+    rows = "".join(
+        f'<div style="font-family:arial,sans-serif;font-size:14px">{line}</div><div><br></div>\n'
+        for line in _PARAGRAPHS
+    ).replace("https://shop.example/machines/ristretto-2", _LINK)
+    parts = (
+        '--000000000000c1f2a506186a1b2c\nContent-Type: text/plain; charset="UTF-8"\n'
+        f"Content-Transfer-Encoding: quoted-printable\n\n{text}\n"
+        '--000000000000c1f2a506186a1b2c\nContent-Type: text/html; charset="UTF-8"\n'
+        f'Content-Transfer-Encoding: 7bit\n\n<div dir="ltr">{rows}</div>\n'
+        "--000000000000c1f2a506186a1b2c--\n"
+    )
+    received = "".join(_RECEIVED.format(n=n) for n in (4, 3, 2, 1))
+    return f"{received}{_HEADERS}\n{parts}".replace("\n", "\r\n").encode()
+
+
+def large(megabytes: float) -> bytes:
+    """Return a message with a base64 attachment of about that size."""
+    line = base64.b64encode(bytes(range(57))) + b"\r\n"
+    body = line * int(megabytes * 1024 * 1024 / len(line))
+    head = (
+        b"From: a@example.com\r\nTo: b@example.com\r\nSubject: large\r\nMIME-Version: 1.0\r\n"
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nSee the file.\r\n--b\r\n"
+        b"Content-Type: application/octet-stream; name=f.bin\r\n"
+        b"Content-Transfer-Encoding: base64\r\n\r\n"
+    )
+    return head + body + b"\r\n--b--\r\n"
+
+
+def seconds(step: Callable[[], object]) -> float:
+    """Return how long a step takes."""
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def compare(raw: bytes, rounds: int) -> tuple[float, float]:
+    """Return the median times in ms of ours and of mail-parser's, run in turns."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    for _ in range(rounds):
+        ours.append(seconds(lambda: parse(raw)))
+        theirs.append(seconds(lambda: mailparser.parse_from_bytes(raw)))
+    return statistics.median(ours) * 1e3, statistics.median(theirs) * 1e3
+
+
+def main(paths: list[str]) -> None:
+    """Print the comparison and the growth."""
+    logging.disable(logging.CRITICAL)  # mail-parser reports parts it does not know
+    samples = {"ordinary": ordinary()} | {Path(p).name: Path(p).read_bytes() for p in paths}
+    print(f"{'message':30} {'bytes':>8} {'ours ms':>9} {'mail-parser ms':>15} {'ratio':>6}")
+    for name, raw in samples.items():
+        ours, theirs = compare(raw, max(5, ROUNDS * 5_000 // max(len(raw), 5_000)))
+        print(f"{name:30} {len(raw):8} {ours:9.3f} {theirs:15.3f} {theirs / ours:5.1f}x")
+    print(f"\n{'MB':>6} {'seconds':>8} {'ms a MB':>8}")
+    for size in SIZES_MB:
+        raw = large(size)
+        taken = min(seconds(lambda raw=raw: parse(raw)) for _ in range(2))
+        print(f"{len(raw) / 2**20:6.2f} {taken:8.3f} {taken * 1e3 / (len(raw) / 2**20):8.1f}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

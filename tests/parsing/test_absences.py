@@ -1,0 +1,101 @@
+"""Automatic answers by their words: subjects in many languages, and how much proof they need."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inboxkit.parsing.absences import is_automatic
+
+CERTAIN = {
+    "en": "Automatic reply: Invoice 7",
+    "en-tagged": "[EXTERNAL] Automatic reply: Invoice 7",
+    "de": "Automatische Antwort: Termin",
+    "de-absence": "Abwesenheitsnotiz: Angebot",
+    "fr": "Réponse automatique : Devis",
+    "fr-decomposed": "Re\u0301ponse automatique : Devis",
+    "es": "Respuesta automática: Pedido",
+    "it": "Risposta automatica: Ordine",
+    "pt": "Resposta Automática - Pedido",
+    "nl": "Automatisch antwoord: Offerte",
+    "sv": "Autosvar: Möte",
+    "da": "Automatisk svar: Møde",
+    "fi": "Automaattinen vastaus: Tarjous",
+    "pl": "Odpowiedź automatyczna: Oferta",
+    "cs": "Automatická odpověď: Nabídka",
+    "sk": "Automatická odpoveď: Ponuka",
+    "hu": "Automatikus válasz: Ajánlat",
+    "ro": "Raspuns automat: Oferta",
+    "bg": "Автоматичен отговор: Оферта",
+    "ru": "Автоматический ответ: Заказ",
+    "uk": "Автоматична відповідь: Пропозиція",
+    "el": "Αυτόματη απάντηση: Προσφορά",
+    "tr": "Otomatik yanıt: Teklif",
+    "he": "\u200fתשובה אוטומטית: הצעה",
+    "ar": "رد تلقائي: عرض",
+    "fa": "پاسخ خودکار: پیشنهاد",
+    "hi": "स्वचालित उत्तर: प्रस्ताव",
+    "th": "ตอบกลับอัตโนมัติ: ใบเสนอราคา",
+    "vi": "Trả lời tự động: Báo giá",
+    "id": "Balasan Otomatis: Penawaran",
+    "ja": "自動応答: お見積り",
+    "zh-cn": "自动答复: 报价",
+    "zh-tw": "自動回覆: 報價",
+    "ko": "자동 회신: 견적",
+    "hr": "Automatski odgovor: Ponuda",
+    "sl": "Samodejni odgovor: Ponudba",
+    "et": "Automaatvastus: Pakkumine",
+    "lv": "Automātiska atbilde: Cena",
+    "lt": "Automatinis atsakymas: Kaina",
+    "ca": "Resposta automàtica: Comanda",
+}
+AWAY = {
+    "en": ("Out of office", "I will be back on Monday."),
+    "en-suffix": ("Re: Invoice 7 [Out of office]", "For urgent matters call my colleague."),
+    "en-inquiry": ("Automatic reply to your inquiry", "We have received your message."),
+    "de": ("Abwesenheit", "Ich bin bis 5. Mai im Urlaub."),
+    "fr": ("Absence du bureau : devis", "Bonjour, je suis en congés."),
+    "es": ("Fuera de la oficina: pedido", "Estaré fuera hasta el lunes."),
+    "sv": ("Frånvarande", "Jag är på semester till 5 maj."),
+    "el": ("Εκτός γραφείου: Προσφορά", "Απουσιάζω από το γραφείο έως 5 Μαΐου."),
+    "ja": ("不在連絡", "5月5日まで休暇をいただいております。"),
+}
+
+
+@pytest.mark.parametrize("subject", CERTAIN.values(), ids=CERTAIN)
+def test_subject_that_only_programs_write_is_enough(subject: str) -> None:
+    assert is_automatic(subject, "")
+
+
+@pytest.mark.parametrize("subject", CERTAIN.values(), ids=CERTAIN)
+def test_answer_to_such_a_subject_was_written_by_a_person(subject: str) -> None:
+    assert not is_automatic(f"Re: {subject}", "Thanks!")
+
+
+@pytest.mark.parametrize(("subject", "text"), AWAY.values(), ids=AWAY)
+def test_subject_of_an_absence_needs_a_text_of_absence(subject: str, text: str) -> None:
+    assert is_automatic(subject, text)
+    assert not is_automatic(subject, "Please send the chairs to floor 2.")
+
+
+def test_word_for_holidays_needs_two_signs() -> None:
+    assert is_automatic("Ferie", "Jeg er på ferie og er tilbake 5. mai.")
+    assert not is_automatic("Ferie", "Skal vi dra på ferie sammen?")
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["Out of office furniture order", "Automatic door repair", "Absence of evidence", "Auto parts"],
+)
+def test_phrase_that_goes_on_is_any_subject(subject: str) -> None:
+    assert not is_automatic(subject, "The automatic door needs service.")
+
+
+def test_quoted_words_are_no_sign() -> None:
+    assert not is_automatic("Out of office", "What did you mean?\n> I will be back on Monday.")
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_any_subject_and_text_are_decided(subject: str, text: str) -> None:
+    assert is_automatic(subject, text) in (True, False)

@@ -1,0 +1,152 @@
+"""The job table: claims in turn, lanes, leases that are lost, workers that die."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from inboxkit.store import jobs, workers
+from inboxkit.store.jobs import Job, LeaseLost
+from inboxkit.store.store import Store
+from inboxkit.tokens import new_id
+
+SECOND = timedelta(seconds=1)
+
+
+async def put(store: Store, *keys: str, inbox: int = 1, lane: str | None = None) -> None:
+    now = store.clock.now()
+    rows = [jobs.new_job("run", key, inbox_id=inbox, due_at=now, lane=lane) for key in keys]
+    await store.write(jobs.put, rows)
+
+
+async def claim(store: Store, *, limit: int = 100, start: int = 0, worker: int = 7) -> list[Job]:
+    return await store.write(
+        jobs.claim, "run", worker=worker, now=store.clock.now(), limit=limit, start=start
+    )
+
+
+async def test_a_job_is_leased_once(store: Store) -> None:
+    await put(store, "a", "b")
+    assert [j.key for j in await claim(store)] == ["a", "b"]
+    assert await claim(store) == []
+
+
+async def test_a_job_waits_for_its_time(store: Store) -> None:
+    later = store.clock.now() + timedelta(hours=1)
+    await store.write(jobs.put, [jobs.new_job("run", "later", inbox_id=1, due_at=later)])
+    assert await claim(store) == []
+    assert await store.read(jobs.next_due, ["run"]) == later
+    store.clock.advance(timedelta(hours=1))
+    assert [j.key for j in await claim(store)] == ["later"]
+
+
+async def test_a_flood_in_one_inbox_does_not_starve_another(store: Store) -> None:
+    await put(store, *(f"flood{i}" for i in range(50)), inbox=1)
+    await put(store, "quiet", inbox=2)
+    taken = await claim(store, limit=10)
+    assert "quiet" in {j.key for j in taken}
+    assert len(taken) <= 10
+
+
+async def test_claims_go_round_the_inboxes(store: Store) -> None:
+    for inbox in (1, 2, 3):
+        await put(store, f"a{inbox}", f"b{inbox}", inbox=inbox)
+    (first,) = await claim(store, limit=1, start=0)
+    (second,) = await claim(store, limit=1, start=first.inbox_id)
+    (third,) = await claim(store, limit=1, start=second.inbox_id)
+    assert {first.inbox_id, second.inbox_id, third.inbox_id} == {1, 2, 3}
+
+
+async def test_a_lane_runs_one_at_a_time_in_order(store: Store) -> None:
+    await put(store, "first", "second", lane="thread")
+    (first,) = await claim(store)
+    assert first.key == "first"
+    assert await claim(store) == []
+    await store.write(jobs.complete, [first])
+    assert [j.key for j in await claim(store)] == ["second"]
+
+
+async def test_a_retrying_job_holds_back_only_its_lane(store: Store) -> None:
+    await put(store, "a1", "a2", lane="a")
+    await put(store, "b1", lane="b")
+    taken = {j.key: j for j in await claim(store)}
+    assert set(taken) == {"a1", "b1"}
+    due = store.clock.now() + timedelta(minutes=5)
+    await store.write(jobs.put_back, taken["a1"], due_at=due, error="later")
+    assert await claim(store) == []
+
+
+async def test_a_lost_lease_completes_nothing(store: Store) -> None:
+    await put(store, "a")
+    (old,) = await claim(store, worker=1)
+    await store.write(jobs.release, [1])
+    (new,) = await claim(store, worker=2)
+    with pytest.raises(LeaseLost):
+        await store.write(jobs.complete, [old])
+    with pytest.raises(LeaseLost):
+        await store.write(jobs.put_back, old, due_at=store.clock.now(), error="")
+    await store.write(jobs.complete, [new])
+    assert await store.read(jobs.count, ["run"]) == 0
+
+
+async def test_attempts_count_every_lease(store: Store) -> None:
+    await put(store, "a")
+    (first,) = await claim(store)
+    await store.write(jobs.put_back, first, due_at=store.clock.now(), error="x")
+    (second,) = await claim(store)
+    assert (first.attempts, second.attempts) == (1, 2)
+
+
+async def test_a_job_of_a_dead_worker_is_taken_over(store: Store) -> None:
+    dead = new_id()
+    long_ago = store.clock.beat() - workers.DEAD_AFTER - SECOND
+    await store.write(workers.register, dead, long_ago)
+    await put(store, "a")
+    await claim(store, worker=dead)
+    buried = await store.write(
+        workers.bury, store.clock.beat(), locks=None, myself=store.worker_id
+    )
+    assert buried == [dead]
+    assert [j.key for j in await claim(store)] == ["a"]
+
+
+async def test_a_free_lock_file_buries_at_once(store: Store) -> None:
+    dead = new_id()
+    await store.write(workers.register, dead, store.clock.beat())
+    assert store.files_folder is not None
+    workers.lock_path(store.files_folder, dead).touch()
+    buried = await store.write(
+        workers.bury, store.clock.beat(), locks=store.files_folder, myself=store.worker_id
+    )
+    assert buried == [dead]
+
+
+async def test_a_living_worker_keeps_its_lease(store: Store) -> None:
+    await put(store, "a")
+    await claim(store, worker=store.worker_id)
+    buried = await store.write(
+        workers.bury, store.clock.beat(), locks=store.files_folder, myself=new_id()
+    )
+    assert buried == []
+    assert await claim(store) == []
+
+
+async def test_advancing_the_clock_moves_due_times_not_leases(store: Store) -> None:
+    await put(store, "a")
+    await claim(store, worker=store.worker_id)
+    store.clock.advance(timedelta(days=3))
+    buried = await store.write(workers.bury, store.clock.beat(), locks=None, myself=new_id())
+    assert buried == []
+
+
+async def test_the_same_key_is_stored_once(store: Store) -> None:
+    await put(store, "a")
+    with pytest.raises(Exception, match="UNIQUE"):
+        await put(store, "a")
+
+
+async def test_cancel_leaves_what_somebody_has_begun(store: Store) -> None:
+    await put(store, "a", "b")
+    await claim(store, limit=1)
+    assert await store.write(jobs.cancel, "run", ["a", "b"]) == 1

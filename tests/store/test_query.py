@@ -1,0 +1,68 @@
+"""The query language: what it means, and what it says to mistakes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from inboxkit.store.query import QueryError, Term, parse_query
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def fields(text: str) -> list[tuple[str, str, bool]]:
+    query = parse_query(text, now=NOW)
+    return [(t.field, t.value, t.negated) for t in (*query.words, *query.filters)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("lamp", [("", "lamp", False)]),
+        ('"red lamp"', [("", "red lamp", False)]),
+        ("-lamp", [("", "lamp", True)]),
+        ("from:ann", [("from", "ann", False)]),
+        ("-from:ann", [("from", "ann", True)]),
+        ('subject:"order 42"', [("subject", "order 42", False)]),
+        ("has:attachment is:unread", [("has", "attachment", False), ("is", "unread", False)]),
+        ("KIND:Bounce", [("kind", "bounce", False)]),
+        ("https://x.example/a", [("", "https://x.example/a", False)]),
+        ("- -- !!", []),
+    ],
+    ids=str,
+)
+def test_terms(text: str, expected: list[tuple[str, str, bool]]) -> None:
+    assert fields(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("after:2026-01-31", datetime(2026, 1, 31, tzinfo=UTC)),
+        ("after:2026-01-31T10:00+02:00", datetime(2026, 1, 31, 8, tzinfo=UTC)),
+        ("after:10m", NOW - timedelta(minutes=10)),
+        ("before:2d", NOW - timedelta(days=2)),
+    ],
+    ids=str,
+)
+def test_times(text: str, moment: datetime) -> None:
+    (term,) = parse_query(text, now=NOW).filters
+    assert isinstance(term, Term)
+    assert term.moment == moment
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("form:ann", "unknown field 'form'"),
+        ("has:legs", "possible are attachment"),
+        ("after:soon", "is no time"),
+        ("kind:robot", "possible are"),
+    ],
+    ids=str,
+)
+def test_mistakes_say_what_is_possible(text: str, words: str) -> None:
+    with pytest.raises(QueryError, match=words):
+        parse_query(text, now=NOW)

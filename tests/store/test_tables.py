@@ -1,0 +1,66 @@
+"""Our tables beside a user's: the same names, the same process, the same file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect
+from sqlmodel import Field, Session, SQLModel, create_engine, select
+
+from inboxkit.store import schema, tables
+from inboxkit.store.database import open_database
+from inboxkit.store.store import Store
+
+
+class Message(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    text: str
+
+
+class Event(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+
+
+class Thread(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+
+
+class Inbox(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+
+
+class Ticket(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+
+
+async def test_a_users_tables_live_beside_ours(store: Store, database: str) -> None:
+    engine = create_engine(database)
+    SQLModel.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Message(text="mine"))
+        session.commit()
+        assert session.exec(select(Message)).one().text == "mine"
+    engine.dispose()
+    names = await store.read(lambda c: set(inspect(c).get_table_names()))
+    assert {"message", "event", "thread", "inbox", "ticket", "inboxkit_message"} <= names
+
+
+def test_create_all_of_a_user_makes_none_of_ours() -> None:
+    assert not [name for name in SQLModel.metadata.tables if name.startswith("inboxkit")]
+    assert all(name.startswith("inboxkit_") for name in tables.metadata.tables)
+
+
+def test_the_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'new.db'}")
+    schema.ensure(database)
+    ours = {"inboxkit_search", "inboxkit_version"}
+    with database.reader.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={"include_name": lambda name, *_: not any(str(name).startswith(o) for o in ours)},
+        )
+        assert compare_metadata(context, tables.metadata) == []
+        assert schema.current(connection) == schema.HEAD
+    database.close()
