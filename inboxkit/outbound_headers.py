@@ -134,7 +134,7 @@ def _encoded_words(text: str, first_room: int) -> list[str]:
     for place, char in enumerate(text):
         data = char.encode()
         cost = sum(1 if byte in _AS_THEY_ARE else 3 for byte in data)
-        if place > start and min(quoted + cost, (size + len(data) + 2) // 3 * 4) > room:
+        if min(quoted + cost, (size + len(data) + 2) // 3 * 4) > room:
             words.append(_encoded_word(text[start:place]))
             start, size, quoted, room = place, 0, 0, _LINE - 1 - _FRAME
         size += len(data)

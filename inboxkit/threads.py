@@ -47,7 +47,7 @@ class ThreadCard:
 
     ``participants`` are lower-case addresses, ours included: the people of its messages, but not
     of those that came in with ``participant`` false, or a stranger would be let in by his second
-    mail. ``base`` is the bare subject of its first message, "" when unknown. ``own`` and
+    mail. ``base`` is the bare subject of the message it begins with, "" when unknown. ``own`` and
     ``quoted`` are the marks of its messages (``quotations``), ``orphan`` is set
     when a ``Decision`` said so for one of them.
     """
@@ -102,7 +102,7 @@ class Lookup(Protocol):
         ...
 
     def by_subject(self, base: str, since: datetime) -> Sequence[ThreadCard]:
-        """Find the newest threads alive since then that hold a message of this bare subject."""
+        """Find the newest threads alive since then with this bare subject."""
         ...
 
     def orphans(self, base: str, since: datetime) -> Sequence[ThreadCard]:
@@ -123,7 +123,8 @@ class Decision:
     answers. ``participant`` says that the sender was in the conversation before (true for a new
     thread). ``merge`` are other threads shown to be the same conversation. ``ghosts`` are cited
     ids that nobody knows: the store keeps them for this thread. ``orphan`` marks the thread as
-    one that holds a reply whose parent may still come.
+    one that holds a reply whose parent may still come. ``is_root`` says that the message comes
+    before what the thread held: the thread takes its subject.
     """
 
     thread: int | None
@@ -133,6 +134,7 @@ class Decision:
     merge: tuple[int, ...] = ()
     ghosts: tuple[str, ...] = ()
     orphan: bool = False
+    is_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +339,7 @@ def _decision(
     if not group:
         return Decision(None, "new", ghosts=ghosts, orphan=orphan)
     cards = [candidate.card for candidate in group]
+    has_parent = any(candidate.is_parent for candidate in group)
     kept = min(cards, key=lambda card: (card.last_outbound is None, card.thread)).thread
     participant = any(clues.sender in card.participants for card in cards)
     open_to_all = participant or all(card.last_outbound is None for card in cards)
@@ -347,7 +350,8 @@ def _decision(
         participant=participant,
         merge=tuple(card.thread for card in cards if card.thread != kept),
         ghosts=ghosts if open_to_all else (),
-        orphan=orphan and not any(candidate.is_parent for candidate in group),
+        orphan=orphan and not has_parent,
+        is_root=not has_parent,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from email.utils import formataddr
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Pattern: TypeAlias = str | re.Pattern[str]  # a glob ("support@*") or a compiled regex
+_SPECIALS = frozenset('()<>[]:;@\\,."')  # RFC 5322 section 3.2.3
 Recipients: TypeAlias = str | Sequence[str]
 Files: TypeAlias = Sequence["Path | File"]
 
@@ -66,7 +66,12 @@ class Address:
     name: str = ""
 
     def __str__(self) -> str:
-        return formataddr((self.name, self.email)) if self.name else self.email
+        """Return the readable form, nothing encoded: ``Ann <ann@example.com>``."""
+        if not self.name:
+            return self.email
+        quoted = self.name.replace("\\", "\\\\").replace('"', '\\"')
+        name = f'"{quoted}"' if _SPECIALS & set(self.name) else self.name
+        return f"{name} <{self.email}>"
 
 
 @dataclass(frozen=True, slots=True)

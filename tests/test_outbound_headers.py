@@ -58,6 +58,7 @@ def test_block_ends_with_an_empty_line() -> None:
         addresses("Reply-To", [Address("a@b.example", "Señora " * 20)]),
         message_ids("References", [f"<{n:020}@mail.home.example>" for n in range(20)]),
         parametrized("Content-Disposition", "attachment", [("filename", "ü" * 200)]),
+        parametrized("Content-Disposition", "attachment", [("filename", "a" * 200)]),
     ],
     ids=lambda field: field[0],
 )

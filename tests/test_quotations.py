@@ -59,6 +59,12 @@ def test_same_words_said_twice_are_no_quotation() -> None:
     assert not is_quoted(marks(SAID, SAID)[1], own)
 
 
+def test_words_said_anew_do_not_count_as_quoted() -> None:
+    said = "the pump in the cellar leaks again since the frost"
+
+    assert marks(f"{said}\n> {said}", said) == (marks(said, said)[0], set())
+
+
 def test_standing_text_of_a_machine_counts_only_in_a_reply() -> None:
     text = "Build 7 failed.\nYou get this mail because you watch the build of the cellar pump"
 

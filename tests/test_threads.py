@@ -1,211 +1,35 @@
-"""Which thread a message belongs to: an inbox in memory, and a small correspondence of our own."""
+"""Which thread a message belongs to, and who may bring threads together."""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inboxkit.quotations import quotation_marks
-from inboxkit.subjects import base_subject, is_reply_subject
-from inboxkit.thread_index import index_root, thread_index_child, thread_index_root
-from inboxkit.threads import Clues, Decision, Known, ThreadCard, decide
+from inboxkit.thread_index import thread_index_child
+from inboxkit.threads import Clues, Decision, Known, decide
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-START = datetime(2024, 5, 1, 9, tzinfo=UTC)
-US = "desk@shop.example"
-ANN = "ann@home.example"
-BOB = "bob@work.example"
-EVE = "eve@far.example"
-LIST = "garden@lists.example"
-INDEX = thread_index_root(b"pump", START)
-
-
-@dataclass
-class Shelf:
-    """What the inbox in memory keeps of a thread."""
-
-    card: ThreadCard
-    bases: set[str] = field(default_factory=set[str])
-    roots: set[str] = field(default_factory=set[str])
-    names: set[str] = field(default_factory=set[str])
-
-
-class Inbox:
-    """A Lookup over dictionaries that stores what ``decide`` says, as the real store does."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, Known] = {}
-        self.shelves: dict[int, Shelf] = {}
-        self.rows = 0
-
-    def by_ids(self, ids: Sequence[str]) -> Mapping[str, Known]:
-        return {i: self.known[i] for i in ids if i in self.known}
-
-    def by_index(self, root: str) -> Sequence[ThreadCard]:
-        return [s.card for s in self.shelves.values() if root in s.roots]
-
-    def by_subject(self, base: str, since: datetime) -> Sequence[ThreadCard]:
-        alive = (s for s in self.shelves.values() if s.card.last_at >= since)
-        return [s.card for s in alive if base in s.bases]
-
-    def orphans(self, base: str, since: datetime) -> Sequence[ThreadCard]:
-        return [card for card in self.by_subject(base, since) if card.orphan]
-
-    def card(self, thread: int) -> ThreadCard:
-        return self.shelves[thread].card
-
-    def receive(self, clues: Clues, name: str = "") -> Decision:
-        decision = decide(clues, self)
-        self._put(clues, decision, name, is_ours=False)
-        return decision
-
-    def send(self, clues: Clues, thread: int | None = None) -> int:
-        """Store a mail of ours; return its row."""
-        self._put(clues, Decision(thread, "sent"), "", is_ours=True)
-        return self.rows
-
-    def partition(self) -> set[frozenset[str]]:
-        return {frozenset(shelf.names) for shelf in self.shelves.values()}
-
-    def _put(self, clues: Clues, decision: Decision, name: str, *, is_ours: bool) -> None:
-        self.rows += 1
-        base = base_subject(clues.subject)
-        thread = decision.thread or self.rows
-        shelf = self.shelves.setdefault(
-            thread, Shelf(ThreadCard(thread, frozenset(), clues.received_at, base=base))
-        )
-        for loser in decision.merge:
-            self._merge(shelf, self.shelves.pop(loser))
-        shelf.bases.add(base)
-        shelf.names.add(name)
-        shelf.roots |= {index_root(clues.thread_index)} - {""}
-        people = clues.recipients | {clues.sender} if decision.participant else frozenset[str]()
-        shelf.card = replace(
-            shelf.card,
-            participants=shelf.card.participants | people,
-            last_at=max(shelf.card.last_at, clues.received_at),
-            last_message=self.rows,
-            last_outbound=self.rows if is_ours else shelf.card.last_outbound,
-            own=shelf.card.own | set(clues.own),
-            quoted=shelf.card.quoted | set(clues.quoted),
-            orphan=shelf.card.orphan or decision.orphan,
-        )
-        self.known[clues.message_id] = Known(thread, self.rows, is_ours)
-        self.known |= {ghost: Known(thread, None) for ghost in decision.ghosts}
-
-    def _merge(self, shelf: Shelf, loser: Shelf) -> None:
-        shelf.bases |= loser.bases
-        shelf.roots |= loser.roots
-        shelf.names |= loser.names
-        shelf.card = replace(
-            shelf.card,
-            participants=shelf.card.participants | loser.card.participants,
-            own=shelf.card.own | loser.card.own,
-            quoted=shelf.card.quoted | loser.card.quoted,
-            orphan=shelf.card.orphan or loser.card.orphan,
-        )
-        winner, gone = shelf.card.thread, loser.card.thread
-        self.known |= {
-            i: replace(k, thread=winner) for i, k in self.known.items() if k.thread == gone
-        }
-
-
-def mail(
-    name: str,
-    sender: str = ANN,
-    *,
-    to: Iterable[str] = (US,),
-    subject: str = "Re: The pump in the cellar leaks",
-    answers: str = "",
-    cites: str = "",
-    text: str = "",
-    hours: float = 0,
-    index: str = "",
-) -> Clues:
-    """Make the clues of a mail; ids are given by their short names."""
-    new = "\n".join(line for line in text.splitlines() if not line.startswith(">"))
-    own, quoted = quotation_marks(text, new, is_reply=is_reply_subject(subject))
-    return Clues(
-        message_id=rfc_id(name),
-        sender=sender,
-        recipients=frozenset(to),
-        subject=subject,
-        in_reply_to=rfc_id(answers) if answers else "",
-        references=tuple(map(rfc_id, cites.split())),
-        thread_index=index,
-        received_at=START + timedelta(hours=hours),
-        inbox=frozenset({US}),
-        own=own,
-        quoted=quoted,
-    )
-
-
-def rfc_id(name: str) -> str:
-    return f"<{name}@mail.example>"
-
-
-def sent(name: str, to: str = ANN, subject: str = "The pump in the cellar leaks") -> Clues:
-    text = "We can send somebody on Tuesday morning. Would half past eight suit you?"
-    return mail(name, US, to=(to,), subject=subject, text=text)
-
-
-ASKS = "How deep do you plant garlic in heavy clay soil? Mine drowned last winter."
-# Each: the thread it truly belongs to, and the mail.
-CORRESPONDENCE = [
-    (1, mail("g1", ANN, to=(LIST,), subject="[garden] Garlic in clay soil", text=ASKS)),
-    (1, mail("g2", BOB, to=(LIST,), subject="Re: [garden] Garlic in clay soil", answers="g1")),
-    (1, mail("g3", EVE, to=(LIST,), subject="AW: Garlic in clay soil", cites="g1 g2", hours=2)),
-    (1, mail("g4", ANN, to=(LIST,), subject="Re: [garden] Garlic in clay soil", hours=3)),
-    (  # the archive cut the prefix; only the quotation tells
-        1,
-        mail(
-            "g5",
-            BOB,
-            to=(LIST,),
-            subject="[garden] Garlic in clay soil",
-            text="> How deep do you plant garlic in\n> heavy clay soil?\n\nTwo fingers.",
-            hours=4,
-        ),
-    ),
-    (2, mail("s1", BOB, to=(LIST,), subject="[garden] Slugs again and again", hours=5)),
-    (3, mail("s2", EVE, to=(LIST,), subject="[garden] Slugs again and again", hours=6)),
-    (4, mail("w1", BOB, to=(LIST,), subject="Re: Watering at noon", answers="gone", hours=7)),
-    (4, mail("w2", ANN, to=(LIST,), subject="Re: Watering at noon", cites="root gone", hours=8)),
-    (4, mail("w3", EVE, to=(LIST,), subject="Watering in the evening", cites="root", hours=9)),
-    (5, mail("o1", BOB, to=(LIST,), subject="The old pump", index=INDEX, hours=10)),
-    (
-        5,
-        mail(
-            "o2",
-            EVE,
-            to=(LIST,),
-            subject="RE: The old pump",
-            index=thread_index_child(INDEX, START),
-            hours=11,
-        ),
-    ),
-    (6, mail("l1", ANN, to=(LIST,), subject="Loop of two", cites="l2", hours=12)),
-    (6, mail("l2", BOB, to=(LIST,), subject="Loop of two", cites="l1 l2", hours=13)),
-]
-TRUTH = {
-    frozenset(c.message_id for t, c in CORRESPONDENCE if t == thread)
-    for thread, _ in CORRESPONDENCE
-}
-
-
-def arrive(mails: Iterable[Clues]) -> Inbox:
-    inbox = Inbox()
-    for clues in mails:
-        inbox.receive(clues, clues.message_id)
-    return inbox
+from .correspondence import (
+    ANN,
+    ASKS,
+    BOB,
+    CORRESPONDENCE,
+    EVE,
+    INDEX,
+    LIST,
+    START,
+    TRUTH,
+    US,
+    Inbox,
+    arrive,
+    mail,
+    rfc_id,
+    sent,
+)
 
 
 def test_correspondence_falls_into_its_threads() -> None:
@@ -262,7 +86,7 @@ def test_provider_id_without_domain_is_found_under_any_of_its_hosts(cited: str) 
 
     decision = decide(replace(mail("x"), in_reply_to=cited), inbox)
 
-    assert (decision.thread, decision.answers) == (1, 1)
+    assert (decision.thread, decision.reason) == (1, f"alias {cited}")
 
 
 def test_first_mail_begins_a_thread_and_its_sender_takes_part() -> None:
@@ -329,6 +153,19 @@ def test_stranger_cannot_draw_a_private_thread_into_his_own() -> None:
     decision = decide(mail("x", EVE, answers="trap", cites="ours trap"), inbox)
 
     assert (decision.thread, decision.merge) == (2, ())
+
+
+def test_mail_that_cites_itself_cites_nothing() -> None:
+    assert decide(mail("x", subject="Hello", cites="x"), Inbox()) == Decision(None, "new")
+
+
+def test_copy_of_a_mail_we_have_stays_in_its_thread() -> None:
+    inbox = Inbox()
+    inbox.send(sent("ours"))
+
+    decision = decide(mail("ours", EVE, subject="Something else"), inbox)
+
+    assert (decision.thread, decision.participant, decision.answers) == (1, False, None)
 
 
 def test_mail_of_a_list_merges_what_its_references_join() -> None:
@@ -441,6 +278,68 @@ def test_nearest_quotation_decides_between_threads_of_one_subject() -> None:
     text = f">> {first}\n> {second}\n"
 
     assert decide(mail("x", EVE, to=(LIST,), subject=subject, text=text), inbox).thread == 2
+
+
+def test_quotation_of_a_list_counts_only_with_people_in_common() -> None:
+    asks = mail("a", ANN, to=(LIST,), subject="Garlic", text=ASKS, hours=-1)
+    answer = mail("x", EVE, to=(LIST,), subject="Garlic", text=f"> {ASKS}")
+    inbox = arrive([asks])
+
+    assert decide(answer, inbox).thread == 1
+    assert decide(replace(answer, recipients=frozenset({US})), inbox).thread is None
+    assert decide(replace(answer, thread_index=INDEX), inbox).thread is None
+
+
+def test_quotation_of_ours_counts_from_anybody_but_marks_a_stranger() -> None:
+    inbox = Inbox()
+    inbox.send(sent("ours"))
+    text = "> We can send somebody on Tuesday morning. Would half past eight suit you?"
+
+    decision = decide(mail("x", EVE, text=text, answers="nobody"), inbox)
+
+    assert (decision.thread, decision.answers, decision.participant) == (1, 1, False)
+
+
+def test_late_parent_joins_the_answer_that_quotes_it_but_no_thread_we_wrote_in() -> None:
+    answer = mail("b", BOB, to=(LIST,), subject="Re: Garlic", text=f"> {ASKS}\n\nDeep.")
+    parent = mail("a", ANN, to=(LIST,), subject="Garlic", text=ASKS)
+    inbox = arrive([answer])
+
+    assert decide(parent, inbox) == Decision(1, "quoted", participant=False, is_root=True)
+    assert decide(replace(parent, recipients=frozenset({US})), inbox).thread is None
+    inbox.send(sent("ours"), thread=1)
+    assert decide(parent, inbox).thread is None
+
+
+def test_generations_that_come_in_reverse_find_each_other() -> None:
+    child = mail("c", EVE, to=(LIST,), subject="Re: Garlic", answers="b")
+    parent = mail("b", BOB, to=(LIST,), subject="Re: Garlic", text=f"> {ASKS}\n\nDeep.")
+    root = mail("a", ANN, to=(LIST,), subject="Garlic", text=ASKS)
+
+    assert len(arrive([child, parent, root]).shelves) == 1
+
+
+def test_late_parent_gives_the_thread_its_subject() -> None:
+    inbox = arrive([mail("b", subject="Re: Renamed", answers="a"), mail("a", subject="Garlic")])
+
+    assert inbox.card(1).base == "garlic"
+
+
+def test_quotation_does_not_merge_a_thread_we_wrote_in() -> None:
+    inbox = Inbox()
+    inbox.send(sent("ours"))
+    inbox.receive(mail("child", EVE, subject="Something else", answers="x"))
+    text = "> We can send somebody on Tuesday morning. Would half past eight suit you?"
+
+    assert decide(mail("x", ANN, text=text), inbox).merge == ()
+
+
+def test_stranger_answers_only_what_stands_in_the_thread_he_joins() -> None:
+    inbox = Inbox()
+    inbox.receive(mail("trap", EVE, subject="A trap"))
+    inbox.send(sent("ours"))
+
+    assert decide(mail("x", EVE, answers="trap", cites="ours"), inbox).answers is None
 
 
 def test_many_references_cost_one_lookup_of_bounded_size() -> None:

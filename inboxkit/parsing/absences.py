@@ -10,6 +10,7 @@ import unicodedata
 from functools import cache
 
 _READ_CHARS = 1_500
+_NEVER = 99  # signs that no text has
 _INVISIBLE = {ord(c): None for c in "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\ufeff\u00ad"}
 _TAG = re.compile(r"\[[^\]]{1,40}\]\s*")
 _BRACKETED = re.compile(r"[\[(（【]([^\[\]()（）【】]{3,60})[\])）】]$| - ([^-]{3,60})$")
@@ -138,11 +139,11 @@ def is_automatic(subject: str, text: str) -> bool:
     if subject.startswith("["):
         subject = _TAG.sub("", subject, count=1)
     needed = _signs_needed(subject)
-    return needed == 0 or (needed < 9 and _signs(text) >= needed)
+    return needed == 0 or (needed < _NEVER and _signs(text) >= needed)
 
 
 def _signs_needed(subject: str) -> int:
-    """Return how many signs of the text it takes; 9 when the subject is any subject."""
+    """Return how many signs of the text it takes; _NEVER when it is a subject like any other."""
     certain, away, leave = _phrases()
     if subject.startswith(certain):
         return 0 if _ends(subject, certain) else 1
@@ -155,7 +156,7 @@ def _signs_needed(subject: str) -> int:
         inside = (match[1] or match[2]).strip() if match else ""
         if inside in away or inside in certain:
             return 1
-    return 9
+    return _NEVER
 
 
 def _ends(subject: str, phrases: tuple[str, ...]) -> bool:

@@ -7,11 +7,14 @@ looks at one short line and takes time linear in it; none raises.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from . import vocabulary as words
 from .vocabulary import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LONGEST = 400  # characters; what is longer was written by a person, not by a client
 CORE = frozenset({"from", "date", "to", "subject"})
@@ -162,7 +165,7 @@ def field_role(line: str) -> str:
 def is_head(roles: Sequence[str], lines: Sequence[str], *, ruled: bool) -> bool:
     """Tell whether fields of these roles are the head of a mail; a rule above makes it likelier."""
     known = CORE & set(roles)
-    if len(roles) < 2 or known == {"date", "to"}:
+    if len(roles) < 2 or (not known & {"from", "subject"} and len(known) == 2):
         return False
     if len(known) >= 2 and ruled:
         return True

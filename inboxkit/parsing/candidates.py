@@ -17,11 +17,13 @@ _SPACES = " \u00a0\u2002-\u200a\u202f\u3000"
 _DASHES = "\u2010\u2011\u2012\u2013"
 # From a digit to the end of what is written without a space; then more such groups.
 _RUN = re.compile(rf"\d[!-~\d{_DASHES}]{{0,80}}+(?:[{_SPACES}]\d[!-~\d{_DASHES}]{{0,80}}+){{0,9}}+")
-_SINGLES = re.compile(
-    rf"(?<![^\s|])[0-9A-Z\u0660-\u0669\u06f0-\u06f9](?:[\s|]{{1,9}}[0-9A-Z\u0660-\u0669\u06f0-\u06f9])"
-    r"{3,9}(?![^\s|])"
+_DIGIT_OR_CAPITAL = "[0-9A-Z\u0660-\u0669\u06f0-\u06f9]"
+_SINGLES = re.compile(  # cells of a table or items of a list, a character each
+    rf"[\s|]({_DIGIT_OR_CAPITAL}(?:[\s|*•·-]{{1,9}}{_DIGIT_OR_CAPITAL}){{3,9}})(?![^\s|])"
 )
+_BETWEEN = str.maketrans("", "", " \t\n\r\v\f\u00a0\u2002\u2003\u2009\u202f\u3000|*•·-")
 _COUNTING = "0123456789"  # pages, steps
+_NUMERIC = re.compile(r"\d[.,:/]\d|/\w")  # prices, dates, times, addresses of the web
 _LEADING = "([{<\"'*_`~|>:;,=«"
 _TRAILING = ")]}>\"'*_`~|<.,;:!?»"
 _NAMED = re.compile(r"^[A-Za-z]{2,12}[:=](?=[^/])")  # "code:123456"
@@ -68,18 +70,26 @@ class Candidate(NamedTuple):
 
 def candidates(text: str) -> Iterator[Candidate]:
     """Yield what has the shape of a code, in order of kind, then of place."""
-    count = 0
+    count = singles = 0
     for match in _RUN.finditer(text):
-        found = _in_run(text, match.start(), match.end())
+        start, end = match.span()
+        if end - start < 4 and (not start or text[start - 1] <= " "):
+            singles += end - start == 1 and text[end : end + 1] <= " "
+            continue
+        if (number := _NUMERIC.search(text, start, end)) is not None:
+            end = text.rfind(" ", start, number.start())  # "123456 18:00"
+            if end < 0:
+                continue
+        found = _in_run(text, start, end)
         if found is not None:
             yield found
             count += 1
             if count > _MOST:
                 return
-    for match in _SINGLES.finditer(text):
-        value = ascii_digits("".join(match.group().split()).replace("|", ""))
+    for match in _SINGLES.finditer(f"\n{text}") if singles > 1 else ():
+        value = ascii_digits(match.group(1).translate(_BETWEEN))
         if any(char.isdigit() for char in value) and value not in _COUNTING:
-            yield Candidate(match.start(), match.end(), value, 1.0, "single characters")
+            yield Candidate(match.start(1) - 1, match.end() - 1, value, 1.0, "single characters")
 
 
 def letter_candidates(text: str) -> Iterator[Candidate]:

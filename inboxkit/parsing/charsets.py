@@ -86,10 +86,11 @@ _ALIASES = {
 }
 # The codecs that are charsets of text, by Python's own names (codecs.lookup(label).name).
 _TEXT_CODECS = frozenset(
-    "ascii utf-8 utf-16 utf-16-le utf-16-be utf-32 utf-32-le utf-32-be cp1252 gb18030 gb2312 gbk hz "
-    "big5 big5hkscs cp950 cp932 shift_jis shift_jis_2004 shift_jisx0213 euc_jp euc_jis_2004 "
-    "euc_jisx0213 iso2022_jp iso2022_jp_1 iso2022_jp_2 iso2022_jp_2004 iso2022_jp_3 iso2022_jp_ext "
-    "iso2022_kr euc_kr cp949 johab koi8-r koi8-u koi8-t kz1048 ptcp154 tis-620 viscii "
+    "ascii utf-8 utf-16 utf-16-le utf-16-be utf-32 utf-32-le utf-32-be cp1252 "
+    "gb18030 gb2312 gbk hz big5 big5hkscs cp950 cp932 shift_jis shift_jis_2004 shift_jisx0213 "
+    "euc_jp euc_jis_2004 euc_jisx0213 iso2022_jp iso2022_jp_1 iso2022_jp_2 iso2022_jp_2004 "
+    "iso2022_jp_3 iso2022_jp_ext iso2022_kr euc_kr cp949 johab "
+    "koi8-r koi8-u koi8-t kz1048 ptcp154 tis-620 viscii "
     "iso8859-1 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-9 "
     "iso8859-10 iso8859-11 iso8859-13 iso8859-14 iso8859-15 iso8859-16 "
     "cp037 cp273 cp437 cp500 cp720 cp737 cp775 cp850 cp852 cp855 cp857 cp858 cp860 cp861 cp862 "
@@ -181,16 +182,10 @@ def _with_codec(data: bytes, name: str) -> str:
         return data.decode(name)
     except (UnicodeError, ValueError):
         pass
-    if name == "cp1252":
-        # cp1252 leaves five bytes undefined; the WHATWG table reads them as C1 controls.
-        return codecs.charmap_decode(data, "strict", _CP1252)[0]
     try:
         return data.decode(name, "replace")
     except (UnicodeError, ValueError):
         return data.decode("latin-1")
-
-
-_CP1252 = "".join(bytes([b]).decode("cp1252", "ignore") or chr(b) for b in range(256))
 
 
 def _without_mark(data: bytes, name: str) -> str:

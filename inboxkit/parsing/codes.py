@@ -18,7 +18,7 @@ from .codewords import CODE_ENDINGS, CODE_WORDS, HINT, MINUTE, NOUN, PROOF, SECR
 from .decoywords import DECOY_WORDS, LABEL, MONEY, PERK, TRADE
 from .model import Code
 from .page import read_page
-from .quoted import without_quotes
+from .quoted import without_forwarded, without_quoted_lines
 from .words import Hit, Lexicon, fold
 
 if TYPE_CHECKING:
@@ -46,16 +46,23 @@ def find_code(text: str, *, subject: str = "", html: str = "") -> Code | None:
     ``text`` is the mail as plain text, ``html`` its HTML body. Quoted and forwarded text is left
     out. Takes linear time and reads the first 64 kB.
     """
-    code = _search(_own(text), subject, html)
+    subject = "" if _ANSWER.match(subject) else subject[:_SUBJECT]
+    code = _find(text, subject, html)
     if code is None and html and len(text) < _STUB:
-        code = _search(_own(read_page(html).text), subject, html)
+        code = _find(read_page(html).text, subject, html)
     return code
 
 
-def _own(text: str) -> str:
-    """Return the sender's own visible words; some put characters of no width between digits."""
-    body = without_quotes(text[:_LIMIT])
-    return body if body.isascii() else _INVISIBLE.sub("", body)
+def _find(text: str, subject: str, html: str) -> Code | None:
+    body = without_quoted_lines(text[:_LIMIT])
+    if not body.isascii():
+        body = _INVISIBLE.sub("", body)  # some senders put them between the digits
+    code = _search(body, subject, html)
+    if code is not None:  # few mails have one: only now is it worth to look where it stands
+        own = without_forwarded(body)
+        if len(own) < len(body):
+            return _search(own, subject, html)
+    return code
 
 
 @functools.cache
@@ -92,7 +99,10 @@ def _zone(text: str) -> _Zone:
         return _NOTHING
     folded = fold(text)
     hits = tuple(_lexicon().scan(folded))
-    return _Zone(folded, hits, functools.reduce(lambda bits, hit: bits | hit.meaning, hits, 0))
+    meaning = 0
+    for hit in hits:
+        meaning |= hit.meaning
+    return _Zone(folded, hits, meaning)
 
 
 @dataclass(slots=True)
@@ -113,7 +123,6 @@ class _Judged:
 
 
 def _search(body: str, subject: str, html: str) -> Code | None:
-    subject = "" if _ANSWER.match(subject) else subject[:_SUBJECT]
     title = _zone(subject)
     found = [_judge(body, each, title) for each in _unlisted(body, candidates(body))]
     found += [_judge_titled(subject, each, title) for each in candidates(subject)]

@@ -13,7 +13,7 @@ MINUTE = 16
 SECRET = 32  # "do not share", "ignore this mail": what is said of codes only
 
 # What compounds end in: "Bestätigungscode", "vahvistuskoodisi".
-CODE_ENDINGS = tuple(
+CODE_ENDINGS = frozenset(
     "code codes kode koden kod koda kodas koodi koodisi koodin koodia kood koodi kodi kodinn kodann "
     "kodja kodod kodot kodom kodet kennwort pin".split()
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any, cast
 
 from . import charsets, guard
 from .model import Limits
@@ -21,8 +23,9 @@ def forensics(raw: bytes, *, server: str = "") -> dict[str, Any]:
     entry of ``defects``. Slow: not for every message.
     """
     # Imported here because it takes a quarter of a second and few ask for it.
-    from mailparser import parse_from_bytes
-
+    mailparser: Any = importlib.import_module("mailparser")
+    # It logs the words that it cannot decode; what a mail says does not belong in a log.
+    logging.getLogger("mailparser").setLevel(logging.CRITICAL + 1)
     found: dict[str, Any] = {"received": [], "sender_ip": None, "defects": []}
     # mail-parser takes quadratic time on long parameters, in the parts too.
     limit = guard.check(raw, _LIMITS) or guard.check_parts(raw, _LIMITS)
@@ -30,7 +33,7 @@ def forensics(raw: bytes, *, server: str = "") -> dict[str, Any]:
         found["defects"].append({"limit": limit})
         raw = guard.head(raw)
     try:
-        mail: Any = parse_from_bytes(raw)
+        mail: Any = mailparser.parse_from_bytes(raw)
     except Exception as error:  # noqa: BLE001  it raises on some malformed mails
         found["defects"].append(_broken("parse", error))
         return found
@@ -60,10 +63,9 @@ def _fill(found: dict[str, Any], mail: Any, server: str) -> None:
             found["defects"].append(_broken(name, error))
 
 
-def _receiver(received: list[Any]) -> str:
+def _receiver(received: list[dict[str, Any]]) -> str:
     # The host that wrote the topmost Received field.
-    hop = received[-1] if received else None
-    words = str(hop.get("by", "")).split() if isinstance(hop, dict) else []
+    words = str(received[-1].get("by", "")).split() if received else []
     return words[0] if words else ""
 
 
@@ -71,13 +73,15 @@ def _broken(step: str, error: Exception) -> dict[str, str]:
     return {step: f"{type(error).__name__}: {error}"[:200]}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     # What JSON can hold.
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        items = sorted(value, key=str) if isinstance(value, (set, frozenset)) else value
-        return [_plain(item) for item in items]
+        pairs = cast("dict[object, object]", value).items()
+        return {str(key): _plain(item) for key, item in pairs}
+    if isinstance(value, (set, frozenset)):
+        return sorted(str(item) for item in cast("set[object]", value))
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in cast("list[object]", value)]
     if value is None or isinstance(value, (bool, int, float)):
         return value
     return charsets.clean(str(value))

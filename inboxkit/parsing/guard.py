@@ -11,6 +11,7 @@ _CONTENT_FIELD = re.compile(
     rb"^content-[^\r\n]*(?:(?:\r\n?|\n)[ \t][^\r\n]*)*", re.IGNORECASE | re.MULTILINE
 )
 _BOUNDARY = re.compile(rb'boundary\s*=\s*(?:"([^"\r\n]{1,250})|([^\s;"]{1,250}))', re.IGNORECASE)
+_MAX_WORK = 5_000_000  # lines times depth: each line is compared with every open boundary
 # What no ordinary mail reaches: over it, a message is parsed in a process that can be ended.
 _ORDINARY = Limits(
     message_bytes=256 * 1024,
@@ -25,6 +26,21 @@ _ORDINARY = Limits(
 
 class LimitExceeded(Exception):
     """A message has more of something than its limits allow; the argument names the limit."""
+
+
+class Budget:
+    """How much of one message may still be read while it is parsed."""
+
+    def __init__(self, limits: Limits, lines: int) -> None:
+        self._limits = limits
+        self._lines = lines
+        self._containers = 0
+
+    def enter(self, depth: int) -> None:
+        """Count one more multipart; raise LimitExceeded when there are too many, or too deep."""
+        self._containers += 1
+        if self._containers > self._limits.containers or depth * self._lines > _MAX_WORK:
+            raise LimitExceeded("containers")
 
 
 def check(raw: bytes, limits: Limits) -> str | None:

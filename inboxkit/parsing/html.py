@@ -12,15 +12,12 @@ if TYPE_CHECKING:
 
     from .tags import Token
 
-_BREAKS = {
-    name: lines
-    for lines, names in (
-        (1, "div tr table ul ol dl dt dd form fieldset address center section article header footer "
-            "nav aside main figure figcaption caption legend option body html details summary dir"),
-        (2, "p h1 h2 h3 h4 h5 h6 blockquote pre hr"),
-    )
-    for name in names.split()
-}  # fmt: skip
+_ONE_LINE: frozenset[str] = frozenset(
+    "div tr table ul ol dl dt dd form fieldset address center section article header footer nav "
+    "aside main figure figcaption caption legend option body html details summary dir".split()
+)
+_TWO_LINES: frozenset[str] = frozenset("p h1 h2 h3 h4 h5 h6 blockquote pre hr".split())
+_BREAKS = dict.fromkeys(_ONE_LINE, 1) | dict.fromkeys(_TWO_LINES, 2)
 _MAX_DEPTH = 20
 _MAX_ALT = 200
 _MAX_TARGET = 4_096

@@ -17,7 +17,7 @@ from .linkwords import (
 )  # fmt: skip
 from .model import ActionLink
 from .page import read_page
-from .quoted import without_quotes
+from .quoted import without_forwarded, without_quoted_lines
 from .words import Lexicon, fold
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _mentions(text: str, html: str) -> Iterator[_Mention]:
                 after = page.text[anchor.end : anchor.end + 100]
                 yield _Mention(clean_url(anchor.url), label, before, after)
     if "://" in text:
-        body = without_quotes(text[:_LIMIT])
+        body = without_forwarded(without_quoted_lines(text[:_LIMIT]))
         for count, match in enumerate(_URL.finditer(body)):
             if count >= _MOST:
                 break

@@ -72,6 +72,9 @@ LINK_WORDS: dict[int, tuple[str, ...]] = {
         "құпия, нууц үг, סיסמ, كلمة المرور, كلمة مرور, كلمه, كلمة السر, رمز عبور, گذرواژه, پاس ورڈ",
         "पासवर्ड, পাসওয়ার্ড, கடவுச்சொல், รหัสผ่าน, mat khau, kata sandi, sandi_, kata laluan, パスワード",
         "비밀번호, 패스워드, 密码, 密碼, პაროლ, գաղտնաբառ, nenosiri, nywila, contrasenya, pasahitz, wagwoord",
+        "contrasinal, कूटशब्द, गुप्तशब्द, પાસવર્ડ, ਪਾਸਵਰਡ, పాస్‌వర్డ్, ಪಾಸ್‌ವರ್ಡ್, പാസ്, මුරපදය, ລະຫັດຜ່ານ, ពាក្យសម្ងាត់, စကားဝှက်",
+        "cyfrinair, gyfrinair, pasfhoc, phasfhoc, focal faire, facal faire, pasvort, pasahitza, сырсөз, рамз",
+        "پارول, شىفرە, تێپەڕ, وشەی نهێنی, серсүз, серһүҙ, нууц уг, пароль, የይለፍ ቃል",
     ),
     RESET: (
         "reset, recover, zurucksetz, zuruckzusetz, wiederherstell, reinitialis, recuper, restablec",
@@ -128,7 +131,7 @@ LINK_WORDS: dict[int, tuple[str, ...]] = {
     AVOID: (
         "unsubscribe, opt out, privacy, terms_, legal_, help_, support, contact, preferences, settings",
         "manage notif, manage email, view in browser, view online, online version, web version, browser",
-        "report_, decline, reject, cancel, block_, revoke, download, read more, learn more, blog_, faq",
+        "report_, decline, reject, cancel, block_, revoke, download, read more, learn more, blog_, faq_, faqs_",
         "not me, wasn t me, didn t, let us know, secure your, secure my, secure account, app store",
         "google play, play store, follow us, facebook, twitter, instagram, linkedin, youtube, imprint",
         "deny_, not you, abuse, about us, refer a, visit our, website, homepage, abmelde, abbestell",

@@ -17,15 +17,20 @@ _HEAD_LENGTH = 1_500
 _INTROS = 200  # lines looked at, so that a text of nothing but them costs little
 
 
-def without_quotes(text: str) -> str:
-    """Return the sender's own words: no quoted lines, nothing from a forwarded header block on."""
+def without_quoted_lines(text: str) -> str:
+    """Return the text without the lines that begin with ">", every line ended by a line feed."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = f"\n{text}\n"
-    text = text[: min(_head(text), _attribution(text))]
-    if "\n>" in text or "\n >" in text or "\n\t>" in text:
-        text = _QUOTED.sub("\n", text)
-    return text[1:]
+    if ">" not in text:
+        return text
+    return _QUOTED.sub("\n", f"\n{text}")[1:]
+
+
+def without_forwarded(text: str) -> str:
+    """Return the text up to where a mail of someone else begins: its head, or "Ann wrote:"."""
+    padded = f"\n{text}\n"
+    end = min(_head(padded), _attribution(padded))
+    return text if end >= len(padded) else text[: max(0, end - 1)]
 
 
 def _head(text: str) -> int:

@@ -130,9 +130,10 @@ class _Reading:
 
     def _addresses(self, name: str) -> tuple[Address, ...]:
         values = self._fields.get(name, ())
+        none: tuple[Address, ...] = ()
         if len(values) == 1:
-            return self._try(addresses.parse, (), values[0])
-        return tuple(a for value in values for a in self._try(addresses.parse, (), value))
+            return self._try(addresses.parse, none, values[0])
+        return tuple(one for value in values for one in self._try(addresses.parse, none, value))
 
     def _try(self, step: Callable[..., _T], otherwise: _T, *args: object, **named: object) -> _T:
         try:

@@ -303,7 +303,7 @@ _SURE = frozenset({"2.2", "3.4", "7.20", "7.21", "7.22", "7.23", "7.24", "7.25",
 _BY_SUBJECT = {"3": "system", "4": "network", "6": "content", "7": "policy"}
 # RFC 5321 section 4.2.3, RFC 7504 and RFC 7505.
 _BY_REPLY = {
-    "421": "system", "431": "system", "451": "system", "452": "system", "521": "not_accept",
+    "421": "system", "431": "system", "451": "system", "452": "system", "521": "blocked",
     "552": "mailbox_full", "556": "not_accept",
 }  # fmt: skip
 

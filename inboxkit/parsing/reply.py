@@ -1,82 +1,76 @@
-"""The new words of a reply: quotes, originals and signatures told apart, line by line.
-
-Linear in the length of the text: each line is looked at a fixed number of times.
-"""
+"""The new words of a reply, from its text or its HTML, and its signature apart."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from . import attributions as words
+from . import attributions
+from .html import to_text
 from .model import Reply
-from .reply_html import ANNOUNCES, BEGINS, CITED, RULED, Page
+from .reply_html import Page
+from .reply_lines import KEPT, QUOTED, SIGNATURE, is_delimiter, sort_lines
 
-KEPT, QUOTED, SIGNATURE = 0, 1, 2
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-_QUOTE_SIGNS = (">", "＞", CITED)
-_SIGNATURE_LINES = frozenset({"--", "—", "–", "- -", "−−"})
-_TRACKER = "\u1427"  # drawn under a mail by a tracking extension
-_WRAPPED_OVER = 5  # lines that one attribution may take
-_HEAD_LINES = 18
-_DEVICE_LINES = 50
-_LOOKS = 10_000  # lines looked at closely; in a mail with more candidates the rest is plain
-_COLONS = "".join(words.COLONS)
-# A line that nothing can begin or end at.
-_PLAIN = re.compile(f"[^\\W_][^{_COLONS}]*$")
-# What looks quoted but is the end of a wrapped address, as in "> wrote:".
-_TAIL = re.compile(f">[^>]{{0,60}}[{_COLONS}]$")
-# The end of a sentence; an abbreviation or a number before the full stop is none.
-_ENDED = re.compile(r"[!?。！？…]$|[^\W\d_]{5}\.$|\.\.\.$")
+_CLOSERS = "".join(attributions.COLONS) + " "
+_SHARED_LINES = 4_000  # lines looked at for an attribution behind the last words
+# What the markup of quotes has in it, whatever the client.
+_MARKUP = re.compile(r"quote|type=.?cite|cite-prefix|rplyfwd|zwchr|border-top|<hr", re.IGNORECASE)
 
 
 def reply_text(text: str) -> str:
-    """Return the new words of a plain-text reply, without quotes and signature."""
+    """Return the new words of a plain-text reply, without quotes and signature.
+
+    >>> reply_text("Large, please.\\n\\nOn 4 March 2025 Ana <ana@shop.example> wrote:\\n> Which?")
+    'Large, please.'
+    """
     return split_reply(text).text
 
 
 def split_reply(text: str, html: str = "") -> Reply:
-    """Tell the new words of a reply from its quotes and its signature.
+    """Tell the new words of a reply from its quotes and its signature; never raises.
 
     ``text`` is the plain text; leave it empty when there is none, so that the words are taken
-    from ``html``. The ``html`` of the result is without the quotes. Never raises.
+    from ``html``. The ``html`` of the result is without the quotes, but with the signature.
     """
+    if html and not text.strip():
+        return _from_html(html)
+    lines = _lines(text)
+    marks = sort_lines(lines)
+    if html and (QUOTED in marks or _MARKUP.search(html)):
+        page = Page(html)
+        html = page.without(sort_lines(page.lines), QUOTED)
+    return Reply(_joined(lines, marks, KEPT), _joined(lines, marks, SIGNATURE), html)
+
+
+def _from_html(html: str) -> Reply:
     page = Page(html)
     marks = sort_lines(page.lines)
     for i in page.signatures:
         marks[i] = marks[i] or SIGNATURE
-    if text.strip() or not html:
-        lines = _lines(text)
-        sorted_ = sort_lines(lines)
-    else:
-        lines, sorted_ = page.words, marks
     return Reply(
-        _joined(lines, sorted_, KEPT),
-        _joined(lines, sorted_, SIGNATURE),
+        to_text(page.without(marks, QUOTED, SIGNATURE)),
+        _joined(page.words, marks, SIGNATURE),
         page.without(marks, QUOTED),
     )
-
-
-def sort_lines(lines: Sequence[str]) -> bytearray:
-    """Return for each line whether it is KEPT, QUOTED or part of the SIGNATURE."""
-    return _Sorter(lines).run()
 
 
 def _lines(text: str) -> list[str]:
     """Split into lines; where an attribution begins behind the last words, it gets its own."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    closed = (i for i, line in enumerate(lines) if line and line[-1] in _COLONS + " ")
-    for i in islice(closed, _LOOKS):
-        if (cut := words.shared_at(lines[i])) >= 0:
+    closed = (i for i, line in enumerate(lines) if line and line[-1] in _CLOSERS)
+    for i in islice(closed, _SHARED_LINES):
+        if (cut := attributions.shared_at(lines[i])) >= 0:
             lines[i : i + 1] = [lines[i][:cut], lines[i][cut + 1 :]]
             break
     return lines
 
 
 def _joined(lines: Sequence[str], marks: bytearray, wanted: int) -> str:
-    """Join the lines of one kind; where something was left out, one empty line is enough."""
+    """Join the lines of one kind, without blank ones at either end."""
     if wanted not in marks:
         return ""
     chosen = lines if marks.count(wanted) == len(marks) else _chosen(lines, marks, wanted)
@@ -86,6 +80,7 @@ def _joined(lines: Sequence[str], marks: bytearray, wanted: int) -> str:
 
 
 def _chosen(lines: Sequence[str], marks: bytearray, wanted: int) -> list[str]:
+    """Return the lines of one kind; where others stood between, one empty line is enough."""
     chosen: list[str] = []
     skipped = False
     for line, mark in zip(lines, marks, strict=True):
@@ -99,304 +94,6 @@ def _chosen(lines: Sequence[str], marks: bytearray, wanted: int) -> list[str]:
 
 def _without_delimiter(signature: str) -> str:
     first, _, rest = signature.partition("\n")
-    if first.strip() in _SIGNATURE_LINES or words.is_rule(first.strip()):
+    if is_delimiter(first.strip()):
         signature = rest.strip("\n")
     return signature if any(c.isalnum() for c in signature) else ""
-
-
-@dataclass(slots=True)
-class _Quote:
-    """A run of quoted lines, and whether it is known to be the mail that is answered."""
-
-    start: int
-    end: int
-    announced: bool
-    answered: bool = False
-
-
-class _Sorter:
-    """One walk over the lines that are not blank; ``p`` and ``q`` count those."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        self.lines = lines
-        self.marks = bytearray(len(lines))
-        filled = [(i, t) for i, line in enumerate(lines) if line and (t := line.strip(words.OUTER))]
-        self.spots = [i for i, _ in filled]
-        self.text = [text for _, text in filled]
-        self.quotes: list[_Quote] = []
-        self.open: list[int] = []  # the lines of the part being read
-        self.content = False  # whether words of the reply were found
-        self.headed = False  # whether an original was announced
-        self.looks = _LOOKS
-
-    def run(self) -> bytearray:
-        p = 0
-        while p < len(self.text) and self.looks > 0:
-            if _PLAIN.match(self.text[p]):
-                self.open.append(p)
-                p += 1
-            else:
-                self.looks -= 1
-                p = self._step(p)
-        for q in range(p, len(self.text)):
-            if self._is_quote(q):
-                self._mark(q, q + 1, QUOTED)
-            else:
-                self.open.append(q)
-        self._close()
-        self._settle()
-        return self.marks
-
-    def _step(self, p: int) -> int:
-        """Take the line at ``p``, and what belongs to it; return where to go on."""
-        if self.text[p].startswith("-----BEGIN PGP SIGN"):
-            return self._armor(p)
-        if self.text[p] == RULED:
-            return p + 1
-        if self.text[p][0] == ANNOUNCES:
-            end = next((q for q in range(p, len(self.text)) if self.text[q][0] != ANNOUNCES), p + 1)
-            return self._announced(p, end)
-        if self._closes_bracket(p) and (start := self._attribution(p)) >= 0:
-            return self._announced(start, p + 1)
-        if self._is_quote(p, bars=True):
-            start = self._attribution(p - 1) if self.open and self.open[-1] == p - 1 else -1
-            if start >= 0:
-                return self._announced(start, p)
-            if self._is_quote(p):
-                return self._quote(p, announced=False)
-        end = self._head(p)
-        if end > p:
-            start = self._head_start(p, end)
-            self._close()
-            self._mark(start, end, QUOTED)
-            self.headed = True
-            return self._beneath(end)
-        self.open.append(p)
-        start = -1 if self._closes_bracket(p + 1) else self._attribution(p)
-        return p + 1 if start < 0 else self._announced(start, p + 1)
-
-    def _announced(self, start: int, end: int) -> int:
-        """Take the attribution from ``start`` to before ``end``, and the quote it announces."""
-        while self.open and self.open[-1] >= start:
-            self.open.pop()
-        self._close()
-        self._mark(start, end, QUOTED)
-        self.headed = True
-        quoted = self._is_quote(end, bars=True)
-        return self._quote(end, announced=True) if quoted else self._beneath(end)
-
-    def _beneath(self, p: int) -> int:
-        """Leave out what stands beneath the head of an original, unless it is all there is."""
-        if not self.content:
-            return p
-        if p < len(self.text):
-            self.marks[self.spots[p] :] = bytes([QUOTED]) * (len(self.marks) - self.spots[p])
-        return len(self.text)
-
-    def _armor(self, p: int) -> int:
-        """Leave out the frame of a clear-signed mail (RFC 9580 section 7)."""
-        self._close()
-        q = p + 1
-        if "SIGNATURE" in self.text[p]:
-            while q < len(self.text) and not self.text[q - 1].startswith("-----END PGP SIG"):
-                q += 1
-        else:
-            while q < len(self.text) and self.text[q].startswith("Hash:"):
-                q += 1
-        self._mark(p, q, QUOTED)
-        return q
-
-    def _mark(self, start: int, end: int, mark: int) -> None:
-        """Mark the lines from ``start`` to before ``end``, with the blank ones between."""
-        if start < end:
-            first, last = self.spots[start], self.spots[end - 1] + 1
-            self.marks[first:last] = bytes([mark]) * (last - first)
-
-    def _gap(self, p: int) -> int:
-        """Return how many blank lines stand before the line at ``p``."""
-        return self.spots[p] - self.spots[p - 1] - 1 if p else 0
-
-    # Quotes
-
-    def _is_quote(self, p: int, *, bars: bool = False) -> bool:
-        if p >= len(self.text):
-            return False
-        text = self.text[p]
-        if text.startswith(_QUOTE_SIGNS):
-            return True
-        return bars and text[0] == "|" and (len(text) == 1 or text[-1] != "|")
-
-    def _quote(self, p: int, *, announced: bool) -> int:
-        """Take a run of quoted lines, and those that fell out of it by wrapping."""
-        self._close()
-        bars = self.text[p][0] == "|"
-        q = p + 1
-        while self._is_quote(q, bars=bars) or self._fell_down(q, bars=bars):
-            q += 1
-        announced = announced or self.text[p][0] == CITED or self._announces_itself(p, q)
-        self.quotes.append(_Quote(p, q, announced))
-        return q
-
-    def _fell_down(self, q: int, *, bars: bool) -> bool:
-        """Tell whether the line is the wrapped rest of the quoted line above it."""
-        if not self._is_quote(q + 1, bars=bars) or self._gap(q) or self._gap(q + 1):
-            return False
-        above, text = self.text[q - 1], self.text[q]
-        if text.startswith(("http", "<http")) and " " not in text:
-            return True
-        return len(above) >= 60 and above[-1] not in ".!?:;" and text[0].islower()
-
-    def _announces_itself(self, p: int, end: int) -> bool:
-        """Tell whether the quote begins with an attribution of its own."""
-        joined = ""
-        for q in range(p, min(end, p + 3)):
-            joined = f"{joined} {self._unquoted(q)}".strip()
-            if self._look() and words.weight(joined, quoted=False) >= 2:
-                return True
-        return False
-
-    def _unquoted(self, p: int) -> str:
-        return self.text[p][: words.LONGEST].lstrip(">＞| " + CITED)
-
-    def _settle(self) -> None:
-        """Leave out the quotes, but for one that the writer cites or that is the whole mail."""
-        known = self.headed or any(quote.announced for quote in self.quotes)
-        cited = len(self.quotes) == 1 and self.quotes[0].answered
-        if not known and (cited or not self.content):
-            return
-        if not self.content and all(self._passes_on(quote.start) for quote in self.quotes):
-            return
-        for quote in self.quotes:
-            self._mark(quote.start, quote.end, QUOTED)
-
-    def _passes_on(self, p: int) -> bool:
-        """Tell whether the quote at ``p`` is a forwarded mail."""
-        first = self._unquoted(p)
-        return self._look() and (words.names_a_mail(first) or bool(words.field_role(first)))
-
-    # What announces an original
-
-    def _look(self) -> bool:
-        self.looks -= 1
-        return self.looks > 0
-
-    def _attribution(self, p: int) -> int:
-        """Return where the attribution begins that ends at ``p``, -1 when none does."""
-        text, quoted = self.text[p], self._is_quote(p + 1, bars=True)
-        closed = text[-1] in _COLONS or text[-1] in "-_*" or text[0] == ":"
-        if len(text) > words.LONGEST or not (quoted or closed or words.has_timestamp(text)):
-            return -1
-        joined, best, start, hints = "", 0, -1, 0
-        for q in range(p, max(p - _WRAPPED_OVER, -1), -1):
-            if q < p and not self._joins(q, best):
-                break
-            joined = f"{self.text[q]} {joined}"
-            hints |= words.hints(self.text[q])
-            if not (hints or quoted) or not self._look():
-                continue
-            weight = words.weight(joined, quoted=quoted)
-            if weight > best:
-                best, start = weight, q
-        return start
-
-    def _closes_bracket(self, p: int) -> bool:
-        """Tell whether what looks quoted is the end of a wrapped address, as in "> wrote:"."""
-        if p == len(self.text) or self.text[p][0] != ">" or self.open[-1:] != [p - 1]:
-            return False
-        above = " ".join(self.text[q][-words.LONGEST :] for q in self.open[-3:])
-        return _TAIL.match(self.text[p]) is not None and above.count("<") > above.count(">")
-
-    def _joins(self, q: int, best: int) -> bool:
-        """Tell whether the attribution found so far may begin on the line above it."""
-        text, below = self.text[q], self.text[q + 1]
-        if not self.open or self.open[0] > q or len(text) > words.LONGEST:
-            return False
-        if self._gap(q + 1) and below[0] != "<":
-            return False
-        if best >= 2 and words.has_date(below) and text[-1] not in ">)]<,":
-            return False
-        return best < 3 and not _ENDED.search(text)
-
-    def _head(self, p: int) -> int:
-        """Return where the head of an original that begins here ends, ``p`` if none begins."""
-        text = self.text[p]
-        if text == BEGINS or (text[0] in words.DRAWN and self._look() and words.is_marker(text)):
-            return max(self._fields_end(p + 1, ruled=True), p + 1)
-        role = words.field_role(text)
-        if not role:
-            return p
-        above = self.text[p - 1] if p else ""
-        ruled = above == RULED or words.is_rule(above)
-        if role == "field" and not ruled:
-            return p
-        return self._fields_end(p, ruled=ruled or words.names_a_mail(above))
-
-    def _head_start(self, p: int, end: int) -> int:
-        """Return where a head begins: with the phrase, or the field of unknown name, above it."""
-        if p and self.text[p - 1] == RULED:
-            return p - 1
-        if self.open[-1:] != [p - 1]:
-            return p
-        above = self.text[p - 1]
-        roles = {words.field_role(text) for text in self.text[p:end]}
-        nameless = not self._gap(p) and len(roles & words.CORE) == 3
-        if words.names_a_mail(above) or (nameless and words.field_role(above) == "field"):
-            return self.open.pop()
-        return p
-
-    def _fields_end(self, p: int, *, ruled: bool) -> int:
-        """Return where the fields that begin at ``p`` end, ``p`` when they are no head."""
-        roles: list[str] = []
-        end, loose = p, 0
-        for q in range(p, min(p + _HEAD_LINES, len(self.text))):
-            role = words.field_role(self.text[q])
-            blank = self._gap(q) if q > p else 0
-            if blank > 1 or (blank and role in ("", "field")) or (role == "from" and role in roles):
-                break
-            if role:
-                roles.append(role)
-                end, loose = q + 1, 0
-            elif (loose := loose + 1) > 3 or not roles:
-                break
-        return end if words.is_head(roles, self.text[p:end], ruled=ruled) else p
-
-    # Signatures
-
-    def _close(self) -> None:
-        """End a part of the reply: split off its signature and note whether words remain."""
-        lines, self.open = self.open, []
-        if not lines:
-            return
-        delimiters = (i for i, p in enumerate(lines) if self.text[p][0] in "-—–−_")
-        cut = next((i for i in delimiters if self._is_delimiter(lines, i)), len(lines))
-        if cut < len(lines):
-            self._mark(lines[cut], lines[-1] + 1, SIGNATURE)
-        while cut and (mark := self._closing_mark(lines[cut - 1], len(lines) - cut)):
-            cut -= 1
-            self._mark(lines[cut], lines[cut] + 1, mark)
-        if cut:
-            self.content = True
-            if self.quotes:
-                self.quotes[-1].answered = True
-
-    def _is_delimiter(self, lines: list[int], i: int) -> bool:
-        """Tell whether a signature begins at this line (RFC 3676 section 4.3, and its misuse)."""
-        text, left = self.text[lines[i]], len(lines) - i - 1
-        if text in _SIGNATURE_LINES:
-            return self.lines[self.spots[lines[i]]] == "-- " or 0 < left <= 30
-        if not 0 < left <= 12 or not words.is_rule(text):
-            return False
-        if set(text) == {"_"}:
-            return True
-        if not i or left > 6 or not set(text) <= {"-", "—", "–"}:
-            return False
-        return all(len(self.text[p]) <= 60 for p in lines[i + 1 :])
-
-    def _closing_mark(self, p: int, after: int) -> int:
-        """Return what a line at the end of a part is: drawn, added by a device, or KEPT."""
-        text = self.text[p]
-        if text in _SIGNATURE_LINES or text == _TRACKER or words.is_rule(text):
-            return QUOTED
-        if after < _DEVICE_LINES and self._look() and words.is_device_line(text):
-            return SIGNATURE
-        return KEPT

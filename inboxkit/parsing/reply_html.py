@@ -7,23 +7,24 @@ One linear pass over the tags; the standard library's parser is quadratic on hos
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
 from dataclasses import dataclass
-from html import unescape
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from .attributions import field_role, names_a_mail
+from .reply_lines import ANNOUNCES, BEGINS, CITED, RULED
+from .tags import VOID, unescape
 
-# Signs in front of a line, or alone on it; noncharacters, which no text contains.
-CITED, BEGINS, RULED, ANNOUNCES = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TAG = re.compile(r"<[A-Za-z/!?]")
 _NAME = re.compile(r"</?([A-Za-z][A-Za-z0-9:-]{0,30})")
-_TAG_END = re.compile(r"""<[^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*>""")
+# To the ">" that ends a tag; quotes count only after "=".
+_TAG_END = re.compile(r"""<[^>=]*+(?:=\s*+(?:"[^"]*+"|'[^']*+'|(?!["']))[^>=]*+)*+>""")
 _LONGEST_TAG = 10_000
 _ODD_TAGS = 100  # tags with quotes that do not match; beyond, a tag ends at the first ">"
-_REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?")
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _RAW = {
     name: re.compile(f"</{name}", re.IGNORECASE)
@@ -34,10 +35,11 @@ _BLOCKS = frozenset(
     "h6 header hr html li main nav ol p pre section table tbody tfoot thead tr ul".split()
 )
 _PARAGRAPHS = frozenset("p h1 h2 h3 h4 h5 h6 ul ol table blockquote pre".split())
-_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 
 _ATTRIBUTION_LINES = 6
-_LABELS = re.compile(r"""\b(?:id|class|name|data-marker)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_LABELS = re.compile(
+    r"""\b(?:id|class|name|data-marker)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"""
+)
 # How clients label what they quote; "x_" is put in front by Outlook, a number behind by Yahoo.
 _ATTRIBUTION = re.compile(r"(?:x_)?(?:gmail_attr|moz-cite-prefix|reply-intro|airmail(?:_ext)?_on)$")
 _QUOTE = re.compile(
@@ -52,6 +54,8 @@ _SIGNATURE = re.compile(
     r"(?:x_)?(?:(?:gmail|moz|yahoo|ydp\w+|proton\w*|tutanota|zmail|composer|mail|apple-?mail|outlook"
     r"|ms-outlook-\w+|bloop|spark|user|email)[-_]?signature\w*|signature)$"
 )
+_KINDS = (("attribution", _ATTRIBUTION), ("quote", _QUOTE), ("signature", _SIGNATURE))
+_LABELLED = frozenset({"div", "span", "p", "section", "table", "td"})
 _RULE = re.compile(r"border-top\s*:\s*(?:solid|#|\d|[a-z]+ \d)")
 _CITES = re.compile(r"""type\s*=\s*["']?cite|cite\s*=\s*["']?mid:""")
 
@@ -88,19 +92,21 @@ class Page:
         self.lines: list[str] = []
         self.words: list[str] = []
         self.signatures: set[int] = set()
-        self._tokens = list(_scan(html))
+        self._tokens: list[_Token] = []
         self._open: list[_Element] = []
-        self._counts: Counter[str] = Counter()
+        self._counts: defaultdict[str, int] = defaultdict(int)
         self._parts: list[str] = []
         self._quotes = 0
-        for i, token in enumerate(self._tokens):
-            token.first = token.last = len(self.lines)
+        for token in _scan(html):
             if not token.name:
                 self._text(token)
-            elif token.closing:
+                continue
+            token.first = token.last = len(self.lines)
+            self._tokens.append(token)
+            if token.closing:
                 self._end(token)
             elif token.name != "!":
-                self._begin(i, token)
+                self._begin(token)
         while self._open:
             self._leave()
         self._flush()
@@ -118,17 +124,23 @@ class Page:
             if kept[i if token.opener < 0 else token.opener]
         )
 
-    def _text(self, token: _Token) -> None:
-        text = _REFERENCE.sub(_meant, self.html[token.start : token.end])
+    def _text(self, text: _Token) -> None:
+        """Take a text; in <pre> each of its lines is one."""
         if not self._counts["pre"]:
-            self._parts.append(_SPACE.sub(" ", text))
+            self._piece(text.start, text.end)
             return
-        *whole, rest = text.split("\n")
-        for line in whole:
-            self._parts.append(line)
+        start = text.start
+        while (end := self.html.find("\n", start, text.end)) >= 0:
+            self._piece(start, end + 1)
             self._flush(blank=True)
-        self._parts.append(rest)
-        token.last = len(self.lines)
+            start = end + 1
+        self._piece(start, text.end)
+
+    def _piece(self, start: int, end: int) -> None:
+        here = len(self.lines)
+        self._tokens.append(_Token(start, end, first=here, last=here))
+        words = unescape(self.html[start:end]).replace("\xa0", " ")
+        self._parts.append(_SPACE.sub(" ", words))
 
     def _flush(self, *, blank: bool = False) -> None:
         """End the line being read; an empty one counts only when it is ``blank`` on purpose."""
@@ -151,7 +163,7 @@ class Page:
         self.lines.append(line)
         self.words.append(words)
 
-    def _begin(self, i: int, token: _Token) -> None:
+    def _begin(self, token: _Token) -> None:
         name = token.name
         if name in _BLOCKS or name == "br":
             self._flush(blank=name == "br")
@@ -164,8 +176,10 @@ class Page:
         token.first = token.last = len(self.lines) - (name in ("hr", "br"))
         if name == "li":
             self._parts.append("- ")
-        if name not in _VOID:
-            self._open.append(_Element(i, name, kind, len(self.lines), self._quotes))
+        if name not in VOID:
+            self._open.append(
+                _Element(len(self._tokens) - 1, name, kind, len(self.lines), self._quotes)
+            )
             self._counts[name] += 1
             self._counts["=" + kind] += 1
         self._quotes += name == "blockquote"
@@ -228,28 +242,30 @@ def _is_kept(token: _Token, gone: list[bool], before: list[int]) -> bool:
     return before[last + 1] - before[first] <= last - first
 
 
-def _meant(reference: re.Match[str]) -> str:
-    return unescape(reference.group()).replace("\xa0", " ")
-
-
 def _kind(name: str, tag: str) -> str:
     """Return what the labels and the style of a start tag say of its element."""
-    attributes = tag[: _LONGEST_TAG].lower()
     if name == "blockquote":
-        return "cited" if _CITES.search(attributes) or _is(_QUOTE, attributes) else "indented"
-    if name not in ("div", "hr", "span", "p", "section", "table", "td"):
-        return ""
-    if _is(_ORIGINAL, attributes):
-        return BEGINS
-    if name == "hr" or (name == "div" and _RULE.search(attributes)):
-        return RULED
-    kinds = (("attribution", _ATTRIBUTION), ("quote", _QUOTE), ("signature", _SIGNATURE))
-    return next((kind for kind, pattern in kinds if _is(pattern, attributes)), "")
+        attributes = tag.lower()
+        cited = _CITES.search(attributes) or _says(_QUOTE, _labels(attributes))
+        return "cited" if cited else "indented"
+    if name == "hr" or (name in _LABELLED and "=" in tag):
+        attributes = tag[:_LONGEST_TAG].lower()
+        labels = _labels(attributes)
+        if _says(_ORIGINAL, labels):
+            return BEGINS
+        if name == "hr" or (name == "div" and _RULE.search(attributes)):
+            return RULED
+        return next((kind for kind, pattern in _KINDS if _says(pattern, labels)), "")
+    return ""
 
 
-def _is(pattern: re.Pattern[str], attributes: str) -> bool:
-    labels = (value for match in _LABELS.finditer(attributes) for value in match.groups() if value)
-    return any(pattern.match(label) for value in labels for label in value[:500].split())
+def _labels(attributes: str) -> list[str]:
+    values = (value for match in _LABELS.finditer(attributes) for value in match.groups() if value)
+    return [label for value in values for label in value[:500].split()]
+
+
+def _says(pattern: re.Pattern[str], labels: list[str]) -> bool:
+    return any(pattern.match(label) for label in labels)
 
 
 def _scan(html: str) -> Iterator[_Token]:

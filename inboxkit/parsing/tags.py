@@ -29,6 +29,7 @@ _RAW = {
     for name in "script style title iframe noembed noframes textarea xmp".split()
 }
 _SHOWN = frozenset(("textarea", "xmp"))
+_OPEN = re.compile("<(?=[a-zA-Z/!?])")  # any other "<" is only a sign
 _NAME = re.compile(r"/?[a-zA-Z][^\s/>]{0,40}")
 # Attributes up to the ">" that ends the tag; quotes count only after "=".
 _REST = re.compile(r"""[^>=]*+(?:=\s*+(?:"[^"]*+"|'[^']*+'|(?!["']))[^>=]*+)*>""")
@@ -54,14 +55,13 @@ def _kept(source: str) -> tuple[Token, ...]:
 
 def _scan(source: str) -> Iterator[Token]:
     place, careful = 0, True
-    while (start := source.find("<", place)) >= 0:
+    while opening := _OPEN.search(source, place):
+        start = opening.start()
         if start != place:
             yield "", unescape(source[place:start])
         match = _NAME.match(source, start + 1)
         if not match:
             place = _after_markup(source, start)
-            if place == start + 1:
-                yield "", "<"
             continue
         rest = _REST.match(source, match.end()) if careful else None
         # A quote may never end. From there on the next ">" ends a tag, so that no later tag is
@@ -95,14 +95,12 @@ def unescape(text: str) -> str:
 
 
 def _after_markup(source: str, start: int) -> int:
-    # Past a comment, a declaration or the like; one further when "<" is only a sign.
-    if source.startswith("<!--", start):
-        if source.startswith((">", "->"), start + 4):
-            return source.index(">", start) + 1
-        return _after(source, "-->", start + 4)
-    if source.startswith(("!", "?", "/"), start + 1):
+    # Past a comment, a declaration or the like.
+    if not source.startswith("<!--", start):
         return _after(source, ">", start + 2)
-    return start + 1
+    if source.startswith((">", "->"), start + 4):
+        return source.index(">", start) + 1
+    return _after(source, "-->", start + 4)
 
 
 def _after(source: str, mark: str, start: int) -> int:

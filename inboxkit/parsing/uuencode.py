@@ -97,8 +97,10 @@ def _decode_yenc(body: bytes) -> bytes:
     if body.startswith(b"=ypart "):
         body = body.partition(b"\n")[2]
     pieces = body.replace(b"\r", b"").replace(b"\n", b"").split(b"=")
-    decoded = [pieces[0].translate(_SHIFTED)]
-    for piece in pieces[1:]:
-        if piece:
-            decoded.append(bytes(((piece[0] - 106) % 256,)) + piece[1:].translate(_SHIFTED))
-    return b"".join(decoded)
+    # After "=", the sign is shifted by another 64.
+    escaped = [
+        bytes(((piece[0] - 106) % 256,)) + piece[1:].translate(_SHIFTED)
+        for piece in pieces[1:]
+        if piece
+    ]
+    return b"".join([pieces[0].translate(_SHIFTED), *escaped])

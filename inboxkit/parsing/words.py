@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"[^\W\d_]+")
 _MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]+")
 _JOINERS = re.compile(r"[\s\-_'’ʼ‐‑\u00ad\u200b-\u200f\u2060\ufeff]+")
-_PLAIN = str.maketrans({"ı": "i", "ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "ð": "d",
-                        "þ": "th", "ə": "e"})  # fmt: skip
+_PLAIN = str.maketrans(
+    {"ı": "i", "ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ə": "e"}
+    | {"ß": "ss", "ς": "σ"}
+)
 # Blocks (code point >> 8) of scripts that put no space between words, or glue articles to them.
 _UNSPACED = frozenset(
     {0x05, 0x06, 0x0E, 0x10, 0x11, 0x12, 0x17, 0x30, 0x31} | set(range(0x34, 0xA0))
 )
 _ARMENIAN = range(0x0530, 0x0590)
+_REMEMBERED = 8_192  # words whose meaning is kept; then all are forgotten
 
 
 class Hit(NamedTuple):
@@ -40,7 +43,6 @@ def fold(text: str) -> str:
     text = text.lower()
     if not text.isascii():
         text = _MARKS.sub("", unicodedata.normalize("NFKD", text)).translate(_PLAIN)
-        text = text.replace("ß", "ss").replace("ς", "σ")
     return _JOINERS.sub(" ", text)
 
 
@@ -48,17 +50,21 @@ class Lexicon:
     """Word beginnings with a meaning each. ``_`` at an edge of a word asks for a word boundary.
 
     Words of scripts without spaces are found anywhere, all others only where a word begins.
+    ``endings`` are the last parts of compounds, such as "code" in "Bestätigungscode".
     """
 
     def __init__(
         self,
         *tables: Mapping[int, Iterable[str]],
-        endings: tuple[str, ...] = (),
+        endings: Iterable[str] = (),
         ending_meaning: int = 0,
     ) -> None:
-        self._endings, self._ending_meaning = endings, ending_meaning
-        self._starts: dict[str, list[tuple[str, bool, int]]] = {}
+        self._endings = tuple(endings)
+        self._ending_meaning = ending_meaning
+        self._stems: list[tuple[str, bool, int]] = []
+        self._places: dict[str, list[int]] = {}  # by the first two characters, and by the first
         self._inner: dict[int, list[tuple[str, bool, bool, int]]] = {}
+        self._known: dict[str, tuple[Hit, ...]] = {}
         for table in tables:
             for meaning, rows in table.items():
                 for row in rows:
@@ -74,29 +80,57 @@ class Lexicon:
         if first >> 8 in _UNSPACED and first not in _ARMENIAN:
             self._inner.setdefault(first >> 8, []).append((stem, left, right, meaning))
         else:
-            self._starts.setdefault(stem[:3], []).append((stem, right or len(stem) < 3, meaning))
+            for key in {stem[:1], stem[:2]}:
+                self._places.setdefault(key, []).append(len(self._stems))
+            self._stems.append((stem, right, meaning))
 
     def scan(self, folded: str) -> list[Hit]:
         """Return what is found in folded text, by position."""
         hits: list[Hit] = []
-        starts = self._starts
+        known = self._known.get
         for match in _WORD.finditer(folded):
-            at = match.start()
-            bucket = starts.get(folded[at : at + 3])
-            if bucket is not None:
-                self._test(folded, at, bucket, hits)
-            if match.end() - at > 6 and match.group().endswith(self._endings):
-                hits.append(Hit(match.end() - 3, match.end(), self._ending_meaning))
-            if match.end() - at == 2 and (bucket := starts.get(match.group())) is not None:
-                self._test(folded, at, bucket, hits)
+            word = match.group()
+            found = known(word)
+            if found is None:
+                found = self._look_up(word)
+            if found:
+                self._place(folded, match.start(), found, hits)
         if not folded.isascii():
             self._scan_inner(folded, hits)
             hits.sort()
         return hits
 
-    @staticmethod
-    def _test(folded: str, at: int, bucket: list[tuple[str, bool, int]], hits: list[Hit]) -> None:
-        for stem, whole, meaning in bucket:
+    def meaning(self, folded: str) -> int:
+        """Return the bits of all that the words of folded text may mean."""
+        bits = 0
+        for hit in self.scan(folded):
+            bits |= hit.meaning
+        return bits
+
+    def _look_up(self, word: str) -> tuple[Hit, ...]:
+        """Return what a word is, and remember it; a negative ``end`` names the stem of a phrase."""
+        found: list[Hit] = []
+        for place in self._places.get(word[:2], ()):
+            stem, whole, meaning = self._stems[place]
+            if len(stem) <= len(word):
+                if word == stem or (not whole and word.startswith(stem)):
+                    found.append(Hit(0, len(stem), meaning))
+            elif stem.startswith(word) and not stem[len(word)].isalpha():
+                found.append(Hit(0, -1 - place, meaning))
+        for ending in self._endings:
+            if len(word) > len(ending) + 2 and word.endswith(ending):
+                found.append(Hit(len(word) - len(ending), len(word), self._ending_meaning))
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        result = self._known[word] = tuple(found)
+        return result
+
+    def _place(self, folded: str, at: int, found: tuple[Hit, ...], hits: list[Hit]) -> None:
+        for start, end, meaning in found:
+            if end > 0:
+                hits.append(Hit(at + start, at + end, meaning))
+                continue
+            stem, whole, _ = self._stems[-1 - end]
             if folded.startswith(stem, at):
                 end = at + len(stem)
                 if not whole or not folded[end : end + 1].isalpha():

@@ -28,7 +28,7 @@ _SIZE = struct.Struct("!I")
 
 
 def needs_process(raw: bytes) -> bool:
-    """Tell whether a message is to be parsed where it can be ended: long, or out of the ordinary."""
+    """Tell whether a message is so long or so odd that its parser must be one that can be ended."""
     return not guard.is_ordinary(raw)
 
 
@@ -54,16 +54,11 @@ class ParserProcess:
                     return await _exchange(process, raw, mail_from, limits)
             except TimeoutError:
                 await self._end()
-                return _without_body(raw, "limited", "limit: seconds")
-            except (
-                OSError,
-                EOFError,
-                asyncio.IncompleteReadError,
-                pickle.UnpicklingError,
-            ) as error:
-                await self._end()  # killed from outside, or out of memory
-                return _without_body(raw, "failed", f"process: {type(error).__name__}")
-            except asyncio.CancelledError:
+                return _headers_only(raw, "limited", "limit: seconds")
+            except (OSError, asyncio.IncompleteReadError, pickle.UnpicklingError) as error:
+                await self._end()  # ended from outside, or out of memory
+                return _headers_only(raw, "failed", f"process: {type(error).__name__}")
+            except BaseException:
                 await self._end()  # its answer would be taken for that of the next message
                 raise
 

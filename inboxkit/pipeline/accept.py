@@ -58,6 +58,10 @@ class Accept:
         self._store = store
         self._addresses = addresses
 
+    async def is_ours(self, address: str) -> bool:
+        """Whether an inbox has this address already."""
+        return await self._addresses.resolve(address, make=False) is not None
+
     async def check(self, address: str) -> Target:
         """Return the inbox of a recipient; raise UnknownRecipient when there is none."""
         target = await self._addresses.resolve(address)

@@ -39,15 +39,18 @@ class Addresses:
         self._settings = settings
         self._known: dict[str, tuple[float, Target]] = {}
 
-    async def resolve(self, address: str) -> Target | None:
-        """Return the inbox that takes mail for this address, or None."""
+    async def resolve(self, address: str, *, make: bool = True) -> Target | None:
+        """Return the inbox that takes mail for this address, or None.
+
+        Where any recipient is taken, its inbox is made; ``make=False`` looks only.
+        """
         wanted = normalize(address)
         now = self._store.clock.beat().timestamp()
         cached = self._known.get(wanted)
         if cached is not None and now - cached[0] < _CACHE_SECONDS:
             return cached[1]
         found = await self._store.read(self._find, wanted)
-        if found is None and self._may_make(wanted):
+        if found is None and make and self._may_make(wanted):
             found = await self.make(wanted)
         if found is None:
             return None

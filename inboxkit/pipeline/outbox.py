@@ -37,7 +37,7 @@ from ..store.jobs import Job, LeaseLost
 from ..store.records import addresses
 from ..tokens import public_id
 from ..values import Address, EventType, File
-from .accept import Accept, UnknownRecipient
+from .accept import Accept
 from .transport import NotDelivered, Transport
 
 if TYPE_CHECKING:
@@ -194,11 +194,10 @@ class Outbox:
     async def _capture(self, request: Capture) -> HttpResponse:
         """Keep the message; what is for one of our own inboxes comes back in."""
         for recipient in request.rcpt_to:
-            try:
-                await self._accept.check(recipient)
-            except UnknownRecipient:
-                continue
-            await self._accept.mail(request.mime, mail_from=request.mail_from, rcpt_to=[recipient])
+            if await self._accept.is_ours(recipient):
+                await self._accept.mail(
+                    request.mime, mail_from=request.mail_from, rcpt_to=[recipient]
+                )
         return HttpResponse(200)
 
     async def _finish(self, job: Job, row: Any, chosen: Configured, outcome: SendOutcome) -> None:

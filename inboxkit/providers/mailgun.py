@@ -136,9 +136,7 @@ class Mailgun:
         """
         refuse_unsupported(self.name, message, self.capabilities)
         if len(message.rcpt_to) > _MOST_RECIPIENTS:
-            raise UnsupportedFeature(
-                f"mailgun takes {_MOST_RECIPIENTS} recipients at once, {message.id} has more"
-            )
+            raise UnsupportedFeature(f"mailgun takes {_MOST_RECIPIENTS} recipients: {message.id}")
         if message.send_at and message.send_at > now + _FURTHEST:
             raise UnsupportedFeature(f"mailgun schedules 7 days ahead, {message.id} is due later")
         fields = [forms.Field(name, value.encode()) for name, value in _fields(message, config)]

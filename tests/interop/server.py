@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from inboxkit.providers.base import HttpRequest
 
@@ -15,33 +15,38 @@ if TYPE_CHECKING:
     from inboxkit.providers.fake import Fake
 
 
+class _Server(ThreadingHTTPServer):
+    def __init__(self, fake: Fake) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.fake = fake
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        request = HttpRequest(
+            method=self.command,
+            url=f"http://{self.headers['host']}{self.path}",
+            headers=dict(self.headers.items()),
+            body=self.rfile.read(int(self.headers.get("content-length", 0))),
+        )
+        answer = cast("_Server", self.server).fake.handle(request)
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    do_GET = do_POST
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
 @contextmanager
 def serving(fake: Fake) -> Generator[str]:
     """Serve a Fake on a free port and yield its base URL."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            length = int(self.headers.get("content-length", 0))
-            request = HttpRequest(
-                method=self.command,
-                url=f"http://{self.headers['host']}{self.path}",
-                headers=dict(self.headers.items()),
-                body=self.rfile.read(length),
-            )
-            answer = fake.handle(request)
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.send_header("content-length", str(len(answer.body)))
-            self.end_headers()
-            self.wfile.write(answer.body)
-
-        do_GET = do_POST
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(fake)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

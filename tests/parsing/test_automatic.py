@@ -152,9 +152,9 @@ def test_mail_that_asks_its_correspondent_for_proof_is_a_challenge(header: str, 
 
 
 def test_list_that_holds_a_post_for_its_moderator_is_no_challenge() -> None:
-    header = "From: dev-bounces@l.example\nPrecedence: bulk\nSubject: Your message awaits approval"
+    header = "From: dev-bounces@l.example\nPrecedence: bulk\nSubject: Your message must be approved"
 
-    kind = _kind(header, "Your mail is being held until the list moderator can approve it. Sender:")
+    kind = _kind(header, "Your mail is held until a moderator confirms it: unknown sender.")
 
     assert kind is not Kind.CHALLENGE
 
@@ -175,7 +175,7 @@ PEOPLE = {
     "writes about a feature": ("Automatic reply feature", "How do I switch it on?"),
     "answers a question": (
         "Re: please verify the figures",
-        "Your message is waiting on my desk; I confirm the numbers tomorrow, spam or not.",
+        "Your message is waiting on my desk; one click and I confirm it, once it is out of spam.",
     ),
 }
 
@@ -183,6 +183,18 @@ PEOPLE = {
 @pytest.mark.parametrize(("subject", "text"), PEOPLE.values(), ids=PEOPLE)
 def test_person_who_writes_about_machines_stays_a_person(subject: str, text: str) -> None:
     assert _kind(PERSON.format(subject), text) is Kind.HUMAN
+
+
+def test_postmaster_who_answers_is_a_person() -> None:
+    header = "From: postmaster@x.example\nSubject: Re: Undeliverable: Invoice"
+
+    assert _kind(header, "We looked: it was rejected by our filter, with 550 5.7.1.") is Kind.HUMAN
+
+
+def test_null_sender_with_no_more_than_a_subject_is_no_bounce() -> None:
+    header = "Return-Path: <>\nFrom: shop@x.example\nSubject: Delivery status of order 7"
+
+    assert _kind(header, "It leaves our house today.") is Kind.AUTO_REPLY
 
 
 def test_kinds_are_tried_in_order_and_give_their_reason() -> None:

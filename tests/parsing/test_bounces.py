@@ -242,7 +242,8 @@ def test_failed_recipients_header_names_whom_the_text_does_not() -> None:
 
 def test_addresses_of_helpers_and_senders_are_not_recipients() -> None:
     report = _notice(
-        "A message sent by\n  <team@other.example>\ncould not be delivered.\n"
+        "Hello team@sender.example:\nA message sent by\n  <team@other.example>\n"
+        "could not be delivered.\n"
         "For assistance, contact postmaster@relay.example\n\n<ann@x.example>: unknown user"
     )
 
@@ -262,6 +263,34 @@ def test_warning_of_a_delay_is_soft_and_says_so() -> None:
     )
 
     assert [(b.hard, b.action) for b in report.bounces] == [(False, "delayed")]
+
+
+def test_delay_without_a_cause_is_expiry() -> None:
+    report = _report("Final-Recipient: rfc822; a@x.example\nAction: delayed\nStatus: 4.0.0")
+
+    assert _brief(report) == [("a@x.example", "expired", False)]
+
+
+def test_fields_without_blank_lines_are_divided_where_they_repeat() -> None:
+    report = _report(
+        "Final-Recipient: rfc822; a@x.example\nAction: failed\nStatus: 5.1.1\n"
+        "Final-Recipient: rfc822; b@x.example\nAction: failed\nStatus: 5.2.2"
+    )
+
+    assert _brief(report) == [
+        ("a@x.example", "user_unknown", True),
+        ("b@x.example", "mailbox_full", False),
+    ]
+
+
+def test_original_stuffed_into_a_text_part_gives_its_id() -> None:
+    report = _multipart(
+        ("text/plain", "<ann@x.example>: unknown user"),
+        ("text/plain\nMessage-ID: <sent-1@sender.example>\nFrom: team@sender.example", "Hi"),
+        report_type="",
+    )
+
+    assert report.original_message_id == "<sent-1@sender.example>"
 
 
 def test_recipient_of_the_returned_mail_stands_in_for_an_unnamed_one() -> None:

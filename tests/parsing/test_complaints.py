@@ -84,6 +84,13 @@ def test_automatic_request_to_unsubscribe_names_its_sender() -> None:
     ]
 
 
+def test_person_who_complains_and_encloses_a_mail_stays_a_person() -> None:
+    head = 'From: a@x.example\nSubject: Spam report\nContent-Type: multipart/mixed; boundary="b"\n'
+    text = f"\n--b\n\nPlease look.\n--b\nContent-Type: message/rfc822\n\n{ORIGINAL}\n--b--\n"
+
+    assert classify(decode(f"{head}{text}".encode()))[0] is Kind.HUMAN
+
+
 def test_person_who_complains_stays_a_person() -> None:
     mail = decode(b"From: ann@x.example\nSubject: Complaint about message from your shop\n\nHi,")
 

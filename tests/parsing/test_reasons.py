@@ -54,6 +54,7 @@ ALIVE = {
     "554 rejected due to spam content": "spam",
     "554 Rejected: a virus was found in your attachment": "content",
     "550 5.7.26 Unauthenticated mail is not accepted due to the DMARC policy": "auth_failed",
+    "550 5.7.26 Blocked as spam from a low reputation IP": "auth_failed",
     "553 sorry, that domain isn't in my list of allowed rcpthosts": "relay_denied",
     "550 5.7.1 Unable to relay for ann@x.example": "relay_denied",
     "553 5.1.8 Domain of sender address a@b.example does not exist": "sender_rejected",

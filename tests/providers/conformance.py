@@ -140,7 +140,9 @@ def recorded(vendor: str) -> list[Any]:
 
 def cases(table: Mapping[str, Any]) -> list[Any]:
     """Return a table as pytest parameters with its keys as ids."""
-    rows = {k: cast("tuple[object]", v) if isinstance(v, tuple) else (v,) for k, v in table.items()}
+    rows = {
+        k: cast("tuple[object, ...]", v) if isinstance(v, tuple) else (v,) for k, v in table.items()
+    }
     return [pytest.param(*row, id=key) for key, row in rows.items()]
 
 

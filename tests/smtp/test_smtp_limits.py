@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import resource
-import subprocess
 import sys
 from contextlib import AsyncExitStack, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from smtp_client import Client, serving
 
 from inboxkit.smtp.replies import SmtpRefused
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from pathlib import Path
 
-
-async def replies_to_the_end(client: Client) -> list[str]:
-    """Return all replies until the connection ends."""
-    replies = [await client.reply()]
-    while replies[-1]:
-        replies.append(await client.reply())
-    return replies[:-1]
+    from tests.smtp.conftest import Child, Serving
 
 
 def envelope_for(recipients: int) -> bytes:
@@ -35,7 +25,7 @@ def envelope_for(recipients: int) -> bytes:
     )
 
 
-async def test_a_size_declared_above_the_limit_is_refused_at_once() -> None:
+async def test_a_size_declared_above_the_limit_is_refused_at_once(serving: Serving) -> None:
     async with serving(max_message_bytes=1000) as server, server.client() as client:
         refused = await client.command("MAIL FROM:<ann@example.com> SIZE=1001")
         assert (await client.command("MAIL FROM:<ann@example.com> SIZE=1000")).startswith("250")
@@ -44,7 +34,9 @@ async def test_a_size_declared_above_the_limit_is_refused_at_once() -> None:
 
 @pytest.mark.parametrize(("size", "code"), [(1000, "250 2.0.0"), (1001, "552 5.3.4")])
 @pytest.mark.parametrize("spool_bytes", [100, 100_000])
-async def test_the_limit_counts_the_content_exactly(size: int, code: str, spool_bytes: int) -> None:
+async def test_the_limit_counts_the_content_exactly(
+    serving: Serving, size: int, code: str, spool_bytes: int
+) -> None:
     content = b"." * 498 + b"\r\n" + b"." * (size - 502) + b"\r\n"
     stuffed = b"." + content[:500] + b"." + content[500:]
     async with serving(max_message_bytes=1000, spool_bytes=spool_bytes) as server:
@@ -55,21 +47,21 @@ async def test_the_limit_counts_the_content_exactly(size: int, code: str, spool_
     assert server.bodies == ([content] if code.startswith("250") else [])
 
 
-async def test_far_above_the_limit_the_connection_is_closed() -> None:
+async def test_far_above_the_limit_the_connection_is_closed(serving: Serving) -> None:
     async with serving(max_message_bytes=10_000) as server, server.client() as client:
         await client.begin()
         client.send(b"line\r\n" * 4000)
-        assert [reply[:9] for reply in await replies_to_the_end(client)] == ["552 5.3.4"]
+        assert [reply[:9] for reply in await client.replies_to_the_end()] == ["552 5.3.4"]
 
 
-async def test_a_line_as_long_as_the_message_may_be_is_accepted() -> None:
+async def test_a_line_as_long_as_the_message_may_be_is_accepted(serving: Serving) -> None:
     content = b"x" * 999_998 + b"\r\n"
     async with serving(max_message_bytes=1_000_000) as server, server.client() as client:
         assert (await client.deliver(content)).startswith("250")
     assert server.bodies == [content]
 
 
-async def test_an_endless_line_is_cut_off_and_takes_no_memory() -> None:
+async def test_an_endless_line_is_cut_off_and_takes_no_memory(serving: Serving) -> None:
     peak = 0
     async with serving(max_message_bytes=2_000_000, spool_bytes=10_000) as server:
         async with server.client() as client:
@@ -87,7 +79,9 @@ async def test_an_endless_line_is_cut_off_and_takes_no_memory() -> None:
     assert (peak < 20, server.bodies) == (True, [])
 
 
-async def test_recipients_above_the_limit_are_put_off_and_the_others_served() -> None:
+async def test_recipients_above_the_limit_are_put_off_and_the_others_served(
+    serving: Serving,
+) -> None:
     async with serving(max_recipients=100) as server, server.client() as client:
         client.send(envelope_for(150))
         codes = [(await client.reply())[:9] for _ in range(151)]
@@ -98,22 +92,22 @@ async def test_recipients_above_the_limit_are_put_off_and_the_others_served() ->
     assert len(server.messages[0].rcpt_to) == 100
 
 
-async def test_five_thousand_recipients_are_too_many_commands() -> None:
+async def test_five_thousand_recipients_are_too_many_commands(serving: Serving) -> None:
     async with serving() as server, server.client() as client:
         client.send(envelope_for(5000))
-        codes = [reply[:9] for reply in await replies_to_the_end(client)]
+        codes = [reply[:9] for reply in await client.replies_to_the_end()]
     assert codes.count("250 2.1.5") == 100
     assert (codes[-1], len(codes) <= 1001) == ("421 4.7.0", True)
 
 
-async def test_noop_for_ever_is_too_many_commands() -> None:
+async def test_noop_for_ever_is_too_many_commands(serving: Serving) -> None:
     async with serving(max_commands=50) as server, server.client() as client:
         client.send(b"NOOP\r\n" * 500)
-        codes = [reply[:3] for reply in await replies_to_the_end(client)]
+        codes = [reply[:3] for reply in await client.replies_to_the_end()]
     assert codes == ["250"] * 49 + ["421"]
 
 
-async def test_an_accepted_message_renews_the_commands() -> None:
+async def test_an_accepted_message_renews_the_commands(serving: Serving) -> None:
     async with serving(max_commands=10) as server, server.client() as client:
         for _ in range(5):
             assert (await client.deliver(b"x\r\n")).startswith("250")
@@ -121,43 +115,43 @@ async def test_an_accepted_message_renews_the_commands() -> None:
 
 
 @pytest.mark.parametrize("line", [b"XYZ\r\n", b"RCPT TO:<a@b.c>\r\n", b"\xff\xfe\r\n", b"\r\n"])
-async def test_errors_end_the_connection(line: bytes) -> None:
+async def test_errors_end_the_connection(serving: Serving, line: bytes) -> None:
     async with serving(max_errors=5) as server, server.client() as client:
         client.send(line * 20)
-        codes = [reply[:3] for reply in await replies_to_the_end(client)]
+        codes = [reply[:3] for reply in await client.replies_to_the_end()]
     assert (codes[-1], len(codes), set(codes[:-1]) <= {"500", "503"}) == ("421", 6, True)
 
 
-async def test_unknown_recipients_count_as_errors() -> None:
+async def test_unknown_recipients_count_as_errors(serving: Serving) -> None:
     async def check(address: str) -> None:
         raise SmtpRefused(550, "5.1.1", "No such inbox")
 
     async with serving(check=check, max_errors=3) as server, server.client() as client:
         client.send(b"MAIL FROM:<a@b.c>\r\n" + b"RCPT TO:<guess@b.c>\r\n" * 9)
-        codes = [reply[:3] for reply in await replies_to_the_end(client)]
+        codes = [reply[:3] for reply in await client.replies_to_the_end()]
     assert codes == ["250", "550", "550", "550", "421"]
 
 
-async def test_long_command_lines_are_refused_without_keeping_them() -> None:
+async def test_long_command_lines_are_refused_without_keeping_them(serving: Serving) -> None:
     async with serving() as server, server.client() as client:
         for size in (3000, 20_000, 1_000_000):
             assert (await client.command("NOOP " + "x" * size)).startswith("500 5.5.2")
         assert (await client.command("NOOP " + "x" * 1900)).startswith("250")
 
 
-async def test_ehlo_many_times_changes_no_limit() -> None:
+async def test_ehlo_many_times_changes_no_limit(serving: Serving) -> None:
     async with serving() as server, server.client() as client:
         for _ in range(30):
             await client.command("EHLO again.example")
         assert (await client.command("MAIL FROM:<a@b.c> X=" + "x" * 2100)).startswith("500 5.5.2")
 
 
-async def test_an_idle_client_is_told_and_closed() -> None:
+async def test_an_idle_client_is_told_and_closed(serving: Serving) -> None:
     async with serving(idle_seconds=0.2) as server, server.client() as client:
-        assert [reply[:9] for reply in await replies_to_the_end(client)] == ["421 4.4.2"]
+        assert [reply[:9] for reply in await client.replies_to_the_end()] == ["421 4.4.2"]
 
 
-async def test_a_command_in_drips_is_idle() -> None:
+async def test_a_command_in_drips_is_idle(serving: Serving) -> None:
     async with serving(idle_seconds=0.3) as server, server.client() as client:
         reply = asyncio.create_task(client.reply())
         async with asyncio.timeout(5):
@@ -174,7 +168,7 @@ async def test_a_command_in_drips_is_idle() -> None:
         pytest.param({"data_seconds": 0.3}, id="total"),
     ],
 )
-async def test_data_in_drips_is_cut_off(limits: dict[str, float]) -> None:
+async def test_data_in_drips_is_cut_off(serving: Serving, limits: dict[str, Any]) -> None:
     async with serving(**limits) as server, server.client() as client:
         await client.begin()
         reply = asyncio.create_task(client.reply())
@@ -186,7 +180,7 @@ async def test_data_in_drips_is_cut_off(limits: dict[str, float]) -> None:
     assert server.bodies == []
 
 
-async def test_our_own_slowness_is_not_the_clients() -> None:
+async def test_our_own_slowness_is_not_the_clients(serving: Serving) -> None:
     done = asyncio.Event()
 
     async def accept(message: object) -> None:
@@ -198,7 +192,7 @@ async def test_our_own_slowness_is_not_the_clients() -> None:
             assert (await client.deliver(b"x\r\n")).startswith("250")
 
 
-async def test_connections_of_one_client_are_limited() -> None:
+async def test_connections_of_one_client_are_limited(serving: Serving) -> None:
     async with serving(max_connections_per_client=2, trusted_networks=()) as server:
         async with AsyncExitStack() as stack:
             for _ in range(2):
@@ -210,23 +204,22 @@ async def test_connections_of_one_client_are_limited() -> None:
             assert server.listener.connections == 1
 
 
-async def test_idle_connections_keep_nobody_out() -> None:
+async def test_idle_connections_keep_nobody_out(serving: Serving) -> None:
     async with serving(max_connections=50) as server, AsyncExitStack() as stack:
         idle = [await stack.enter_async_context(server.client(greet=False)) for _ in range(80)]
         async with asyncio.timeout(1):
-            refused = "421"
-            while refused.startswith("421"):
+            client = await stack.enter_async_context(server.client(greet=False))
+            while (await client.reply()).startswith("421"):
                 client = await stack.enter_async_context(server.client(greet=False))
-                refused = await client.reply()
         await client.command("EHLO x")
         assert (await client.deliver(b"x\r\n")).startswith("250")
         assert (await idle[0].reply()).startswith("220")
         assert (await idle[0].reply()).startswith("421 4.7.0 Idle")
 
 
-async def test_a_client_that_reads_no_replies_is_dropped() -> None:
+async def test_a_client_that_reads_no_replies_is_dropped(serving: Serving) -> None:
     async with serving(idle_seconds=0.2, max_commands=10**9) as server, server.client() as client:
-        client.writer.transport.pause_reading()
+        cast("asyncio.Transport", client.writer.transport).pause_reading()
         async with asyncio.timeout(10):
             while server.listener.connections:
                 client.send(b"HELP\r\n" * 10_000)
@@ -234,7 +227,9 @@ async def test_a_client_that_reads_no_replies_is_dropped() -> None:
                     await asyncio.wait_for(client.writer.drain(), 0.1)
 
 
-async def test_a_folder_that_is_gone_is_a_temporary_failure(tmp_path: Path) -> None:
+async def test_a_folder_that_is_gone_is_a_temporary_failure(
+    serving: Serving, tmp_path: Path
+) -> None:
     async with serving(spool_bytes=1000, spool_folder=tmp_path / "missing") as server:
         async with server.client() as client:
             assert (await client.deliver(b"line\r\n" * 50_000)).startswith("452 4.3.0")
@@ -243,7 +238,7 @@ async def test_a_folder_that_is_gone_is_a_temporary_failure(tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limit on the size of files")
-async def test_a_full_disk_is_told_and_passes() -> None:
+async def test_a_full_disk_is_told_and_passes(serving: Serving) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     async with serving(spool_bytes=1000) as server, server.client() as client:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
@@ -253,53 +248,6 @@ async def test_a_full_disk_is_told_and_passes() -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         assert (await client.deliver(b"line\r\n" * 50_000)).startswith("250")
     assert refused == "452 4.3.1 No room to store the message now"
-
-
-class Child:
-    """A listener in a process of its own, to see what memory it takes."""
-
-    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
-        self.port = port
-        self._status = Path(f"/proc/{process.pid}/status")
-
-    def peak(self) -> int:
-        """Return the most memory it ever held, in bytes."""
-        found = re.search(r"VmHWM:\s+(\d+) kB", self._status.read_text())
-        return int(found[1]) * 1024 if found else 0
-
-    async def send(self, piece: bytes, times: int, end: bytes) -> str:
-        """Send one message piece by piece; return the final reply, or "" if cut off."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        try:
-            client = Client(reader, writer)
-            await client.reply()
-            await client.command("EHLO x")
-            assert (await client.begin()).startswith("354")
-            for _ in range(times):
-                writer.write(piece)
-                await writer.drain()
-            writer.write(end)
-            return await client.reply()
-        except ConnectionError:
-            return ""
-        finally:
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-
-
-@pytest.fixture
-async def child() -> AsyncIterator[Child]:
-    script = str(Path(__file__).with_name("listening.py"))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, script, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    assert process.stdin is not None
-    async with asyncio.timeout(60):
-        yield Child(process, int(await process.stdout.readline()))
-        process.stdin.close()
-        assert await process.wait() == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

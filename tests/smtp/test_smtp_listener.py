@@ -8,7 +8,6 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from smtp_client import anyone, serving
 
 from inboxkit.errors import ConfigurationError
 from inboxkit.smtp.listener import Listener
@@ -17,6 +16,7 @@ from inboxkit.smtp.settings import SmtpSettings
 
 if TYPE_CHECKING:
     from inboxkit.smtp.incoming import Incoming
+    from tests.smtp.conftest import Serving
 
 
 class Gate:
@@ -32,15 +32,19 @@ class Gate:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_port_0_takes_a_free_port(host: str) -> None:
+async def test_port_0_takes_a_free_port(serving: Serving, host: str) -> None:
     async with serving(host=host) as server:
         assert server.listener.port > 0
         assert server.listener.address == f"127.0.0.1:{server.listener.port}"
 
 
-async def test_an_ipv6_address_has_brackets() -> None:
+async def test_an_ipv6_address_has_brackets(serving: Serving) -> None:
     async with serving(host="::1") as server:
         assert server.listener.address == f"[::1]:{server.listener.port}"
+
+
+async def anyone(address: str) -> None:
+    """Accept every recipient."""
 
 
 async def refuse_all(message: Incoming) -> None:
@@ -54,27 +58,27 @@ async def test_the_port_is_unknown_before_the_start() -> None:
     await listener.stop()
 
 
-async def test_an_address_in_use_stops_the_start() -> None:
+async def test_an_address_in_use_stops_the_start(serving: Serving) -> None:
     async with serving() as server:
         second = Listener(SmtpSettings(port=server.listener.port), refuse_all, anyone)
         with pytest.raises(ConfigurationError, match=f":{server.listener.port}: Address already"):
             await second.start()
 
 
-async def test_processes_may_share_a_port_when_asked_to() -> None:
+async def test_processes_may_share_a_port_when_asked_to(serving: Serving) -> None:
     async with serving(reuse_port=True) as server:
         async with serving(port=server.listener.port, reuse_port=True) as second:
             assert second.listener.port == server.listener.port
 
 
-async def test_replies_do_not_wait_for_acknowledgements() -> None:
+async def test_replies_do_not_wait_for_acknowledgements(serving: Serving) -> None:
     async with serving() as server, server.client() as client, asyncio.timeout(0.4):
         for _ in range(20):
             client.send(b"NOOP\r\nNOOP\r\n")
             assert [(await client.reply())[:3] for _ in range(2)] == ["250", "250"]
 
 
-async def test_a_refusal_is_passed_on_and_the_next_message_taken() -> None:
+async def test_a_refusal_is_passed_on_and_the_next_message_taken(serving: Serving) -> None:
     refusals = [SmtpRefused(552, "5.2.2", "Inbox full")]
 
     async def accept(message: Incoming) -> None:
@@ -89,7 +93,7 @@ async def test_a_refusal_is_passed_on_and_the_next_message_taken() -> None:
 
 @pytest.mark.parametrize("error", [ValueError, OSError, ConnectionResetError, EOFError, KeyError])
 async def test_a_failure_of_ours_is_temporary_and_keeps_its_text(
-    error: type[Exception], caplog: pytest.LogCaptureFixture
+    serving: Serving, error: type[Exception], caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail(_: object) -> None:
         raise error("canary")
@@ -106,7 +110,7 @@ async def test_a_failure_of_ours_is_temporary_and_keeps_its_text(
 
 
 async def test_logs_hold_no_addresses_no_content_and_no_passwords(
-    caplog: pytest.LogCaptureFixture,
+    serving: Serving, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     async with serving(auth={"canary": "canary"}, auth_without_tls=True) as server:
@@ -119,7 +123,7 @@ async def test_logs_hold_no_addresses_no_content_and_no_passwords(
     assert "AGNhbmFyeQ" not in caplog.text
 
 
-async def test_a_message_is_accepted_although_its_client_has_gone() -> None:
+async def test_a_message_is_accepted_although_its_client_has_gone(serving: Serving) -> None:
     gate = Gate()
     async with serving(accept=gate) as server:
         async with server.client() as client:
@@ -132,7 +136,7 @@ async def test_a_message_is_accepted_although_its_client_has_gone() -> None:
     assert server.bodies == [b"x\r\n"]
 
 
-async def test_stop_lets_a_message_on_its_way_finish() -> None:
+async def test_stop_lets_a_message_on_its_way_finish(serving: Serving) -> None:
     async with serving() as server, server.client() as client, server.client() as idle:
         await client.begin()
         client.send(b"first half\r\n")
@@ -145,7 +149,7 @@ async def test_stop_lets_a_message_on_its_way_finish() -> None:
     assert server.bodies == [b"first half\r\nsecond half\r\n"]
 
 
-async def test_stop_waits_for_what_is_being_accepted() -> None:
+async def test_stop_waits_for_what_is_being_accepted(serving: Serving) -> None:
     gate = Gate()
     async with serving(accept=gate) as server, server.client() as client:
         await client.begin()
@@ -158,7 +162,7 @@ async def test_stop_waits_for_what_is_being_accepted() -> None:
     assert server.bodies == [b"x\r\n"]
 
 
-async def test_after_its_grace_stop_cuts_off_what_hangs() -> None:
+async def test_after_its_grace_stop_cuts_off_what_hangs(serving: Serving) -> None:
     gate = Gate()
     async with serving(accept=gate) as server, server.client() as client:
         await client.begin()
@@ -172,7 +176,7 @@ async def test_after_its_grace_stop_cuts_off_what_hangs() -> None:
     assert server.bodies == []
 
 
-async def test_after_stop_nobody_listens() -> None:
+async def test_after_stop_nobody_listens(serving: Serving) -> None:
     async with serving() as server:
         await server.listener.stop()
         await server.listener.stop()

@@ -6,9 +6,14 @@ import asyncio
 import base64
 import smtplib
 import socket
+from typing import TYPE_CHECKING
 
 import pytest
-from smtp_client import Client, client_tls, serving, tls
+
+if TYPE_CHECKING:
+    import ssl
+
+    from tests.smtp.conftest import Client, Serving
 
 USERS = {"ann": "correct horse"}
 END_FORMS = [
@@ -24,7 +29,7 @@ SMUGGLED = b"MAIL FROM:<admin@example.org>\r\nRCPT TO:<bot@example.org>\r\nDATA\
 
 
 @pytest.mark.parametrize("end", END_FORMS)
-async def test_only_crlf_dot_crlf_ends_a_message(end: bytes) -> None:
+async def test_only_crlf_dot_crlf_ends_a_message(serving: Serving, end: bytes) -> None:
     async with serving() as server, server.client() as client:
         reply = await client.deliver(b"first" + end + SMUGGLED)
         assert (await client.command("NOOP")).startswith("250")
@@ -34,7 +39,7 @@ async def test_only_crlf_dot_crlf_ends_a_message(end: bytes) -> None:
 
 
 @pytest.mark.parametrize("end", END_FORMS)
-async def test_bare_cr_and_lf_become_crlf_or_are_refused(end: bytes) -> None:
+async def test_bare_cr_and_lf_become_crlf_or_are_refused(serving: Serving, end: bytes) -> None:
     content = b"first" + end + b"rest\r\n"
     async with serving() as server, server.client() as client:
         await client.deliver(content)
@@ -48,13 +53,13 @@ async def test_bare_cr_and_lf_become_crlf_or_are_refused(end: bytes) -> None:
 
 
 @pytest.mark.parametrize(("policy", "code"), [("normalise", "250"), ("refuse", "500")])
-async def test_a_command_that_ends_in_lf(policy: str, code: str) -> None:
+async def test_a_command_that_ends_in_lf(serving: Serving, policy: str, code: str) -> None:
     async with serving(bare_newline=policy) as server, server.client() as client:
         client.send(b"NOOP\n")
         assert (await client.reply()).startswith(code)
 
 
-async def test_a_control_character_in_a_command_is_refused() -> None:
+async def test_a_control_character_in_a_command_is_refused(serving: Serving) -> None:
     async with serving() as server, server.client() as client:
         for line in ("MAIL FROM:<a@b.c>\rX: y", "MAIL FROM:<a\x00@b.c>", "EHLO a\x1bb"):
             assert (await client.command(line)).startswith("500 5.5.2")
@@ -63,35 +68,41 @@ async def test_a_control_character_in_a_command_is_refused() -> None:
 @pytest.mark.parametrize(
     "recipient", ["a%other.example@us", "us!a", "@us:a@other.example", '"a@other.example"@us']
 )
-async def test_relaying_is_refused(recipient: str) -> None:
+async def test_relaying_is_refused(serving: Serving, recipient: str) -> None:
     async with serving() as server, server.client() as client:
         await client.command("MAIL FROM:<ann@example.com>")
         assert (await client.command(f"RCPT TO:<{recipient}>")).startswith("550 5.7.1")
 
 
-async def test_starttls_protects_the_message() -> None:
+async def test_starttls_protects_the_message(
+    serving: Serving, tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
     def send(port: int) -> None:
         with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
-            client.starttls(context=client_tls())
+            client.starttls(context=client_tls)
             client.ehlo()
             assert not client.has_extn("starttls")
             client.sendmail("ann@example.com", ["bot@example.org"], b"x" * 600_000)
 
-    async with serving(tls_context=tls()) as server:
+    async with serving(tls_context=tls) as server:
         await asyncio.to_thread(send, server.listener.port)
         assert (server.messages[0].protocol, server.messages[0].size) == ("ESMTPS", 600_002)
 
 
-async def test_what_was_sent_ahead_of_tls_is_dropped() -> None:
-    async with serving(tls_context=tls()) as server, server.client() as client:
+async def test_what_was_sent_ahead_of_tls_is_dropped(
+    serving: Serving, tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
+    async with serving(tls_context=tls) as server, server.client() as client:
         client.send(b"STARTTLS\r\nEHLO evil\r\nMAIL FROM:<evil@example.com>\r\n")
         assert (await client.reply()).startswith("220 2.0.0")
-        await client.writer.start_tls(client_tls())
+        await client.writer.start_tls(client_tls)
         assert (await client.command("RCPT TO:<bot@example.org>")) == "503 5.5.1 Send EHLO first"
 
 
-async def test_a_failed_handshake_ends_the_connection_only() -> None:
-    async with serving(tls_context=tls()) as server:
+async def test_a_failed_handshake_ends_the_connection_only(
+    serving: Serving, tls: ssl.SSLContext
+) -> None:
+    async with serving(tls_context=tls) as server:
         async with server.client() as client:
             await client.command("STARTTLS")
             client.send(b"this is no TLS\r\n")
@@ -103,8 +114,10 @@ async def test_a_failed_handshake_ends_the_connection_only() -> None:
             assert server.listener.connections == 1
 
 
-async def test_a_handshake_that_never_comes_is_given_up() -> None:
-    async with serving(tls_context=tls(), idle_seconds=0.2) as server, server.client() as client:
+async def test_a_handshake_that_never_comes_is_given_up(
+    serving: Serving, tls: ssl.SSLContext
+) -> None:
+    async with serving(tls_context=tls, idle_seconds=0.2) as server, server.client() as client:
         await client.command("STARTTLS")
         assert await client.reply() == ""
         async with server.client(greet=False) as second:
@@ -133,7 +146,7 @@ async def log_in(client: Client, how: str, user: str, password: str) -> str:
 
 
 @pytest.mark.parametrize("how", ["plain at once", "plain in two", "login at once", "login in two"])
-async def test_auth_names_the_user(how: str) -> None:
+async def test_auth_names_the_user(serving: Serving, how: str) -> None:
     async with serving(auth=USERS, auth_without_tls=True, require_auth=True) as server:
         async with server.client() as client:
             assert (await client.command("MAIL FROM:<a@b.c>")).startswith("530 5.7.0")
@@ -145,7 +158,9 @@ async def test_auth_names_the_user(how: str) -> None:
 @pytest.mark.parametrize(
     ("user", "password"), [("ann", "wrong"), ("ann", ""), ("nobody", ""), ("nobody", "x")]
 )
-async def test_auth_refuses_strangers_and_stops_guessing(user: str, password: str) -> None:
+async def test_auth_refuses_strangers_and_stops_guessing(
+    serving: Serving, user: str, password: str
+) -> None:
     async with serving(auth=USERS, auth_without_tls=True) as server, server.client() as client:
         for _ in range(2):
             assert (await log_in(client, "plain at once", user, password)).startswith("535 5.7.8")
@@ -153,7 +168,7 @@ async def test_auth_refuses_strangers_and_stops_guessing(user: str, password: st
         assert (last[:9], await client.reply()) == ("421 4.7.0", "")
 
 
-async def test_broken_auth_counts_as_a_failure() -> None:
+async def test_broken_auth_counts_as_a_failure(serving: Serving) -> None:
     async with serving(auth=USERS, auth_without_tls=True) as server, server.client() as client:
         assert (await client.command("AUTH GSSAPI")).startswith("504 5.5.4")
         assert (await client.command("AUTH PLAIN !!!")).startswith("501 5.5.2")
@@ -164,17 +179,19 @@ async def test_broken_auth_counts_as_a_failure() -> None:
         assert (await client.reply()).startswith("421 4.7.0")
 
 
-async def test_auth_is_offered_under_tls_only() -> None:
+async def test_auth_is_offered_under_tls_only(
+    serving: Serving, tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
     def log_in_safely(port: int) -> None:
         with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
             client.ehlo()
             assert not client.has_extn("auth")
             assert client.docmd("AUTH", "PLAIN AGEAYg==")[0] == 538
-            client.starttls(context=client_tls())
+            client.starttls(context=client_tls)
             client.login("ann", "correct horse")
             client.sendmail("ann@example.com", ["bot@example.org"], b"x")
 
-    async with serving(auth=USERS, tls_context=tls()) as server:
+    async with serving(auth=USERS, tls_context=tls) as server:
         await asyncio.to_thread(log_in_safely, server.listener.port)
         assert (server.messages[0].auth_user, server.messages[0].protocol) == ("ann", "ESMTPSA")
 
@@ -188,7 +205,7 @@ async def test_auth_is_offered_under_tls_only() -> None:
         pytest.param(b"\x16\x03\x01\x02\x00\x01\n", id="TLS-hello"),
     ],
 )
-async def test_other_protocols_are_shown_the_door(first: bytes) -> None:
+async def test_other_protocols_are_shown_the_door(serving: Serving, first: bytes) -> None:
     async with serving() as server, server.client(greet=False) as client:
         await client.reply()
         client.send(first)
@@ -196,14 +213,13 @@ async def test_other_protocols_are_shown_the_door(first: bytes) -> None:
         assert await client.reply() == ""
 
 
-async def test_who_speaks_before_the_banner_is_shown_the_door() -> None:
+async def test_who_speaks_before_the_banner_is_shown_the_door(serving: Serving) -> None:
     async with serving() as server:
         hasty = socket.create_connection(("127.0.0.1", server.listener.port))
         hasty.sendall(b"EHLO hasty.example\r\n")  # before the listener has had its turn
-        client = Client(*await asyncio.open_connection(sock=hasty))
-        replies = [await client.reply(), await client.reply()]
-        await client.close()
-    assert replies == ["554 5.5.0 You spoke before your turn, closing", ""]
+        async with server.client(greet=False, sock=hasty) as client:
+            replies = await client.replies_to_the_end()
+    assert replies == ["554 5.5.0 You spoke before your turn, closing"]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +231,9 @@ async def test_who_speaks_before_the_banner_is_shown_the_door() -> None:
         ),
     ],
 )
-async def test_who_does_not_wait_for_a_reply_is_shown_the_door(hasty: bytes) -> None:
+async def test_who_does_not_wait_for_a_reply_is_shown_the_door(
+    serving: Serving, hasty: bytes
+) -> None:
     async with serving() as server, server.client() as client:
         client.send(hasty)
         replies = [await client.reply() for _ in range(4)]
@@ -235,7 +253,7 @@ async def test_who_does_not_wait_for_a_reply_is_shown_the_door(hasty: bytes) -> 
         pytest.param(b"PROXY UNKNOWN\r\n", "127.0.0.1", id="v1-unknown"),
     ],
 )
-async def test_a_load_balancer_names_the_client(header: bytes, peer: str) -> None:
+async def test_a_load_balancer_names_the_client(serving: Serving, header: bytes, peer: str) -> None:
     async with serving(proxy_protocol=True) as server, server.client(greet=False) as client:
         client.send(header)
         assert (await client.reply()).startswith("220 ")
@@ -245,7 +263,7 @@ async def test_a_load_balancer_names_the_client(header: bytes, peer: str) -> Non
 
 
 @pytest.mark.parametrize("header", [b"EHLO client.example\r\n", b"PROXY TCP4 x\r\n"])
-async def test_a_bad_proxy_header_is_refused(header: bytes) -> None:
+async def test_a_bad_proxy_header_is_refused(serving: Serving, header: bytes) -> None:
     async with serving(proxy_protocol=True) as server, server.client(greet=False) as client:
         client.send(header)
         assert (await client.reply()).startswith("554 5.5.0")

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import ssl
-from contextlib import asynccontextmanager
+import subprocess
+import sys
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
 
 from inboxkit.smtp.listener import Listener
 from inboxkit.smtp.settings import SmtpSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    import socket
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from inboxkit.smtp.incoming import Incoming
 
-CERTIFICATE = Path(__file__).with_name("localhost.pem")
+_HERE = Path(__file__).parent
 _PATIENCE = 10.0
 
 
@@ -31,17 +37,21 @@ class Server:
     bodies: list[bytes] = field(default_factory=list[bytes])
 
     @asynccontextmanager
-    async def client(self, *, greet: bool = True, host: str = "") -> AsyncIterator[Client]:
-        """Connect, from ``host`` if given; with ``greet`` say EHLO too."""
+    async def client(
+        self, *, greet: bool = True, host: str = "", sock: socket.socket | None = None
+    ) -> AsyncGenerator[Client]:
+        """Connect, from ``host`` or by ``sock`` if given; with ``greet`` say EHLO too."""
+        port = self.listener.port
         async with asyncio.timeout(_PATIENCE):
-            reader, writer = await asyncio.open_connection(
-                "127.0.0.1", self.listener.port, local_addr=(host, 0) if host else None
-            )
-        client = Client(reader, writer)
+            if sock is not None:
+                streams = await asyncio.open_connection(sock=sock)
+            else:
+                local = (host, 0) if host else None
+                streams = await asyncio.open_connection("127.0.0.1", port, local_addr=local)
+        client = Client(*streams)
         try:
             if greet:
-                assert (await client.reply()).startswith("220 ")
-                assert (await client.command("EHLO client.example")).startswith("250")
+                await client.greet()
             yield client
         finally:
             await client.close()
@@ -72,6 +82,18 @@ class Client:
             lines.append(line.decode().rstrip("\r\n"))
         return "\n".join(lines)
 
+    async def greet(self) -> None:
+        """Read the banner and say EHLO."""
+        assert (await self.reply()).startswith("220 ")
+        assert (await self.command("EHLO client.example")).startswith("250")
+
+    async def replies_to_the_end(self) -> list[str]:
+        """Return all replies until the connection ends."""
+        replies = [await self.reply()]
+        while replies[-1]:
+            replies.append(await self.reply())
+        return replies[:-1]
+
     async def command(self, line: str) -> str:
         """Send one line and return its reply."""
         self.send(line.encode() + b"\r\n")
@@ -93,25 +115,80 @@ class Client:
     async def close(self) -> None:
         """Close the connection."""
         self.writer.close()
-        try:
+        with suppress(ConnectionError, ssl.SSLError):
             await self.writer.wait_closed()
-        except (ConnectionError, ssl.SSLError):
-            return
 
 
-async def anyone(address: str) -> None:
+class Child:
+    """A listener in a process of its own, to see what memory it takes."""
+
+    def __init__(self, pid: int, port: int) -> None:
+        self._port = port
+        self._status = Path(f"/proc/{pid}/status")
+
+    def peak(self) -> int:
+        """Return the most memory it ever held, in bytes."""
+        found = re.search(r"VmHWM:\s+(\d+) kB", self._status.read_text())
+        return int(found[1]) * 1024 if found else 0
+
+    async def send(self, piece: bytes, times: int, end: bytes) -> str:
+        """Send one message piece by piece; return the final reply, or "" if cut off."""
+        client = Client(*await asyncio.open_connection("127.0.0.1", self._port))
+        try:
+            await client.greet()
+            assert (await client.begin()).startswith("354")
+            for _ in range(times):
+                client.send(piece)
+                await client.writer.drain()
+            client.send(end)
+            return await client.reply()
+        except ConnectionError:
+            return ""
+        finally:
+            await client.close()
+
+
+@pytest.fixture
+async def child() -> AsyncGenerator[Child]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, _HERE / "listening.py", stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    async with asyncio.timeout(60):
+        yield Child(process.pid, int(await process.stdout.readline()))
+        process.stdin.close()
+        assert await process.wait() == 0
+
+
+class Serving(Protocol):
+    """Run a listener that keeps every message, after ``accept`` if given."""
+
+    def __call__(
+        self,
+        *,
+        check: Callable[[str], Awaitable[None]] = ...,
+        accept: Callable[[Incoming], Awaitable[None]] | None = None,
+        **settings: Any,
+    ) -> AbstractAsyncContextManager[Server]: ...
+
+
+@pytest.fixture(scope="session")
+def serving() -> Serving:
+    return _serving
+
+
+async def _anyone(address: str) -> None:
     """Accept every recipient."""
 
 
 @asynccontextmanager
-async def serving(
+async def _serving(
     *,
-    check: Callable[[str], Awaitable[None]] = anyone,
+    check: Callable[[str], Awaitable[None]] = _anyone,
     accept: Callable[[Incoming], Awaitable[None]] | None = None,
     **settings: Any,
-) -> AsyncIterator[Server]:
-    """Run a listener that keeps every message, after ``accept`` if given."""
-
+) -> AsyncGenerator[Server]:
     async def keep(message: Incoming) -> None:
         if accept is not None:
             await accept(message)
@@ -128,16 +205,16 @@ async def serving(
         await server.listener.stop(0)
 
 
+@pytest.fixture(scope="session")
 def tls() -> ssl.SSLContext:
-    """Return a server's TLS context."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
+    context.load_cert_chain(_HERE / "localhost.pem")
     return context
 
 
+@pytest.fixture(scope="session")
 def client_tls() -> ssl.SSLContext:
-    """Return the TLS context of a client that takes any certificate: dates pass."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    context.verify_mode = ssl.CERT_NONE  # the certificate's dates are not the point
     return context

@@ -1,0 +1,104 @@
+"""The MIME tree of a message: split at once where it is well formed, leniently where it is not.
+
+Nearly every message is well formed, and splitting its bytes takes a quarter of the time of the
+standard library's parser. Whatever is out of order, however little, goes to ``lenient``, so that
+there is one reading of it; the tests compare both on every sample.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from . import guard, lenient
+from .entity import Entity
+
+if TYPE_CHECKING:
+    from .entity import Fields
+    from .model import Limits
+
+_FIELD = re.compile(r"^([!-9;-~]+):[ \t]*(.*(?:\n[ \t].*)*)", re.MULTILINE)
+
+
+def read(raw: bytes, limits: Limits) -> Entity:
+    """Return the tree of a message; raise LimitExceeded when it nests too deep."""
+    newlines = raw.count(b"\n")
+    returns = raw.count(b"\r")
+    if returns == 0 or returns == newlines == raw.count(b"\r\n"):
+        newline = b"\r\n" if returns else b"\n"
+        splitter = _Splitter(raw, newline, guard.Budget(limits, newlines))
+        try:
+            return splitter.entity(0, len(raw), "text/plain", depth=1)
+        except _OutOfOrder:
+            pass
+    return lenient.read(raw, limits)
+
+
+class _OutOfOrder(Exception):
+    """The bytes are not well formed."""
+
+
+class _Splitter:
+    """Splits a message whose lines all end alike."""
+
+    def __init__(self, raw: bytes, newline: bytes, budget: guard.Budget) -> None:
+        self._raw = raw
+        self._newline = newline
+        self._blank = newline * 2
+        self._budget = budget
+
+    def entity(self, start: int, end: int, default: str, *, depth: int) -> Entity:
+        """Return the part between two places."""
+        raw, newline = self._raw, self._newline
+        if raw.startswith(newline, start):
+            if depth == 1:
+                raise _OutOfOrder  # a header after empty lines
+            entity = Entity((), default=default)
+            body = start + len(newline)
+        else:
+            blank = raw.find(self._blank, start, end)
+            if blank < 0:
+                raise _OutOfOrder
+            entity = Entity(_fields(raw[start:blank]), default=default)
+            body = blank + len(self._blank)
+        if entity.is_multipart:
+            self._budget.enter(depth)
+            child = "message/rfc822" if entity.media_type == "multipart/digest" else "text/plain"
+            places = self._parts(entity.boundary, body, end)
+            entity.children = [self.entity(*place, child, depth=depth + 1) for place in places]
+        else:
+            entity.content = raw[body:end]
+        return entity
+
+    def _parts(self, boundary: str, start: int, end: int) -> list[tuple[int, int]]:
+        # Where the parts of a multipart begin and end (RFC 2046 section 5.1.1).
+        if not boundary or not boundary.isascii() or boundary.endswith("--"):
+            raise _OutOfOrder
+        separator = self._newline + b"--" + boundary.encode("ascii")
+        places: list[tuple[int, int]] = []
+        begin = -1
+        at = self._raw.find(separator, start - len(self._newline), end)
+        while at >= 0:
+            line = at + len(separator)
+            stop = self._raw.find(self._newline, line, end)
+            rest = self._raw[line : stop if stop >= 0 else end].rstrip(b" \t")
+            if rest in (b"", b"--"):
+                if begin > at or (stop < 0 and not rest):
+                    raise _OutOfOrder  # two separators on end, or no line after one
+                if begin >= 0:
+                    places.append((begin, at))
+                if rest:
+                    return places
+                begin = stop + len(self._newline)
+            at = self._raw.find(separator, line, end)
+        raise _OutOfOrder  # never closed
+
+
+def _fields(block: bytes) -> Fields:
+    text = block.decode("ascii", "surrogateescape")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    found = _FIELD.findall(text)
+    if len(found) + text.count("\n ") + text.count("\n\t") != text.count("\n") + 1:
+        raise _OutOfOrder
+    return tuple(found)
