@@ -215,12 +215,20 @@ def recipients(draft: Draft, context: Context) -> tuple[tuple[Address, ...], tup
     if parent.direction == "outbound":  # a follow-up goes to whom we wrote before
         return parent.to, cc or parent.cc
     own = {context.inbox.address, *context.inbox.aliases}
-    answered = tuple(a for a in parent.reply_to or (parent.sender,) if a.email)
+    answered = tuple(_sendable(a) for a in parent.reply_to or (parent.sender,) if a.email)
     if not context.everyone:
         return answered, cc
     seen = {a.email.lower() for a in (*answered, *cc)}
-    others = [a for a in (*parent.to, *parent.cc) if _is_other(a, own, seen)]
+    others = [_sendable(a) for a in (*parent.to, *parent.cc) if _is_other(a, own, seen)]
     return answered, (*cc, *others)
+
+
+def _sendable(address: Address) -> Address:
+    """Return a foreign address in ASCII where that can be done; odd ones stay as they came."""
+    try:
+        return Address(check_address(address.email), address.name)
+    except ValueError:
+        return address
 
 
 def _is_other(address: Address, own: set[str], seen: set[str]) -> bool:

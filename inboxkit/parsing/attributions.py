@@ -24,11 +24,13 @@ OUTER = " \t\r\n\v\f\u00a0\u2028\u2029\u3000" + "".join(map(chr, words.BIDI))
 
 # Day, month and year in any order, or a day and a time; months are whatever stands between.
 _DATE = re.compile(
-    r"\d{1,4}[./-] ?\d{1,2}[./-] ?\d{1,4}|(?<!\d)\d{4}\D{1,24}\d{1,2}(?!\d)"
-    r"|(?<!\d)\d{1,2}\D{1,24}\d{4}(?!\d)|(?<!\d)\d{1,2}\D{1,24}\d{1,2}[:.h時时]\d{2}(?!\d)"
+    r"(?<![\d.])(?:\d{4}[./-] ?\d{1,2}[./-] ?\d{1,2}|\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4})(?!\d|\.\d)"
+    r"|(?<!\d)\d{4}\D{1,24}\d{1,2}(?!\d)|(?<!\d)\d{1,2}\D{1,24}\d{4}(?!\d)"
+    r"|(?<![\d.:])\d{1,2}[^\d:]{0,23}[^\d:.]\d{1,2}[:.h時时]\d{2}(?!\d|\.\d)"
 )
 _DIGIT = re.compile(r"\d")
-_TIMESTAMP = re.compile(r"\d{4}[./-]\d{1,2}[./-]\d{1,2}\D{1,3}\d{1,2}:\d{2}\D{1,6}(?:GMT|UTC)")
+# What Gmail puts before a name when it has no words for it.
+_TIMESTAMP = re.compile(r"\d{4}[./-]\d\d[./-]\d\d \d{1,2}:\d\d GMT[+-]\d{1,2}:\d\d \D{2,60}$")
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"@]@[^\s<>()\[\],;:\"@]")
 _BRACKETED = re.compile(r"[<(\[:][^\s<>()\[\]@]{1,120}@|@[^\s<>()\[\]@]{1,120}[>)\]]")
 _FIELD = re.compile(f"([^{''.join(COLONS)}]{{1,44}})[{''.join(COLONS)}]")
@@ -74,7 +76,7 @@ def has_date(line: str) -> bool:
 
 
 def has_timestamp(line: str) -> bool:
-    """Tell whether the line begins with a date, a time and a zone."""
+    """Tell whether the line is a date, a time, a zone and a name."""
     return _TIMESTAMP.match(line) is not None
 
 
@@ -96,7 +98,7 @@ def weight(line: str, *, quoted: bool) -> int:
     elif quoted and date and address:
         accepted = text.endswith((">", ")", "]"))
     else:
-        accepted = has_timestamp(text) and len(spoken) < 16 and text.count("<") == text.count(">")
+        accepted = has_timestamp(text) and text.count("<") == text.count(">")
     return (after >= 0) + date + address if accepted else 0
 
 
@@ -112,6 +114,8 @@ def _announces(text: str, after: int, *, date: bool, address: bool, quoted: bool
     """Tell whether a line that ends in a colon announces a quote."""
     if quoted:
         return date or address or (after >= 0 and text.count(" ") < 12)
+    if text.count(" ") > 30 or (": " in text[:-1] and not (address and after >= 0)):
+        return False
     if address and (after >= 0 or date):
         return after in (0, 1) or _BRACKETED.search(text) is not None
     return after >= 0 and date and _only_names(_split(text), after)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _MOST = 60  # candidates of one text; mails with a code have few
 _SPACES = " \u00a0\u2002-\u200a\u202f\u3000"
-_DASHES = "\u2010\u2011\u2012\u2013"
+_DASHES = "\u2010\u2011\u2012\u2013\u00b7\u2022"
 # From a digit to the end of what is written without a space; then more such groups.
 _RUN = re.compile(rf"\d[!-~\d{_DASHES}]{{0,80}}+(?:[{_SPACES}]\d[!-~\d{_DASHES}]{{0,80}}+){{0,9}}+")
 _DIGIT_OR_CAPITAL = "[0-9A-Z\u0660-\u0669\u06f0-\u06f9]"
@@ -24,12 +24,15 @@ _SINGLES = re.compile(  # cells of a table or items of a list, a character each
 _BETWEEN = str.maketrans("", "", " \t\n\r\v\f\u00a0\u2002\u2003\u2009\u202f\u3000|*•·-")
 _COUNTING = "0123456789"  # pages, steps
 _NUMERIC = re.compile(r"\d[.,:/]\d|/\w")  # prices, dates, times, addresses of the web
+_DAY = re.compile(  # before a year: "14 March ", "4 de marzo de ", "Mar 3, "
+    r"\d{1,2}(?:st|nd|rd|th|\.|º)?(?: de)? [^\W\d_]{3,12}\.?,?(?: de)? $|[^\W\d_]{3,12}\.? \d{1,2},? $"
+)
 _LEADING = "([{<\"'*_`~|>:;,=«"
 _TRAILING = ")]}>\"'*_`~|<.,;:!?»"
 _NAMED = re.compile(r"^[A-Za-z]{2,12}[:=](?=[^/])")  # "code:123456"
 _ENDING = re.compile(r"(?<=\d)[':-][a-z]{1,5}$")  # "4419'dur", "482913-as"
 
-_DIGITS = re.compile(r"\d{4,8}")
+_DIGITS = re.compile(r"\d{4,10}")
 _GROUPS = re.compile(r"\d{1,4}(?:([ -])\d{1,4})(?:\1\d{1,4}){0,8}")
 _MIXED = re.compile(r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z\d]{4,12}")
 _DASHED = re.compile(r"(?=[A-Za-z-]{0,11}\d)[A-Za-z\d]{1,6}(?:-[A-Za-z\d]{2,8}){1,3}")
@@ -136,6 +139,8 @@ def _in_run(text: str, start: int, end: int) -> Candidate | None:
         start = text.index(kept, start) if kept else start
     kept = kept.rstrip(_TRAILING + _DASHES)
     kept = _ENDING.sub("", kept)
+    if len(kept) == 4 and kept.startswith(("19", "20")) and _DAY.search(text, max(0, start - 24), start):
+        return None
     before, after = text[max(0, start - 2) : start], text[start + len(kept) : start + len(kept) + 2]
     if not kept or _beside_a_sign(before, after):
         return None
@@ -198,6 +203,8 @@ def _digits_weight(text: str) -> float:
         return -2.0 if _YEARS.fullmatch(text) else 0.0
     if len(text) == 8 and _DATED.fullmatch(text):
         return -2.0
+    if len(text) > 8:
+        return -1.5
     return 1.0 if len(text) == 6 else 0.5
 
 

@@ -98,6 +98,9 @@ _TEXT_CODECS = frozenset(
     "cp1255 cp1256 cp1257 cp1258 mac-croatian mac-cyrillic mac-greek mac-iceland mac-latin2 "
     "mac-roman mac-romanian mac-turkish".split()
 )
+_ONE_BYTE = ("cp125", "iso8859", "koi8", "mac-", "cp87")
+_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_NON_ASCII = re.compile(r"[^\x00-\x7f]+")
 _LABEL = re.compile(r"[a-z0-9][a-z0-9._:+-]{0,39}\Z")
 _MULTIBYTE_ESCAPES = (b"\x1b$", b"\x1b(J")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -121,18 +124,17 @@ def codec(label: str) -> str:
     return _look_up(name) or _look_up("cp" + name.rpartition("-")[2])
 
 
-def decode(data: bytes, charset: str = "") -> str:
+def decode(data: bytes, charset: str = "", *, otherwise: str = "") -> str:
     """Return the text of ``data``, declared to be in ``charset``; never raises.
 
-    A charset that is missing, unknown or plainly wrong is guessed. What still cannot be read
-    becomes U+FFFD. NUL and lone surrogates are taken out: databases refuse them.
+    A charset that is missing, unknown or plainly wrong is guessed: UTF-8, else ``otherwise``, else
+    windows-1252. What still cannot be read becomes U+FFFD. NUL and lone surrogates are taken out:
+    databases refuse them.
     """
     name = codec(charset) if charset else ""
     if name in ("", "ascii", "utf-8"):
-        return clean(_sniffed(data))
-    if name in ("utf-16", "utf-32") and not data.startswith(
-        (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    ):
+        return clean(_sniffed(data, codec(otherwise) or "cp1252"))
+    if name in ("utf-16", "utf-32") and not data.startswith(_UTF_16_MARKS):
         return clean(_without_mark(data, name))
     return clean(_with_codec(data, name))
 
@@ -153,7 +155,7 @@ def _look_up(name: str) -> str:
     return found if found in _TEXT_CODECS else ""
 
 
-def _sniffed(data: bytes) -> str:
+def _sniffed(data: bytes, otherwise: str) -> str:
     if data.isascii():
         escaped = any(mark in data for mark in _MULTIBYTE_ESCAPES)
         return _with_codec(data, "iso2022_jp_ext") if escaped else data.decode("ascii")
@@ -163,34 +165,72 @@ def _sniffed(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return _broken_utf8(data)
-
-
-def _broken_utf8(data: bytes) -> str:
-    # A cut or damaged UTF-8 text stays UTF-8; one with no valid sequence at all never was UTF-8.
+        pass
+    # A cut or damaged UTF-8 text stays UTF-8; one with next to no valid sequence never was UTF-8.
     text = data.decode("utf-8", "replace")
     wrong = text.count("\ufffd")
     right = sum(map(len, _NON_ASCII.findall(text))) - wrong
-    return text if right > wrong else _with_codec(data, "cp1252")
-
-
-_NON_ASCII = re.compile(r"[^\x00-\x7f]+")
+    return text if right > wrong else _with_codec(data, otherwise)
 
 
 def _with_codec(data: bytes, name: str) -> str:
+    if name.startswith(_ONE_BYTE) and (text := _as_utf8(data)):
+        return text
     try:
         return data.decode(name)
     except (UnicodeError, ValueError):
         pass
+    if text := _as_utf8(data):
+        return text
+    if name == "iso2022_jp_ext":
+        return _decode_jis(data)
     try:
         return data.decode(name, "replace")
     except (UnicodeError, ValueError):
         return data.decode("latin-1")
 
 
+def _as_utf8(data: bytes) -> str:
+    # The text if it is UTF-8 beyond doubt: two characters that by chance no other charset gives.
+    if data.isascii():
+        return ""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return ""
+    return text if len(data) - len(text) > 1 else ""
+
+
+def _decode_jis(data: bytes) -> str:
+    # ISO-2022-JP with the signs that Windows adds to JIS X 0208, which Python's codec refuses:
+    # the same characters are in cp932, at places that follow from those in JIS.
+    first, *rest = data.split(b"\x1b")
+    pieces = [first.decode("ascii", "replace")]
+    for piece in rest:
+        mode, body = piece[:2], piece[2:]
+        if mode in (b"$B", b"$@"):
+            pieces.append(_shifted(body).decode("cp932", "replace"))
+        else:
+            pieces.append(body.decode("cp932", "replace"))
+    return "".join(pieces)
+
+
+def _shifted(body: bytes) -> bytes:
+    # JIS X 0208 rows and cells as Shift_JIS; a line end inside is no character.
+    out = bytearray()
+    for one, two in zip(body[::2], body[1::2], strict=False):
+        if one < 0x21 or two < 0x21:
+            out += bytes((one, two))
+            continue
+        lead = ((one - 0x21) >> 1) + 0x81
+        trail = two + 0x7E if one % 2 == 0 else two + (0x1F if two < 0x60 else 0x20)
+        out += bytes(((lead + 0x40 if lead > 0x9F else lead) & 0xFF, trail & 0xFF))
+    return bytes(out)
+
+
 def _without_mark(data: bytes, name: str) -> str:
     # Without a byte order mark, RFC 2781 section 4.3 says big-endian; most mails are little-endian.
     zeros_first = data[0:200:2].count(0) > data[1:200:2].count(0)
     if b"\0" not in data[:200]:
-        return _sniffed(data)
+        return _sniffed(data, "cp1252")
     return _with_codec(data, f"{name}-{'be' if zeros_first else 'le'}")

@@ -20,6 +20,7 @@ _ROLES = re.compile(
     r"\bpost[-_.]?master\b|\b(?:mail|system|e-?mail) ?(?:administrator|admin|system)\b|\bsysadmin@"
     r"|\bmail ?admin\b|delivery subsystem"
 )
+_SENDER_WORDS = ("daemon", "deliver", "exchange", "master", "admin", "system")  # one is in each
 _SUBJECTS = """
 undeliver|non-deliver|nondeliver|non deliver|not deliver|delivery fail|delivery failure
 failed deliver|delivery has failed|delivery status|delivery notif|delivery report|delivery problem
@@ -89,7 +90,7 @@ def find(mail: Mail, *, sender: str, subject: str, null_sender: bool) -> str:
     people quote "original messages" too.
     """
     points = _sender_points(sender, null_sender=null_sender)
-    failing = any(phrase in subject for phrase in _phrases(_SUBJECTS))
+    failing = _holds(subject, _SUBJECTS)
     if not points and not failing:
         return ""
     text = report_fields.loose_text(mail)[:_READ_CHARS]
@@ -106,19 +107,31 @@ def find(mail: Mail, *, sender: str, subject: str, null_sender: bool) -> str:
 
 def _sender_points(sender: str, *, null_sender: bool) -> int:
     points = int(null_sender) + (sender.strip() in ("", "<>"))
+    if not any(word in sender for word in _SENDER_WORDS):
+        return points
     if _DAEMONS.search(sender):
         return points + 2
     return points + (_ROLES.search(sender) is not None)
 
 
 def _tells_failure(text: str) -> bool:
-    return _REFUSALS.search(text) is not None or any(p in text for p in _phrases(_TEXTS))
+    return _REFUSALS.search(text) is not None or _holds(text, _TEXTS)
 
 
 def _has_original(mail: Mail) -> bool:
     return any(part.content_type in report_fields.ORIGINAL_TYPES for part in mail.parts)
 
 
+def _holds(text: str, table: str) -> bool:
+    every, plain = _phrases(table)
+    # Ordinary mail pays for this: an ASCII text can hold no phrase of another script.
+    for phrase in plain if text.isascii() else every:
+        if phrase in text:
+            return True
+    return False
+
+
 @cache
-def _phrases(table: str) -> tuple[str, ...]:
-    return tuple(table.strip().replace("\n", "|").split("|"))
+def _phrases(table: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    every = tuple(table.strip().replace("\n", "|").split("|"))
+    return every, tuple(phrase for phrase in every if phrase.isascii())

@@ -31,29 +31,28 @@ class _Word(NamedTuple):
     text: str
 
 
-def decode_field(name: str, value: str) -> str:
+def decode_field(name: str, value: str, charset: str = "") -> str:
     """Return a field's text for people, on one line and without control characters.
 
     In address fields what encoded words hide is quoted again where needed, so that a decoded
-    comma or angle bracket never reads as syntax.
+    comma or angle bracket never reads as syntax. ``charset`` is what raw bytes may be in.
     """
     if value.isascii():
         if "=?" not in value:
             return value if value.isprintable() else printable(unfold(value))
     elif "=?" not in value:
-        return printable(unfold(_read_bytes(value)))
-    if name.lower() in ADDRESS_FIELDS:
-        return printable(decode_words(unfold(value), phrases=True)).strip()
-    return printable(decode_words(unfold(value))).strip()
+        return printable(unfold(_read_bytes(value, charset)))
+    phrases = name.lower() in ADDRESS_FIELDS
+    return printable(decode_words(unfold(value), charset, phrases=phrases)).strip()
 
 
-def _read_bytes(value: str) -> str:
+def _read_bytes(value: str, charset: str) -> str:
     # Bytes beyond ASCII are UTF-8 (RFC 6532), or what the sender's machine used. A value that was
     # decoded before is left as it is.
     if value.isascii():
         return value
     try:
-        return charsets.decode(value.encode("utf-8", "surrogateescape"))
+        return charsets.decode(value.encode("utf-8", "surrogateescape"), otherwise=charset)
     except UnicodeEncodeError:
         return charsets.clean(value)
 
@@ -71,7 +70,7 @@ def printable(text: str) -> str:
     return text if text.isprintable() else charsets.clean(text.translate(_CONTROLS))
 
 
-def decode_words(text: str, *, phrases: bool = False) -> str:
+def decode_words(text: str, charset: str = "", *, phrases: bool = False) -> str:
     """Decode the encoded words of a value; with ``phrases``, quote what they stand for.
 
     Words split in the middle of a character or of a base64 group are joined before decoding
@@ -83,11 +82,11 @@ def decode_words(text: str, *, phrases: bool = False) -> str:
     done = 0
     quoting = _Quoting(text) if phrases else None
     for run in _runs(text):
-        pieces.append(_read_bytes(text[done : run[0].start]))
+        pieces.append(_read_bytes(text[done : run[0].start], charset))
         decoded = _decode_run(run)
         pieces.append(quoting.fit(decoded, run[0].start) if quoting else decoded)
         done = run[-1].end
-    pieces.append(_read_bytes(text[done:]))
+    pieces.append(_read_bytes(text[done:], charset))
     return "".join(pieces)
 
 

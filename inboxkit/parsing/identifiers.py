@@ -15,12 +15,13 @@ def parse(value: str) -> tuple[str, ...]:
     """Return the ids of a field's value in order, each once; never raises.
 
     Words, comments and dates between ids are skipped. Ids without brackets are taken only when
-    the whole value consists of such ids, since other text may hold addresses.
+    the whole value is one word or consists of such ids, since other text may hold addresses.
     """
     found = ["".join(inner.split()) for inner in _BRACKETED.findall(value)]
     if not found and "<" not in value:
         words = value.replace(",", " ").split()
-        found = words if all("@" in word.strip("@") for word in words) else []
+        bare = len(words) == 1 or all("@" in word.strip("@") for word in words)
+        found = words if bare else []
     elif not found:
         found = [word for word in value.replace("<", " ").split() if "@" in word]
     ids = [f"<{text}>" for text in found if text and len(text) <= _MAX_ID]

@@ -7,12 +7,13 @@ address as support; words such as "unsubscribe" or "this wasn't me" take it out.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from .linkwords import (
-    ACCOUNT, AVOID, CONDITION, DENIAL, DONE, GENERIC, IGNORE, INVITE, JOIN, LINK_WORDS, LOGIN, NEGATION, OTHER, PASSWORD,
+    ACCOUNT, AVOID, CONDITION, DENIAL, DONE, GENERIC, IGNORE, INVITE, JOIN, LINK_WORDS, LOGIN, MAGIC, NEGATION, OTHER, PASSWORD,
     RESET, SETUP, TROUBLE, VERIFY,
 )  # fmt: skip
 from .model import ActionLink
@@ -27,15 +28,20 @@ _LIMIT = 64 * 1024
 _MOST = 80  # links of one mail that are looked at
 _LONGEST = 4096  # characters of an address
 _THRESHOLD = 5.0
-_URL = re.compile(r"https?://[^\s<>\"\u3000-\u303f\uff08-\uffef「」]{3,4096}", re.IGNORECASE)
+_SUBJECT = 300
+_BEFORE, _AFTER = 300, 100  # how much text around a link is looked at
+_URL = re.compile(r"(?:https?|HTTPS?|Https?)://[^\s<>\"\u3000-\u303f\uff08-\uffef「」]{3,4096}")
 _SENTENCE = re.compile(r"[.!?؟]\s|[。！？।։]|\n\s*\n")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}|[A-Za-z0-9]{4,}(?:[-.][A-Za-z0-9]{4,}){2,}")
+_DIGIT = re.compile(r"\d")
+_INNER_CAPITAL = re.compile(r"[a-z][A-Z]")
+_CAMPAIGN = re.compile(r"(?:utm_\w{1,20}|ref|source|campaign|redirect\w{0,12}|return\w{0,8}|next)=[^&#]*", re.I)
 _FIELD = re.compile(
     r"[?&#;](?:[a-z_]{0,24}(?:token|code|key|hash|secret|ticket|otp|sig|signature|invite|invitation)"
     r"|t|k|c|h|s|oobcode|upn|jwt)=[^&]{6}",
     re.IGNORECASE,
 )
-_FILE = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|ico|css|js|woff2?|pdf)(?:[?#]|$)", re.IGNORECASE)
+_FILE = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|ico|css|js|woff2?|pdf)$", re.IGNORECASE)
 _ELSEWHERE = re.compile(
     r"^(?:www\.|m\.)?(?:facebook|twitter|x|instagram|linkedin|youtube|tiktok|pinterest|t\.me|wa\.me|"
     r"apps\.apple|itunes\.apple|play\.google|w3|schema|fonts\.googleapis|microsoft\.com/store)\.",
@@ -53,6 +59,7 @@ _ADDRESS_AVOID = re.compile(
     re.IGNORECASE,
 )
 _CLOSERS = {")": "(", "]": "[", "}": "{"}
+_ASKS = VERIFY | LOGIN | PASSWORD | RESET | INVITE | JOIN | SETUP
 _PURPOSES = ((PASSWORD, "reset"), (INVITE, "invite"), (VERIFY, "verify"), (LOGIN, "login"))
 
 
@@ -63,6 +70,7 @@ class _Mention(NamedTuple):
     label: str
     before: str
     after: str
+    start: int = 0
 
 
 def find_links(text: str, *, html: str = "", subject: str = "") -> tuple[ActionLink, ...]:
@@ -71,13 +79,29 @@ def find_links(text: str, *, html: str = "", subject: str = "") -> tuple[ActionL
     Anchors of the HTML body and addresses in the text both count. Takes linear time and reads
     the first 64 kB of text and 256 kB of HTML.
     """
-    title = _meanings(subject[:300])
+    if "://" not in text and "://" not in html:
+        return ()
+    title = _meaning(subject[:_SUBJECT])
     best: dict[str, ActionLink] = {}
-    for mention in _mentions(text, html):
+    seen: set[str] = set()
+    for mention in _anchors(html):
+        seen.add(mention.url)
+        _keep(best, _judge(mention, title))
+    body = without_quoted_lines(text[:_LIMIT])
+    end = -1
+    for mention in _addresses(body, seen):
         link = _judge(mention, title)
-        if link is not None and link.confidence > getattr(best.get(link.url), "confidence", 0):
-            best[link.url] = link
+        if link is not None:
+            end = end if end >= 0 else len(without_forwarded(body))
+            _keep(best, link if mention.start < end else None)
     return tuple(sorted(best.values(), key=lambda link: -link.confidence))
+
+
+def _keep(best: dict[str, ActionLink], link: ActionLink | None) -> None:
+    if link is not None:
+        known = best.get(link.url)
+        if known is None or known.confidence < link.confidence:
+            best[link.url] = link
 
 
 @functools.cache
@@ -85,34 +109,34 @@ def _lexicon() -> Lexicon:
     return Lexicon(LINK_WORDS)
 
 
-def _meanings(text: str) -> int:
+def _meaning(text: str) -> int:
     """Return the bits of all that the words of a text may mean."""
-    if not text or text.isspace():
-        return 0
-    found = 0
-    for hit in _lexicon().scan(fold(text)):
-        found |= hit.meaning
-    return found
+    return _lexicon().meaning(fold(text)) if text and not text.isspace() else 0
 
 
-def _mentions(text: str, html: str) -> Iterator[_Mention]:
-    if "href" in html or "HREF" in html:
-        page = read_page(html)
-        for anchor in page.anchors[:_MOST]:
-            if anchor.url[:8].lower().startswith(("http://", "https://")):
-                label = page.text[anchor.start : anchor.end]
-                before = page.text[max(0, anchor.start - 300) : anchor.start]
-                after = page.text[anchor.end : anchor.end + 100]
-                yield _Mention(clean_url(anchor.url), label, before, after)
-    if "://" in text:
-        body = without_forwarded(without_quoted_lines(text[:_LIMIT]))
-        for count, match in enumerate(_URL.finditer(body)):
-            if count >= _MOST:
-                break
-            before = body[max(0, match.start() - 300) : match.start()]
-            yield _Mention(
-                clean_url(match.group()), "", before, body[match.end() : match.end() + 100]
-            )
+def _anchors(html: str) -> Iterator[_Mention]:
+    """Yield the links of an HTML body."""
+    if "<a" not in html and "<A" not in html:
+        return
+    page = read_page(html)
+    for anchor in page.anchors[:_MOST]:
+        if anchor.url[:8].lower().startswith(("http://", "https://")):
+            before = page.text[max(0, anchor.start - _BEFORE) : anchor.start]
+            after = page.text[anchor.end : anchor.end + _AFTER]
+            label = page.text[anchor.start : anchor.end]
+            yield _Mention(clean_url(anchor.url), label, before, after)
+
+
+def _addresses(text: str, seen: set[str]) -> Iterator[_Mention]:
+    """Yield the addresses in a text that are not among the links of the HTML body."""
+    if "://" not in text:
+        return
+    for match in itertools.islice(_URL.finditer(text), _MOST):
+        url = clean_url(match.group())
+        if url not in seen:
+            start, end = match.span()
+            before = text[max(0, start - _BEFORE) : start]
+            yield _Mention(url, "", before, text[end : end + _AFTER], start)
 
 
 def clean_url(url: str) -> str:
@@ -144,42 +168,44 @@ class _Words(NamedTuple):
 
 
 def _judge(mention: _Mention, title: int) -> ActionLink | None:
-    url = mention.url
-    host, _, rest = url.partition("://")[2].partition("/")
-    if not host or _FILE.search(url.partition("?")[0]) or _ELSEWHERE.match(host):
-        return None
-    if _ADDRESS_AVOID.search(unquote(rest.partition("?")[0])):
-        return None
     words = _words(mention, title)
-    if words.own & AVOID and not words.own & (VERIFY | PASSWORD | INVITE):
+    if words is None:
         return None
     reasons: list[str] = []
     score, purpose = _by_words(words, reasons)
-    if not purpose:
+    if not purpose or score < _THRESHOLD - 2.5:
         return None
-    score += _by_address(url, rest, purpose, reasons)
+    address = _by_address(mention.url, purpose, reasons)
+    if purpose == "login" and not (words.title & _ASKS or (words.lead | words.prior) & MAGIC):
+        address -= 0.0 if len(reasons) > 1 and "its address names it" in reasons else 3.0
+    score += address
     if score < _THRESHOLD:
         return None
-    return ActionLink(url, round(min(0.99, 0.4 + score * 0.06), 2), purpose, ", ".join(reasons))
+    confidence = round(min(0.99, 0.4 + score * 0.06), 2)
+    return ActionLink(mention.url, confidence, purpose, ", ".join(reasons))
 
 
-def _words(mention: _Mention, title: int) -> _Words:
-    """Return what is said about a link.
+def _words(mention: _Mention, title: int) -> _Words | None:
+    """Return what is said about a link, None when its own words are for something else.
 
     In plain text, the words of a link stand before it: "Reset password ( https://… )".
     """
-    label = mention.label.strip()
+    label, before = mention.label.strip(), mention.before
     if not label or _is_url(label):
-        label, before = _label_in_text(mention.before)
-    else:
-        before = mention.before
+        label, before = _label_in_text(before)
+    own = _meaning(label)
+    if own & AVOID and not own & (VERIFY | PASSWORD | INVITE):
+        return None
+    if not own & _ASKS and not title & _ASKS:
+        if label and not own & GENERIC:
+            return None
+        if not _is_telling(mention.url):
+            return None
     prior, lead = _sentences(before)
     if label and before[-1:] == "\n" and lead[-1:] in ".!。！":
         prior, lead = lead, ""  # the link stands apart: what was said before is said
     after = _first_sentence(mention.after)
-    return _Words(
-        _meanings(label), _meanings(f"{lead} {after}"), _meanings(prior), title, not label
-    )
+    return _Words(own, _meaning(f"{lead} {after}"), _meaning(prior), title, not label)
 
 
 def _label_in_text(before: str) -> tuple[str, str]:
@@ -188,6 +214,8 @@ def _label_in_text(before: str) -> tuple[str, str]:
     if opened.endswith(("(", "<", "[")) and before[-1:] != "\n":
         body = opened.rstrip("(<[] \t")
         start = body.rfind("\n") + 1
+        if (link := body.rfind("://", start)) >= 0:  # another link on the same line
+            start = max(link, body.find(">", link) + 1, body.find(")", link) + 1)
         for match in _SENTENCE.finditer(body, start):
             start = match.end()
         label = body[start:].strip(" *_[")
@@ -240,7 +268,7 @@ def _by_words(words: _Words, reasons: list[str]) -> tuple[float, str]:
     purpose = mine or led or (told if not words.lead & AVOID else "")
     if words.own & OTHER or not purpose:
         return 0, ""
-    score = _penalties(words, mine, supported=bool(titled or led or told))
+    score = _penalties(words, mine)
     if mine:
         score += 4.0
         reasons.append("its words ask for it")
@@ -252,8 +280,6 @@ def _by_words(words: _Words, reasons: list[str]) -> tuple[float, str]:
         reasons.append("the sentence before leads to it")
     if (words.own | words.lead) & GENERIC and not mine:
         score += 1.0
-        if purpose == "login" and not titled:
-            score -= 1.5
     if titled:
         score += 2.0 if titled == purpose else 1.0
         reasons.append("the subject speaks of it")
@@ -267,7 +293,7 @@ def _denies(meaning: int) -> bool:
     return bool(meaning & DENIAL) or (bool(meaning & CONDITION) and bool(meaning & NEGATION))
 
 
-def _penalties(words: _Words, mine: str, *, supported: bool) -> float:
+def _penalties(words: _Words, mine: str) -> float:
     score = 0.0
     if _denies(words.own | words.lead) or (_denies(words.prior) and words.title & DONE):
         score -= 6.0
@@ -277,17 +303,39 @@ def _penalties(words: _Words, mine: str, *, supported: bool) -> float:
         score -= 2.0
     if words.lead & AVOID and not mine:
         score -= 2.0
-    if mine == "login" and not supported:
-        score -= 2.0
     return score
 
 
-def _by_address(url: str, rest: str, purpose: str, reasons: list[str]) -> float:
+def _is_telling(url: str) -> bool:
+    """Tell whether an address carries a token or names an action."""
+    rest = url.partition("://")[2].partition("/")[2]
+    return _has_token(url, rest) or _ADDRESS_WORDS.search(rest) is not None
+
+
+def _has_token(url: str, rest: str) -> bool:
+    """Tell whether an address carries a value that was made for one mail."""
+    if _FIELD.search(url):
+        return True
+    for match in _TOKEN.finditer(_CAMPAIGN.sub("", rest[:1024])):
+        value = match.group()
+        if len(_DIGIT.findall(value)) > 1 or len(_INNER_CAPITAL.findall(value)) > 1:
+            return True
+    return False
+
+
+def _by_address(url: str, purpose: str, reasons: list[str]) -> float:
+    """Return what the address itself is worth; -99 when it cannot be such a link."""
+    host, _, rest = url.partition("://")[2].partition("/")
+    path = rest.partition("?")[0]
+    if not host or _FILE.search(path) or _ELSEWHERE.match(host):
+        return -99.0
+    if _ADDRESS_AVOID.search(unquote(path)):
+        return -99.0
     score = 0.0
     if _ADDRESS_WORDS.search(rest):
         score += 1.0
         reasons.append("its address names it")
-    if _TOKEN.search(rest) or _FIELD.search(url):
+    if _has_token(url, rest):
         score += 1.5
         reasons.append("its address carries a token")
     elif purpose == "login":

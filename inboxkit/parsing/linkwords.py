@@ -18,6 +18,7 @@ IGNORE = 512
 TROUBLE = 1024  # "does not work", "copy": the link is the same as above
 CONDITION = 32768
 NEGATION = 65536
+MAGIC = 131072  # "magic link", "without a password": a link that signs in by itself
 DONE = 16384  # "was changed": the mail reports, it does not ask
 OTHER = 2048  # orders, payments, meetings: confirming or joining those is something else
 ACCOUNT = 4096  # "account", "email address": what is verified
@@ -62,6 +63,17 @@ LINK_WORDS: dict[int, tuple[str, ...]] = {
         "உள்நுழை, เข้าสู่ระบบ, ล็อกอิน, dang nhap, masuk_, log masuk, mag sign in, mag log in, ログイン",
         "サインイン, 로그인, 登录, 登入, 登錄, 登陆, შესვლ, მუტქ, մուտք, ingia_, kuingia, inicia sessio",
         "iniciar sessio, saioa hasi, aantek",
+    ),
+    MAGIC: (
+        "magic, passwordless, one time, single use, expire, expiring, without a password, this link, one click",
+        "einmal, ohne passwort, dieser link, lien magique, sans mot de passe, ce lien, expire, usage unique",
+        "enlace magico, sin contrasena, este enlace, caduca, un solo uso, sem senha, este link, uso unico, expira",
+        "senza password, questo link, scade, deze link, zonder wachtwoord, eenmalig, verloopt, utan losenord",
+        "lanken ar, denna lank, uten passord, denne lenken, uden adgangskode, dette link, engangs, kertakaytto",
+        "jednoraz, bez hasla, link wygas, bez hesla, odkaz je platn, egyszer hasznal, jelszo nelkul, ссылка действ",
+        "без пароля, одноразов, посилання дійсн, tek kullanim, sifresiz, σύνδεσμος λήγει, μιας χρησης, קישור",
+        "لمرة واحدة, صلاحية الرابط, بدون كلمة, یکبار مصرف, एक बार, ลิงก์นี้, lien ket nay, tautan ini, sekali pakai",
+        "このリンク, パスワードなし, ワンタイム, 이 링크, 비밀번호 없이, 일회용, 此链接, 此連結, 链接有效, 無需密碼, 免密",
     ),
     PASSWORD: (
         "password, passwort, kennwort, mot de passe, contrasena, senha_, palavra passe, palavra chave",
@@ -245,6 +257,8 @@ LINK_WORDS: dict[int, tuple[str, ...]] = {
         "rezervasyon, odeme, заказ, брон, оплат, замовл, הזמנה מספר, תשלום, طلبك, حجز, الدفع, سفارش, رزرو",
         "पرداخت, ऑर्डर, भुगतान, คำสั่งซื้อ, การจอง, ชำระ, don hang, dat cho, thanh toan, pesanan, pembayaran",
         "注文, 予約, 支払, 주문, 예약, 결제, 订单, 訂單, 预订, 付款, 会议, 會議, ミーティング, 회의, zoom_, video",
+        "invite friends, invite your, invite a friend, invite more, freunde einlad, inviter des amis, invita a tus",
+        "convide amigos, invita amici, vrienden uit, zapros znajom, пригласи друзей, пригласить друзей, 邀请好友",
         "photo, comment, story, article, points, reward, prize",
     ),
 }

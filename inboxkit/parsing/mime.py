@@ -30,21 +30,27 @@ def decode_headers(raw: bytes) -> Headers:
     return _headers(lenient.read(guard.head(raw), Limits()).fields)
 
 
-def _headers(fields: Fields) -> Headers:
+def _headers(fields: Fields, charset: str = "") -> Headers:
     decode_field = headers.decode_field
-    return Headers(tuple([(name, decode_field(name, value)) for name, value in fields]))
+    return Headers(tuple([(name, decode_field(name, value, charset)) for name, value in fields]))
+
+
+def _charset(node: Entity) -> str:
+    # The first charset that is declared: what raw bytes in the header are in, if not in UTF-8.
+    declared = node.parameters.get("charset", "")
+    return declared or next(filter(None, map(_charset, node.children)), "")
 
 
 class _Reader:
     """Walks the tree once and gathers leaves, words and defects in order."""
 
-    def __init__(self, root: _Node, limits: Limits) -> None:
+    def __init__(self, root: Entity, limits: Limits) -> None:
         self._root = root
         self._limits = limits
-        self._headers = _headers(root)
+        self._charset = _charset(root)
+        self._headers = _headers(root.fields, self._charset)
         self._parts: list[Part] = []
         self._defects: list[str] = []
-        self._guessed = False
         self._fallback: list[bodies.Segment] = []  # used when the mail has no other words
 
     def mail(self) -> Mail:
@@ -57,40 +63,34 @@ class _Reader:
             html=words.html,
             parts=tuple(self._parts),
             content_type=self._root.media_type,
-            report_type=self._root.content.parameters.get("report-type", "").lower(),
+            report_type=self._root.parameters.get("report-type", "").lower(),
             has_text=words.from_text,
             defects=tuple(dict.fromkeys(self._defects)),
         )
 
-    def _walk(self, node: _Node, container: str) -> list[bodies.Segment]:
-        for name in _defect_names(node):
-            self._defects.append(_CAPITAL.sub(r" \1", name.removesuffix("Defect")).lower())
-        if node.children:
-            kind = node.media_type
-            return bodies.combined(kind, [self._walk(child, kind) for child in node.children])
-        if node.media_type.startswith("multipart/") and not self._guessed:
-            self._guessed = True  # once only: each guess is another parse
-            if guess := _with_boundary(node, self._limits):
-                return self._walk(guess, container)
-        return self._leaf(node, container)
+    def _walk(self, node: Entity, container: str) -> list[bodies.Segment]:
+        self._defects += node.defects
+        if not node.children:
+            return self._leaf(node, container)
+        kind = node.media_type
+        return bodies.combined(kind, [self._walk(child, kind) for child in node.children])
 
-    def _leaf(self, node: _Node, container: str) -> list[bodies.Segment]:
+    def _leaf(self, node: Entity, container: str) -> list[bodies.Segment]:
         part = self._part(node, container)
         self._parts.append(part)
         if bodies.is_body(part):
-            return self._body(part, node.content.parameters)
+            return self._body(part, node.parameters)
         if part.content_type in TNEF or part.filename.lower() == "winmail.dat":
             self._unpack(part)
         return []
 
-    def _part(self, node: _Node, container: str) -> Part:
+    def _part(self, node: Entity, container: str) -> Part:
         disposition = parameters.parse(node.raw("content-disposition"))
-        kind = node.media_type
         return Part(
-            content_type="text/plain" if kind.startswith("multipart/") else kind,
+            content_type="text/plain" if node.is_multipart else node.media_type,
             data=node.body,
-            headers=self._headers if node is self._root else _headers(node),
-            charset=node.content.parameters.get("charset", ""),
+            headers=self._headers if node is self._root else _headers(node.fields, self._charset),
+            charset=node.parameters.get("charset", ""),
             filename=_filename(node, disposition.parameters),
             disposition=disposition.value,
             content_id=headers.decode_field("", node.raw("content-id")).strip("<> "),
@@ -114,7 +114,7 @@ class _Reader:
             self._defects.append("tnef: unreadable")
             return
         for file in contents.files:
-            kind = file.content_type if _TYPE.match(file.content_type) else _OPAQUE
+            kind = media_type(file.content_type, _OPAQUE)
             self._parts.append(
                 Part(
                     kind,
@@ -133,8 +133,8 @@ class _Reader:
             )
 
 
-def _filename(node: _Node, disposition: dict[str, str]) -> str:
-    for given in (disposition, node.content.parameters):
+def _filename(node: Entity, disposition: dict[str, str]) -> str:
+    for given in (disposition, node.parameters):
         for name in ("filename", "name", "file"):
             if given.get(name):
                 return given[name]

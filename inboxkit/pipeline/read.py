@@ -75,7 +75,9 @@ class Read:
     ) -> list[ParsedMessage]:
         return [parse(raw, mail_from=items[i].mail_from, limits=self._limits) for i, raw in small]
 
-    def _reading(self, job: Job, item: Stored, parsed: ParsedMessage, own: str) -> Reading:
+    def _reading(
+        self, job: Job, item: Stored, parsed: ParsedMessage, own: tuple[str, ...]
+    ) -> Reading:
         if parsed.state != "parsed":
             log.warning(
                 "message %s: %s: %s",
@@ -113,7 +115,7 @@ class Read:
         await self._process.close()
 
 
-def _owners(connection: Connection, ids: Iterable[int]) -> Mapping[int, str]:
-    """Return the address of each inbox, "" for one that was deleted meanwhile."""
+def _owners(connection: Connection, ids: Iterable[int]) -> Mapping[int, tuple[str, ...]]:
+    """Return the addresses of each inbox, none for one that was deleted meanwhile."""
     found = {i: inboxes.by_id(connection, i) for i in ids}
-    return {i: owner.address if owner else "" for i, owner in found.items()}
+    return {i: (owner.address, *owner.aliases) if owner else () for i, owner in found.items()}

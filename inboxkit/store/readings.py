@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from ..parsing.model import ParsedAttachment, ParsedMessage
+    from ..parsing.model import Bounce, ParsedAttachment, ParsedMessage
     from .writer import Tx
 
 
@@ -70,7 +70,7 @@ class Reading:
     stored: Stored
     parsed: ParsedMessage
     auth: Mapping[str, str]
-    own: str  # the inbox's own address
+    own: tuple[str, ...]  # the inbox's own addresses
     token_row: int | None  # the send of ours that a valid reply token names
     job: jobs.Job
     now: datetime
@@ -133,17 +133,20 @@ def _record(tx: Tx, reading: Reading) -> None:
     )
 
 
-_REPORTS = {Kind.BOUNCE: EventType.BOUNCED, Kind.COMPLAINT: EventType.COMPLAINED}
+_ACTIONS = {"delivered": EventType.DELIVERED, "delayed": EventType.DEFERRED}
+_COMPLAINTS = {"unsubscribe": EventType.UNSUBSCRIBED, "auth_failed": None, "not_spam": None}
 
 
 def _act_on_report(tx: Tx, reading: Reading) -> None:
     """Turn a bounce or complaint that came by mail into the event a webhook would have been."""
     parsed = reading.parsed
-    type_ = _REPORTS.get(parsed.kind)
-    original = None if type_ is None else _reported_send(tx.connection, reading)
-    if type_ is None or original is None:
+    if parsed.kind not in (Kind.BOUNCE, Kind.COMPLAINT):
         return
-    for bounce in parsed.report.bounces:
+    original = _reported_send(tx.connection, reading)
+    for bounce in parsed.report.bounces if original is not None else ():
+        type_ = _reported_event(parsed.kind, bounce)
+        if type_ is None:
+            continue
         outcome = Outcome(
             type=type_,
             at=reading.stored.received_at,
@@ -154,7 +157,14 @@ def _act_on_report(tx: Tx, reading: Reading) -> None:
             event_id=f"mail:{reading.stored.id}:{bounce.recipient}",
             data={"status": bounce.status, "report": reading.stored.id},
         )
+        assert original is not None
         deliveries.happened(tx, original, outcome, now=reading.now)
+
+
+def _reported_event(kind: Kind, bounce: Bounce) -> EventType | None:
+    if kind == Kind.COMPLAINT:
+        return _COMPLAINTS.get(bounce.reason, EventType.COMPLAINED)
+    return _ACTIONS.get(bounce.action, EventType.BOUNCED)
 
 
 def _reported_send(connection: Connection, reading: Reading) -> int | None:

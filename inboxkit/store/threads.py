@@ -93,8 +93,9 @@ def place(tx: Tx, reading: Reading) -> dict[str, Any]:
     thread_id = decision.thread
     if thread_id is None:
         topic = index_root(parsed.thread_index)
+        at = stored.received_at
         thread_id = new_thread(
-            tx, stored.inbox_id, parsed.subject, topic, reading.now, orphan=decision.orphan
+            tx, stored.inbox_id, parsed.subject, topic, at, orphan=decision.orphan
         )
     _merge(tx, thread_id, decision.merge)
     cite(tx, stored.inbox_id, thread_id, decision.ghosts, message_id=None)
@@ -122,10 +123,10 @@ def _clues(connection: Connection, reading: Reading) -> Clues:
         subject=parsed.subject,
         sender=parsed.sender.email.lower(),
         recipients=frozenset(recipients),
-        inbox=frozenset({reading.own}),
+        inbox=frozenset(reading.own),
         own=own,
         quoted=quoted,
-        received_at=parsed.date or reading.stored.received_at,
+        received_at=reading.stored.received_at,
         token_thread=known_send(connection, reading.stored.inbox_id, reading.token_row),
     )
 
@@ -231,6 +232,7 @@ def _merge(tx: Tx, winner: int, losers: Sequence[int]) -> None:
                 size=new.size + old.size,
                 own_marks=merge_marks(old.own_marks, new.own_marks),
                 quoted_marks=merge_marks(old.quoted_marks, new.quoted_marks),
+                orphan=old.orphan or new.orphan,
                 sent_at=new.sent_at or old.sent_at,
                 waiting_since=new.waiting_since or old.waiting_since,
                 reminders=max(new.reminders, old.reminders),
@@ -273,6 +275,10 @@ def _grow(tx: Tx, thread_id: int, reading: Reading, clues: Clues, decision: Deci
     if parsed.kind == Kind.HUMAN and decision.participant and row.sent_at is not None:
         values |= {"waiting_since": None, "reminders": 0}
         jobs.cancel_prefix(tx, "timer", f"{thread_id}:")
+    if decision.orphan:
+        values["orphan"] = True
+    if decision.is_root:
+        values["base_subject"] = base_subject(parsed.subject)[:500]
     if not row.topic and parsed.thread_index:
         values["topic"] = index_root(parsed.thread_index)
     tx.connection.execute(update(thread).where(thread.c.id == thread_id).values(**values))
