@@ -24,20 +24,23 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from smtp_load import MAX_MESSAGES, RECIPIENT, SENDER, SESSIONS, run_loop
 
 from inboxkit.smtp.listener import Listener
 from inboxkit.smtp.settings import SmtpSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
 
     from inboxkit.smtp.incoming import Incoming
 
-SENDER, RECIPIENT = "load@bench.example", "bench@inbox.example"
-SESSIONS = 10
-MAX_MESSAGES = 20_000  # of one run, whatever the time
+    Stored = tuple[Incoming, asyncio.Future[None]]
+
 BATCH = 256
 
 
@@ -56,9 +59,6 @@ LOADS = (
     Load("5 kB, one connection each", 5_000, False, 1.5),
     Load("50 kB, connections kept", 50_000, True, 2.5),
 )
-
-
-# Servers: each runs until SIGTERM in a process of its own and prints its port.
 
 
 async def serve_bare() -> None:
@@ -120,17 +120,26 @@ class GroupCommit:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._loop = asyncio.get_running_loop()
-        self._queue: queue.SimpleQueue[tuple[Incoming, asyncio.Future[None]] | None]
-        self._queue = queue.SimpleQueue()
+        self._arrived: list[Stored] = []
+        self._queue: queue.SimpleQueue[Stored | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write)
         self._thread.start()
 
     async def accept(self, message: Incoming) -> None:
+        """Return when ``message`` is on disk."""
         stored: asyncio.Future[None] = self._loop.create_future()
-        self._queue.put((message, stored))
+        self._arrived.append((message, stored))
+        if len(self._arrived) == 1:  # what arrives in one turn of the loop shares one commit
+            self._loop.call_soon(self._hand_over)
         await stored
 
+    def _hand_over(self) -> None:
+        arrived, self._arrived = self._arrived, []
+        for item in arrived:
+            self._queue.put(item)
+
     def close(self) -> None:
+        """Finish what is queued."""
         self._queue.put(None)
         self._thread.join()
 
@@ -149,9 +158,9 @@ class GroupCommit:
                 database.execute("COMMIT")
                 self._loop.call_soon_threadsafe(_resolve, [stored for _, stored in batch])
 
-    def _batch(self) -> list[tuple[Incoming, asyncio.Future[None]]]:
+    def _batch(self) -> list[Stored]:
         item = self._queue.get()
-        batch: list[tuple[Incoming, asyncio.Future[None]]] = []
+        batch: list[Stored] = []
         while item is not None:
             batch.append(item)
             if len(batch) == BATCH:
@@ -174,116 +183,6 @@ def _resolve(waiting: list[asyncio.Future[None]]) -> None:
             stored.set_result(None)
 
 
-# Load: one process, SESSIONS lockstep clients.
-
-
-class Client(asyncio.Protocol):
-    """Send messages over one connection, or one message over each connection."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._reply = b""
-        self._steps = self._dialogue()
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self._transport = transport  # type: ignore[assignment]  # uvloop's is no asyncio.Transport
-
-    def data_received(self, data: bytes) -> None:
-        self._reply += data
-        last = self._reply.rfind(b"\n", 0, -1) + 1
-        if not self._reply.endswith(b"\n") or self._reply[last + 3 : last + 4] == b"-":
-            return
-        code, self._reply = self._reply[last : last + 1], b""
-        assert self._transport is not None
-        if code not in b"23":
-            self._run.failed += 1
-            self._transport.close()
-            return
-        try:
-            self._transport.write(next(self._steps))
-        except StopIteration:
-            self._transport.close()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._run.client_left()
-
-    def _dialogue(self) -> Iterator[bytes]:
-        yield b"EHLO load.bench.example\r\n"
-        while self._run.wants_more():
-            yield b"MAIL FROM:<%s>\r\n" % SENDER.encode()
-            yield b"RCPT TO:<%s>\r\n" % RECIPIENT.encode()
-            yield b"DATA\r\n"
-            yield self._run.message()
-            self._run.accepted += 1
-            if not self._run.load.persistent:
-                break
-        yield b"QUIT\r\n"
-
-
-class Run:
-    """One run of the load: its clients, its clock and what came of it."""
-
-    def __init__(self, load: Load, port: int, seconds: float) -> None:
-        self.load = load
-        self.accepted = self.failed = self._made = 0
-        self._port = port
-        self._seconds = seconds
-        self._open = 0
-        self._begun = 0.0
-        self._done: asyncio.Event = asyncio.Event()
-        line = b"The quick brown fox jumps over the lazy dog, and then does it again.\r\n"
-        self._tail = b"\r\n" + line * (load.size // len(line)) + b".\r\n"
-
-    async def __call__(self) -> float:
-        """Return the messages accepted a second; raise RuntimeError if any was refused."""
-        self._begun = time.perf_counter()
-        for _ in range(SESSIONS):
-            await self._connect()
-        await asyncio.wait_for(self._done.wait(), self._seconds + 20)
-        if self.failed or not self.accepted:
-            raise RuntimeError(f"{self.failed} refused, {self.accepted} accepted")
-        return self.accepted / (time.perf_counter() - self._begun)
-
-    def wants_more(self) -> bool:
-        out_of_time = time.perf_counter() - self._begun >= self._seconds
-        return not out_of_time and self._made < MAX_MESSAGES
-
-    def message(self) -> bytes:
-        self._made += 1
-        head = b"From: <%s>\r\nTo: <%s>\r\nSubject: %d\r\nMessage-ID: <%d.%d.%d@bench.example>\r\n"
-        unique = (time.time_ns(), os.getpid(), self._made)
-        return head % (SENDER.encode(), RECIPIENT.encode(), self._made, *unique) + self._tail
-
-    def client_left(self) -> None:
-        self._open -= 1
-        if self.wants_more() and not self.load.persistent and not self.failed:
-            task = asyncio.ensure_future(self._connect())
-            task.add_done_callback(lambda done: done.result())
-        elif not self._open:
-            self._done.set()
-
-    async def _connect(self) -> None:
-        self._open += 1
-        loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: Client(self), "127.0.0.1", self._port)
-
-
-def smtp_source(load: Load, port: int, seconds: float, rate: float) -> float:
-    """Return the rate that Postfix's smtp-source gets; it sends a number, not for a time."""
-    count = max(50, min(MAX_MESSAGES, int(rate * seconds)))
-    command = ["smtp-source", "-s", str(SESSIONS), "-m", str(count), "-l", str(load.size)]
-    command += ["-d"] if load.persistent else []
-    command += ["-f", SENDER, "-t", RECIPIENT, f"inet:127.0.0.1:{port}"]
-    begun = time.perf_counter()
-    subprocess.run(command, check=True, timeout=seconds * 10 + 20)
-    return count / (time.perf_counter() - begun)
-
-
-# The comparison.
-
-
 @dataclass
 class Server:
     """A server in a process of its own."""
@@ -301,8 +200,16 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@dataclass(frozen=True)
+class Result:
+    """What one run gave: messages a second, and the server's CPU time for each."""
+
+    rate: float
+    cpu_ms: float
+
+
 @contextlib.contextmanager
-def running(name: str) -> Iterator[Server]:
+def running(name: str) -> Generator[Server]:
     """Start a server and stop it at the end."""
     command = [sys.executable, __file__, "--serve", name]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -317,102 +224,80 @@ def running(name: str) -> Iterator[Server]:
                 process.kill()
 
 
-def measure(load: Load, server: Server, seconds: float, *, source: bool, rate: float) -> float:
-    """Return the messages a second of one run."""
-    if source:
-        return smtp_source(load, server.port, seconds, rate)
-    command = [sys.executable, __file__, "--load", str(LOADS.index(load)), str(server.port)]
-    done = subprocess.run(
-        [*command, "--seconds", str(seconds)], check=True, capture_output=True, text=True
-    )
-    return float(done.stdout)
+def measure(load: Load, server: Server, seconds: float, count: int) -> Result:
+    """Run the load once; for smtp-source, which sends a number and not for a time, ``count``."""
+    before = server.cpu_seconds()
+    if count:
+        accepted, took = float(count), smtp_source(load, server.port, count)
+    else:
+        script = str(Path(__file__).with_name("smtp_load.py"))
+        how = "kept" if load.persistent else "each"
+        command = [sys.executable, script, str(server.port), str(load.size), how, str(seconds)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        accepted, took = (float(number) for number in done.stdout.split())
+    return Result(accepted / took, (server.cpu_seconds() - before) * 1000 / accepted)
+
+
+def smtp_source(load: Load, port: int, count: int) -> float:
+    """Let Postfix's smtp-source send ``count`` messages; return the seconds that it took."""
+    command = ["smtp-source", "-s", str(SESSIONS), "-m", str(count), "-l", str(load.size)]
+    command += ["-d"] if load.persistent else []
+    command += ["-f", SENDER, "-t", RECIPIENT, f"inet:127.0.0.1:{port}"]
+    begun = time.perf_counter()
+    subprocess.run(command, check=True, timeout=120)
+    return time.perf_counter() - begun
 
 
 def compare(options: argparse.Namespace) -> bool:
-    """Print the table; tell whether every floor was reached."""
-    rates: dict[tuple[Load, str], list[float]] = {}
-    cpu: dict[tuple[Load, str], list[float]] = {}
+    """Run all loads against all servers in turn; tell whether every floor was reached."""
+    results: dict[tuple[Load, str], list[Result]] = {}
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(running(name)) for name in SERVERS]
         for load in (load for _ in range(options.rounds) for load in LOADS):
             for server in servers:
-                before = server.cpu_seconds()
-                known = rates.setdefault((load, server.name), [])
-                guess = known[-1] if known else 500.0
-                known.append(
-                    measure(load, server, options.seconds, source=options.smtp_source, rate=guess)
-                )
-                used = (server.cpu_seconds() - before) / max(1.0, known[-1] * options.seconds)
-                cpu.setdefault((load, server.name), []).append(used * 1000)
-    return report(rates, cpu)
+                known = results.setdefault((load, server.name), [])
+                guess = known[-1].rate if known else 300.0
+                count = min(MAX_MESSAGES, int(guess * options.seconds)) or 1
+                count = count if options.smtp_source else 0
+                known.append(measure(load, server, options.seconds, count))
+    return report(results)
 
 
-def report(
-    rates: dict[tuple[Load, str], list[float]], cpu: dict[tuple[Load, str], list[float]]
-) -> bool:
+def report(results: dict[tuple[Load, str], list[Result]]) -> bool:
     """Print medians, ratios and floors."""
-    print(f"{'messages/s (CPU ms each)':28}" + "".join(f"{name:>18}" for name in SERVERS))
+    print(f"{'messages/s (CPU ms each)':28}" + "".join(f"{name:>16}" for name in SERVERS))
     reached = True
     for load in LOADS:
-        cells = [
-            f"{statistics.median(rates[load, name]):8.0f} ({statistics.median(cpu[load, name]):.2f})"
-            for name in SERVERS
-        ]
-        ratio = statistics.median(
-            ours / bare
-            for ours, bare in zip(rates[load, "durable"], rates[load, "aiosmtpd"], strict=True)
-        )
-        verdict = "ok" if ratio >= load.floor else "BELOW"
+        print(f"{load.name:28}", end="")
+        for name in SERVERS:
+            rate = statistics.median(result.rate for result in results[load, name])
+            cpu = statistics.median(result.cpu_ms for result in results[load, name])
+            print(f"{f'{rate:.0f} ({cpu:.2f})':>16}", end="")
+        pairs = zip(results[load, "durable"], results[load, "aiosmtpd"], strict=True)
+        ratio = statistics.median(ours.rate / bare.rate for ours, bare in pairs)
         reached &= ratio >= load.floor
-        print(f"{load.name:28}" + "".join(f"{cell:>18}" for cell in cells), end="")
-        print(f"   durable / aiosmtpd {ratio:.2f}, floor {load.floor} {verdict}")
+        verdict = "ok" if ratio >= load.floor else "BELOW"
+        print(f"   durable / aiosmtpd {ratio:.2f}, floor {load.floor}: {verdict}")
     return reached
 
 
-def run_loop(main: Coroutine[Any, Any, Any]) -> Any:
-    """Run on uvloop where it is installed, all servers and the load alike."""
-    if uvloop_version():
-        import uvloop
-
-        return uvloop.run(main)
-    return asyncio.run(main)
-
-
-def uvloop_version() -> str:
-    """Return the version of uvloop, or nothing."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("uvloop")
-    except PackageNotFoundError:
-        return ""
-
-
 def main() -> int:
+    """Compare; the exit status is 1 when a floor was missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seconds", type=float, default=1.0, help="of each run")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--smtp-source", action="store_true", help="use Postfix's load generator")
     parser.add_argument("--serve", choices=SERVERS, help=argparse.SUPPRESS)
-    parser.add_argument("--load", nargs=2, type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        with contextlib.suppress(asyncio.CancelledError):
-            run_loop(SERVERS[options.serve]())
-        return 0
-    if options.load:
-        which, port = options.load
-
-        async def load() -> float:
-            return await Run(LOADS[which], port, options.seconds)()
-
-        print(run_loop(load()))
+        run_loop(SERVERS[options.serve]())
         return 0
     if options.smtp_source and not shutil.which("smtp-source"):
         parser.error("smtp-source is not on PATH (Debian: package postfix)")
-    print(f"{SESSIONS} sessions, {options.rounds} rounds of {options.seconds} s, "
-          f"loop {'uvloop ' + uvloop_version() if uvloop_version() else 'asyncio'}, "
-          f"database in {tempfile.gettempdir()}")  # fmt: skip
+    loop = f"uvloop {version('uvloop')}" if find_spec("uvloop") else "asyncio"
+    print(f"{SESSIONS} sessions, {options.rounds} rounds of {options.seconds} s, all on {loop},")
+    print(f"load by {'smtp-source' if options.smtp_source else 'smtp_load.py'}, ", end="")
+    print(f"database in {tempfile.gettempdir()}")
     return 0 if compare(options) else 1
 
 

@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import mailparser
+import mailparser  # type: ignore[import-untyped]  # it ships no types
 
 from inboxkit.parsing import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 ROUNDS = 400
 SIZES_MB = (0.25, 1, 4, 16, 24)
@@ -49,19 +49,27 @@ _PARAGRAPHS = (
     "can be sent on their own; is that so for the lid too?",
     "We open again on Thursday, so it would be good to have it by then. If you need a picture of "
     "the box or the number on the label, just tell me.",
-    "You can see the model here: https://shop.example/machines/ristretto-2 and the order is 5521.",
+    "You can see the model here: https://shop.example/machines/ristretto-2 and the order is {n}.",
+    "One more thing: the invoice in the box names our old street. The new one is 14 Harbour Road, "
+    "and the tax office will want it to be right. Would you send it once more, by mail if you can?",
+    "The people at the counter next door have the same machine and say that the seal wears out in "
+    "a year. If that is so, put two of them into the parcel and add them to the bill.",
     "Kind regards",
     "Ana",
 )
 _LINK = '<a href="https://shop.example/machines/ristretto-2">shop.example/machines/ristretto-2</a>'
 
 
-def ordinary() -> bytes:
-    """Return a message as people send them: four hops, text and HTML, a little over 4 kB."""
-    text = "\n\n".join(_PARAGRAPHS)
+def ordinary(n: int) -> bytes:
+    """Return a message as people send them: four hops, text and HTML, between 4 and 5 kB.
+
+    ``n`` makes it another one, so that nothing kept from the last helps with the next.
+    """
+    paragraphs = [paragraph.format(n=n) for paragraph in _PARAGRAPHS]
+    text = "\n\n".join(paragraphs)
     rows = "".join(
         f'<div style="font-family:arial,sans-serif;font-size:14px">{line}</div><div><br></div>\n'
-        for line in _PARAGRAPHS
+        for line in paragraphs
     ).replace("https://shop.example/machines/ristretto-2", _LINK)
     parts = (
         '--000000000000c1f2a506186a1b2c\nContent-Type: text/plain; charset="UTF-8"\n'
@@ -94,24 +102,26 @@ def seconds(step: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def compare(raw: bytes, rounds: int) -> tuple[float, float]:
+def compare(messages: Sequence[bytes]) -> tuple[float, float]:
     """Return the median times in ms of ours and of mail-parser's, run in turns."""
     ours: list[float] = []
     theirs: list[float] = []
-    for _ in range(rounds):
-        ours.append(seconds(lambda: parse(raw)))
-        theirs.append(seconds(lambda: mailparser.parse_from_bytes(raw)))
+    for raw in messages:
+        ours.append(seconds(lambda raw=raw: parse(raw)))
+        theirs.append(seconds(lambda raw=raw: mailparser.parse_from_bytes(raw)))
     return statistics.median(ours) * 1e3, statistics.median(theirs) * 1e3
 
 
 def main(paths: list[str]) -> None:
     """Print the comparison and the growth."""
     logging.disable(logging.CRITICAL)  # mail-parser reports parts it does not know
-    samples = {"ordinary": ordinary()} | {Path(p).name: Path(p).read_bytes() for p in paths}
+    samples = {"ordinary": [ordinary(5_000 + n) for n in range(ROUNDS)]}
+    for path in map(Path, paths):
+        samples[path.name] = [path.read_bytes()] * 20
     print(f"{'message':30} {'bytes':>8} {'ours ms':>9} {'mail-parser ms':>15} {'ratio':>6}")
-    for name, raw in samples.items():
-        ours, theirs = compare(raw, max(5, ROUNDS * 5_000 // max(len(raw), 5_000)))
-        print(f"{name:30} {len(raw):8} {ours:9.3f} {theirs:15.3f} {theirs / ours:5.1f}x")
+    for name, messages in samples.items():
+        ours, theirs = compare(messages)
+        print(f"{name:30} {len(messages[0]):8} {ours:9.3f} {theirs:15.3f} {theirs / ours:5.2f}x")
     print(f"\n{'MB':>6} {'seconds':>8} {'ms a MB':>8}")
     for size in SIZES_MB:
         raw = large(size)

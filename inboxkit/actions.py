@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .models import Attachment, Message, Thread, Want
+    from .pipeline.addresses import Addresses
     from .pipeline.notify import Notify
     from .pipeline.outbox import Configured
     from .settings import Settings
@@ -43,8 +44,10 @@ class LocalActions:
         notify: Notify,
         settings: Settings,
         providers: Sequence[Configured],
+        addresses: Addresses,
     ) -> None:
         self._store = store
+        self._addresses = addresses
         self._settings = settings
         self._providers = providers
         self._waits = Waits(store, notify, self)
@@ -125,12 +128,16 @@ class LocalActions:
     async def delete_inbox(self, inbox: str) -> None:
         found = await self._inbox(inbox)
         self._store.blobs.remove(await self._store.write(purge.inbox, found.id))
+        self._addresses.forget()
 
     # waiting
 
     async def wait(self, inbox: str, want: Want, *, timeout: float) -> Message:
-        found = await self._inbox(inbox)
-        return await self._waits.message(found.id, found.address, want, timeout=timeout)
+        return await self._waits.message(await self._inbox(inbox), want, timeout=timeout)
+
+    async def give_back(self, message: Message) -> None:
+        """Let other waits have a message that was taken for somebody who has gone away."""
+        await self._waits.give_back(await self._inbox(message.inbox), message)
 
     async def wait_for_reply(self, message: Message, *, timeout: float) -> Message:
         staging = current.get()
@@ -139,7 +146,7 @@ class LocalActions:
                 f"{message.id} is only staged until this handler ends, so no reply can come; "
                 "continue in an on_reply handler"
             )
-        return await self._waits.reply(message, timeout=timeout)
+        return await self._waits.reply(await self._inbox(message.inbox), message, timeout=timeout)
 
     # sending
 
@@ -194,11 +201,12 @@ class LocalActions:
 
     async def _send(self, draft: Draft, context: Context) -> Message:
         staged = self._composer.stage(draft, context, self._store.clock.now())
-        first = await self._first_of_key(staged)
+        staging = current.get()
+        repeats = staging is not None and staging.again  # a replay that is to send once more
+        first = None if repeats else await self._first_of_key(staged)
         if first is not None:
             return first
         await self._check(draft, staged, context)
-        staging = current.get()
         if staging is not None:
             staging.add(staged)
             return records.staged_message(staged.row, staged.content, context.inbox.address, self)

@@ -10,7 +10,7 @@ from .errors import ConfigurationError, NotFound
 from .pipeline import outbox
 from .pipeline.handlers import check_patterns
 from .router import Router, checked_resource
-from .runtime import Resource, Runtime
+from .runtime import Runtime
 from .settings import Settings, load
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .inbox import Inbox
     from .models import Event, Message, Thread
+    from .pipeline.resources import Resource
     from .values import WebhookResponse
 
 _DEFAULT_DOMAIN = "inbox.example"
@@ -72,6 +73,8 @@ class InboxKit:
 
     async def __aenter__(self) -> Self:
         check_loop()
+        if self._runtime is not None:
+            raise ConfigurationError("the kit is running already; make another InboxKit")
         check_patterns([router for router, _ in self._included])
         providers = outbox.configure(self.settings)
         check_domain(self.settings)
@@ -95,9 +98,13 @@ class InboxKit:
 
     @property
     def runtime(self) -> Runtime:
-        """The running parts; raise ConfigurationError before ``async with``."""
+        """The running parts; raise ConfigurationError before ``async with``.
+
+        Raise InboxKitError when a background step has broken; the log has its traceback.
+        """
         if self._runtime is None:
             raise ConfigurationError("the kit is not running; use `async with InboxKit() as kit:`")
+        self._runtime.check()
         return self._runtime
 
     @property
@@ -166,9 +173,14 @@ class InboxKit:
         return await self.runtime.feedback.receive(provider, method, headers, query, body, "")
 
     async def serve(self) -> None:
-        """Open the configured ports and run until cancelled, or until ``stop`` is called."""
-        await self.runtime.edges.open(smtp=self.settings.smtp, http=self.settings.http)
-        await self.runtime.stopping.wait()
+        """Open the configured ports and run until cancelled, or until ``stop`` is called.
+
+        Raise InboxKitError when a background step breaks.
+        """
+        runtime = self.runtime
+        await runtime.edges.open(smtp=self.settings.smtp, http=self.settings.http)
+        await runtime.stopping.wait()
+        runtime.check()
 
     @property
     def is_stopping(self) -> bool:
@@ -177,18 +189,24 @@ class InboxKit:
 
     def stop(self) -> None:
         """Make ``serve`` return."""
-        self.runtime.stopping.set()
+        if self._runtime is not None:
+            self._runtime.stopping.set()
 
 
 def check_loop() -> None:
-    """Refuse an event loop that is not asyncio's, with the way out."""
+    """Refuse an event loop that is not asyncio's, with the way out.
+
+    Trio may run as a guest in asyncio's loop; its tasks are none of asyncio's.
+    """
     try:
-        asyncio.get_running_loop()
+        found = asyncio.current_task()
     except RuntimeError:
+        found = None
+    if found is None:
         raise ConfigurationError(
             "InboxKit needs asyncio; from trio use inboxkit.client.Client on a running server, "
             "or in tests the `sandbox` fixture"
-        ) from None
+        )
 
 
 def check_domain(settings: Settings) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import anyio
 from .actions import LocalActions
 from .compose import check_address as checked_address
 from .edges import Edges
-from .errors import ConfigurationError, InboxKitError
+from .errors import ConfigurationError, InboxKitError, NotFound
 from .inbox import Inbox
 from .pipeline import dispatch, feedback, outbox, plan, read, remind
 from .pipeline.accept import Accept
@@ -23,21 +22,24 @@ from .pipeline.handlers import Handlers
 from .pipeline.janitor import Janitor
 from .pipeline.loops import Consumer
 from .pipeline.notify import Notify
+from .pipeline.resources import Resources
 from .store import events, inboxes
+from .store.bell import stopped
 from .store.store import Store
-from .tokens import encode, new_id, public_id, row_id
+from .tokens import encode, new_id, public_id
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
+    from sqlalchemy import Connection
 
     from .clock import Clock
     from .models import Event, Message
+    from .pipeline.resources import Resource
     from .router import Router
     from .settings import Settings
     from .store.inboxes import InboxRecord
 
 log = logging.getLogger("inboxkit")
-Resource = Callable[[], AbstractAsyncContextManager[Any]]
 
 
 class Runtime:
@@ -56,12 +58,14 @@ class Runtime:
         self.edges = Edges(settings, self.accept, self.feedback, self)
         self.stopping = anyio.Event()
         self.handlers = Handlers()
+        self.failure: BaseException | None = None
         self._providers = providers
         self._read = read.Read(self.store)
-        self._resources = AsyncExitStack()
+        self._resources = Resources()
         self._main: asyncio.Task[None] | None = None
         self._tasks: TaskGroup | None = None
         self._plans = False
+        self._busy: list[dispatch.Dispatch | outbox.Outbox] = []
 
     async def start(
         self,
@@ -73,7 +77,9 @@ class Runtime:
         """Open the store and begin to work."""
         await self.store.open()
         try:
-            self.actions = LocalActions(self.store, self.notify, self.settings, self._providers)
+            self.actions = LocalActions(
+                self.store, self.notify, self.settings, self._providers, self.addresses
+            )
             await self.notify.start()
             started = anyio.Event()
             # A task of its own, awaited in ``stop``: anyio's scopes must not cross the user's,
@@ -99,6 +105,26 @@ class Runtime:
             self._main.result()
 
     async def _work(self, started: anyio.Event, works: bool) -> None:
+        try:
+            await self._steps(started, works)
+        except (Exception, BaseExceptionGroup) as failure:
+            self._fail(failure)
+            raise
+
+    def _fail(self, failure: BaseException) -> None:
+        """A step broke: say so, end ``serve``, and wake every wait, which would never end."""
+        log.critical("the runtime has stopped", exc_info=failure)
+        self.failure = failure
+        for bell in (self.notify.bell, self.store.bell):
+            bell.fail(failure)
+        self.stopping.set()
+
+    def check(self) -> None:
+        """Raise InboxKitError when a step has broken, so that nothing is done any more."""
+        if self.failure is not None:
+            raise stopped(self.failure)
+
+    async def _steps(self, started: anyio.Event, works: bool) -> None:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             self._outbox = outbox.Outbox(
@@ -111,6 +137,7 @@ class Runtime:
                 self._consume("read", self._read.work, lambda: read.BATCH)
                 self._consume("webhook", self.feedback.work, lambda: feedback.BATCH)
                 self._consume("send", self._outbox.work, self._outbox.room)
+                self._busy.append(self._outbox)
             started.set()
 
     def plan(self) -> None:
@@ -121,6 +148,7 @@ class Runtime:
         self._plans = True
         runs = dispatch.Dispatch(self.store, self.handlers, self.actions, self._tasks)
         self._consume("run", runs.work, runs.room)
+        self._busy.append(runs)
         plans = plan.Plan(self.store, self.handlers, self.actions)
         self._consume("plan", plans.work, lambda: plan.BATCH)
         timers = remind.Remind(self.store, self.handlers)
@@ -128,7 +156,11 @@ class Runtime:
 
     def _consume(self, kind: str, work: Any, room: Callable[[], int]) -> None:
         assert self._tasks is not None
-        self._tasks.start_soon(Consumer(self.store, kind, work, room).run)
+
+        def room_left() -> int:
+            return 0 if self.stopping.is_set() else room()
+
+        self._tasks.start_soon(Consumer(self.store, kind, work, room_left).run)
 
     async def include(self, router: Router[...], resource: Resource | None = None) -> None:
         """Load a router, with its resource entered."""
@@ -136,7 +168,18 @@ class Runtime:
         if opened is None:
             self.handlers.add(router)
         else:
-            self.handlers.add(router, await self._resources.enter_async_context(opened()))
+            self.handlers.add(router, await self._resources.enter(opened))
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing new, and let handlers and sends that are under way finish.
+
+        What takes longer than ``seconds`` is cut off by ``stop`` and taken up again later.
+        """
+        self.stopping.set()
+        await self.edges.close()
+        with anyio.move_on_after(seconds):
+            for step in self._busy:
+                await step.idle()
 
     async def stop(self) -> None:
         """Close the ports, finish what is under way, give back what is leased."""
@@ -146,16 +189,17 @@ class Runtime:
             self._main.cancel()
             await asyncio.wait({self._main})
             await self._outbox.transport.close()
-        await self._resources.aclose()
-        await self._read.close()
-        await self.store.close()
-        if self._main is not None and not self._main.cancelled():
-            self._main.result()  # a step that broke must not go unseen
+        try:
+            await self._resources.close()
+        finally:
+            await self._read.close()
+            await self.store.close()
+        self.check()  # a step that broke must not go unseen
 
     async def problem(self) -> str:
         """Return why this process cannot take mail, "" when it can."""
         if self._main is None or self._main.done():
-            return "the runtime has stopped"
+            return str(stopped(self.failure)) if self.failure else "the runtime has stopped"
         try:
             await self.store.write_lightly(lambda tx: None)
         except InboxKitError as error:
@@ -177,7 +221,7 @@ class Runtime:
         now = self.clock.now()
         wanted = address or f"{encode(new_id())}@{self.settings.domain}"
         check_address(wanted)
-        known = await self.store.read(inboxes.find, wanted)
+        known = await self.store.read(_known, wanted, client_id)
         made = await self.store.write(
             inboxes.create,
             wanted,
@@ -215,9 +259,23 @@ class Runtime:
         if after is None:
             start = await self.store.read(events.last)
         else:
-            start = row_id("evt", after)
+            start = _place(after)
         async for event in self.notify.follow(self.actions, start):
             yield event
+
+
+def _known(connection: Connection, address: str, client_id: str | None) -> InboxRecord | None:
+    found = inboxes.find(connection, address)
+    if found is None and client_id is not None:
+        found = inboxes.find_client(connection, client_id)
+    return found
+
+
+def _place(cursor: str) -> int:
+    try:
+        return events.cursor_seq(cursor)
+    except ValueError as error:
+        raise NotFound(f"no event {cursor}: {error}") from None
 
 
 def check_address(address: str) -> None:

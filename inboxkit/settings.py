@@ -5,9 +5,11 @@ Nothing is read at import. A wrong value stops the start and names its key.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,15 @@ from .errors import ConfigurationError
 FILE = "inboxkit.toml"
 _PREFIX = "INBOXKIT_"
 _SECRET_WORDS = ("key", "secret", "password", "token")
+_PASSWORD = re.compile(r"(://[^:/@]*:).*@")
+_PASSWORD_ARGUMENT = re.compile(r"([?&]\w*password=)[^&]*")
 
 
 class Settings(BaseModel):
-    """How a runtime is set up. Every field is also a flag, ``INBOXKIT_NAME`` and a TOML key."""
+    """How a runtime is set up. Every field is also ``INBOXKIT_NAME``, a TOML key and a flag.
+
+    As a flag: ``--database`` and a few others of their own, ``--set KEY=VALUE`` for all.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -58,6 +65,15 @@ class Settings(BaseModel):
     @classmethod
     def _words(cls, value: Any) -> Any:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("smtp_users", mode="before")
+    @classmethod
+    def _users(cls, value: Any) -> Any:
+        """From a variable or a flag: as JSON."""
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError('write it as JSON, such as {"name": "password"}') from None
 
     @field_validator("smtp", "http")
     @classmethod
@@ -96,31 +112,55 @@ def load(
     file: Path | None = None,
 ) -> Settings:
     """Read the settings; raise ConfigurationError that names the key and where it came from."""
+    variables = os.environ if environ is None else environ
+    sources = (
+        _from_file(file or Path(FILE), required=file is not None),
+        _from_environment(variables),
+        {k: v for k, v in (given or {}).items() if v is not None},
+    )
     values: dict[str, Any] = {}
-    values |= _from_file(file or Path(FILE), required=file is not None)
-    values |= _from_environment(os.environ if environ is None else environ, values)
-    values |= {k: v for k, v in (given or {}).items() if v is not None}
-    return checked(values)
+    options: dict[str, Any] = {}
+    for source in sources:
+        plain, tables = _split(source)
+        values |= plain
+        for name, table in tables.items():
+            known = options.get(name, {})
+            options[name] = {**known, **table} if isinstance(table, Mapping) else table
+    return checked({"options": options} | values)
 
 
 def checked(values: Mapping[str, Any]) -> Settings:
     """Return Settings of these values, or say which key is wrong."""
-    known = set(Settings.model_fields)
-    tables = {k: v for k, v in values.items() if k not in known and isinstance(v, Mapping)}
-    plain = {k: v for k, v in values.items() if k not in tables}
-    plain["options"] = {**plain.get("options", {}), **tables}
+    plain, tables = _split(values)
     try:
-        return Settings(**plain)
+        return Settings.model_validate({"options": tables} | plain)
     except ValidationError as error:
-        lines = [_explain(item, known) for item in error.errors(include_url=False)]
+        lines = [_explain(item) for item in error.errors(include_url=False)]
         raise ConfigurationError("settings: " + "; ".join(lines)) from None
 
 
-def _explain(item: Mapping[str, Any] | Any, known: Sequence[str] | set[str]) -> str:
+def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part the plain keys from the providers' tables, written ``[mailgun]`` or ``[options.smtp]``.
+
+    ``smtp`` is a key, and a provider's name as well: a table is the provider's.
+    """
+    names = {
+        key
+        for key, value in values.items()
+        if isinstance(value, Mapping) and (key == "smtp" or key not in Settings.model_fields)
+    }
+    plain = {key: value for key, value in values.items() if key not in names}
+    tables = {key: values[key] for key in names}
+    if isinstance(plain.get("options"), Mapping):
+        tables |= plain.pop("options")
+    return plain, tables
+
+
+def _explain(item: Mapping[str, Any] | Any) -> str:
     key = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
-        return f"{key}: unknown key; known are {', '.join(sorted(known))}"
-    return f"{key}: {item['msg']}"
+        return f"{key}: unknown key; known are {', '.join(sorted(Settings.model_fields))}"
+    return f"{key}: {item['msg'].removeprefix('Value error, ')}"
 
 
 def _from_file(file: Path, *, required: bool) -> dict[str, Any]:
@@ -134,32 +174,35 @@ def _from_file(file: Path, *, required: bool) -> dict[str, Any]:
         raise ConfigurationError(f"settings: {file}: {error}") from None
 
 
-def _from_environment(environ: Mapping[str, str], base: Mapping[str, Any]) -> dict[str, Any]:
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     """``INBOXKIT_DOMAIN`` sets ``domain``; ``INBOXKIT_MAILGUN_API_KEY`` an option of a provider."""
     values: dict[str, Any] = {}
-    options: dict[str, dict[str, Any]] = {}
+    options: dict[str, dict[str, str]] = {}
     for name, value in environ.items():
         if not name.startswith(_PREFIX):
             continue
         key = name.removeprefix(_PREFIX).lower()
+        provider, _, option = key.partition("_")
         if key in Settings.model_fields:
             values[key] = value
-            continue
-        provider, separator, option = key.partition("_")
-        if separator and option:
-            options.setdefault(provider, dict(base.get(provider, {})))[option] = value
-    return values | options
+        elif option:
+            options.setdefault(provider, {})[option] = value
+    return values | {"options": options}
 
 
 def masked(settings: Settings) -> dict[str, Any]:
     """Return the settings for people to read: secrets as stars."""
     shown = settings.model_dump()
-    for key in shown:
-        if any(word in key for word in _SECRET_WORDS) and shown[key] and key != "tls_key":
-            shown[key] = "***"
-    shown["smtp_users"] = dict.fromkeys(shown["smtp_users"], "***")
+    shown["database"] = without_password(settings.database)
+    shown["api_key"] = settings.api_key and "***"
+    shown["smtp_users"] = dict.fromkeys(settings.smtp_users, "***")
     shown["options"] = {
         name: {k: "***" if any(w in k for w in _SECRET_WORDS) else v for k, v in options.items()}
-        for name, options in shown["options"].items()
+        for name, options in settings.options.items()
     }
     return shown
+
+
+def without_password(url: str) -> str:
+    """Return a database's URL as it may be shown and logged."""
+    return _PASSWORD_ARGUMENT.sub(r"\1***", _PASSWORD.sub(r"\1***@", url))

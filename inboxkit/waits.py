@@ -1,6 +1,7 @@
 """Waits: look, then sleep until something happens in the inbox, then look again. No polling.
 
-What a wait returns is marked as taken in the same step, so two waits never get the same message.
+What a wait returns is marked as taken in the same step, so two waits never get the same message;
+a wait that is cancelled in that step gives it back.
 """
 
 from __future__ import annotations
@@ -9,26 +10,25 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import anyio
-from sqlalchemy import Connection, select
 
 from .errors import WaitTimeout
 from .matching import matches
-from .store import messages as store_messages
-from .store import records
-from .store.tables import message
+from .models import Want
+from .pipeline.notify import inbox_topic
+from .store import records, untaken
 from .tokens import row_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
-    from .models import Actions, Message, Want
+    from .models import Actions, Message
     from .pipeline.notify import Notify
+    from .store.inboxes import InboxRecord
     from .store.store import Store
+    from .store.writer import Tx
 
-_CANDIDATES = 200
-_SHOWN = 10
-_UNSEEN = ("bounce", "complaint")  # never an answer to a wait
+_PAGE = 50
 
 
 class Waits:
@@ -39,75 +39,96 @@ class Waits:
         self._notify = notify
         self._actions = actions
 
-    async def message(self, inbox_id: int, address: str, want: Want, *, timeout: float) -> Message:
+    async def message(self, inbox: InboxRecord, want: Want, *, timeout: float) -> Message:
         """Return what is wanted, now or when it comes; raise WaitTimeout after ``timeout`` s."""
+        refused: set[int] = set()
 
         async def look() -> Message | None:
-            ids = await self._store.read(_candidates, inbox_id, want)
-            return await self._take(ids, lambda m: is_wanted(m, want), resent=want.kind == "otp")
+            ids = await self._store.read(untaken.candidates, inbox.id, want.kind, want.after)
+            return await self._first(inbox.id, ids, want, refused)
 
-        found = await self._until(f"inbox:{inbox_id}", look, timeout)
+        found = await self._until(inbox.id, look, timeout)
         if found is None:
-            arrived = await self._arrived(inbox_id, want.after)
-            came = f"{len(arrived)} other messages came" if arrived else "nothing came"
-            raise WaitTimeout(f"no {want.kind} for {address} within {timeout:g} s; {came}", arrived)
+            asked = f"no {want.kind} for {inbox.address} within {timeout:g} s"
+            raise await self._timeout(asked, inbox.id, want.after)
         return found
 
-    async def reply(self, sent: Message, *, timeout: float) -> Message:
+    async def reply(self, inbox: InboxRecord, sent: Message, *, timeout: float) -> Message:
         """Return the next reply to a send; raise WaitTimeout after ``timeout`` s."""
-        thread_id = row_id("thd", sent.thread_id)
+        thread_id, sent_id = row_id("thd", sent.thread_id), row_id("msg", sent.id)
 
         async def look() -> Message | None:
-            ids = await self._store.read(_replies, thread_id, row_id("msg", sent.id))
-            return await self._take(ids, lambda m: True)
+            ids = await self._store.read(untaken.replies, thread_id, sent_id)
+            return await self._first(inbox.id, ids, Want(), set())
 
-        found = await self._until(f"thread:{thread_id}", look, timeout)
+        found = await self._until(inbox.id, look, timeout)
         if found is None:
             to = ", ".join(a.email for a in sent.to)
-            raise WaitTimeout(f"no reply of {to} to {sent.id} within {timeout:g} s")
+            asked = f"no reply of {to} to {sent.id} within {timeout:g} s"
+            raise await self._timeout(asked, inbox.id, sent.received_at)
         return found
 
+    async def give_back(self, inbox: InboxRecord, message: Message) -> None:
+        """Let other waits have a message that was taken for somebody who has gone away."""
+        await self._give_back(inbox.id, [row_id("msg", message.id)])
+
     async def _until(
-        self, topic: str, look: Callable[[], object], timeout: float
+        self, inbox_id: int, look: Callable[[], Awaitable[Message | None]], timeout: float
     ) -> Message | None:
+        """Look at once, whatever the timeout, and then whenever something happens."""
+        topic = inbox_topic(inbox_id)
+        seen = self._notify.bell.count(topic)
+        found = await look()
         with anyio.move_on_after(timeout):
-            while True:
-                seen = self._notify.bell.count(topic)
-                found = await look()  # type: ignore[misc]
-                if found is not None:
-                    return found  # type: ignore[no-any-return]
+            while found is None:
                 await self._notify.bell.wait(topic, seen)
-        return None
+                seen = self._notify.bell.count(topic)
+                found = await look()
+        return found
 
-    async def _take(
-        self, ids: Sequence[int], wanted: Callable[[Message], bool], *, resent: bool = False
+    async def _first(
+        self, inbox_id: int, ids: Sequence[int], want: Want, refused: set[int]
     ) -> Message | None:
-        for candidate in await self._store.read(records.messages, ids, self._actions):
-            if not wanted(candidate):
-                continue
-            with anyio.CancelScope(shield=True):  # what is marked as taken must be returned
-                now = self._store.clock.now()
-                taken = await self._store.write(
-                    store_messages.take, row_id("msg", candidate.id), now
-                )
-                if taken and resent:
-                    await self._retire(ids, candidate)
-            if taken:
-                return candidate
+        """Take the first message that is wanted; ``refused`` are those that never will be."""
+        left = [i for i in ids if i not in refused]
+        for start in range(0, len(left), _PAGE):
+            page = left[start : start + _PAGE]
+            for candidate in await self._store.read(records.messages, page, self._actions):
+                if not is_wanted(candidate, want):
+                    refused.add(row_id("msg", candidate.id))
+                elif await self._take(inbox_id, candidate, resent=want.kind == "otp"):
+                    return candidate
         return None
 
-    async def _retire(self, ids: Sequence[int], newest: Message) -> None:
-        """A resend makes the sender's older codes invalid; nobody shall get them."""
-        older = [
-            row_id("msg", m.id)
-            for m in await self._store.read(records.messages, ids, self._actions)
-            if m.sender.email.lower() == newest.sender.email.lower() and m.id < newest.id
-        ]
-        await self._store.write(store_messages.take_older, older, self._store.clock.now())
+    async def _take(self, inbox_id: int, found: Message, *, resent: bool) -> bool:
+        number, now = row_id("msg", found.id), self._store.clock.now()
+        taken: list[int] = []
 
-    async def _arrived(self, inbox_id: int, after: datetime | None) -> list[Message]:
-        ids = await self._store.read(_recent, inbox_id, after)
-        return await self._store.read(records.messages, ids, self._actions)
+        def mark(tx: Tx) -> bool:
+            if not untaken.take(tx, number, now):
+                return False
+            taken.append(number)
+            if resent:
+                untaken.retire(tx, number, now)
+            return True
+
+        try:
+            return await self._store.write(mark)
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):  # what was begun is committed all the same
+                await self._give_back(inbox_id, taken)
+            raise
+
+    async def _give_back(self, inbox_id: int, taken: Sequence[int]) -> None:
+        """Undo a mark; the writer comes to it after the mark, so ``taken`` is filled by then."""
+        await self._store.write(untaken.give_back, taken)
+        self._notify.bell.ring([inbox_topic(inbox_id)])
+
+    async def _timeout(self, asked: str, inbox_id: int, after: datetime | None) -> WaitTimeout:
+        ids = await self._store.read(untaken.recent, inbox_id, after)
+        arrived = await self._store.read(records.messages, ids, self._actions)
+        came = f"{len(arrived)} other messages came" if arrived else "nothing came"
+        return WaitTimeout(f"{asked}; {came}", arrived)
 
 
 def is_wanted(found: Message, want: Want) -> bool:
@@ -124,42 +145,3 @@ def _host(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
-
-
-def _candidates(connection: Connection, inbox_id: int, want: Want) -> list[int]:
-    query = select(message.c.id).where(
-        message.c.inbox_id == inbox_id,
-        message.c.direction == "inbound",
-        message.c.state != "stored",
-        message.c.taken_at.is_(None),
-        message.c.kind.not_in(_UNSEEN),
-    )
-    if want.after is not None:
-        query = query.where(message.c.received_at >= want.after)
-    if want.kind == "otp":
-        query = query.where(message.c.otp.is_not(None))
-    if want.kind == "link":
-        query = query.where(message.c.link.is_not(None))
-    order = message.c.id.asc() if want.kind == "message" else message.c.id.desc()
-    return list(connection.execute(query.order_by(order).limit(_CANDIDATES)).scalars())
-
-
-def _replies(connection: Connection, thread_id: int, after: int) -> list[int]:
-    query = select(message.c.id).where(
-        message.c.thread_id == thread_id,
-        message.c.id > after,
-        message.c.direction == "inbound",
-        message.c.state != "stored",
-        message.c.kind.not_in(_UNSEEN),
-        message.c.taken_at.is_(None),
-    )
-    return list(connection.execute(query.order_by(message.c.id).limit(_CANDIDATES)).scalars())
-
-
-def _recent(connection: Connection, inbox_id: int, after: datetime | None) -> list[int]:
-    query = select(message.c.id).where(
-        message.c.inbox_id == inbox_id, message.c.direction == "inbound"
-    )
-    if after is not None:
-        query = query.where(message.c.received_at >= after)
-    return list(connection.execute(query.order_by(message.c.id.desc()).limit(_SHOWN)).scalars())

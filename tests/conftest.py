@@ -1,4 +1,4 @@
-"""Fixtures that many tests share: an open store on a temporary SQLite file."""
+"""Fixtures that many tests share: an open store, or a running kit, on a temporary SQLite file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inboxkit import InboxKit
 from inboxkit.clock import Clock
 from inboxkit.store.store import Store
 
@@ -22,3 +23,10 @@ async def store(database: str) -> AsyncIterator[Store]:
     await opened.open()
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def kit(database: str) -> AsyncIterator[InboxKit]:
+    """A kit in the test's own loop, without handlers, that takes mail for known inboxes only."""
+    async with InboxKit(database=database) as running:
+        yield running

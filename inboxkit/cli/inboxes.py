@@ -9,7 +9,7 @@ import click
 from ..store import inboxes as store_inboxes
 from ..store import purge
 from .opening import opened, run
-from .printing import as_json, moment, table
+from .printing import as_json, flat, moment, table
 
 if TYPE_CHECKING:
     from ..store.inboxes import InboxRecord
@@ -86,7 +86,7 @@ def show(ctx: click.Context, address: str, json_: bool) -> None:
     if json_:
         as_json(row)
     else:
-        click.echo("\n".join(f"{name}: {value}" for name, value in row.items() if value))
+        click.echo("\n".join(f"{name}: {flat(value)}" for name, value in row.items() if value))
 
 
 async def _show(ctx: click.Context, address: str) -> InboxRecord:

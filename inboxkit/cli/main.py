@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from ..errors import ConfigurationError, InboxKitError, NotFound, WaitTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # name -> (module, function, what the help says about it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "config": ("configuring", "config", "Show or check the settings."),
     "db": ("databases", "db", "Upgrade or check the database's schema."),
     "demo": ("demo", "demo", "Run the whole two-way story and end."),
-    "dev": ("serving", "dev", "Run for development: take any mail, reload handlers, print it."),
+    "dev": ("developing", "dev", "Run for development: take any mail, reload handlers, print it."),
     "events": ("reading", "events", "List what happened to messages."),
     "export": ("exporting", "export", "Write messages to a folder, a file each."),
     "import": ("importing", "import_", "Take in mbox, Maildir and .eml files."),
@@ -40,7 +45,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "webhook-url": ("configuring", "webhook_url", "Print the address for a provider's webhooks."),
 }
 
-EXIT_ERROR, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_TIMEOUT, EXIT_UNREACHABLE = 1, 2, 3, 4, 5
+EXIT_ERROR, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_TIMEOUT = 1, 2, 3, 4
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 class LazyGroup(click.Group):
@@ -61,43 +67,83 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # the reader, such as ``head``, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return None
+
+
+def _settings(_ctx: click.Context, _option: click.Parameter, pairs: tuple[str, ...]) -> Any:
+    """Turn ``catch_all=true`` and ``mailgun.domain=...`` into what a settings file would hold."""
+    given: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        table, dot, option = key.partition(".")
+        if not (equals and table and (option or not dot)):
+            raise click.BadParameter(f"{key} is not KEY=VALUE or TABLE.KEY=VALUE")
+        if dot:
+            given.setdefault(table, {})[option] = value
+        else:
+            given[key] = value
+    return given
+
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--database", metavar="URL", help="sqlite:///FILE or postgresql://HOST/NAME.")
-@click.option("--config", metavar="FILE", help="Settings file; inboxkit.toml by default.")
 @click.option("--domain", metavar="NAME", help="Domain of new inboxes.")
 @click.option("--provider", metavar="NAMES", help="Through what to send: memory, smtp, mailgun.")
+@click.option(
+    "--set",
+    "others",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=_settings,
+    help="Any other setting; repeatable.",
+)
+@click.option(
+    "--config",
+    envvar="INBOXKIT_CONFIG",
+    metavar="FILE",
+    help="Settings file; inboxkit.toml by default.",
+)
 @click.version_option(package_name="inboxkit", prog_name="inboxkit")
 @click.pass_context
-def cli(ctx: click.Context, config: str | None, **given: Any) -> None:
-    """Two-way email for programs."""
-    ctx.obj = {"file": config, "given": {k: v for k, v in given.items() if v is not None}}
+def cli(ctx: click.Context, /, config: str | None, others: dict[str, Any], **given: Any) -> None:
+    """Two-way email for programs.
+
+    Flags come before variables (INBOXKIT_DATABASE and so on), these before inboxkit.toml.
+    """
+    flags = {key: value for key, value in given.items() if value is not None}
+    ctx.obj = {"file": config, "given": others | flags}
 
 
-def main() -> None:
-    """Run the command line; errors of ours become one line and an exit code."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit; errors of ours become one line and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a letter that a terminal lacks ends nothing
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except click.Abort:
-        click.echo("aborted", err=True)
-        sys.exit(EXIT_ERROR)
+        sys.exit(
+            cli(arguments, standalone_mode=False)
+        )  # the code that a command exits with, or None
+    except click.Abort as error:
+        stopped = isinstance(error.__cause__, KeyboardInterrupt)
+        click.echo("stopped" if stopped else "aborted", err=True)
+        sys.exit(EXIT_INTERRUPTED if stopped else EXIT_ERROR)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has seen enough
-        sys.exit(0)
     except InboxKitError as error:
         _explain(error)
 
 
-def _explain(error: InboxKitError) -> None:
+def _explain(error: InboxKitError) -> NoReturn:
     """Print an error of ours, with the traceback of the foreign code that caused it."""
     cause = error.__cause__
     if isinstance(error, ConfigurationError) and cause is not None:
-        import traceback
+        import traceback  # only a broken handler module needs it
 
         click.echo("".join(traceback.format_exception(cause)), err=True, nl=False)
     click.echo(f"error: {error}", err=True)

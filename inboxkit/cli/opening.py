@@ -8,31 +8,38 @@ import logging
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from ..errors import NotFound
 from ..kit import InboxKit
 from ..settings import Settings, load
+from ..tokens import row_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncGenerator, Coroutine
 
     import click
 
 T = TypeVar("T")
+_KINDS = {"msg": "message", "evt": "event", "run": "Run"}
+
+
+def flags_of(ctx: click.Context, **given: Any) -> dict[str, Any]:
+    """Return the settings that were given as flags, before the command and after it."""
+    before: dict[str, Any] = ctx.find_root().obj["given"]
+    return before | {key: value for key, value in given.items() if value is not None}
 
 
 def settings_of(ctx: click.Context, **given: Any) -> Settings:
     """Return the settings of this call: flags, then environment, then file."""
-    root = ctx.find_root().obj
-    file = Path(root["file"]) if root["file"] else None
-    flags = {k: v for k, v in given.items() if v is not None}
-    return load(root["given"] | flags, file=file)
+    file = ctx.find_root().obj["file"]
+    return load(flags_of(ctx, **given), file=Path(file) if file else None)
 
 
 @asynccontextmanager
 async def opened(
     ctx: click.Context, *, works: bool = False, **given: Any
-) -> AsyncIterator[InboxKit]:
+) -> AsyncGenerator[InboxKit]:
     """Open the database of this call; with ``works`` also read, send and so on meanwhile."""
     kit = InboxKit(settings=settings_of(ctx, **given))
     if not works:
@@ -41,8 +48,33 @@ async def opened(
         yield kit
 
 
+def row_number(prefix: str, public: str) -> int:
+    """Return the row id of a public id; raise NotFound for what is none."""
+    try:
+        return row_id(prefix, public)
+    except ValueError:
+        raise NotFound(f"no {_KINDS[prefix]} {public}") from None
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine, on uvloop when it is installed."""
+    """Run a command's coroutine, on uvloop when it is installed.
+
+    Of errors that came together out of a task group the first one is raised.
+    """
+    try:
+        return _run(work)
+    except BaseExceptionGroup as group:
+        error = _first(group)
+    raise error
+
+
+def _first(error: BaseException) -> BaseException:
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    return _first(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
     try:
         import uvloop  # pyright: ignore[reportMissingModuleSource] - the extra ``speed``
     except ImportError:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ..values import Direction
+from ..values import Direction, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,9 +19,27 @@ if TYPE_CHECKING:
     from ..models import Event, Message, Thread
 
 
+# What would end a line for some reader of JSON lines, and what no UTF-8 can hold.
+_LINE_ENDS = {ord(c): f"\\u{ord(c):04x}" for c in "\x7f\x85\u2028\u2029"}
+_SURROGATES = re.compile("[\ud800-\udfff]")
+# Control characters, but for tab and newline: a subject must not steer the terminal.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
 def as_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object on one line."""
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+    utf8 = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
+    line = json.dumps(value, ensure_ascii=False, default=str)
+    line = _SURROGATES.sub("\ufffd", line).translate(_LINE_ENDS)
+    if not utf8:
+        line = json.dumps(json.loads(line))
+    click.echo(line)
+
+
+def plain(text: Any) -> str:
+    """Return foreign text as a terminal may show it: without control characters."""
+    shown = str("" if text is None else text).replace("\r\n", "\n")
+    return _SURROGATES.sub("\ufffd", _CONTROLS.sub("\ufffd", shown))
 
 
 def moment(value: datetime | None) -> str | None:
@@ -31,21 +51,29 @@ def moment(value: datetime | None) -> str | None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print rows for people: a table on a terminal, tab-separated lines elsewhere."""
-    if not sys.stdout.isatty():
-        for row in rows:
-            click.echo("\t".join(_flat(cell) for cell in row))
+    if sys.stdout.isatty():
+        draw(columns, rows, sys.stdout)
         return
+    for row in rows:
+        click.echo("\t".join(flat(cell) for cell in row))
+
+
+def draw(columns: Sequence[str], rows: Iterable[Sequence[Any]], file: IO[str]) -> None:
+    """Draw a table; what cells hold is text, never markup or control codes."""
     from rich.console import Console  # only for tables on a terminal: it is slow to import
     from rich.table import Table
 
     shown = Table(*columns, box=None, pad_edge=False)
     for row in rows:
-        shown.add_row(*(_flat(cell) for cell in row))
-    Console().print(shown)
+        shown.add_row(*(flat(cell) for cell in row))
+    Console(file=file, markup=False, emoji=False, highlight=False).print(shown)
 
 
-def _flat(cell: Any) -> str:
-    return " ".join(str("" if cell is None else cell).split())
+def flat(cell: Any) -> str:
+    """Return what a cell holds on one line, the items of a list with commas."""
+    if isinstance(cell, list | tuple | set | frozenset):
+        cell = ", ".join(str(item) for item in cell)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - JSON
+    return " ".join(plain(cell).split())
 
 
 def message_row(message: Message) -> dict[str, Any]:
@@ -136,8 +164,10 @@ def event_row(event: Event) -> dict[str, Any]:
 
 
 def message_line(message: Message) -> str:
-    """Return one line about a message that came or goes."""
+    """Return one line about a message that came or goes, with the code and the link it holds."""
     arrow = "<-" if message.direction == Direction.INBOUND else "->"
     other = message.sender if arrow == "<-" else ", ".join(a.email for a in message.to)
-    extra = f" [{message.kind}]" if message.kind != "human" else ""
-    return f"{message.inbox} {arrow} {other}: {message.subject}{extra}"
+    extra = f" [{message.kind}]" if message.kind != Kind.HUMAN else ""
+    extra += f" code {message.otp}" if message.otp else ""
+    extra += f" link {message.link}" if message.link else ""
+    return plain(f"{message.inbox} {arrow} {other}: {message.subject}{extra}").replace("\n", " ")

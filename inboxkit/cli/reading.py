@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..errors import NotFound
 from ..store import events as store_events
 from ..store import records
 from ..store import runs as store_runs
-from ..tokens import public_id, row_id
-from .opening import opened, run
+from ..tokens import public_id
+from .opening import opened, row_number, run
 from .printing import (
     as_json,
     event_row,
+    flat,
     message_row,
     message_whole,
     moment,
+    plain,
     table,
     thread_whole,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from ..kit import InboxKit
     from ..models import Message
 
+F = TypeVar("F", bound="Callable[..., Any]")
+
+_ALL = 1 << 62
 _json = click.option("--json", "json_", is_flag=True, help="One JSON object a line.")
+
+
+def _limit(default: int) -> Callable[[F], F]:
+    help_ = "How many at most; 0 means all."
+    kind = click.IntRange(min=0)
+    return click.option("--limit", type=kind, default=default, show_default=True, help=help_)
 
 
 @click.command()
 @click.option("--inbox", metavar="ADDRESS", help="Only this inbox.")
 @click.option("--query", "-q", default="", help='Such as: from:ann has:attachment "size".')
-@click.option("--limit", default=50, show_default=True, help="How many at most; 0 means all.")
+@_limit(50)
 @_json
 @click.pass_context
 def messages(ctx: click.Context, inbox: str | None, query: str, limit: int, json_: bool) -> None:
@@ -77,14 +89,14 @@ async def _show(
     async with opened(ctx) as kit:
         message = await kit.message(message_id)
         if raw:
-            click.get_binary_stream("stdout").write(await message.raw())
+            sys.stdout.buffer.write(await message.raw())
             return
     if json_:
         as_json(message_whole(message))
     elif text:
-        click.echo(message.text)
+        click.echo(plain(message.text))
     elif headers:
-        click.echo("\n".join(f"{n}: {v}" for n, v in message.headers.items()))
+        click.echo(plain("\n".join(f"{n}: {v}" for n, v in message.headers.items())))
     else:
         _print_message(message)
 
@@ -93,13 +105,11 @@ def _print_message(message: Message) -> None:
     whole = message_whole(message)
     shown = ("id", "inbox", "from", "to", "cc", "subject", "date", "state", "kind", "thread_id")
     for name in (*shown, "thread_reason", "labels", "defects"):
-        value = whole[name]
-        if value:
-            flat = ", ".join(map(str, value)) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - JSON
-            click.echo(f"{name}: {flat}")
+        if whole[name]:
+            click.echo(f"{name}: {flat(whole[name])}")
     for part in message.attachments:
-        click.echo(f"attachment: {part.filename} ({part.content_type}, {part.size} bytes)")
-    click.echo(f"\n{message.text}")
+        click.echo(flat(f"attachment: {part.filename} ({part.content_type}, {part.size} bytes)"))
+    click.echo(f"\n{plain(message.text)}")
 
 
 @click.command()
@@ -118,16 +128,17 @@ async def _thread(ctx: click.Context, thread_id: str, json_: bool) -> None:
     if json_:
         as_json(thread_whole(found, said))
         return
-    click.echo(f"{found.subject} ({found.id}, {found.inbox})")
+    click.echo(flat(f"{found.subject} ({found.id}, {found.inbox})"))
     for message in said:
-        click.echo(f"\n{moment(message.received_at)} {message.sender} [{message.thread_reason}]")
-        click.echo(message.reply_text or message.text)
+        when, why = moment(message.received_at), message.thread_reason
+        click.echo("\n" + flat(f"{when} {message.sender} [{why}]"))
+        click.echo(plain(message.reply_text or message.text))
 
 
 @click.command()
 @click.option("--after", metavar="ID", help="Only what came after this event.")
 @click.option("--message", "message_id", metavar="ID", help="Only of this message.")
-@click.option("--limit", default=100, show_default=True, help="How many at most.")
+@_limit(100)
 @click.option("--follow", is_flag=True, help="Go on with what happens from now on.")
 @_json
 @click.pass_context
@@ -151,26 +162,33 @@ async def _events(
     follow: bool,
     json_: bool,
 ) -> None:
+    about = row_number("msg", message_id) if message_id else None
+    start = row_number("evt", after) if after else None
     async with opened(ctx) as kit:
-        store = kit.runtime.store
-        if message_id:
-            rows = await store.read(store_events.of_message, _row("msg", message_id))
-        else:
-            start = _row("evt", after) if after else 0
-            rows = await store.read(store_events.after, start, limit=limit)
-        for found in await store.read(records.events, rows[:limit], kit.runtime.actions):
+        rows = await _logged(kit, start, about, limit)
+        for found in await kit.runtime.store.read(records.events, rows, kit.runtime.actions):
             _print_event(event_row(found), json_)
-        if follow:
-            last = public_id("evt", rows[-1].seq) if rows else after
-            async for found in kit.events(after=last):
+        if not follow:
+            return
+        last = rows[-1].seq if rows else start or 0
+        async for found in kit.events(after=store_events.cursor_id(last)):
+            if message_id in (None, found.message.id):
                 _print_event(event_row(found), json_)
+                sys.stdout.flush()
 
 
-def _row(prefix: str, public: str) -> int:
-    try:
-        return row_id(prefix, public)
-    except ValueError as error:
-        raise NotFound(str(error)) from None
+async def _logged(
+    kit: InboxKit, start: int | None, about: int | None, limit: int
+) -> Sequence[Any]:
+    """Return log entries: the first ``limit`` after ``start``, or the last ones without it."""
+    store = kit.runtime.store
+    if about is not None:
+        rows = await store.read(store_events.of_message, about)
+        later = [row for row in rows if row.seq > (start or 0)]
+        return later[: limit or _ALL] if start else later[-limit:]
+    if start is None:
+        start = max(0, await store.read(store_events.last) - limit) if limit else 0
+    return await store.read(store_events.after, start, limit=limit or _ALL)
 
 
 def _print_event(row: dict[str, Any], json_: bool) -> None:
@@ -185,14 +203,14 @@ def _print_event(row: dict[str, Any], json_: bool) -> None:
 @click.option("--failed", is_flag=True, help="Only those that were given up.")
 @click.option("--state", default="", help="Only in this state: pending, retrying, done ...")
 @click.option("--message", "message_id", metavar="ID", help="Only of this message.")
-@click.option("--limit", default=50, show_default=True, help="How many at most.")
+@_limit(50)
 @_json
 @click.pass_context
 def runs(
     ctx: click.Context, failed: bool, state: str, message_id: str | None, limit: int, json_: bool
 ) -> None:
     """List the calls of handlers, newest first, with what became of them."""
-    wanted = _row("msg", message_id) if message_id else None
+    wanted = row_number("msg", message_id) if message_id else None
     rows = run(_runs(ctx, "failed" if failed else state, wanted, limit))
     columns = ("id", "state", "handler", "message", "attempts", "error")
     shown = [_run_row(row) for row in rows]
@@ -206,7 +224,7 @@ def runs(
 async def _runs(ctx: click.Context, state: str, message: int | None, limit: int) -> Sequence[Any]:
     async with opened(ctx) as kit:
         return await kit.runtime.store.read(
-            store_runs.listed, state=state, message_id=message, limit=limit
+            store_runs.listed, state=state, message_id=message, limit=limit or _ALL
         )
 
 

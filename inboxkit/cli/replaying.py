@@ -9,13 +9,17 @@ import click
 from ..errors import NotFound
 from ..store import jobs, messages
 from ..store import runs as store_runs
-from ..tokens import row_id
-from .opening import opened, run
+from ..tokens import public_id
+from .opening import opened, row_number, run
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from ..store.store import Store
     from ..store.writer import Tx
+
+_AT_ONCE = 500
+_ALL = 1 << 62
 
 
 @click.command()
@@ -52,32 +56,52 @@ async def _replay(
     read_again: bool,
     send_again: bool,
 ) -> int:
+    named = [row_number("run", i) for i in ids if not i.startswith("msg_")]
+    about = [row_number("msg", i) for i in ids if i.startswith("msg_")]
     async with opened(ctx) as kit:
-        store = kit.runtime.store
-        wanted = [i for i in ids if i.startswith("msg_")]
-        rows = list(await store.read(store_runs.listed, state="failed", limit=10_000))
-        chosen = [row.id for row in rows if failed and handler in ("", row.handler)]
-        chosen += [_row("run", i) for i in ids if not i.startswith("msg_")]
-        for message_id in wanted:
-            number = _row("msg", message_id)
-            if read_again:
-                await store.write(messages.read_again, number, kit.clock.now())
-                continue
-            found = await store.read(store_runs.listed, message_id=number, limit=1_000)
-            chosen += [row.id for row in found if handler in ("", row.handler)]
-            if not found:
-                await store.write(_plan, number, kit.clock.now())
-        again = await store.write(store_runs.again, chosen, kit.clock.now(), send_again=send_again)
-        return again + (len(wanted) if read_again else 0)
+        store, now = kit.runtime.store, kit.clock.now()
+        await _require(store, named, about)
+        if read_again:
+            for number in about:
+                await store.write(messages.read_again, number, now)
+            about, done = [], len(about)
+        else:
+            done = 0
+        chosen = [*named, *await _of_messages(store, about, handler, now)]
+        if failed:
+            chosen += await _given_up(store, handler)
+        for start in range(0, len(chosen), _AT_ONCE):
+            some = chosen[start : start + _AT_ONCE]
+            done += await store.write(store_runs.again, some, now, send_again=send_again)
+        return done
+
+
+async def _require(store: Store, named: list[int], about: list[int]) -> None:
+    """Raise NotFound for the first Run or message that there is not."""
+    for number in named:
+        if await store.read(store_runs.by_id, number) is None:
+            raise NotFound(f"no Run {public_id('run', number)}")
+    for number in about:
+        if await store.read(messages.packed, number) is None:
+            raise NotFound(f"no message {public_id('msg', number)}")
+
+
+async def _given_up(store: Store, handler: str) -> list[int]:
+    rows = await store.read(store_runs.listed, state="failed", limit=_ALL)
+    return [row.id for row in rows if handler in ("", row.handler)]
+
+
+async def _of_messages(store: Store, about: list[int], handler: str, now: datetime) -> list[int]:
+    """Return the Runs of messages; one that has none is planned again."""
+    chosen: list[int] = []
+    for number in about:
+        found = await store.read(store_runs.listed, message_id=number, limit=_ALL)
+        chosen += [row.id for row in found if handler in ("", row.handler)]
+        if not found:
+            await store.write(_plan, number, now)
+    return chosen
 
 
 def _plan(tx: Tx, number: int, now: datetime) -> None:
     jobs.cancel(tx, "plan", [str(number)])
     jobs.put(tx, [jobs.new_job("plan", number, inbox_id=0, due_at=now)])
-
-
-def _row(prefix: str, public: str) -> int:
-    try:
-        return row_id(prefix, public)
-    except ValueError as error:
-        raise NotFound(str(error)) from None

@@ -24,7 +24,8 @@ OUTER = " \t\r\n\v\f\u00a0\u2028\u2029\u3000" + "".join(map(chr, words.BIDI))
 
 # Day, month and year in any order, or a day and a time; months are whatever stands between.
 _DATE = re.compile(
-    r"(?<![\d.])(?:\d{4}[./-] ?\d{1,2}[./-] ?\d{1,2}|\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4})(?!\d|\.\d)"
+    r"(?<![\d.])(?:\d{4}[./-] ?\d{1,2}[./-] ?\d{1,2}|\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4})"
+    r"(?!\d|\.\d)"
     r"|(?<!\d)\d{4}\D{1,24}\d{1,2}(?!\d)|(?<!\d)\d{1,2}\D{1,24}\d{4}(?!\d)"
     r"|(?<![\d.:])\d{1,2}[^\d:]{0,23}[^\d:.]\d{1,2}[:.h時时]\d{2}(?!\d|\.\d)"
 )
@@ -147,12 +148,6 @@ def hints(line: str) -> int:
     return (_DIGIT.search(line) is not None) + 2 * ("@" in line)
 
 
-def has_verb(line: str) -> bool:
-    """Tell whether a verb of writing stands in the line."""
-    folded = fold(line)
-    return _after_verb(_split(folded), folded) >= 0
-
-
 def field_role(line: str) -> str:
     """Return what the line is in the head of a mail: from, date, to, subject, other, field or "".
 
@@ -166,20 +161,23 @@ def field_role(line: str) -> str:
     return role or ("field" if not name[0].islower() and name.count(" ") <= 2 else "")
 
 
-def is_head(roles: Sequence[str], lines: Sequence[str], *, ruled: bool) -> bool:
-    """Tell whether fields of these roles are the head of a mail; a rule above makes it likelier."""
-    known = CORE & set(roles)
-    if len(roles) < 2 or (not known & {"from", "subject"} and len(known) == 2):
+def is_head(fields: Sequence[tuple[str, str]], *, ruled: bool) -> bool:
+    """Tell whether fields, each a role and a line, are the head of a mail.
+
+    ``ruled`` says that a rule or a marker stands above, which makes up for a name not known.
+    """
+    known = CORE.intersection(role for role, _ in fields)
+    if len(fields) < 2 or not (known & {"from", "subject"} or ruled):
         return False
-    if len(known) >= 2 and ruled:
+    if len(known) >= 2 and ruled and known & {"from", "subject"}:
         return True
-    addressed = any(has_address(line) for line in lines)
+    addressed = any(has_address(line) for role, line in fields if ruled or role in ("from", "to"))
     if len(known) >= 3:
         return "subject" in known or addressed
-    dated = any(has_date(line) for line in lines)
-    if {"from", "date"} <= known:
-        return addressed and dated
-    return ruled and len(roles) >= 3 and addressed and dated
+    dated = any(has_date(line) for _, line in fields)
+    likely = "from" in known and ("date" in known or len(fields) > 3)
+    likely = likely or (ruled and len(fields) >= 3)
+    return likely and addressed and dated
 
 
 def names_a_mail(line: str) -> bool:
@@ -193,20 +191,31 @@ def names_a_mail(line: str) -> bool:
 
 def is_marker(line: str) -> bool:
     """Tell whether the line marks the start of an original, such as -----Original Message-----."""
-    text = line.strip(OUTER)
+    text = line[: LONGEST * 2].strip(OUTER)
     drawn = len(text) - len(text.lstrip(DRAWN))
-    if drawn < 2 or drawn == len(text) or len(text) > 120 or "PGP" in text:
+    if drawn < 2 or drawn == len(text) or "PGP" in text[:LONGEST]:
         return False
-    if text.startswith("##-") and text.endswith("-##"):
-        return True
+    # Some clients write the head behind the marker, on the same line.
+    end = text.find("----", drawn) if drawn >= 4 else -1
+    text = text[: end + 4] if end > 0 else text
     folded = fold(bare(text))
-    if not folded or folded.count(" ") > 8:
+    if len(text) > 120 or not folded or folded.count(" ") > 8:
         return False
     if names_a_mail(text) or "above this line" in folded:
         return True
-    if drawn < 4 or not text.endswith("---") or folded.count(" ") > 3:
+    if text.startswith("##-") and text.endswith("-##"):
+        return True
+    if has_date(text) and text.endswith("---") and _PASSED_ON.search(folded):
+        return True
+    return is_framed(text) and (_MESSAGE.search(folded) or _PASSED_ON.search(folded)) is not None
+
+
+def is_framed(line: str) -> bool:
+    """Tell whether a few words stand between drawn lines, such as ----- Words -----."""
+    drawn = len(line) - len(line.lstrip(DRAWN))
+    if not 4 <= drawn < len(line) <= 120 or line[-3:].strip(DRAWN):
         return False
-    return (_MESSAGE.search(folded) or _PASSED_ON.search(folded)) is not None
+    return bare(line).count(" ") <= 3
 
 
 def is_rule(line: str) -> bool:
@@ -220,38 +229,49 @@ def is_device_line(line: str) -> bool:
         return False
     plain = _LINK.sub("", line.translate(words.BIDI)).strip("<>()[]*_~-—.! \t\u00a0")
     head, tail = _first_clause(plain)
-    spoken = _split(fold(head))
-    if not spoken or len(spoken) > 12 or head.endswith("?"):
+    spoken, folded = _split(fold(head)), fold(head)
+    if not spoken or len(spoken) > 14 or head.endswith("?"):
         return False
     if tail and not _EXCUSE.search(fold(tail)):
-        return False
+        device = any(word.startswith(words.DEVICES) for word in _split(fold(tail)))
+        if not device or tail.count(" ") > 4:
+            return False
     linked = len(plain) < len(line) - 8
-    return _says_sent(spoken, fold(head), head) or _offers(spoken, fold(head), linked=linked)
+    return _says_sent(spoken, folded, head) or _offers(spoken, folded, linked=linked)
 
 
 def _first_clause(text: str) -> tuple[str, str]:
-    places = [p for mark in (". ", ", ", "; ", "! ", "。", "，") if (p := text.find(mark)) > 0]
+    places = [
+        p for mark in (". ", ", ", "; ", "! ", " - ", "。", "，") if (p := text.find(mark)) > 0
+    ]
     cut = min(places, default=len(text))
-    return text[:cut], text[cut + 1 :].strip()
+    return text[:cut], text[cut + 1 :].strip("- ")
 
 
 def _says_sent(spoken: list[str], folded: str, head: str) -> bool:
     """Tell whether the words say from where the mail was sent, as a line of its own does."""
     device = any(word.startswith(words.DEVICES) for word in spoken)
+    device = device or _ANY_DEVICE.search(folded) is not None
     if _JOINED_SENT.search(folded):
-        return device or _ANY_DEVICE.search(folded) is not None
+        return device
     sent = [i for i, word in enumerate(spoken) if word.startswith(words.SENT)]
     if not sent:
         return device and len(spoken) <= 4 and "from" in spoken[:2]
-    via = any(word in words.VIA for word in spoken)
-    brand_next = spoken[-1] != spoken[0] and any(w.startswith(words.BRANDS) for w in spoken)
-    if sent[0] == 0 or spoken[0] == "đa":
-        named = len(spoken) > 2 and spoken[1] in ("from", "with", "via", "using")
-        capital = any(not word[0].islower() for word in head.split()[2:])
-        return (device and (via or brand_next)) or (named and capital and len(spoken) <= 8)
+    # Hebrew writes "from" as a letter in front of the word.
+    via = any(word in words.VIA or word[0] == "\u05de" for word in spoken)
+    if sent[0] == (1 if spoken[0] in words.AUXILIARIES else 0):
+        brand_next = any(word.startswith(words.BRANDS) for word in spoken[1:])
+        return (device and (via or brand_next)) or _is_named(spoken, head)
     if sent[-1] >= len(spoken) - 2:
         return device and (via or spoken[0].startswith(words.BRANDS))
     return device and via and any(word.startswith(words.MESSAGE) for word in spoken[:3])
+
+
+def _is_named(spoken: list[str], head: str) -> bool:
+    """Tell whether "Sent from" and the like come before a name not known, such as "TI-85"."""
+    if not 2 < len(spoken) <= 8 or spoken[1] not in ("from", "with", "via", "using"):
+        return False
+    return any(not word[0].islower() for word in head.split()[2:])
 
 
 def _offers(spoken: list[str], folded: str, *, linked: bool) -> bool:

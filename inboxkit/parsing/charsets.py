@@ -133,7 +133,7 @@ def decode(data: bytes, charset: str = "", *, otherwise: str = "") -> str:
     """
     name = codec(charset) if charset else ""
     if name in ("", "ascii", "utf-8"):
-        return clean(_sniffed(data, codec(otherwise) or "cp1252"))
+        return clean(_sniffed(data, codec(otherwise) or "cp1252", is_utf8=name == "utf-8"))
     if name in ("utf-16", "utf-32") and not data.startswith(_UTF_16_MARKS):
         return clean(_without_mark(data, name))
     return clean(_with_codec(data, name))
@@ -155,7 +155,7 @@ def _look_up(name: str) -> str:
     return found if found in _TEXT_CODECS else ""
 
 
-def _sniffed(data: bytes, otherwise: str) -> str:
+def _sniffed(data: bytes, otherwise: str, *, is_utf8: bool = False) -> str:
     if data.isascii():
         escaped = any(mark in data for mark in _MULTIBYTE_ESCAPES)
         return _with_codec(data, "iso2022_jp_ext") if escaped else data.decode("ascii")
@@ -170,7 +170,7 @@ def _sniffed(data: bytes, otherwise: str) -> str:
     text = data.decode("utf-8", "replace")
     wrong = text.count("\ufffd")
     right = sum(map(len, _NON_ASCII.findall(text))) - wrong
-    return text if right > wrong else _with_codec(data, otherwise)
+    return text if right > wrong or (is_utf8 and right) else _with_codec(data, otherwise)
 
 
 def _with_codec(data: bytes, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Finds the one-time code of a mail: by shape, and by the words around it. None rather than a guess.
+"""Finds the one-time code of a mail by its shape and the words around it; None before a guess.
 
 A candidate needs evidence beside it (what it is called, what it is for, standing alone under a
 sentence that introduces it); words that name other numbers take it out.
@@ -6,7 +6,6 @@ sentence that introduces it); words that name other numbers take it out.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from . import surroundings
 from .candidates import Candidate, candidates, letter_candidates
-from .codewords import CODE_ENDINGS, CODE_WORDS, HINT, MINUTE, NOUN, PROOF, SECRET, USE
-from .decoywords import DECOY_WORDS, LABEL, MONEY, PERK, TRADE
+from .codewords import HINT, MINUTE, NOUN, PROOF, SECRET, USE
+from .decoywords import LABEL, MONEY, PERK, TRADE
 from .model import Code
-from .page import read_page
+from .page import prominence, read_page
 from .quoted import without_forwarded, without_quoted_lines
-from .words import Hit, Lexicon, fold
+from .zones import FAR, NOTHING, Zone, read_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,11 +27,17 @@ _LIMIT = 64 * 1024
 _STUB = 400  # a text part shorter than this may only say "please view the HTML"
 _THRESHOLD = 5.0
 _BESIDE = 32  # how far a label stands from its number, in characters
-_CLOSE = 28  # how far "code is" stands from the code
-_FAR = 999
+_CLOSE = 40  # how far "code is" stands from the code
+# What most texts with a code have in them; without it, words are not searched for codes.
+_MARKS = (
+    *("code", "Code", "kod", "Kod", "digo", "dice", "OTP", "PIN", "код", "Код", "κωδ", "Κωδ"),
+    *("码", "碼", "コード", "코드", "رمز", "کد", "קוד", "कोड", "รหัส"),
+)
+_SHORT = 60  # a mail as short as this, without a subject, is about its number
 _SUBJECT = 300
 _ANSWER = re.compile(
-    r"\s*(?:re|aw|sv|vs|antw|odp|ynt|回复|回覆|fwd?|wg|tr|rv|enc|i|vb|ilt|转发|轉寄)\s*[:：]", re.IGNORECASE
+    r"\s*(?:re|aw|sv|vs|antw|odp|ynt|回复|回覆|fwd?|wg|tr|rv|enc|i|vb|ilt|转发|轉寄)\s*[:：]",
+    re.IGNORECASE,
 )
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
 _BRACKETED = re.compile(r"[(\[]\s*\w[\w.]{0,14}[.:]?\s*$")
@@ -65,46 +70,6 @@ def _find(text: str, subject: str, html: str) -> Code | None:
     return code
 
 
-@functools.cache
-def _lexicon() -> Lexicon:
-    return Lexicon(CODE_WORDS, DECOY_WORDS, endings=CODE_ENDINGS, ending_meaning=NOUN)
-
-
-@dataclass(frozen=True, slots=True)
-class _Zone:
-    """A stretch of text, folded, and the words found in it."""
-
-    folded: str
-    hits: tuple[Hit, ...]
-    meaning: int  # the bits of all hits
-
-    def has(self, meaning: int) -> bool:
-        return bool(self.meaning & meaning)
-
-    def gap_left(self, meaning: int) -> int:
-        """Return how far before the end the last such word is, ``_FAR`` when there is none."""
-        ends = [hit.end for hit in self.hits if hit.meaning & meaning]
-        return len(self.folded) - max(ends) if ends else _FAR
-
-    def gap_right(self, meaning: int) -> int:
-        """Return how far after the start the first such word is, ``_FAR`` when there is none."""
-        return min((hit.start for hit in self.hits if hit.meaning & meaning), default=_FAR)
-
-
-_NOTHING = _Zone("", (), 0)
-
-
-def _zone(text: str) -> _Zone:
-    if not text or text.isspace():
-        return _NOTHING
-    folded = fold(text)
-    hits = tuple(_lexicon().scan(folded))
-    meaning = 0
-    for hit in hits:
-        meaning |= hit.meaning
-    return _Zone(folded, hits, meaning)
-
-
 @dataclass(slots=True)
 class _Judged:
     """A candidate, what speaks for it, and whether it is called a code and for a login."""
@@ -123,35 +88,47 @@ class _Judged:
 
 
 def _search(body: str, subject: str, html: str) -> Code | None:
-    title = _zone(subject)
+    title = read_zone(subject)
     found = [_judge(body, each, title) for each in _unlisted(body, candidates(body))]
     found += [_judge_titled(subject, each, title) for each in candidates(subject)]
+    code = _best(found, body, title, html)
+    if code is None and (title.has(NOUN | PROOF) or any(mark in body for mark in _MARKS)):
+        code = _best(_judge_letters(body, subject, title), body, title, html)
+    return code
+
+
+def _best(found: Iterable[_Judged | None], body: str, title: Zone, html: str) -> Code | None:
+    """Weigh the candidates by what the whole mail says, and return the best if it is good."""
     judged = [each for each in found if each is not None]
-    if not judged and title.has(NOUN | PROOF):
-        judged = _search_letters(body, subject, title)
     if not judged:
         return None
-    about = _About(body, min(0 if each.in_subject else each.candidate.start for each in judged))
+    start = min(0 if each.in_subject else each.candidate.start for each in judged)
+    about = _About(body, start, title)
     for each in judged:
         about.weigh(each, html)
-    return _best(judged)
+    best = min(judged, key=lambda each: (-each.score, each.candidate.start))
+    if best.score < _THRESHOLD:
+        return None
+    confidence = round(min(0.99, 0.4 + best.score * 0.06), 2)
+    return Code(best.candidate.value, confidence, ", ".join(best.reasons))
 
 
-def _search_letters(body: str, subject: str, title: _Zone) -> list[_Judged]:
-    """Judge codes without a digit, when the subject speaks of a code or a login."""
+def _judge_letters(body: str, subject: str, title: Zone) -> list[_Judged | None]:
+    """Judge codes without a digit, which only what is said around tells from words."""
     words = f"{subject}\n{body[:8000]}"
     found = [_judge(body, c, title) for c in letter_candidates(body) if _is_unknown(c, words)]
     pool = (c for c in letter_candidates(subject) if _is_unknown(c, words))
-    found += [_judge_titled(subject, c, title) for c in pool]
-    return [each for each in found if each is not None]
+    return found + [_judge_titled(subject, c, title) for c in pool]
 
 
 def _is_unknown(candidate: Candidate, words: str) -> bool:
     """Tell whether a word is no word of the lexicon, and no name that the mail writes otherwise."""
     word = candidate.value
-    if _zone(word).hits or word.title() in words:
+    if read_zone(word).hits or word.title() in words:
         return False
-    return word.islower() or word.lower() not in words
+    if word.isupper():
+        return word.lower() not in words
+    return word.islower() or words.count(word) == 1
 
 
 def _unlisted(body: str, found: Iterable[Candidate]) -> list[Candidate]:
@@ -164,13 +141,13 @@ def _unlisted(body: str, found: Iterable[Candidate]) -> list[Candidate]:
     return [c for c in pool if lengths[len(c.value)] < 3 or c.value not in alone]
 
 
-def _judge_titled(subject: str, candidate: Candidate, title: _Zone) -> _Judged | None:
+def _judge_titled(subject: str, candidate: Candidate, title: Zone) -> _Judged | None:
     """Return a candidate of the subject with the evidence there, None if it is something else."""
     if not (title.has(NOUN) or (title.has(USE) and title.has(PROOF | HINT))):
         return None
-    left = _zone(surroundings.before(subject, candidate.start))
-    right = _zone(surroundings.behind(subject, candidate.end))
-    if _is_other(left, right, _NOTHING):
+    left = read_zone(surroundings.before(subject, candidate.start))
+    right = read_zone(surroundings.behind(subject, candidate.end))
+    if _is_other(left, right, NOTHING) or _is_tag(subject, candidate):
         return None
     judged = _Judged(candidate, candidate.weight, in_subject=True)
     _weigh_sentence(judged, left, right)
@@ -180,7 +157,13 @@ def _judge_titled(subject: str, candidate: Candidate, title: _Zone) -> _Judged |
     return judged
 
 
-def _judge(body: str, candidate: Candidate, title: _Zone) -> _Judged | None:
+def _is_tag(subject: str, candidate: Candidate) -> bool:
+    """Tell whether brackets hold nothing but the candidate, as they hold a ticket's number."""
+    before, after = subject[: candidate.start].rstrip()[-1:], subject[candidate.end :].lstrip()[:1]
+    return before + after in ("()", "[]")
+
+
+def _judge(body: str, candidate: Candidate, title: Zone) -> _Judged | None:
     """Return the candidate with the evidence of its surroundings, None if it is something else."""
     start, end = candidate.start, candidate.end
     alone = surroundings.is_alone(body, start, end)
@@ -196,15 +179,15 @@ def _judge(body: str, candidate: Candidate, title: _Zone) -> _Judged | None:
     return judged
 
 
-def _weigh_lines(judged: _Judged, body: str, title: _Zone) -> bool:
+def _weigh_lines(judged: _Judged, body: str, title: Zone) -> bool:
     """Weigh a candidate alone on its line by the lines above and below."""
     start, end = judged.candidate.start, judged.candidate.end
-    if _is_other(_NOTHING, _NOTHING, _zone(surroundings.label_above(body, start))):
+    if _is_other(NOTHING, NOTHING, read_zone(surroundings.label_above(body, start))):
         return False
-    below = _zone(surroundings.below(body, end))
-    above = _zone(surroundings.above(body, start))
+    below = read_zone(surroundings.below(body, end))
+    above = read_zone(surroundings.above(body, start))
     if not above.folded:
-        above, below = below, _NOTHING
+        above, below = below, NOTHING
     judged.add(2.0 * above.has(NOUN), "introduced as a code" if above.has(NOUN) else "")
     judged.add(1.0 * (below.has(NOUN) and not above.has(NOUN)))
     judged.add(1.5 * above.has(PROOF), "for a login or verification" if above.has(PROOF) else "")
@@ -219,30 +202,34 @@ def _weigh_lines(judged: _Judged, body: str, title: _Zone) -> bool:
 def _weigh_inline(judged: _Judged, body: str) -> bool:
     """Weigh a candidate within a sentence by that sentence and the next."""
     start, end = judged.candidate.start, judged.candidate.end
-    left = _zone(surroundings.before(body, start))
-    right = _zone(surroundings.behind(body, end))
-    if _is_other(left, right, _NOTHING):
+    left = read_zone(surroundings.before(body, start))
+    right = read_zone(surroundings.behind(body, end))
+    if not (left.has(NOUN | USE) or right.has(NOUN | USE)) or _is_other(left, right, NOTHING):
         return False
-    after = _zone(surroundings.next_sentence(body, end))
-    if not _introduced(left, right, after):
+    after = read_zone(surroundings.next_sentence(body, end))
+    if not _introduced(left, right, after, digits=judged.candidate.value.isdigit()):
         return False
     proven = left.has(PROOF) or right.has(PROOF)
-    if not proven and _zone(surroundings.list_above(body, start)).has(PERK):
+    if not proven and read_zone(surroundings.list_above(body, start)).has(PERK):
         return False
     _weigh_sentence(judged, left, right)
-    judged.add(0.5 * after.has(PROOF) + 0.5 * after.has(USE))
+    judged.add(0.5 * after.has(PROOF) + 0.5 * after.has(USE) - 2.0 * after.has(PERK))
     return True
 
 
-def _introduced(left: _Zone, right: _Zone, after: _Zone) -> bool:
-    """Tell whether a sentence calls a candidate a code, or tells to enter it for a login."""
+def _introduced(left: Zone, right: Zone, after: Zone, *, digits: bool) -> bool:
+    """Tell whether a sentence calls a candidate a code, or says to enter it for a login."""
     both = left.meaning | right.meaning
-    if both & NOUN or (left.gap_left(USE) <= 12 and after.has(NOUN | PROOF)):
+    if both & NOUN:
+        return True
+    if not digits:
+        return left.gap_left(USE) <= 2 and right.has(PROOF)
+    if left.gap_left(USE) <= 12 and after.has(NOUN | PROOF):
         return True
     return bool(both & USE) and bool(both & (PROOF | HINT))
 
 
-def _weigh_sentence(judged: _Judged, left: _Zone, right: _Zone) -> None:
+def _weigh_sentence(judged: _Judged, left: Zone, right: Zone) -> None:
     both = left.meaning | right.meaning
     gap = min(left.gap_left(NOUN), right.gap_right(NOUN))
     if both & NOUN:
@@ -251,38 +238,41 @@ def _weigh_sentence(judged: _Judged, left: _Zone, right: _Zone) -> None:
     if both & PROOF:
         judged.add(2.0, "for a login or verification")
     elif both & HINT:
-        judged.add(1.0)
+        judged.add(1.0 + (_paired(left, HINT) or _paired(right, HINT)))
     if both & USE:
         judged.add(1.0, "to be entered")
-        judged.add(1.0 * (gap == _FAR and left.gap_left(USE) <= 12))
+        judged.add(1.5 * (gap == FAR and left.gap_left(USE) <= 12))
     judged.strong = bool(both & NOUN) and bool(both & PROOF)
 
 
-def _is_other(left: _Zone, right: _Zone, label: _Zone) -> bool:
+def _is_other(left: Zone, right: Zone, label: Zone) -> bool:
     """Tell whether the words beside say that the number is something else than a code."""
-    pair = _paired(left) or _paired(right)
+    pair = _paired(left, PROOF) or _paired(right, PROOF)
     if right.gap_right(MONEY) <= 2 or _counts(right):
         return True
     if right.gap_right(LABEL) <= 3 and not pair:
         return True
-    if _labelled(left, paired=pair) or _labelled(label, paired=_paired(label)):
+    if _labelled(left, paired=pair) or _labelled(label, paired=_paired(label, PROOF)):
         return True
     zones = (left, right, label)
-    if any(hit.meaning & (PROOF | NOUN) == PROOF for zone in zones for hit in zone.hits):
+    if not any(zone.has(PERK) for zone in zones):
         return False
-    return any(zone.has(PERK) for zone in zones)
+    return not any(_paired(zone, PROOF, alone=True) for zone in zones)
 
 
-def _counts(right: _Zone) -> bool:
+def _counts(right: Zone) -> bool:
     """Tell whether the number counts codes: "1200 login codes"."""
     plurals = {hit.start for hit in right.hits if hit.meaning & MONEY and hit.start <= 30}
     return any(hit.start in plurals for hit in right.hits if hit.meaning & NOUN)
 
 
-def _paired(zone: _Zone) -> bool:
-    """Tell whether a zone speaks of a code and of what it proves, side by side."""
+def _paired(zone: Zone, proof: int, *, alone: bool = False) -> bool:
+    """Tell whether a zone speaks of a code and of what it proves, side by side.
+
+    With ``alone``, a word that means both, such as "OTP", is no pair.
+    """
     nouns = [hit for hit in zone.hits if hit.meaning & NOUN]
-    proofs = [hit for hit in zone.hits if hit.meaning & PROOF]
+    proofs = [h for h in zone.hits if h.meaning & proof and not (alone and h.meaning & NOUN)]
     return any(
         -16 <= noun.start - proof.end <= 12 or 0 <= proof.start - noun.end <= 20
         for noun in nouns
@@ -290,7 +280,7 @@ def _paired(zone: _Zone) -> bool:
     )
 
 
-def _labelled(zone: _Zone, *, paired: bool) -> bool:
+def _labelled(zone: Zone, *, paired: bool) -> bool:
     """Tell whether the word right before the number names another kind of number."""
     size = len(zone.folded)
     if (bracket := _BRACKETED.search(zone.folded)) is not None:
@@ -311,8 +301,8 @@ def _labelled(zone: _Zone, *, paired: bool) -> bool:
 class _About:
     """What the mail says as a whole: how long the code lasts, secrecy, or trade."""
 
-    def __init__(self, body: str, start: int) -> None:
-        zone = _zone(body[max(0, start - 1500) : start + 2500])
+    def __init__(self, body: str, start: int, title: Zone) -> None:
+        zone = read_zone(body[max(0, start - 1500) : start + 2500])
         self._body = body
         self._zone = zone
         self._lasts = any(
@@ -321,21 +311,23 @@ class _About:
             for hit in zone.hits
             if hit.meaning & MINUTE
         )
-        self._trade = sum(1 for hit in zone.hits if hit.meaning & TRADE)
+        self._trade = sum(1 for hit in (*zone.hits, *title.hits) if hit.meaning & TRADE)
+        self._only = not title.folded and len(body) < _SHORT and not zone.has(LABEL | PERK)
 
     def weigh(self, judged: _Judged, html: str) -> None:
         """Add what the whole mail says to a candidate's score."""
         judged.add(1.5 * self._lasts, "expires soon" if self._lasts else "")
         judged.add(1.0 * self._zone.has(SECRET))
+        judged.add(1.0 * self._only)
         if not judged.strong:
-            judged.add(-0.75 * min(self._trade, 2))
+            judged.add(-1.0 * min(self._trade, 2))
         candidate = judged.candidate
         if judged.in_subject:
             repeated = _squeezed(candidate.value) in _squeezed(self._body[:8000])
             judged.add(1.5 if repeated else 1.0 * self._zone.has(NOUN))
-        elif not judged.alone and html:
-            if _has_own_element(html, self._body[candidate.start : candidate.end]):
-                judged.add(1.0, "set apart")
+        elif html:
+            shown = prominence(html, self._body[candidate.start : candidate.end])
+            judged.add(1.0 * (shown > judged.alone), "set apart" if shown > judged.alone else "")
 
 
 def _has_digit(text: str) -> bool:
@@ -344,25 +336,3 @@ def _has_digit(text: str) -> bool:
 
 def _squeezed(text: str) -> str:
     return text.replace(" ", "").replace("-", "").replace("\u00a0", "")
-
-
-def _has_own_element(html: str, raw: str) -> bool:
-    """Tell whether an element of the page holds the candidate and nothing else."""
-    at = html.find(raw) if raw else -1
-    for _ in range(8):
-        if at < 0:
-            return False
-        before = html[max(0, at - 40) : at].rstrip()
-        after = html[at + len(raw) : at + len(raw) + 40].lstrip()
-        if before.endswith(">") and after.startswith("<"):
-            return True
-        at = html.find(raw, at + 1)
-    return False
-
-
-def _best(judged: list[_Judged]) -> Code | None:
-    best = min(judged, key=lambda each: (-each.score, each.candidate.start))
-    if best.score < _THRESHOLD:
-        return None
-    confidence = round(min(0.99, 0.4 + best.score * 0.06), 2)
-    return Code(best.candidate.value, confidence, ", ".join(best.reasons))

@@ -58,6 +58,12 @@ _FORMS = tuple(
         rf"(?P<y>\d{{4}})[-/.](?P<n>\d{{1,2}})[-/.](?P<d>\d{{1,2}})(?:[T ]{_TIME}{_AFTER})?",
     )
 )
+# The form that RFC 5322 section 3.3 gives, and nearly every mailer writes.
+_USUAL = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):([0-5]\d) "
+    r"([+-])(\d\d)([0-5]\d)(?!\d)",
+    re.ASCII,
+)
 _COMMENT = re.compile(r"\([^()]*\)?")
 
 
@@ -66,6 +72,9 @@ def parse(value: str) -> datetime | None:
 
     A missing or unknown zone is read as UTC (RFC 5322 section 4.3 says the same of "-0000").
     """
+    match = _USUAL.match(value)
+    if match and (moment := _usual(match)):
+        return moment
     text = " ".join(_COMMENT.sub(" ", value[:_MAX_LENGTH]).split())
     if " :" in text or ": " in text:
         text = text.replace(" :", ":").replace(": ", ":")
@@ -75,6 +84,18 @@ def parse(value: str) -> datetime | None:
         if moment:
             return moment
     return None
+
+
+def _usual(match: re.Match[str]) -> datetime | None:
+    day, month, year, hour, minute, second, sign, hours, minutes = match.groups()
+    try:
+        local = datetime(
+            int(year), _month(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC
+        )
+        offset = timedelta(hours=int(hours), minutes=int(minutes))
+        return local + offset if sign == "-" else local - offset
+    except (ValueError, OverflowError):
+        return None
 
 
 def _moment(parts: dict[str, str | None]) -> datetime | None:

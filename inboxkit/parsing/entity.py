@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from . import parameters, transfer, uuencode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -26,7 +30,7 @@ class Entity:
     defects: list[str] = field(default_factory=list[str])
     default: str = "text/plain"
     media_type: str = field(init=False)
-    parameters: dict[str, str] = field(init=False)
+    parameters: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         value, self.parameters = parameters.parse(self.raw("content-type"))

@@ -69,10 +69,12 @@ def check_parts(raw: bytes, limits: Limits) -> str | None:
 
 def header_size(raw: bytes, limit: int) -> int:
     """Return the length of the header block, or ``limit`` + 1 when it is longer than that."""
-    stop = limit + 4
-    ends = [end for mark in _HEADER_ENDS if (end := raw.find(mark, 0, stop)) >= 0]
-    if ends:
-        return min(ends)
+    stop = first = limit + 4
+    for mark in _HEADER_ENDS:
+        end = raw.find(mark, 0, first)
+        first = end if end >= 0 else first
+    if first < stop:
+        return first
     return len(raw) if len(raw) <= limit else limit + 1
 
 
@@ -82,7 +84,7 @@ def head(raw: bytes, size: int = 65_536) -> bytes:
     if end <= size:
         return raw[:end] + b"\r\n\r\n"
     last_line = max(raw.rfind(b"\n", 0, size), raw.rfind(b"\r", 0, size))
-    return raw[: last_line if last_line > 0 else size] + b"\r\n\r\n"
+    return raw[: last_line if last_line > 0 else size].rstrip(b"\r") + b"\r\n\r\n"
 
 
 def is_ordinary(raw: bytes) -> bool:
@@ -99,7 +101,7 @@ def _check_fields(block: bytes, limits: Limits) -> str | None:
     is_content = False
     for line in block.splitlines():
         if line[:1] in (b" ", b"\t"):
-            size += len(line)
+            size += len(line) + 2
         else:
             fields += 1
             size = len(line)
@@ -113,6 +115,8 @@ def _check_fields(block: bytes, limits: Limits) -> str | None:
 
 
 def _check_lines(raw: bytes, limits: Limits) -> str | None:
+    if len(raw) < min(limits.lines, 3 * limits.boundary_lines):
+        return None  # too short to have so many
     # A lone CR ends a line too: the standard library takes it for one.
     lines = raw.count(b"\n")
     if b"\r" in raw:

@@ -59,10 +59,9 @@ def _read_bytes(value: str, charset: str) -> str:
 
 def unfold(value: str) -> str:
     """Join the lines of a folded field by single spaces (RFC 5322 section 2.2.3)."""
-    if "\n" not in value and "\r" not in value:
-        return value.strip(" \t")
-    lines = value.replace("\r", "\n").split("\n")
-    return " ".join([text for line in lines if (text := line.strip(" \t"))])
+    if "\n" not in value:
+        return value.strip()
+    return " ".join(filter(None, map(str.strip, value.split("\n"))))
 
 
 def printable(text: str) -> str:

@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from .tags import Token
 
 _ONE_LINE: frozenset[str] = frozenset(
-    "div tr table ul ol dl dt dd form fieldset address center section article header footer nav "
-    "aside main figure figcaption caption legend option body html details summary dir".split()
+    "div dl dt dd form fieldset address center section header article footer nav aside main figure "
+    "figcaption caption legend option body html details summary dir".split()
 )
-_TWO_LINES: frozenset[str] = frozenset("p h1 h2 h3 h4 h5 h6 blockquote pre hr".split())
-_BREAKS = dict.fromkeys(_ONE_LINE, 1) | dict.fromkeys(_TWO_LINES, 2)
+_TWO_LINES: frozenset[str] = frozenset("p h1 h2 h3 h4 h5 h6".split())
+_BREAKS = (
+    dict.fromkeys((end + name for name in _ONE_LINE for end in ("", "/")), 1)
+    | dict.fromkeys((end + name for name in _TWO_LINES for end in ("", "/")), 2)
+    | {"/tr": 1}
+)
 _MAX_DEPTH = 20
 _MAX_ALT = 200
 _MAX_TARGET = 4_096
@@ -42,14 +46,10 @@ def render(tokens: Iterable[Token], *, links: bool) -> str:
     for name, text in tokens:
         if not name:
             writer.text(text)
-            continue
-        step = _STEPS.get(name)
-        if step:
-            step(writer, text)
-        else:
-            lines = _BREAKS.get(name[1:] if name[0] == "/" else name)
-            if lines:
-                writer.break_line(lines)
+        elif name in _BREAKS:
+            writer.break_line(_BREAKS[name])
+        elif name in _STEPS:
+            _STEPS[name](writer, text)
     return writer.result()
 
 

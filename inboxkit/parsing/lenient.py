@@ -41,6 +41,7 @@ def read(raw: bytes, limits: Limits) -> Entity:
     root = _parse(raw.lstrip(_JUNK_BEFORE), limits)
     if _NO_SEPARATOR in root.defects:
         root = _parse(_repaired(raw.lstrip(_JUNK_BEFORE), limits), limits)
+        root.defects.append(_NO_SEPARATOR)
     return _with_boundary(root, limits)
 
 

@@ -13,11 +13,28 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from .linkwords import (
-    ACCOUNT, AVOID, CONDITION, DENIAL, DONE, GENERIC, IGNORE, INVITE, JOIN, LINK_WORDS, LOGIN, MAGIC, NEGATION, OTHER, PASSWORD,
-    RESET, SETUP, TROUBLE, VERIFY,
-)  # fmt: skip
+    ACCOUNT,
+    AVOID,
+    CONDITION,
+    DENIAL,
+    DONE,
+    GENERIC,
+    IGNORE,
+    INVITE,
+    JOIN,
+    LINK_WORDS,
+    LOGIN,
+    MAGIC,
+    NEGATION,
+    OTHER,
+    PASSWORD,
+    RESET,
+    SETUP,
+    TROUBLE,
+    VERIFY,
+)
 from .model import ActionLink
-from .page import read_page
+from .page import Page, read_page
 from .quoted import without_forwarded, without_quoted_lines
 from .words import Lexicon, fold
 
@@ -30,12 +47,15 @@ _LONGEST = 4096  # characters of an address
 _THRESHOLD = 5.0
 _SUBJECT = 300
 _BEFORE, _AFTER = 300, 100  # how much text around a link is looked at
-_URL = re.compile(r"(?:https?|HTTPS?|Https?)://[^\s<>\"\u3000-\u303f\uff08-\uffef「」]{3,4096}")
+_URL = re.compile(r"(?:https?|HTTPS?|Https?)://[^\s<>\"\u2e80-\uffef]{3,4096}")
 _SENTENCE = re.compile(r"[.!?؟]\s|[。！？।։]|\n\s*\n")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}|[A-Za-z0-9]{4,}(?:[-.][A-Za-z0-9]{4,}){2,}")
 _DIGIT = re.compile(r"\d")
 _INNER_CAPITAL = re.compile(r"[a-z][A-Z]")
-_CAMPAIGN = re.compile(r"(?:utm_\w{1,20}|ref|source|campaign|redirect\w{0,12}|return\w{0,8}|next)=[^&#]*", re.I)
+_CAMPAIGN = re.compile(
+    r"(?:utm_\w{1,20}|ref|source|campaign|redirect\w{0,12}|return\w{0,8}|next)=[^&#]*",
+    re.IGNORECASE,
+)
 _FIELD = re.compile(
     r"[?&#;](?:[a-z_]{0,24}(?:token|code|key|hash|secret|ticket|otp|sig|signature|invite|invitation)"
     r"|t|k|c|h|s|oobcode|upn|jwt)=[^&]{6}",
@@ -53,13 +73,14 @@ _ADDRESS_WORDS = re.compile(
     re.IGNORECASE,
 )
 _ADDRESS_AVOID = re.compile(
-    r"unsubscri|opt-?out|(?<![a-z])(?:preferences|privacy|terms|legal|help|support|faq|contact|decline|"
-    r"reject|cancel|revoke|report|deny|not-?me|abuse|blog|logo|pixel|track/open|open\.(?:php|aspx|gif)|"
-    r"view-?in-?browser|webversion|notme|was-?not-?me|ignore)(?![a-z])",
+    r"unsubscri|opt-?out|(?<![a-z])(?:preferences|privacy|terms|legal|help|support|faq|contact|"
+    r"decline|reject|cancel|revoke|report|deny|(?:was-?)?not-?me|abuse|blog|logo|pixel|track/open|"
+    r"open\.(?:php|aspx|gif)|view-?in-?browser|webversion|ignore)(?![a-z])",
     re.IGNORECASE,
 )
 _CLOSERS = {")": "(", "]": "[", "}": "{"}
 _ASKS = VERIFY | LOGIN | PASSWORD | RESET | INVITE | JOIN | SETUP
+_WITHOUT_TOKEN = {"login": 4.0, "reset": 2.5}  # a page for everyone, not for this reader
 _PURPOSES = ((PASSWORD, "reset"), (INVITE, "invite"), (VERIFY, "verify"), (LOGIN, "login"))
 
 
@@ -82,25 +103,26 @@ def find_links(text: str, *, html: str = "", subject: str = "") -> tuple[ActionL
     if "://" not in text and "://" not in html:
         return ()
     title = _meaning(subject[:_SUBJECT])
-    best: dict[str, ActionLink] = {}
-    seen: set[str] = set()
-    for mention in _anchors(html):
-        seen.add(mention.url)
-        _keep(best, _judge(mention, title))
+    page = read_page(html) if "<a" in html or "<A" in html else Page("")
     body = without_quoted_lines(text[:_LIMIT])
-    end = -1
-    for mention in _addresses(body, seen):
-        link = _judge(mention, title)
-        if link is not None:
-            end = end if end >= 0 else len(without_forwarded(body))
-            _keep(best, link if mention.start < end else None)
+    seen: set[str] = set()
+    best: dict[str, ActionLink] = {}
+    _take(best, _anchors(page, seen), page.text, title)
+    _take(best, _addresses(body, seen), body, title)
     return tuple(sorted(best.values(), key=lambda link: -link.confidence))
 
 
-def _keep(best: dict[str, ActionLink], link: ActionLink | None) -> None:
-    if link is not None:
+def _take(best: dict[str, ActionLink], mentions: Iterator[_Mention], text: str, title: int) -> None:
+    """Keep the links that qualify and stand before a quoted or forwarded mail."""
+    end = -1
+    for mention in mentions:
+        link = _judge(mention, title)
+        if link is None:
+            continue
+        if end < 0:  # few mails have such a link: only now is it worth to look where it stands
+            end = len(without_forwarded(text))
         known = best.get(link.url)
-        if known is None or known.confidence < link.confidence:
+        if mention.start < end and (known is None or known.confidence < link.confidence):
             best[link.url] = link
 
 
@@ -114,17 +136,17 @@ def _meaning(text: str) -> int:
     return _lexicon().meaning(fold(text)) if text and not text.isspace() else 0
 
 
-def _anchors(html: str) -> Iterator[_Mention]:
-    """Yield the links of an HTML body."""
-    if "<a" not in html and "<A" not in html:
-        return
-    page = read_page(html)
-    for anchor in page.anchors[:_MOST]:
-        if anchor.url[:8].lower().startswith(("http://", "https://")):
-            before = page.text[max(0, anchor.start - _BEFORE) : anchor.start]
-            after = page.text[anchor.end : anchor.end + _AFTER]
-            label = page.text[anchor.start : anchor.end]
-            yield _Mention(clean_url(anchor.url), label, before, after)
+def _anchors(page: Page, seen: set[str]) -> Iterator[_Mention]:
+    """Yield the links of an HTML body, and note their addresses."""
+    for url, start, end in itertools.islice(page.anchors, _MOST):
+        if url[:8].lower().startswith(("http://", "https://")):
+            url = clean_url(url)
+            seen.add(url)
+            before, after = (
+                page.text[max(0, start - _BEFORE) : start],
+                page.text[end : end + _AFTER],
+            )
+            yield _Mention(url, page.text[start:end], before, after, start)
 
 
 def _addresses(text: str, seen: set[str]) -> Iterator[_Mention]:
@@ -231,10 +253,8 @@ def _is_url(label: str) -> bool:
 def _sentences(text: str) -> tuple[str, str]:
     """Return the last sentence but one and the last."""
     text = text.rstrip()
-    cuts = [0, 0]
-    for match in _SENTENCE.finditer(text):
-        if match.end() < len(text):
-            cuts.append(match.end())
+    ends = (match.end() for match in _SENTENCE.finditer(text))
+    cuts = [0, 0, *(end for end in ends if end < len(text))]
     return text[cuts[-2] : cuts[-1]][-220:], text[cuts[-1] :][-220:]
 
 
@@ -266,6 +286,8 @@ def _by_words(words: _Words, reasons: list[str]) -> tuple[float, str]:
     mine, led = _purpose(words.own, around), _purpose(words.lead, around)
     told, titled = _purpose(words.prior, around), _purpose(words.title, around)
     purpose = mine or led or (told if not words.lead & AVOID else "")
+    if not purpose and (words.own | words.lead) & GENERIC and not words.lead & AVOID:
+        purpose = titled
     if words.own & OTHER or not purpose:
         return 0, ""
     score = _penalties(words, mine)
@@ -281,7 +303,7 @@ def _by_words(words: _Words, reasons: list[str]) -> tuple[float, str]:
     if (words.own | words.lead) & GENERIC and not mine:
         score += 1.0
     if titled:
-        score += 2.0 if titled == purpose else 1.0
+        score += 2.5 if not (mine or led or told) else 2.0 if titled == purpose else 1.0
         reasons.append("the subject speaks of it")
     return score, purpose
 
@@ -297,7 +319,7 @@ def _penalties(words: _Words, mine: str) -> float:
     score = 0.0
     if _denies(words.own | words.lead) or (_denies(words.prior) and words.title & DONE):
         score -= 6.0
-    if words.lead & OTHER and not mine:
+    if not mine and (words.lead & OTHER or (words.title & OTHER and not words.title & _ASKS)):
         score -= 2.5
     if not mine and not words.bare and not words.own & GENERIC:
         score -= 2.0
@@ -338,8 +360,8 @@ def _by_address(url: str, purpose: str, reasons: list[str]) -> float:
     if _has_token(url, rest):
         score += 1.5
         reasons.append("its address carries a token")
-    elif purpose == "login":
-        score -= 4.0
+    elif purpose in _WITHOUT_TOKEN:
+        score -= _WITHOUT_TOKEN[purpose]
     if not rest.strip("/") or (len(rest) < 4 and "?" not in rest):
         score -= 4.0
     return score

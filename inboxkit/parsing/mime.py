@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from . import bodies, charsets, guard, headers, lenient, parameters, tnef, tree, uuencode
 from .entity import Entity, Fields, media_type
 from .model import Headers, Limits, Mail, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _FILE_NAME = re.compile(r"[^/\\\s][^/\\]{0,200}\.[A-Za-z0-9]{1,5}\Z")
 _OPAQUE = "application/octet-stream"
@@ -38,7 +42,8 @@ def _headers(fields: Fields, charset: str = "") -> Headers:
 def _charset(node: Entity) -> str:
     # The first charset that is declared: what raw bytes in the header are in, if not in UTF-8.
     declared = node.parameters.get("charset", "")
-    return declared or next(filter(None, map(_charset, node.children)), "")
+    found = (charset for child in node.children if (charset := _charset(child)))
+    return declared or next(found, "")
 
 
 class _Reader:
@@ -97,7 +102,7 @@ class _Reader:
             container=container,
         )
 
-    def _body(self, part: Part, given: dict[str, str]) -> list[bodies.Segment]:
+    def _body(self, part: Part, given: Mapping[str, str]) -> list[bodies.Segment]:
         data, blocks = uuencode.extract(part.data)
         for block in blocks:
             name = headers.printable(charsets.decode(block.filename))
@@ -133,7 +138,7 @@ class _Reader:
             )
 
 
-def _filename(node: Entity, disposition: dict[str, str]) -> str:
+def _filename(node: Entity, disposition: Mapping[str, str]) -> str:
     for given in (disposition, node.parameters):
         for name in ("filename", "name", "file"):
             if given.get(name):

@@ -9,6 +9,7 @@ import html
 import re
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 from .tags import tokens
 
@@ -27,13 +28,19 @@ _LINES = frozenset(
     "footer main form fieldset dl dt dd address body html tbody thead caption".split()
 )
 _ATTRIBUTES = 8 * 1024
+_TAGS = re.compile(r"(?:<[^<>]{0,300}>\s{0,20}){1,5}$")
+_LOUD = re.compile(
+    r"<h[1-3]\b|letter-spacing|font-size:\s{0,4}(?:2[4-9]|[3-9]\d)"
+    r"|(?:class|id)=[\"']?[\w -]{0,40}?(?:code|otp|passcode|token|pin\b)",
+    re.IGNORECASE,
+)
+_PLACES = 8  # how often a value is looked for
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
+class Anchor(NamedTuple):
     """A link of a page: its address, entities decoded, and where its words stand in the text."""
 
-    url: str = field(repr=False)
+    url: str
     start: int
     end: int
 
@@ -71,6 +78,26 @@ def address(written: str) -> str:
     if "&" in written:
         written = _ENTITY.sub(lambda match: html.unescape(match.group()), written)
     return "".join(written.split())
+
+
+def prominence(source: str, value: str) -> int:
+    """Return how a page shows a value: 2 in large letters, 1 in an element of its own, else 0."""
+    if "\u00a0" in value and value not in source:
+        value = value.replace("\u00a0", "&nbsp;")
+    found = 0
+    at = source.find(value) if value else -1
+    for _ in range(_PLACES):
+        if at < 0:
+            break
+        before = source[max(0, at - 400) : at].rstrip()
+        after = source[at + len(value) : at + len(value) + 40].lstrip()
+        if before.endswith(">") and after.startswith("<"):
+            tags = _TAGS.search(before)
+            if tags is not None and _LOUD.search(tags.group()):
+                return 2
+            found = 1
+        at = source.find(value, at + 1)
+    return found
 
 
 class _Reader:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from . import charsets, headers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # A quote that neither a semicolon, the next parameter nor the end follows is part of the value.
 _PARAMETER = re.compile(
@@ -23,7 +27,7 @@ class Value(NamedTuple):
     """The value in lower case and its parameters, their names in lower case."""
 
     value: str
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
 
 
 class _Piece(NamedTuple):
@@ -34,12 +38,15 @@ class _Piece(NamedTuple):
     encoded: bool
 
 
+@functools.lru_cache(maxsize=512)  # most mails of a sender have the same few values
 def parse(text: str) -> Value:
     """Return a field's value and parameters; never raises.
 
     Sections and charsets (RFC 2231) are joined and decoded, encoded words too, though RFC 2047
     section 5 forbids them here. Values may lack quotes around spaces, or their closing quote.
     """
+    if not text:
+        return Value("", {})
     head, _, rest = text.partition(";")
     if "=" in head:
         first, _, more = head.strip().partition(" ")  # text/html charset=utf-8

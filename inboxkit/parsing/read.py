@@ -96,8 +96,8 @@ class _Reading:
         )
 
     def _decode(self) -> Mail:
-        exceeded = guard.check(self._raw, self._limits)
-        if exceeded is None:
+        exceeded = self._try(guard.check, None, self._raw, self._limits)
+        if exceeded is None and not self._broken:
             mail = self._try(mime.decode, None, self._raw, self._limits)
             if mail is not None:
                 return mail

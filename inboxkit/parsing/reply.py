@@ -51,11 +51,12 @@ def _from_html(html: str) -> Reply:
     marks = sort_lines(page.lines)
     for i in page.signatures:
         marks[i] = marks[i] or SIGNATURE
-    return Reply(
-        to_text(page.without(marks, QUOTED, SIGNATURE)),
-        _joined(page.words, marks, SIGNATURE),
-        page.without(marks, QUOTED),
-    )
+    signature = _joined(page.words, marks, SIGNATURE)
+    # What is drawn between the words and a signature shows only when they are text.
+    lines = to_text(page.without(marks, QUOTED, SIGNATURE)).split("\n")
+    drawn = sort_lines(lines)
+    text = _joined(lines, drawn, KEPT)
+    return Reply(text, signature or _joined(lines, drawn, SIGNATURE), page.without(marks, QUOTED))
 
 
 def _lines(text: str) -> list[str]:

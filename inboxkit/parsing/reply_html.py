@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from .attributions import field_role, names_a_mail
+from .attributions import CORE, field_role, names_a_mail
 from .reply_lines import ANNOUNCES, BEGINS, CITED, RULED
 from .tags import VOID, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_TAG = re.compile(r"<[A-Za-z/!?]")
-_NAME = re.compile(r"</?([A-Za-z][A-Za-z0-9:-]{0,30})")
+_TAG = re.compile(r"<(?:(/?)([A-Za-z][A-Za-z0-9:-]{0,30})|[/!?])")
 # To the ">" that ends a tag; quotes count only after "=".
 _TAG_END = re.compile(r"""<[^>=]*+(?:=\s*+(?:"[^"]*+"|'[^']*+'|(?!["']))[^>=]*+)*+>""")
 _LONGEST_TAG = 10_000
@@ -43,8 +42,10 @@ _LABELS = re.compile(
 # How clients label what they quote; "x_" is put in front by Outlook, a number behind by Yahoo.
 _ATTRIBUTION = re.compile(r"(?:x_)?(?:gmail_attr|moz-cite-prefix|reply-intro|airmail(?:_ext)?_on)$")
 _QUOTE = re.compile(
-    r".*yahoo_quoted|(?:\w+[-_])?(?:quote(?:_container)?|quoted(?:[-_](?:text|reply|content|message))?)$"
-    r"|zmail_extra$|hs_reply$|messagereplysection$|isreplycontent$|history_container$"
+    r".*yahoo_quoted|quoted[-_](?:text|reply|content|message|e?mail)$|zmail_extra$|hs_reply$"
+    r"|(?:x_)?(?:gmail|moz|proton\w*|tutanota|missive|front|freshdesk|spark|sh|airmail|mailru?|e?mail"
+    r"|reply|thread|message|original|previous|history)[-_]quoted?(?:[-_]?(?:text|content|container))?$"
+    r"|messagereplysection$|isreplycontent$|history_container$"
 )
 _ORIGINAL = re.compile(
     r"(?:x_)?(?:divrplyfwdmsg|outlookmessageheader|zwchr|__divider__|mail-editor-reference-message"
@@ -57,6 +58,7 @@ _SIGNATURE = re.compile(
 _KINDS = (("attribution", _ATTRIBUTION), ("quote", _QUOTE), ("signature", _SIGNATURE))
 _LABELLED = frozenset({"div", "span", "p", "section", "table", "td"})
 _RULE = re.compile(r"border-top\s*:\s*(?:solid|#|\d|[a-z]+ \d)")
+_NAMED_QUOTE = re.compile(r"""name\s*=\s*["']?quote\b""")
 _CITES = re.compile(r"""type\s*=\s*["']?cite|cite\s*=\s*["']?mid:""")
 
 
@@ -149,7 +151,7 @@ class Page:
         if not text or text == "-":
             if blank:
                 self._add("", "")
-        elif self._counts["=cited"]:
+        elif self._counts["=cited"] or (self._counts["=indented"] and self._counts["=quote"]):
             self._add(CITED + text, text)
         elif self._counts["=indented"]:
             self._add(f"> {text}", f"> {text}")
@@ -232,7 +234,7 @@ class Page:
     def _passes_on(self, start: int, end: int) -> bool:
         """Tell whether the lines begin as a forwarded mail does."""
         first = next((line for line in self.lines[start : min(end, start + 9)] if line), "")
-        return first.startswith(BEGINS) or names_a_mail(first) or bool(field_role(first))
+        return first.startswith(BEGINS) or names_a_mail(first) or field_role(first) in CORE
 
 
 def _is_kept(token: _Token, gone: list[bool], before: list[int]) -> bool:
@@ -245,9 +247,7 @@ def _is_kept(token: _Token, gone: list[bool], before: list[int]) -> bool:
 def _kind(name: str, tag: str) -> str:
     """Return what the labels and the style of a start tag say of its element."""
     if name == "blockquote":
-        attributes = tag.lower()
-        cited = _CITES.search(attributes) or _says(_QUOTE, _labels(attributes))
-        return "cited" if cited else "indented"
+        return "cited" if _CITES.search(tag[:_LONGEST_TAG].lower()) else "indented"
     if name == "hr" or (name in _LABELLED and "=" in tag):
         attributes = tag[:_LONGEST_TAG].lower()
         labels = _labels(attributes)
@@ -255,6 +255,8 @@ def _kind(name: str, tag: str) -> str:
             return BEGINS
         if name == "hr" or (name == "div" and _RULE.search(attributes)):
             return RULED
+        if _NAMED_QUOTE.search(attributes):
+            return "quote"
         return next((kind for kind, pattern in _KINDS if _says(pattern, labels)), "")
     return ""
 
@@ -275,15 +277,14 @@ def _scan(html: str) -> Iterator[_Token]:
         start = found.start()
         if start > at:
             yield _Token(at, start)
-        quoted = _TAG_END.match(html, start, start + _LONGEST_TAG) if odd < _ODD_TAGS else None
-        odd += quoted is None
-        at = _after(html, start, quoted)
-        shape = _NAME.match(html, start)
-        name = shape.group(1).lower() if shape else "!"
-        closing = html[start + 1] == "/"
-        yield _Token(start, at, name, closing)
-        if name in _RAW and not closing:
-            close = _RAW[name].search(html, at)
+        slash, name = found.groups()
+        careful = name is not None and odd < _ODD_TAGS
+        rest = _TAG_END.match(html, start, start + _LONGEST_TAG) if careful else None
+        odd += careful and rest is None
+        at = rest.end() if rest else _after(html, start)
+        yield _Token(start, at, name.lower() if name else "!", bool(slash))
+        if name and not slash and (raw := _RAW.get(name.lower())):
+            close = raw.search(html, at)
             stop = close.start() if close else len(html)
             yield _Token(at, stop, "!")
             at = stop
@@ -291,11 +292,9 @@ def _scan(html: str) -> Iterator[_Token]:
         yield _Token(at, len(html))
 
 
-def _after(html: str, start: int, quoted: re.Match[str] | None) -> int:
-    """Return where the tag or comment that begins at ``start`` is over."""
+def _after(html: str, start: int) -> int:
+    """Return where the comment, or the tag that is not well formed, is over."""
     if html.startswith("<!--", start):
         end = html.find("-->", start + 4) + 2
         return end + 1 if end > 1 else len(html)
-    if quoted and html[start + 1] not in "!?":
-        return quoted.end()
     return html.find(">", start) + 1 or len(html)

@@ -25,6 +25,7 @@ _SIGNATURE_LINES = frozenset({"--", "—", "–", "- -", "−−"})
 _TRACKER = "\u1427"  # drawn under a mail by a tracking extension
 _WRAPPED_OVER = 5  # lines that one attribution may take
 _HEAD_LINES = 18
+_HEAD_GAP = 3  # lines that one field may go on over
 _DEVICE_LINES = 50
 _LOOKS = 10_000  # lines looked at closely; in a mail with more candidates the rest is plain
 _COLONS = "".join(attributions.COLONS)
@@ -74,6 +75,7 @@ class _Sorter:
         self.looks = _LOOKS
 
     def run(self) -> bytearray:
+        """Walk over all lines and return their marks."""
         p = 0
         while p < len(self.text) and self.looks > 0:
             if _PLAIN.match(self.text[p]):
@@ -163,8 +165,6 @@ class _Sorter:
         """Return how many blank lines stand before the line at ``p``."""
         return self.spots[p] - self.spots[p - 1] - 1 if p else 0
 
-    # Quotes
-
     def _is_quote(self, p: int, *, bars: bool = False) -> bool:
         if p >= len(self.text):
             return False
@@ -208,25 +208,27 @@ class _Sorter:
     def _settle(self) -> None:
         """Leave out the quotes, but for one that the writer cites or that is the whole mail."""
         known = self.headed or any(quote.announced for quote in self.quotes)
-        cited = len(self.quotes) == 1 and self.quotes[0].answered
-        if not known and (cited or not self.content):
+        if self.content and not known and len(self.quotes) == 1 and self.quotes[0].answered:
             return
         for quote in self.quotes:
             head = quote.start if self.content else self._forwarded(quote)
-            self._mark(quote.start, head if head > quote.start else quote.end, QUOTED)
+            if head > quote.start:
+                self._mark(quote.start, head, QUOTED)
+            elif known or self.content:
+                self._mark(quote.start, quote.end, QUOTED)
 
     def _forwarded(self, quote: _Quote) -> int:
         """Return where the head ends if the quote is a forwarded mail, else its start."""
-        start = quote.start
-        phrase = self._look() and attributions.names_a_mail(self._unquoted(start))
-        while phrase and (
-            start == quote.start or (start < quote.end and not self._unquoted(start))
-        ):
-            start += 1
+        phrase = self._look() and attributions.names_a_mail(self._unquoted(quote.start))
+        start = self._filled(quote.start + phrase, quote.end)
         end = self._fields_end(start, ruled=phrase)
-        return end if end > start or phrase else quote.start
+        return self._filled(end, quote.end) if phrase or end > start else quote.start
 
-    # What announces an original
+    def _filled(self, p: int, end: int) -> int:
+        """Return the first line from ``p`` on that is more than a quote sign."""
+        while p < end and not self._unquoted(p):
+            p += 1
+        return p
 
     def _look(self) -> bool:
         self.looks -= 1
@@ -235,7 +237,7 @@ class _Sorter:
     def _attribution(self, p: int) -> int:
         """Return where the attribution begins that ends at ``p``, -1 when none does."""
         text, quoted = self.text[p], self._is_quote(p + 1, bars=True)
-        closed = text[-1] in _COLONS or text[-1] in "-_*" or text[0] == ":"
+        closed = text[-1] in _COLONS or text[-1] in "-_*=" or text[0] == ":"
         if len(text) > attributions.LONGEST or not (
             quoted or closed or attributions.has_timestamp(text)
         ):
@@ -274,52 +276,51 @@ class _Sorter:
     def _head(self, p: int) -> int:
         """Return where the head of an original that begins here ends, ``p`` if none begins."""
         text = self.text[p]
-        if text == BEGINS or (
-            text[0] in attributions.DRAWN and self._look() and attributions.is_marker(text)
-        ):
+        if text == BEGINS or (text[0] in attributions.DRAWN and self._marks(text)):
             return max(self._fields_end(p + 1, ruled=True), p + 1)
         role = attributions.field_role(text)
-        if not role:
-            return p
-        above = self.text[p - 1] if p else ""
-        ruled = above == RULED or attributions.is_rule(above)
-        if role == "field" and not ruled:
+        above = self.text[p - 1] if p and role else ""
+        ruled = above == RULED or attributions.is_rule(above) or attributions.is_framed(above)
+        if not role or (role == "field" and not ruled):
             return p
         return self._fields_end(p, ruled=ruled or attributions.names_a_mail(above))
 
+    def _marks(self, text: str) -> bool:
+        return self._look() and attributions.is_marker(text)
+
     def _head_start(self, p: int, end: int) -> int:
         """Return where a head begins: with the phrase, or the field of unknown name, above it."""
-        if p and self.text[p - 1] == RULED:
+        above = self.text[p - 1] if p else ""
+        if above == RULED:
             return p - 1
         if self.open[-1:] != [p - 1]:
             return p
-        above = self.text[p - 1]
-        roles = {attributions.field_role(text) for text in self.text[p:end]}
-        nameless = not self._gap(p) and len(roles & attributions.CORE) == 3
-        if attributions.names_a_mail(above) or (
-            nameless and attributions.field_role(above) == "field"
-        ):
-            return self.open.pop()
-        return p
+        phrase = attributions.names_a_mail(above) or attributions.is_framed(above)
+        if not phrase and not self._gap(p) and attributions.field_role(above) == "field":
+            roles = {attributions.field_role(text) for text in self.text[p:end]}
+            phrase = len(roles & attributions.CORE) == 3
+        return self.open.pop() if phrase else p
 
     def _fields_end(self, p: int, *, ruled: bool) -> int:
         """Return where the fields that begin at ``p`` end, ``p`` when they are no head."""
-        roles: list[str] = []
-        end, loose = p, 0
+        fields: list[tuple[str, str]] = []
+        end = p
         for q in range(p, min(p + _HEAD_LINES, len(self.text))):
             text = self._unquoted(q)
             role = attributions.field_role(text)
             blank = self._gap(q) if q > p else 0
-            if blank > 1 or (blank and role in ("", "field")) or (role == "from" and role in roles):
+            if blank > 1 or (blank and role in ("", "field")):
+                break
+            if role == "from" and any(role == known for known, _ in fields):
                 break
             if role:
-                roles.append(role)
-                end, loose = q + 1, 0
-            elif text and ((loose := loose + 1) > 3 or not roles):
+                fields.append((role, text))
+                end = q + 1
+            elif fields and q - end < _HEAD_GAP:
+                fields[-1] = (fields[-1][0], f"{fields[-1][1]} {text}")
+            elif text:
                 break
-        return end if attributions.is_head(roles, self.text[p:end], ruled=ruled) else p
-
-    # Signatures
+        return end if attributions.is_head(fields, ruled=ruled) else p
 
     def _close(self) -> None:
         """End a part of the reply: split off its signature and note whether words remain."""
@@ -341,15 +342,18 @@ class _Sorter:
     def _begins_signature(self, lines: list[int], i: int) -> bool:
         """Tell whether a signature begins at this line (RFC 3676 section 4.3, and its misuse)."""
         text, left = self.text[lines[i]], len(lines) - i - 1
-        if text in _SIGNATURE_LINES:
+        if text in ("--", "- -", "−−"):
             return self.lines[self.spots[lines[i]]] == "-- " or 0 < left <= 30
-        if not 0 < left <= 12 or not attributions.is_rule(text):
+        # A longer line is drawn under a table, too, or between two parts of what is said.
+        if not 0 < left <= 12 or self._gap(lines[i + 1]) or (i and not self._gap(lines[i])):
             return False
-        if set(text) == {"_"}:
+        if not (i or self.content or self.quotes):
+            return False
+        if set(text) == {"_"} or text in _SIGNATURE_LINES:
             return True
-        if not i or left > 6 or not set(text) <= {"-", "—", "–"}:
+        if not i or left > 6 or not attributions.is_rule(text) or not set(text) <= {"-", "—", "–"}:
             return False
-        return all(len(self.text[p]) <= 60 for p in lines[i + 1 :])
+        return all(len(self.text[p]) <= 72 for p in lines[i + 1 :])
 
     def _closing_mark(self, p: int, after: int) -> int:
         """Return what a line at the end of a part is: drawn, added by a device, or KEPT."""

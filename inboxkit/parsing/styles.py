@@ -38,6 +38,13 @@ class Style(NamedTuple):
     background: colours.Colour | None = None
     repaints: bool = False  # the background is a picture, so nothing is known of it
 
+    @property
+    def hides(self) -> bool:
+        """Whether it can hide a text whatever the colours are."""
+        return bool(
+            self.absent or self.invisible or self.tiny or self.lost or self.flat or self.clear
+        )
+
 
 NOTHING = Style()
 
@@ -48,6 +55,9 @@ class Sheet:
     def __init__(self) -> None:
         self._rules: dict[str, Style] = {}
         self._known: dict[tuple[str, str], Style] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
 
     def learn(self, css: str) -> None:
         """Add the rules of a style element."""

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 # A text ("", text), a start tag (name, its attributes as written), an end tag ("/name", …), or
@@ -33,6 +33,10 @@ _OPEN = re.compile("<(?=[a-zA-Z/!?])")  # any other "<" is only a sign
 _NAME = re.compile(r"/?[a-zA-Z][^\s/>]{0,40}")
 # Attributes up to the ">" that ends the tag; quotes count only after "=".
 _REST = re.compile(r"""[^>=]*+(?:=\s*+(?:"[^"]*+"|'[^']*+'|(?!["']))[^>=]*+)*>""")
+# A whole tag in which nothing is unusual; it stops at the next "<", so that time stays linear.
+_TAG = re.compile(
+    r"""<(/?[a-zA-Z][^\s/<>"'=]{0,40})([^<>"']*(?:(?<==)(?:"[^"<]*"|'[^'<]*')[^<>"']*)*)>"""
+)
 _ATTRIBUTE = re.compile(
     r"""([^\s=/"'>]{1,100})(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>]*+)))?"""
 )
@@ -40,17 +44,31 @@ _KEPT_LENGTH = 64 * 1024
 _BIG_NUMBER = re.compile(r"&#0*[0-9]{8,}+;?")
 
 
-def tokens(source: str) -> Iterator[Token]:
-    """Yield the texts and tags of an HTML text, and the content of its style elements.
+def tokens(source: str) -> Iterable[Token]:
+    """Return the texts and tags of an HTML text, and the content of its style elements.
 
     Several readers ask for the same text one after the other: the last short ones are kept.
     """
-    return iter(_kept(source)) if len(source) <= _KEPT_LENGTH else _scan(source)
+    return _kept(source) if len(source) <= _KEPT_LENGTH else _scan(source)
 
 
 @functools.lru_cache(maxsize=4)
 def _kept(source: str) -> tuple[Token, ...]:
-    return tuple(_scan(source))
+    return _split(source) or tuple(_scan(source))
+
+
+def _split(source: str) -> tuple[Token, ...]:
+    # Plain markup is split by one expression; () where a "<" is left over or a raw text begins.
+    pieces = _TAG.split(source)
+    texts, names = pieces[::3], [name.lower() for name in pieces[1::3]]
+    if not _RAW.keys().isdisjoint(names) or any("<" in text for text in texts):
+        return ()
+    found: list[Token] = [("", unescape(texts[0]))] if texts[0] else []
+    for name, attributes, text in zip(names, pieces[2::3], texts[1:], strict=True):
+        found.append((name, attributes))
+        if text:
+            found.append(("", unescape(text)))
+    return tuple(found)
 
 
 def _scan(source: str) -> Iterator[Token]:

@@ -48,27 +48,53 @@ class _Look(NamedTuple):
     shows: bool = True
 
 
-def visible(tokens: Iterable[Token], left_out: list[str]) -> Iterator[Token]:
-    """Yield the tokens that a reader sees; texts hidden by a style are put into ``left_out``."""
+def visible(tokens: Iterable[Token], left_out: list[str]) -> Iterable[Token]:
+    """Return the tokens that a reader sees; texts hidden by a style are put into ``left_out``."""
+    if isinstance(tokens, tuple) and _shows_all(tokens):
+        return tokens
+    return _filtered(tokens, left_out)
+
+
+def _shows_all(tokens: tuple[Token, ...]) -> bool:
+    # Whether nothing in a mail can hide a text. Most mails of people are such.
+    sheet = styles.Sheet()
+    inks, grounds = {colours.BLACK}, {colours.WHITE}
+    for name, text in set(tokens):
+        if not name:
+            if not text.isascii() and _TAGGED.search(text):
+                return False
+        elif name == "!style" or name in _UNSEEN:
+            return False
+        elif text and name not in tags.VOID:
+            style = sheet.style(name, text)
+            if style.hides:
+                return False
+            inks |= {style.colour} - {None}
+            grounds |= {style.background} - {None}
+    return len(inks) + len(grounds) == 2 or not any(
+        colours.alike(ink, ground) for ink in inks for ground in grounds
+    )
+
+
+def _filtered(tokens: Iterable[Token], left_out: list[str]) -> Iterator[Token]:
     page = _Page()
+    look = page.look
     for token in tokens:
         name, text = token
         if not name:
-            if page.look.shows and (text.isascii() or not _TAGGED.search(text)):
+            if look.shows and (text.isascii() or not _TAGGED.search(text)):
                 yield token
-            elif not page.look.unseen and not text.isspace():
+            elif not look.unseen and not text.isspace():
                 left_out.append(text)
+            continue
+        if name[0] == "/":
+            look = page.close(name[1:])
         elif name == "!style":
             page.sheet.learn(text)
-        elif name[0] == "/":
-            page.close(name[1:])
-            if page.look.shows:
-                yield token
-        else:
-            if name not in tags.VOID:
-                page.open(name, text)
-            if page.look.shows:
-                yield token
+        elif name not in tags.VOID:
+            look = page.open(name, text)
+        if look.shows:
+            yield token
 
 
 class _Page:
@@ -81,13 +107,13 @@ class _Page:
         self._counts: list[dict[str, int]] = [{}]  # how many of each name, a dict for each scope
         self._parts: dict[str, int] = {}  # the same for tables and their parts, over all scopes
 
-    def open(self, name: str, attributes: str) -> None:
-        """Open an element, and decide whether its texts are seen."""
+    def open(self, name: str, attributes: str) -> _Look:
+        """Open an element, and return how its texts look."""
         implied = _IMPLIED.get(name)
         while implied and self._open[-1][0] in implied:
             self._pop()
         look = self._open[-1][1]
-        style = self.sheet.style(name, attributes)
+        style = self.sheet.style(name, attributes) if attributes or self.sheet else styles.NOTHING
         if style is not styles.NOTHING or name in _UNSEEN:
             look = _styled(look, style, unseen=name in _UNSEEN)
         self.look = look
@@ -96,14 +122,16 @@ class _Page:
         counts[name] = counts.get(name, 0) + 1
         if name in _SCOPES:
             self._counts.append({})
+        return look
 
-    def close(self, name: str) -> None:
-        """Close the innermost element of that name, and what is still open in it."""
+    def close(self, name: str) -> _Look:
+        """Close the innermost element of that name, what is still open in it too."""
         counts = self._parts if name in _TABLE_PARTS else self._counts[-1]
         if counts.get(name):
             while self._pop() != name:
                 pass
             self.look = self._open[-1][1]
+        return self.look
 
     def _pop(self) -> str:
         name, _ = self._open.pop()

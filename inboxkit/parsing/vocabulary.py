@@ -46,8 +46,8 @@ VERBS = frozenset(
 )
 # The same in scripts that put no space between words.
 JOINED_VERBS = _words(
-    "写道 寫道 写到 寫到 写了 寫了 のメール 書きました 書いた より 작성 쓴 썼 씀 님의 เขียน",
-    "សរសេរ",
+    "提到 写道 寫道 写到 寫到 写了 寫了 のメール 書きました 書いた より 작성 쓴 썼 씀 님의",
+    "เขียน សរសេរ",
 )
 
 _FROM = _phrases(
@@ -82,15 +82,15 @@ _DATE = _phrases(
     "aukeratu"
 )
 _TO = _phrases(
-    "to, an, un, à, a, para, aan, oan, til, till, vastaanottaja, saaja, do, dla, komu, címzett, "
-    "către, la, кому, до, на, за, каму, za, prima, primatelj, primalac, prejemnik, προς, kime, "
-    "alıcı, kimə, kimga, кімге, אל, ל, נמען, إلى, الى, المستقبل, المستلم, به, گیرنده, "
-    "प्राप्तकर्ता, पाने वाला, को, প্রতি, প্রাপক, பெறுநர், ಗೆ, സ്വീകർത്താവ്, ถึง, ผู้รับ, tới, "
-    "đến, người nhận, kepada, ke, untuk, 宛先, 送信先, 收件人, 收件者, 받는 사람, 받는사람, "
-    "수신, 수신인, 수신자, kam, gavėjas, saņēmējs, kellele, viðtakandi, al, destinatario, "
-    "destinatário, destinataire, empfänger, ontvanger, modtager, mottagare, mottaker, příjemce, "
-    "príjemca, adresat, получатель, одержувач, получател, παραλήπτης, destinatar, per a, nori, "
-    "chuig, gu, at, për, ვის, ում, ստացող, kay, kwa, хэнд, bo"
+    "to, pour, an, un, à, a, para, aan, oan, til, till, vastaanottaja, saaja, do, dla, komu, "
+    "címzett, către, la, кому, до, на, за, каму, za, prima, primatelj, primalac, prejemnik, "
+    "προς, kime, alıcı, kimə, kimga, кімге, אל, ל, נמען, إلى, الى, المستقبل, المستلم, به, "
+    "گیرنده, प्राप्तकर्ता, पाने वाला, को, প্রতি, প্রাপক, பெறுநர், ಗೆ, സ്വീകർത്താവ്, ถึง, "
+    "ผู้รับ, tới, đến, người nhận, kepada, ke, untuk, 宛先, 送信先, 收件人, 收件者, 받는 사람, "
+    "받는사람, 수신, 수신인, 수신자, kam, gavėjas, saņēmējs, kellele, viðtakandi, al, "
+    "destinatario, destinatário, destinataire, empfänger, ontvanger, modtager, mottagare, "
+    "mottaker, příjemce, príjemca, adresat, получатель, одержувач, получател, παραλήπτης, "
+    "destinatar, per a, nori, chuig, gu, at, për, ვის, ում, ստացող, kay, kwa, хэнд, bo"
 )
 _SUBJECT = _phrases(
     "subject, betreff, betr, objet, sujet, sughjettu, asunto, assunto, oggetto, onderwerp, "
@@ -147,16 +147,22 @@ PASSED_ON = _words(
 
 # Participles of "sent", as the beginnings of words.
 SENT = _words(
-    "sent gesendet geschickt versendet verschickt envoyé enviado enviada enviat inviato inviata",
-    "verzonden verstuurd gestuurd gestuur ferstjoerd skickat skickad sendt lähetetty wysłan",
-    "odeslán odoslan poslán poslan poslat küldve elküldve küldt trimis отправлен послан послат",
-    "надіслан відправлен изпратен испратен εστάλη στάλθηκε απεστάλη gönderil göndəril נשלח أرسل",
-    "مرسل ارسال إرسال भेजा পাঠানো gửi dikirim dihantar ipinadala saadetud nosūtīt išsiųst siųst",
-    "bidalia igorria seolta anfonwyd dërguar გაგზავნ ուղարկ жібері yuboril imetumwa адпраўлен",
-    "илгээ sendita",
+    "الإرسال sent gesendet geschickt versendet verschickt envoyé enviado enviada enviat inviato",
+    "inviata verzonden verstuurd gestuurd gestuur ferstjoerd skickat skickad sendt lähetetty",
+    "wysłan odeslán odoslan poslán poslan poslat küldve elküldve küldt trimis отправлен послан",
+    "послат надіслан відправлен изпратен испратен εστάλη στάλθηκε απεστάλη gönderil göndəril",
+    "נשלח أرسل مرسل ارسال إرسال भेजा পাঠানো gửi dikirim dihantar ipinadala saadetud nosūtīt",
+    "išsiųst siųst bidalia igorria seolta anfonwyd dërguar გაგზავნ ուղարկ жібері yuboril",
+    "imetumwa адпраўлен илгээ sendita",
 )
 JOINED_SENT = _words(
-    "送信 发自 發自 发送 發送 傳送 传送 寄出 寄自 보냄 보낸 전송 발송 ส่ง भेज",
+    "送信 보냈 来自 來自 发自 發自 发送 發送 傳送 传送 寄出 寄自 보냄 보낸 전송 발송 ส่ง भेज",
+)
+# What may stand before it.
+AUXILIARIES = frozenset(
+    _words(
+        "đã تم",
+    )
 )
 # Prepositions between "sent" and the device.
 VIA = frozenset(
@@ -170,12 +176,13 @@ VIA = frozenset(
 )
 GET = frozenset(
     _words(
-        "get download hol hole holen lade obtenir obtenez télécharger téléchargez obtener obtén",
-        "obtenga descargar descarga descargue obter obtenha baixe baixar transferir scarica",
-        "ottieni hämta skaffa skaff hent last få lataa hanki pobierz získejte stáhnout stáhněte",
-        "získajte stiahnuť letöltés letöltése beszerzése obțineți descărcați скачать загрузить",
-        "загрузите получить отримати завантажити λήψη αποκτήστε edinin indir indirin al tải",
-        "unduh dapatkan احصل تنزيل הורד קבל nabavite preuzmite prenesite изтегляне изтеглете",
+        "downloaden herunterladen herunter laden beziehen abrufen ophalen get download hol hole",
+        "holen lade obtenir obtenez télécharger téléchargez obtener obtén obtenga descargar",
+        "descarga descargue obter obtenha baixe baixar transferir scarica ottieni hämta skaffa",
+        "skaff hent last få lataa hanki pobierz získejte stáhnout stáhněte získajte stiahnuť",
+        "letöltés letöltése beszerzése obțineți descărcați скачать загрузить загрузите получить",
+        "отримати завантажити λήψη αποκτήστε edinin indir indirin al tải unduh dapatkan احصل",
+        "تنزيل הורד קבל nabavite preuzmite prenesite изтегляне изтеглете",
     )
 )
 JOINED_GET = _words(
@@ -196,8 +203,8 @@ DEVICES = BRANDS + _words(
     "пристро συσκευ cihaz perangkat جهاز מכשיר seade ierīc įrengin",
 )
 JOINED_DEVICES = _words(
-    "手机 手機 携帯 スマート スマホ 휴대폰 핸드폰 스마트폰 아이폰 갤럭시 デバイス 设备 設備",
-    "装置 기기 โทรศัพท์ มือถือ อุปกรณ์",
+    "טלפון נייד סלולר هاتف جوال 手机 手機 携帯 スマート スマホ 휴대폰 핸드폰 스마트폰 아이폰",
+    "갤럭시 デバイス 设备 設備 装置 기기 โทรศัพท์ มือถือ อุปกรณ์",
 )
 PLATFORMS = _words(
     "ios iphon ipad android windows mac",

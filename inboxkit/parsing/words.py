@@ -50,7 +50,8 @@ class Lexicon:
     """Word beginnings with a meaning each. ``_`` at an edge of a word asks for a word boundary.
 
     Words of scripts without spaces are found anywhere, all others only where a word begins.
-    ``endings`` are the last parts of compounds, such as "code" in "Bestätigungscode".
+    ``endings`` are the last parts of compounds, such as "code" in "Bestätigungscode". A phrase
+    with the meaning 0 takes its words out: "in order to" speaks of no order.
     """
 
     def __init__(
@@ -98,6 +99,9 @@ class Lexicon:
         if not folded.isascii():
             self._scan_inner(folded, hits)
             hits.sort()
+        hollow = [hit for hit in hits if not hit.meaning]
+        for phrase in hollow:
+            hits = [hit for hit in hits if hit.start < phrase.start or hit.start >= phrase.end]
         return hits
 
     def meaning(self, folded: str) -> int:
@@ -117,9 +121,11 @@ class Lexicon:
                     found.append(Hit(0, len(stem), meaning))
             elif stem.startswith(word) and not stem[len(word)].isalpha():
                 found.append(Hit(0, -1 - place, meaning))
-        for ending in self._endings:
-            if len(word) > len(ending) + 2 and word.endswith(ending):
-                found.append(Hit(len(word) - len(ending), len(word), self._ending_meaning))
+        found.extend(
+            Hit(len(word) - len(ending), len(word), self._ending_meaning)
+            for ending in self._endings
+            if len(word) > len(ending) + 2 and word.endswith(ending)
+        )
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
         result = self._known[word] = tuple(found)

@@ -82,11 +82,11 @@ class Addresses:
         found = inboxes.find(connection, address)
         if found is not None:
             return found
-        local, _, domain = address.rpartition("@")
-        name, plus, tag = local.rpartition("+")
-        if not plus:
-            return None
-        found = inboxes.find(connection, f"{name}@{domain}")
+        name, _, domain = address.rpartition("@")
+        tag = name.rpartition("+")[2]
+        while found is None and "+" in name:  # ann+shop+news: a tag may hold a plus itself
+            name = name.rpartition("+")[0]
+            found = inboxes.find(connection, f"{name}@{domain}")
         if found is None and domain == self._settings.reply_domain:
             return inboxes.of_message(connection, tokens.verify(self._store.secret, tag))
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from asyncio import CancelledError
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,11 @@ class Dispatch:
     def room(self) -> int:
         """Return how many more Runs may be leased now."""
         return _CONCURRENCY - self._running
+
+    async def idle(self) -> None:
+        """Return when no handler is being called."""
+        while self._running:
+            await self._store.bell.wait("run", self._store.bell.count("run"))
 
     async def work(self, taken: list[Job]) -> None:
         """Start a task for each leased Run."""
@@ -98,9 +104,9 @@ class Dispatch:
 
     async def _call(self, job: Job, row: Any, loaded: Loaded, handler: Handler, item: Any) -> None:
         router = loaded.router
-        again = f":{job.id}" if job.data.get("send_again") else ""
         staging = Staging(
-            f"{row.key}{again}",
+            row.key,
+            again=f":{job.id}" if job.data.get("send_again") else "",
             reminder=isinstance(item, Thread),
             record=bool(job.data.get("record")),
         )
@@ -122,7 +128,9 @@ class Dispatch:
         except TimeoutError as error:
             late = f"took longer than {router.timeout} s\n{_shown(error)}"
             await self._fail(job, row, late, router.retries)
-        except Exception as error:  # noqa: BLE001 - a handler is foreign code
+        except BaseException as error:  # a handler is foreign code: sys.exit() in it ends its Run
+            if isinstance(error, (CancelledError, KeyboardInterrupt, GeneratorExit)):
+                raise
             await self._fail(job, row, _shown(error), router.retries)
         finally:
             current.reset(token)

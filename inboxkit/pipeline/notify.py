@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+import anyio
+
+from ..errors import StoreError
 from ..store import events, records
 from ..store.bell import Bell
 
@@ -15,11 +19,22 @@ if TYPE_CHECKING:
     from ..models import Actions, Event
     from ..store.store import Store
 
+log = logging.getLogger("inboxkit.notify")
 _PAGE = 500
+_BUCKETS = 1024
+_PAUSE_AFTER_REFUSAL = 1.0
+
+
+def inbox_topic(inbox_id: int) -> str:
+    """Return what rings when something happens in an inbox; a few inboxes share one.
+
+    So the bell's memory is bounded; whoever is woken looks whether it was meant.
+    """
+    return f"inbox:{inbox_id % _BUCKETS}"
 
 
 class Notify:
-    """Follows the log and rings a bell for each inbox and each message that something happened to.
+    """Follows the log and rings a bell for each inbox that something happened in.
 
     Every reader keeps a cursor of its own, so a slow one misses nothing.
     """
@@ -35,10 +50,15 @@ class Notify:
         self._cursor = await self._store.read(events.last)
 
     async def run(self) -> None:
-        """Follow the log until cancelled."""
+        """Follow the log until cancelled. A database that refuses is tried again, not given up."""
         while True:
             seen = self._store.bell.count("event")
-            rows = await self._store.read(events.after, self._cursor, limit=_PAGE)
+            try:
+                rows = await self._store.read(events.after, self._cursor, limit=_PAGE)
+            except StoreError as error:
+                log.warning("event log: %s; trying again", error)
+                await anyio.sleep(_PAUSE_AFTER_REFUSAL)
+                continue
             if not rows:
                 await self._store.bell.wait("event", seen, timeout=30)
                 continue
@@ -60,8 +80,4 @@ class Notify:
 
 
 def _topics(rows: Sequence[Row[Any]]) -> set[str]:
-    topics = {"any"}
-    for row in rows:
-        topics.add(f"inbox:{row.inbox_id}")
-        topics.add(f"thread:{row.thread_id}")
-    return topics
+    return {"any", *(inbox_topic(row.inbox_id) for row in rows)}

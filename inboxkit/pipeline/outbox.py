@@ -2,7 +2,8 @@
 
 ``sending`` is written before the request and the outcome after it. A send that a crash or a
 timeout leaves between the two is repeated only where the provider promises that a key sends once;
-elsewhere it is marked ``unknown`` and never blindly repeated.
+elsewhere the provider is asked what became of it, and what it cannot tell is marked ``unknown``
+and never blindly repeated: later events of the provider settle it.
 """
 
 from __future__ import annotations
@@ -12,45 +13,36 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from anyio import CancelScope
+import anyio
 
-from ..errors import SendError, StoreError
-from ..parsing import parse
-from ..providers.base import (
-    Capture,
-    Feature,
-    HttpRequest,
-    HttpResponse,
-    Outgoing,
-    Refused,
-    Retry,
-    SendOutcome,
-    Sent,
-    Unknown,
-)
-from ..providers.registry import AnyProvider, provider
+from ..errors import StoreError
+from ..providers.base import Feature, Refused, Retry, Sent, Unknown
+from ..providers.registry import AnyProvider, lookup, provider
 from ..router import Retries
 from ..store import deliveries, jobs, sends, suppressions
-from ..store.blobs import Packed
 from ..store.deliveries import Outcome
 from ..store.jobs import Job, LeaseLost
-from ..store.records import addresses
 from ..tokens import public_id
-from ..values import Address, EventType, File
-from .accept import Accept
-from .transport import NotDelivered, Transport
+from ..values import EventType
+from .attempts import Attempt, Attempts
+from .transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from anyio.abc import TaskGroup
 
     from ..settings import Settings
     from ..store.store import Store
     from ..store.writer import Tx
+    from .accept import Accept
 
 log = logging.getLogger("inboxkit.outbox")
 RETRIES = Retries(attempts=12, first=timedelta(seconds=2), factor=3.0)
+SETUP = Retries(attempts=12, first=timedelta(minutes=5), factor=2.0)  # until a setting is put right
+_QUESTIONS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
+_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +51,10 @@ class Configured:
 
     provider: AnyProvider
     config: Any
+
+    @property
+    def name(self) -> str:
+        return self.provider.name
 
     @property
     def repeats_safely(self) -> bool:
@@ -88,16 +84,22 @@ class Outbox:
         tasks: TaskGroup,
     ) -> None:
         self._store = store
-        self._accept = accept
         self._providers = providers
-        self._settings = settings
+        self._concurrency = settings.send_concurrency
         self._tasks = tasks
         self._running = 0
-        self.transport = Transport()
+        self._paused: dict[str, datetime] = {}
+        self.transport = Transport(settings.hostname)
+        self._attempts = Attempts(store, accept, self.transport)
 
     def room(self) -> int:
         """Return how many more sends may be under way."""
-        return self._settings.send_concurrency - self._running
+        return self._concurrency - self._running
+
+    async def idle(self) -> None:
+        """Return when no send is under way."""
+        while self._running:
+            await self._store.bell.wait("send", self._store.bell.count("send"))
 
     async def work(self, taken: list[Job]) -> None:
         """Start a task for each send."""
@@ -108,193 +110,114 @@ class Outbox:
     async def _guarded(self, job: Job) -> None:
         try:
             await self._one(job)
-        except (StoreError, LeaseLost) as error:
+        except LeaseLost as error:
+            log.warning("send %s: %s", job.key, error)
+        except StoreError as error:
             log.error("send %s: %s; it is taken up again", job.key, error)
-            with CancelScope(shield=True):
-                await self._give_back(job, str(error))
+            await self._give_back(job, str(error))
+        except Exception as error:
+            log.exception("send %s: it is taken up again", job.key)
+            await self._give_back(job, type(error).__name__)
         finally:
             self._running -= 1
             self._store.bell.ring(["send"])
 
     async def _give_back(self, job: Job, error: str) -> None:
-        due = self._store.clock.now() + RETRIES.delay(job.attempts)
-        try:
-            await self._store.write(jobs.put_back, job, due_at=due, error=error)
-        except (StoreError, LeaseLost) as again:
-            log.error("send %s: could not be put back: %s", job.key, again)
+        """Put a job back, however long the database refuses; a stop gives it back by itself."""
+        while True:
+            due = self._store.clock.now() + RETRIES.delay(job.attempts)
+            try:
+                await self._store.write(jobs.put_back, job, due_at=due, error=error)
+            except StoreError as again:
+                log.error("send %s: could not be put back yet: %s", job.key, again)
+                await anyio.sleep(_PAUSE_SECONDS)
+            except LeaseLost:
+                return
+            else:
+                return
 
     async def _one(self, job: Job) -> None:
         row = await self._store.read(sends.to_send, int(job.key))
-        if row is None or sends.RANK.get(row.state, 0) >= sends.RANK["unknown"]:
+        waiting = await self._store.read(deliveries.pending, int(job.key))
+        if row is None or not waiting:  # purged, or events have told all there is
             await self._store.write(jobs.complete, [job])
             return
-        again = row.state == "sending"  # a process died, or the job was put back, in between
-        if again and not all(p.repeats_safely for p in self._providers):
-            await self._finish(job, row, self._providers[0], Unknown("the process ended meanwhile"))
-            return
-        left = await self._allowed(job, row)
-        if left:
-            await self._store.write(sends.restate, row.id, "sending", at=self._store.clock.now())
-            chosen, outcome = await self._attempt(row, left)
-            await self._finish(job, row, chosen, outcome)
+        states = set(waiting.values())
+        if "unknown" in states:
+            await self._ask_again(job, row, list(waiting))
+        elif "sending" in states:  # a process died, or the job was put back, in between
+            await self._take_up(job, row, list(waiting))
+        elif left := await self._allowed(job, row, list(waiting)):
+            await self._send(job, row, left, self._ready())
 
-    async def _allowed(self, job: Job, row: Any) -> list[str]:
+    async def _allowed(self, job: Job, row: Any, waiting: list[str]) -> list[str]:
         """Return the recipients that may be written to; end the send when nobody may."""
-        left = await self._store.read(sends.recipients_left, row.id)
         domain = row.sender_email.rpartition("@")[2].lower()
-        blocked = await self._store.read(suppressions.among, left, domain)
-        allowed = [r for r in left if r.lower() not in blocked]
-        refused = {r: f"suppressed ({blocked[r.lower()]})" for r in left if r not in allowed}
-        if refused or not allowed:
-            await self._store.write(self._reject, row, refused, job if not allowed else None)
+        blocked = await self._store.read(suppressions.among, waiting, domain)
+        refused = {r: blocked[r.lower()] for r in waiting if r.lower() in blocked}
+        allowed = [r for r in waiting if r not in refused]
+
+        def refuse(tx: Tx) -> None:
+            now = self._store.clock.now()
+            outcomes.suppressed(tx, row, refused, now)
+            if not allowed:
+                jobs.complete(tx, [job])
+
+        if refused:
+            await self._store.write(refuse)
         return allowed
 
-    def _reject(self, tx: Tx, row: Any, refused: Mapping[str, str], job: Job | None) -> None:
+    def _ready(self) -> list[Configured]:
+        """Return the providers that did not ask for a pause, in order."""
         now = self._store.clock.now()
-        for recipient, reason in refused.items():
-            outcome = Outcome(
-                type=EventType.REJECTED,
-                at=now,
-                recipient=recipient,
-                reason_class="suppressed" if reason.startswith("suppressed") else "",
-                reason=reason,
-            )
-            deliveries.happened(tx, row.id, outcome, now=now)
-        if job is not None:
-            jobs.complete(tx, [job])
+        return [p for p in self._providers if self._paused.get(p.name, now) <= now]
 
-    async def _attempt(self, row: Any, left: list[str]) -> tuple[Configured, SendOutcome]:
-        """Try the providers in order; the next one only if the first certainly did not send."""
-        chosen = self._providers[0]
-        outcome: SendOutcome = Retry(reason="no provider")
-        for chosen in self._providers:
-            outcome = await self._through(chosen, row, left)
-            if not isinstance(outcome, Retry):
-                break
-        return chosen, outcome
+    async def _send(
+        self,
+        job: Job,
+        row: Any,
+        recipients: list[str],
+        providers: Sequence[Configured],
+        *,
+        doubtful: bool = False,
+    ) -> None:
+        """Try the providers in order; the next one only if this one certainly did not send.
 
-    async def _through(self, chosen: Configured, row: Any, left: list[str]) -> SendOutcome:
-        raw = self._store.blobs.unpack(Packed(row.data, row.location))
-        message = outgoing(row, raw, left, chosen.provider)
-        try:
-            request = chosen.provider.build_send(message, chosen.config, self._store.clock.now())
-        except SendError as error:
-            return Refused(str(error), "unsupported")
-        try:
-            if isinstance(request, HttpRequest):
-                response: Any = await self.transport.http(request)
-            elif isinstance(request, Capture):
-                response = await self._capture(request)
-            else:
-                response = await self.transport.smtp(request)
-        except NotDelivered as error:
-            return chosen.provider.transport_error(error.request_sent, error.reason)
-        return chosen.provider.parse_send(response, message, chosen.config)
-
-    async def _capture(self, request: Capture) -> HttpResponse:
-        """Keep the message; what is for one of our own inboxes comes back in."""
-        for recipient in request.rcpt_to:
-            if await self._accept.is_ours(recipient):
-                await self._accept.mail(
-                    request.mime, mail_from=request.mail_from, rcpt_to=[recipient]
+        A stop lets a request that is under way end: its own timeout bounds that.
+        """
+        tried: list[Attempt] = []
+        with anyio.CancelScope(shield=True):
+            for chosen in providers:
+                now = self._store.clock.now()
+                await self._store.write(
+                    deliveries.begin, job, row.id, recipients, provider=chosen.name, at=now
                 )
-        return HttpResponse(200)
+                tried.append(await self._attempt(job, row, recipients, chosen))
+                if not tried[-1].allows_another:
+                    break
+            decisive = self._decisive(tried)
+            if doubtful:
+                decisive = replace(decisive, certain=False)
+            await self._finish(job, row, recipients, decisive)
 
-    async def _finish(self, job: Job, row: Any, chosen: Configured, outcome: SendOutcome) -> None:
-        if isinstance(outcome, Retry) and job.attempts >= RETRIES.attempts:
-            outcome = Refused(
-                f"given up after {job.attempts} attempts: {outcome.reason}", "expired"
-            )
-        if not isinstance(outcome, Sent):
-            log.warning("send %s: %s", public_id("msg", row.id), outcome)
-        await self._store.write(self._record, job, row, chosen, outcome)
+    async def _attempt(
+        self, job: Job, row: Any, recipients: list[str], chosen: Configured
+    ) -> Attempt:
+        """Try one provider; ask it what it did when its answer does not tell."""
+        attempt = await self._attempts.send(chosen, row, recipients)
+        if isinstance(attempt.outcome, Unknown):
+            answer = await self._attempts.ask(chosen, row, recipients)
+            if not isinstance(answer, Unknown):
+                attempt = Attempt(chosen, answer)
+        if isinstance(attempt.outcome, Refused) and attempt.outcome.blames_setup:
+            attempt = self._wrong_setup(job, chosen, attempt.outcome)
+        if isinstance(attempt.outcome, Retry) and attempt.outcome.after is not None:
+            self._paused[chosen.name] = self._store.clock.now() + attempt.outcome.after
+        return attempt
 
-    def _record(self, tx: Tx, job: Job, row: Any, chosen: Configured, outcome: SendOutcome) -> None:
-        now = self._store.clock.now()
-        match outcome:
-            case Sent():
-                self._sent(tx, job, row, chosen, outcome)
-            case Retry():
-                due = now + max(outcome.after or timedelta(0), RETRIES.delay(job.attempts))
-                sends.restate(tx, row.id, "queued", at=now, error=outcome.reason)
-                jobs.put_back(tx, job, due_at=due, error=outcome.reason)
-            case Refused():
-                jobs.complete(tx, [job])
-                sends.restate(tx, row.id, row.state, at=now, error=outcome.reason)
-                refused = Outcome(
-                    type=EventType.FAILED,
-                    at=now,
-                    reason_class=outcome.reason_class,
-                    reason=outcome.reason,
-                )
-                deliveries.happened(tx, row.id, refused, now=now)
-            case Unknown():
-                jobs.complete(tx, [job])
-                sends.restate(tx, row.id, "unknown", at=now, error=outcome.reason)
-                unknown = Outcome(type=EventType.SEND_UNKNOWN, at=now, reason=outcome.reason)
-                deliveries.happened(tx, row.id, unknown, now=now)
+    def _wrong_setup(self, job: Job, chosen: Configured, refused: Refused) -> Attempt:
+        """Wait for somebody to change a setting: no message is to blame."""
+        reason = f"provider {chosen.name}: {refused.reason_class}: {refused.reason}"
+        log.error("%s; every message waits until its settings are put right", reason)
+        return Attempt(chosen, Retry(SETUP.delay(job.attempts), reason))
 
-    def _sent(self, tx: Tx, job: Job, row: Any, chosen: Configured, sent: Sent) -> None:
-        now = self._store.clock.now()
-        sends.provider_took(
-            tx,
-            row.id,
-            provider=chosen.provider.name,
-            provider_id=sent.provider_id,
-            aliases=sent.aliases,
-        )
-        self._reject(tx, row, sent.recipients, None)
-        for recipient in row.rcpt_to:
-            if recipient not in sent.recipients and recipient not in sent.deferred:
-                took = Outcome(type=EventType.ACCEPTED, at=now, recipient=recipient)
-                deliveries.happened(tx, row.id, took, now=now)
-        if sent.deferred:
-            jobs.put_back(tx, job, due_at=now + RETRIES.delay(job.attempts), error="deferred")
-        else:
-            jobs.complete(tx, [job])
-
-
-def outgoing(row: Any, raw: bytes, recipients: Sequence[str], chosen: AnyProvider) -> Outgoing:
-    """Return a stored send as providers take it; its parts are read only if one needs them."""
-    columns = row._mapping
-    allowed = {r.lower() for r in recipients}
-
-    def people(name: str) -> tuple[Address, ...]:
-        return tuple(a for a in addresses(columns[name]) if a.email.lower() in allowed)
-
-    return Outgoing(
-        id=public_id("msg", row.id),
-        message_id=row.message_id,
-        idempotency_key=f"inboxkit-{public_id('msg', row.id)}",
-        sender=Address(row.sender_email, row.sender_name),
-        mail_from=row.mail_from,
-        rcpt_to=tuple(recipients),
-        mime=raw,
-        to=people("to"),
-        cc=people("cc"),
-        bcc=people("bcc"),
-        reply_to=addresses(row.reply_to),
-        subject=row.subject,
-        text=row.text,
-        html=row.html,
-        headers=_extra_headers(row),
-        attachments=() if Feature.RAW_MIME in chosen.capabilities else _files(raw),
-        tag=row.tag,
-        metadata=columns["metadata"],
-    )
-
-
-def _extra_headers(row: Any) -> dict[str, str]:
-    kept = dict(row._mapping["headers"])
-    if row.in_reply_to:
-        kept["In-Reply-To"] = row.in_reply_to
-    if row._mapping["references"]:
-        kept["References"] = " ".join(row._mapping["references"])
-    return kept
-
-
-def _files(raw: bytes) -> tuple[File, ...]:
-    return tuple(
-        File(a.filename, a.data, a.content_type, a.content_id if a.inline else "")
-        for a in parse(raw).attachments
-    )

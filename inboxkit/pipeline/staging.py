@@ -24,10 +24,12 @@ class Staging:
     """The effects of one handler call.
 
     ``reminder`` is set while a timer's handler runs. ``record`` keeps sends from going out.
-    ``key`` begins the keys of sends that have none, so that a replay sends nothing twice.
+    ``key`` begins the keys of sends that have none, so that a replay sends nothing twice;
+    ``again`` ends all keys of a replay that is asked to send once more.
     """
 
     key: str
+    again: str = ""
     reminder: bool = False
     record: bool = False
     sends: list[Staged] = field(default_factory=list[Staged])
@@ -40,7 +42,9 @@ class Staging:
         """Stage a send."""
         row = dict(staged.row)
         if row["send_key"] is None:
-            row["send_key"] = f"{sends.AUTO_KEY}{self.key}:{len(self.sends)}"
+            row["send_key"] = f"{sends.AUTO_KEY}{self.key}{self.again}:{len(self.sends)}"
+        elif self.again:
+            row["send_key"] += self.again
         if self.record:
             row["state"] = "recorded"
         self.sends.append(replace(staged, row=row, recorded=self.record))

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import aiosmtplib
 
-from ..providers.base import HttpRequest, HttpResponse, SmtpRequest, SmtpResponse
+from ..providers.base import FetchPlan, HttpRequest, HttpResponse, SmtpRequest, SmtpResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import SimpleNamespace
 
 _MOST_ANSWER_BYTES = 1024 * 1024
+_CONNECT_SECONDS = 10
+_QUIT_SECONDS = 5
+_SLOWEST_BYTES = 50_000  # a second: how fast a mail must at least leave
+_LINE_ENDS = re.compile(rb"\r\n|\r|\n")
+_READY_FOR_DATA = 354
 
 
 class NotDelivered(Exception):
@@ -21,75 +33,217 @@ class NotDelivered(Exception):
         self.request_sent = request_sent
 
 
-class Transport:
-    """Sends requests; one HTTP session with keep-alive for the life of the runtime."""
+@dataclass(slots=True)
+class _Progress:
+    """How far a conversation has come: from here on the other side may act on it."""
 
-    def __init__(self) -> None:
+    sent: bool = False
+
+
+class Transport:
+    """Makes requests. Every one has a connection of its own: when a connection that is kept
+    alive breaks, nobody can say whether the server had closed it before the request or after.
+    """
+
+    def __init__(self, hostname: str = "") -> None:
+        self._hostname = hostname if "." in hostname else ""  # EHLO wants a full name
         self._session: aiohttp.ClientSession | None = None
 
-    async def http(self, request: HttpRequest) -> HttpResponse:
-        """Make a HTTP request; redirects are not followed. Raise NotDelivered."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(auto_decompress=True)
+    async def http(self, request: HttpRequest, *, most: int = _MOST_ANSWER_BYTES) -> HttpResponse:
+        """Make an HTTP request; redirects are not followed. Raise NotDelivered.
+
+        Of the answer's body at most ``most`` bytes are read, and one more where there is more.
+        """
+        progress = _Progress()
         try:
-            async with self._session.request(
+            async with self._open().request(
                 request.method,
                 request.url,
                 headers=dict(request.headers),
                 data=request.body,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=request.timeout, sock_connect=10),
+                timeout=aiohttp.ClientTimeout(total=request.timeout, sock_connect=_CONNECT_SECONDS),
+                trace_request_ctx=progress,
             ) as response:
-                body = await response.content.read(_MOST_ANSWER_BYTES)
+                body = await _read(response.content, most + 1)
                 return HttpResponse(response.status, dict(response.headers), body)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotDelivered(_shown(error), request_sent=False) from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise NotDelivered(_shown(error), request_sent=True) from error
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise NotDelivered(_shown(error), request_sent=progress.sent) from error
+
+    async def fetch(self, plan: FetchPlan) -> HttpResponse:
+        """Download what a webhook calls for; raise NotDelivered.
+
+        The caller has checked that the plan is allowed.
+        """
+        request = HttpRequest(
+            method=plan.method, url=plan.url, headers=plan.headers, body=plan.body
+        )
+        return await self.http(request, most=plan.max_bytes)
 
     async def smtp(self, request: SmtpRequest) -> SmtpResponse:
-        """Hand a message to an SMTP server. Raise NotDelivered."""
+        """Hand a message to an SMTP server. Raise NotDelivered.
+
+        The server may have the message only once it has asked for the content with a 354 (RFC
+        5321 section 4.1.1.4); whatever breaks before that has certainly sent nothing.
+        """
         client = aiosmtplib.SMTP(
             hostname=request.host,
             port=request.port,
             timeout=request.timeout,
             use_tls=request.tls == "tls",
             start_tls=request.tls == "starttls",
+            local_hostname=self._hostname or None,
         )
-        began = False
+        progress = _Progress()
         try:
-            await client.connect()
-            if request.username:
-                await client.login(request.username, request.password)
-            began = True
-            refused, text = await client.sendmail(
-                request.mail_from, list(request.rcpt_to), request.mime
-            )
+            refused = await _sign_in(client, request)
+            response = refused or await _transaction(client, request, progress)
             await _quit(client)
-            replies = {k: (int(v[0]), str(v[1])) for k, v in refused.items()}
-            return SmtpResponse(250, text, replies)
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            refused = {e.recipient: (e.code, e.message) for e in error.recipients}
-            return SmtpResponse(0, "every recipient was refused", refused)
-        except aiosmtplib.SMTPResponseException as error:
-            return SmtpResponse(error.code, error.message)
-        except (aiosmtplib.SMTPException, TimeoutError, OSError) as error:
-            raise NotDelivered(_shown(error), request_sent=began) from error
+            return response
+        except (aiosmtplib.SMTPException, TimeoutError, OSError, ValueError) as error:
+            raise NotDelivered(_shown(error), request_sent=progress.sent) from error
         finally:
             client.close()
 
     async def close(self) -> None:
-        """Close what is kept alive."""
+        """Close what is open."""
         if self._session is not None:
             await self._session.close()
             self._session = None
 
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(force_close=True),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"Accept-Encoding": "identity"},
+                trace_configs=[_connection_watch()],
+            )
+        return self._session
 
-async def _quit(client: Any) -> None:
-    """Say goodbye; the message is taken, so a server that hangs up first does no harm."""
+
+def _connection_watch() -> aiohttp.TraceConfig:
+    """Note when a request has its connection: until then it cannot have been sent."""
+
+    async def connected(_session: Any, context: SimpleNamespace, _params: Any) -> None:
+        context.trace_request_ctx.sent = True
+
+    watch = aiohttp.TraceConfig()
+    watch.on_connection_create_end.append(connected)
+    watch.on_connection_reuseconn.append(connected)
+    return watch
+
+
+async def _read(content: aiohttp.StreamReader, most: int) -> bytes:
+    """Read to the end, or as far as ``most`` bytes; one read may give but a piece."""
+    body = bytearray()
+    while len(body) < most:
+        piece = await content.read(most - len(body))
+        if not piece:
+            break
+        body += piece
+    return bytes(body)
+
+
+async def _sign_in(client: aiosmtplib.SMTP, request: SmtpRequest) -> SmtpResponse | None:
+    """Connect and sign in; return the reply that refuses the credentials, if one does.
+
+    Any other refusal up to here is the server's state, not the message's: it is to be tried again.
+    """
+    await client.connect()
     try:
-        await client.quit()
-    except (aiosmtplib.SMTPException, OSError):
+        if request.username:
+            await client.login(request.username, request.password)
+    except aiosmtplib.SMTPAuthenticationError as error:
+        if error.code < 400:
+            raise
+        code = 535 if error.code >= 500 else error.code  # RFC 4954 section 6
+        return SmtpResponse(code, f"{error.code} {error.message}")
+    if client.is_ehlo_or_helo_needed:
+        with suppress(aiosmtplib.SMTPHeloError):  # MAIL will say HELO instead
+            await client.ehlo()
+    return None
+
+
+async def _transaction(
+    client: aiosmtplib.SMTP, request: SmtpRequest, progress: _Progress
+) -> SmtpResponse:
+    """Say MAIL, RCPT and DATA (RFC 5321 section 3.3); return the last reply."""
+    content = _with_line_ends(request.mime)
+    wide = not (request.mail_from + "".join(request.rcpt_to)).isascii()
+    if wide and not client.supports_extension("smtputf8"):
+        return SmtpResponse(553, "5.6.7 the server takes no address that is not ASCII (RFC 6531)")
+    encoding = "utf-8" if wide else "ascii"
+    options = _mail_options(client, content, wide)
+    try:
+        await client.mail(request.mail_from, options=options, encoding=encoding)
+    except aiosmtplib.SMTPSenderRefused as error:
+        if error.code >= 400:
+            return SmtpResponse(error.code, error.message)
+        if not _is_positive(error.code):
+            raise
+    refused = await _recipients(client, request.rcpt_to, encoding)
+    if len(refused) == len(request.rcpt_to):
+        return SmtpResponse(0, "every recipient was refused", refused)
+    return await _data(client, content, refused, progress)
+
+
+def _with_line_ends(mime: bytes) -> bytes:
+    """Return a mail in which every line, the last one too, ends with CRLF."""
+    if not mime.count(b"\n") == mime.count(b"\r") == mime.count(b"\r\n"):
+        mime = _LINE_ENDS.sub(b"\r\n", mime)
+    return mime if mime.endswith(b"\r\n") else mime + b"\r\n"
+
+
+def _mail_options(client: aiosmtplib.SMTP, content: bytes, wide: bool) -> list[str]:
+    options = [f"SIZE={len(content)}"] if client.supports_extension("size") else []  # RFC 1870
+    if not content.isascii() and client.supports_extension("8bitmime"):
+        options.append("BODY=8BITMIME")  # RFC 6152
+    return [*options, "SMTPUTF8"] if wide else options
+
+
+def _is_positive(code: int) -> bool:
+    """Whether a reply says yes (RFC 5321 section 4.2.1), be it with a code nobody expects."""
+    return 200 <= code < 300
+
+
+async def _recipients(
+    client: aiosmtplib.SMTP, recipients: Sequence[str], encoding: str
+) -> dict[str, tuple[int, str]]:
+    refused: dict[str, tuple[int, str]] = {}
+    for recipient in recipients:
+        try:
+            await client.rcpt(recipient, encoding=encoding)
+        except aiosmtplib.SMTPRecipientRefused as error:
+            if not _is_positive(error.code):
+                refused[recipient] = (error.code, error.message)
+    return refused
+
+
+async def _data(
+    client: aiosmtplib.SMTP,
+    content: bytes,
+    refused: dict[str, tuple[int, str]],
+    progress: _Progress,
+) -> SmtpResponse:
+    reply = await client.execute_command(b"DATA")
+    if reply.code >= 400:
+        return SmtpResponse(reply.code, reply.message, refused)
+    if reply.code != _READY_FOR_DATA or client.protocol is None:
+        raise aiosmtplib.SMTPResponseException(reply.code, f"in answer to DATA: {reply.message}")
+    progress.sent = True
+    stuffed = (b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:]  # RFC 5321 section 4.5.2
+    client.protocol.write(stuffed + b".\r\n")
+    patience = (client.timeout or 0) + len(content) / _SLOWEST_BYTES
+    reply = await client.protocol.read_response(timeout=patience)
+    return SmtpResponse(reply.code, reply.message, refused)
+
+
+async def _quit(client: aiosmtplib.SMTP) -> None:
+    """Say goodbye; the server has answered, so one that hangs up first does no harm."""
+    try:
+        await client.quit(timeout=_QUIT_SECONDS)
+    except (aiosmtplib.SMTPException, TimeoutError, OSError):
         client.close()
 
 

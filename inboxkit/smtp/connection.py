@@ -86,8 +86,6 @@ class Connection(SMTP):
         names = [name for name in dir(cls) if name.startswith("smtp_")]
         cls.commands = {name[5:].encode(): getattr(cls, name) for name in names}
 
-    # The transport's side
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, or begin again under TLS."""
         pipe = cast("asyncio.Transport", transport)
@@ -126,8 +124,6 @@ class Connection(SMTP):
         self.transport = None
         self.input.finish()
         self.service.connections.leave(self)
-
-    # Ending
 
     def retire(self) -> None:
         """End the connection as soon as no message is on its way."""
@@ -170,14 +166,8 @@ class Connection(SMTP):
             raise EOFError
         return cast("asyncio.Transport", self.transport)
 
-    # Time
-
     def _allow(self, seconds: float) -> None:
         self._deadline = self.service.loop.time() + seconds
-
-    def forget_envelope(self) -> None:
-        """Begin a new mail transaction."""
-        self.envelope = self._create_envelope()
 
     def _reset_timeout(self, duration: float | None = None) -> None:
         self._allow(duration or self.settings.idle_seconds)
@@ -191,7 +181,7 @@ class Connection(SMTP):
     def end_data(self) -> None:
         """Stop the clock of DATA."""
         self._window = None
-        self._deadline = math.inf
+        self._allow(self.settings.idle_seconds)
 
     def _watch(self) -> None:
         """Look at the clock; one timer that looks late is cheaper than one reset per command."""
@@ -203,12 +193,15 @@ class Connection(SMTP):
             self.dismiss(replies.IDLE if self._window is None else replies.TOO_SLOW)
         elif self._is_slow(now):
             self.dismiss(replies.TOO_SLOW)
-        known = self.settings
-        tick = min(
-            known.idle_seconds, known.data_seconds, known.data_rate_seconds, _CLOSING_SECONDS
-        )
-        moment = min(max(self._deadline, now), now + tick)
+        moment = min(self._deadline, now + self._tick)
         self._timer = self.service.loop.call_at(moment, self._watch)
+
+    @property
+    def _tick(self) -> float:
+        """Return the seconds after which a deadline may have come nearer."""
+        settings = self.settings
+        shortest = min(settings.idle_seconds, settings.data_seconds, settings.data_rate_seconds)
+        return min(shortest, _CLOSING_SECONDS)
 
     def _is_slow(self, now: float) -> bool:
         if self._window is None or now < self._window[0] + self.settings.data_rate_seconds:
@@ -216,8 +209,6 @@ class Connection(SMTP):
         started, received = self._window
         self._window = (now, self.input.received)
         return self.input.received - received < self.settings.min_data_rate * (now - started)
-
-    # Replies
 
     async def push(self, status: AnyStr) -> None:
         """Send a reply of aiosmtpd's own."""
@@ -245,18 +236,20 @@ class Connection(SMTP):
         except SmtpRefused:
             raise
         except Exception as error:  # noqa: BLE001 the pipeline's code: the client must not see it
-            self._report(error)
+            self.report(error)
             raise SmtpRefused(451, "4.3.0", "Temporary failure, try again later") from None
         finally:
             self._allow(self.settings.idle_seconds)
 
-    def _report(self, error: Exception) -> None:
+    def report(self, error: Exception) -> None:
         """Log where an error came from; its text may hold addresses or content."""
         frames = traceback.extract_tb(error.__traceback__)[-3:]
         places = " < ".join(f"{f.filename}:{f.lineno} {f.name}" for f in reversed(frames))
         log.error("session %d: %s at %s", self.serial, type(error).__qualname__, places)
 
-    # Commands
+    def forget_envelope(self) -> None:
+        """Begin a new mail transaction."""
+        self.envelope = self._create_envelope()
 
     async def _handle_client(self) -> None:
         try:
@@ -318,7 +311,7 @@ class Connection(SMTP):
         except (EOFError, ConnectionError):
             raise
         except Exception as error:  # noqa: BLE001 one client's bytes must not end the listener
-            self._report(error)
+            self.report(error)
             await self.answer(SmtpRefused(451, "4.3.0", "Temporary failure").reply)
 
     def _parse(self, line: bytes | None) -> tuple[Command, str]:

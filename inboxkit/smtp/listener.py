@@ -126,7 +126,7 @@ class Listener:
             raise ConfigurationError(
                 f"smtp cannot listen on {host}:{port}: {error.strerror or error}. "
                 "Choose another address or a free port"
-            ) from error
+            ) from None
 
     def _bind(self, family: int, address: tuple[object, ...]) -> socket.socket:
         # With the protocol left at 0, asyncio does not set TCP_NODELAY on what is accepted, and

@@ -21,13 +21,14 @@ from .spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from typing import TypeAlias
+    from typing import TypeAlias, TypeVar
 
     from aiosmtpd.smtp import Envelope, LoginPassword
     from aiosmtpd.smtp import Session as Dialogue
 
     from .connection import Service
 
+    T = TypeVar("T")
     Mechanism: TypeAlias = Callable[[None, list[str]], Awaitable[AuthResult]]
 
 log = logging.getLogger("inboxkit.smtp")
@@ -56,8 +57,6 @@ class Session(Connection):
     @property
     def _envelope(self) -> Envelope:
         return cast("Envelope", self.envelope)
-
-    # Greeting
 
     async def smtp_HELO(self, hostname: str) -> None:
         """Greet, without extensions."""
@@ -99,6 +98,8 @@ class Session(Connection):
             raise SmtpRefused(502, "5.5.1", "STARTTLS is not offered")
         if self._is_secure:
             raise SmtpRefused(503, "5.5.1", "TLS is already in use")
+        if arg:
+            raise SmtpRefused(501, "5.5.4", "STARTTLS takes no argument")
         self.is_shaking = True
         try:
             await super().smtp_STARTTLS(arg)
@@ -109,8 +110,6 @@ class Session(Connection):
         if self._dialogue.ssl is None:  # asyncio reports no loss of a connection not yet made
             self.connection_lost(None)
             raise EOFError
-
-    # AUTH
 
     async def smtp_AUTH(self, arg: str | None) -> None:
         """Log in by PLAIN or LOGIN (RFC 4954)."""
@@ -145,8 +144,6 @@ class Session(Connection):
             hashlib.sha256(given.password).digest(),
         )
         return AuthResult(success=same and password is not None, handled=False, auth_data=user)
-
-    # Envelope
 
     async def smtp_MAIL(self, arg: str | None) -> None:
         """Begin a message: the sender, "" for a bounce, and its parameters."""
@@ -209,8 +206,6 @@ class Session(Connection):
         self.forget_envelope()
         await self.answer(replies.OK, hold=True)
 
-    # Content
-
     async def smtp_DATA(self, arg: str) -> None:
         """Take the content and hand the message over; the reply is its fate."""
         self._check_turn()
@@ -222,7 +217,7 @@ class Session(Connection):
         spool = Spool(self.settings.spool_bytes, self.settings.spool_folder, self.service.threads)
         self.begin_data()
         try:
-            await self._receive(spool)
+            await self._take(spool)
             self.end_data()
             await self.ask(self.service.accept(await self._incoming(spool)))
         finally:
@@ -231,6 +226,15 @@ class Session(Connection):
             self.forget_envelope()
         self.commands_left = self.settings.max_commands
         await self.answer(replies.ACCEPTED)
+
+    async def _take(self, spool: Spool) -> None:
+        try:
+            await self._receive(spool)
+        except (SmtpRefused, EOFError, ConnectionError):
+            raise
+        except Exception as error:  # noqa: BLE001 what follows is content: it must not be obeyed
+            self.report(error)
+            self.end(replies.LOST_TRACK)
 
     async def _receive(self, spool: Spool) -> None:
         """Read to the end of data; what must be refused is dropped at once, refused at the end."""
@@ -258,14 +262,20 @@ class Session(Connection):
             refusal = SmtpRefused(550, "5.5.2", "CR and LF must not stand alone")
         else:
             try:
-                await spool.write(content)
-            except OSError as error:
-                log.error("session %d: spool: %s", self.serial, error.strerror)
-                status = "4.3.1" if error.errno in _DISK_FULL else "4.3.0"
-                refusal = SmtpRefused(452, status, "No room to store the message now")
+                await self._on_disk(spool.write(content))
+            except SmtpRefused as refused:
+                refusal = refused
         if refusal is not None:
             spool.close()
         return refusal
+
+    async def _on_disk(self, step: Awaitable[T]) -> T:
+        try:
+            return await step
+        except OSError as error:
+            log.error("session %d: spool: %s", self.serial, error.strerror)
+            status = "4.3.1" if error.errno in _DISK_FULL else "4.3.0"
+            raise SmtpRefused(452, status, "No room to store the message now") from error
 
     def _is_endless(self, octets: int, decoder: DataDecoder) -> bool:
         limit = self.settings.max_message_bytes
@@ -273,7 +283,7 @@ class Session(Connection):
 
     async def _incoming(self, spool: Spool) -> Incoming:
         size = spool.size
-        body, sha256 = await spool.finish()
+        body, sha256 = await self._on_disk(spool.finish())
         dialogue, envelope = self._dialogue, self._envelope
         return Incoming(
             mail_from=envelope.mail_from or "",
@@ -294,8 +304,6 @@ class Session(Connection):
         if self._dialogue.authenticated:
             return "ESMTPSA" if self._is_secure else "ESMTPA"
         return "ESMTPS" if self._is_secure else "ESMTP"
-
-    # The rest
 
     async def smtp_NOOP(self, arg: str) -> None:
         """Do nothing."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from ..errors import InboxKitError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -19,6 +21,7 @@ class Bell:
         self._rings: defaultdict[str, int] = defaultdict(int)
         self._waiting: defaultdict[str, anyio.Event] = defaultdict(anyio.Event)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._failure: BaseException | None = None
 
     def attach(self) -> None:
         """Belong to the running event loop, so that other threads can ring."""
@@ -42,8 +45,32 @@ class Bell:
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self.ring, tuple(topics))
 
+    def fail(self, failure: BaseException) -> None:
+        """Wake everybody with an error: what rang here has ended, so nothing will come any more."""
+        self._failure = failure
+        self.ring(list(self._waiting))
+
     async def wait(self, topic: str, seen: int, *, timeout: float | None = None) -> None:
-        """Return when the topic was rung more often than ``seen``, or after ``timeout`` s."""
+        """Return when the topic was rung more often than ``seen``, or after ``timeout`` s.
+
+        Raise InboxKitError when the runtime has died, instead of waiting for ever.
+        """
         with anyio.move_on_after(timeout):
-            while self._rings[topic] <= seen:
+            while self._rings[topic] <= seen and self._failure is None:
                 await self._waiting[topic].wait()
+        if self._failure is not None:
+            raise stopped(self._failure)
+
+
+def stopped(failure: BaseException) -> InboxKitError:
+    """Return what to raise to whoever still counts on a runtime that has died."""
+    error = InboxKitError(f"the runtime has stopped: {shown(failure)}")
+    error.__cause__ = failure
+    return error
+
+
+def shown(failure: BaseException) -> str:
+    """Return an error in one line; of a group, its first."""
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return f"{type(failure).__name__}: {failure}"

@@ -51,13 +51,19 @@ def parse_url(url: str) -> URL:
 
 
 def open_database(url: str) -> Database:
-    """Open the engines; the file's folder is made, the schema is not touched."""
+    """Open the engines; the file's folder is made, the schema is not touched.
+
+    Raise ConfigurationError for a URL or a folder that cannot be.
+    """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "postgresql":
         engine = _postgres(parsed)
         return Database(parsed, engine, engine, None)
     file = Path(parsed.database or "")
-    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"database: {file.parent} cannot be made: {error}") from None
     writer = _sqlite(parsed, begin="BEGIN IMMEDIATE", pragmas=("journal_mode=WAL",))
     reader = _sqlite(parsed, begin="BEGIN", pragmas=("query_only=ON",))
     return Database(parsed, writer, reader, file)

@@ -1,4 +1,5 @@
-"""What happened to a send: one life cycle for providers' events and for bounces that come by mail.
+"""How far a send has come with each recipient: one life cycle for what the outbox does, for
+providers' events and for bounces that come by mail.
 
 State only moves forward, whatever the order or repetition; hard bounces, complaints and
 unsubscriptions suppress the address.
@@ -6,34 +7,59 @@ unsubscriptions suppress the address.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select, update
 
 from ..values import EventType
-from . import events, sends, suppressions, threads
-from .tables import event, message
+from . import events, suppressions, threads
+from .tables import delivery, event, message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from .writer import Tx
 
-_STATES = {
-    EventType.ACCEPTED: "accepted",
-    EventType.SENT: "sent",
-    EventType.DELIVERED: "delivered",
-    EventType.DEFERRED: "deferred",
-    EventType.BOUNCED: "bounced",
-    EventType.REJECTED: "rejected",
-    EventType.FAILED: "failed",
-    EventType.COMPLAINED: "complained",
-    EventType.OPENED: "opened",
-    EventType.CLICKED: "clicked",
-    EventType.UNSUBSCRIBED: "unsubscribed",
-}
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state of a delivery, and the event that brings it about.
+
+    While it is ``pending`` the provider has not taken it, so far as we know: only then may the
+    outbox set it back. ``lost`` means that the recipient does not get the message.
+    """
+
+    name: str
+    event: EventType | None = None
+    pending: bool = False
+    lost: bool = False
+
+
+# From early to late: an event moves a delivery down this table, never up.
+STATES = (
+    State("scheduled", pending=True),
+    State("queued", pending=True),
+    State("sending", pending=True),
+    State("unknown", EventType.SEND_UNKNOWN, pending=True),
+    State("accepted", EventType.ACCEPTED),
+    State("deferred", EventType.DEFERRED),
+    State("sent", EventType.SENT),
+    State("delivered", EventType.DELIVERED),
+    State("opened", EventType.OPENED),
+    State("clicked", EventType.CLICKED),
+    State("failed", EventType.FAILED, lost=True),
+    State("rejected", EventType.REJECTED, lost=True),
+    State("bounced", EventType.BOUNCED, lost=True),
+    State("unsubscribed", EventType.UNSUBSCRIBED),
+    State("complained", EventType.COMPLAINED),
+)
+_RANK = {state.name: rank for rank, state in enumerate(STATES)}
+_OF_EVENT = {state.event: state for state in STATES if state.event is not None}
+_PENDING = tuple(state.name for state in STATES if state.pending)
+_LOST = frozenset(state.name for state in STATES if state.lost)
+_LASTING = (EventType.COMPLAINED, EventType.UNSUBSCRIBED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,29 +73,68 @@ class Outcome:
     reason_class: str = ""
     reason: str = ""
     event_id: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+
+def pending(connection: Connection, message_id: int) -> dict[str, str]:
+    """Return the recipients whom no provider has taken the send for yet, and their states."""
+    query = select(delivery.c.recipient, delivery.c.state).where(
+        delivery.c.message_id == message_id, delivery.c.state.in_(_PENDING)
+    )
+    return {row.recipient: row.state for row in connection.execute(query)}
+
+
+def begin(
+    tx: Tx, message_id: int, recipients: Sequence[str], *, provider: str, at: datetime
+) -> None:
+    """Remember, before the request goes out, that this provider is about to get the send."""
+    mine = message.c.id == message_id
+    tx.connection.execute(update(message).where(mine).values(provider=provider))
+    _move(tx, message_id, recipients, "sending", at)
+
+
+def requeue(tx: Tx, message_id: int, recipients: Sequence[str], *, at: datetime) -> None:
+    """Take the send back from a provider that certainly did not send it."""
+    _move(tx, message_id, recipients, "queued", at)
+
+
+def _move(tx: Tx, message_id: int, recipients: Sequence[str], state: str, at: datetime) -> None:
+    """Set a state of the outbox's own; what a provider has taken meanwhile stays as it is."""
+    tx.connection.execute(
+        update(delivery)
+        .where(
+            delivery.c.message_id == message_id,
+            delivery.c.recipient.in_(recipients),
+            delivery.c.state.in_(_PENDING),
+        )
+        .values(state=state, updated_at=at)
+    )
+    _set_state(tx, message_id, at)
+
+
+def happened_to(
+    tx: Tx, message_id: int, recipients: Sequence[str], outcome: Outcome, *, now: datetime
+) -> None:
+    """Log one outcome for these recipients: as one event when they are all there are."""
+    query = select(message.c.rcpt_to).where(message.c.id == message_id)
+    everybody: list[str] = tx.connection.execute(query).scalar() or []
+    if set(recipients) == set(everybody):
+        happened(tx, message_id, outcome, now=now)
+        return
+    for recipient in recipients:
+        happened(tx, message_id, replace(outcome, recipient=recipient), now=now)
 
 
 def happened(tx: Tx, message_id: int, outcome: Outcome, *, now: datetime) -> bool:
     """Log an outcome and act on it; False when this very outcome is logged already."""
     row = tx.connection.execute(select(message).where(message.c.id == message_id)).first()
-    if row is None or _logged(tx, message_id, outcome):
+    if row is None:
         return False
     recipient = _recipient(row.rcpt_to, outcome.recipient)
-    state = _STATES.get(outcome.type)
-    if state == "bounced" and not outcome.hard:
-        state = "deferred" if outcome.reason_class == "deferred" else "bounced"
-    if state is not None:
-        sends.advance(
-            tx,
-            message_id,
-            state,
-            at=now,
-            recipient=recipient,
-            reason_class=outcome.reason_class,
-            reason=outcome.reason,
-        )
-    _suppress(tx, row, recipient, outcome, now)
+    if outcome.event_id and _is_logged(tx, message_id, recipient, outcome):
+        return False
+    _advance(tx, message_id, recipient, outcome, now)
+    _act(tx, row, recipient, outcome, now)
     events.append(
         tx,
         outcome.type,
@@ -86,11 +151,13 @@ def happened(tx: Tx, message_id: int, outcome: Outcome, *, now: datetime) -> boo
     return True
 
 
-def _logged(tx: Tx, message_id: int, outcome: Outcome) -> bool:
-    if not outcome.event_id:
-        return False
-    mine = (event.c.message_id == message_id) & (event.c.type == str(outcome.type))
-    found = tx.connection.execute(select(event.c.data).where(mine)).scalars()
+def _is_logged(tx: Tx, message_id: int, recipient: str, outcome: Outcome) -> bool:
+    query = select(event.c.data).where(
+        event.c.message_id == message_id,
+        event.c.type == str(outcome.type),
+        event.c.recipient == recipient,
+    )
+    found = tx.connection.execute(query).scalars()
     return any(data.get("id") == outcome.event_id for data in found)
 
 
@@ -102,19 +169,54 @@ def _recipient(recipients: list[str], named: str) -> str:
     return recipients[0] if len(recipients) == 1 else named
 
 
-def _suppress(tx: Tx, row: Any, recipient: str, outcome: Outcome, now: datetime) -> None:
-    hard_bounce = outcome.type == EventType.BOUNCED and outcome.hard
-    if hard_bounce and row.thread_id is not None:
-        threads.stop_waiting(tx, row.thread_id)
-    lasting = outcome.type in (EventType.COMPLAINED, EventType.UNSUBSCRIBED)
-    if not recipient or not (hard_bounce or lasting):
+def _advance(tx: Tx, message_id: int, recipient: str, outcome: Outcome, now: datetime) -> None:
+    state = _OF_EVENT.get(outcome.type)
+    if state is None:
         return
-    domain = "" if hard_bounce else row.sender_email.rpartition("@")[2].lower()
+    earlier = [s.name for s in STATES[: _RANK[state.name]]]
+    mine = (delivery.c.message_id == message_id) & delivery.c.state.in_(earlier)
+    if recipient:
+        mine &= delivery.c.recipient == recipient
+    values = {
+        "state": state.name,
+        "reason_class": outcome.reason_class,
+        "reason": outcome.reason[:2_000],
+        "updated_at": now,
+    }
+    if tx.connection.execute(update(delivery).where(mine).values(**values)).rowcount:
+        _set_state(tx, message_id, now)
+
+
+def _states(connection: Connection, message_id: int) -> set[str]:
+    query = select(delivery.c.state).where(delivery.c.message_id == message_id)
+    return set(connection.execute(query).scalars())
+
+
+def _set_state(tx: Tx, message_id: int, at: datetime) -> None:
+    """A send is as far as the furthest of those who get it, and lost when nobody does."""
+    states = _states(tx.connection, message_id)
+    furthest = max(states - _LOST or states, key=_RANK.__getitem__, default="")
+    if furthest:
+        values = {"state": furthest, "updated_at": at}
+        tx.connection.execute(update(message).where(message.c.id == message_id).values(**values))
+
+
+def _act(tx: Tx, row: Any, recipient: str, outcome: Outcome, now: datetime) -> None:
+    """Suppress who must not be written to again, and wait no more for who cannot answer.
+
+    Only a recipient of the send is suppressed: whoever forges a report could name anybody.
+    """
+    hard_bounce = outcome.type == EventType.BOUNCED and outcome.hard
+    lost_for_all = _states(tx.connection, row.id) <= _LOST
+    if hard_bounce and lost_for_all and row.thread_id is not None:
+        threads.stop_waiting(tx, row.thread_id)
+    if recipient not in row.rcpt_to or not (hard_bounce or outcome.type in _LASTING):
+        return
     suppressions.add(
         tx,
         recipient,
         reason=str(outcome.type),
         now=now,
-        domain=domain,
+        domain="" if hard_bounce else row.sender_email.rpartition("@")[2].lower(),
         detail=outcome.reason_class or outcome.reason,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 import os
 import socket
 import tempfile
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+log = logging.getLogger("inboxkit.doorbell")
 _UNIX = hasattr(socket, "AF_UNIX") and os.name != "nt"
 _LISTING_SECONDS = 0.5
 
@@ -69,13 +71,21 @@ class Doorbell:
                 self._listed_at = 0.0
             except BlockingIOError:
                 continue  # its buffer is full of rings already
+            except OSError as error:  # the commit stands; the heartbeat makes up for the ring
+                log.warning("doorbell %s: %s", name, error)
 
     def _others(self) -> list[str]:
         now = time.monotonic()
         if now - self._listed_at > _LISTING_SECONDS:
-            self._neighbours = [e for e in os.listdir(self._folder) if e != self._entry.name]
+            self._neighbours = [e for e in self._entries() if e != self._entry.name]
             self._listed_at = now
         return self._neighbours
+
+    def _entries(self) -> list[str]:
+        try:
+            return os.listdir(self._folder)
+        except OSError:  # somebody has cleaned the temporary directory
+            return []
 
     def close(self) -> None:
         """Stop listening and take our entry away."""

@@ -108,16 +108,3 @@ def read_again(tx: Tx, message_id: int, now: datetime) -> None:
     jobs.cancel(tx, "read", [str(message_id)])
     data = {"silent": True}
     jobs.put(tx, [jobs.new_job("read", message_id, inbox_id=row.inbox_id, due_at=now, data=data)])
-
-
-def take(tx: Tx, message_id: int, now: datetime) -> bool:
-    """Mark a message as handed to a wait; False when another wait was faster."""
-    free = (message.c.id == message_id) & message.c.taken_at.is_(None)
-    return tx.connection.execute(update(message).where(free).values(taken_at=now)).rowcount == 1
-
-
-def take_older(tx: Tx, ids: Sequence[int], now: datetime) -> None:
-    """Mark older codes as taken: a resend made them invalid."""
-    if ids:
-        older = message.c.id.in_(ids) & message.c.taken_at.is_(None)
-        tx.connection.execute(update(message).where(older).values(taken_at=now))

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from ..errors import KeyReused
 from ..parsing.attachments import safe_name
@@ -25,27 +25,6 @@ if TYPE_CHECKING:
 
 # The keys of what handlers send without one: a replayed Run sends nothing twice.
 AUTO_KEY = "auto:"
-
-# A state may only be followed by one of a higher rank, whatever order events come in.
-RANK = {
-    "staged": 0,
-    "recorded": 0,
-    "queued": 1,
-    "scheduled": 1,
-    "sending": 2,
-    "unknown": 3,
-    "accepted": 4,
-    "deferred": 5,
-    "sent": 6,
-    "delivered": 7,
-    "opened": 8,
-    "clicked": 9,
-    "failed": 10,
-    "rejected": 10,
-    "bounced": 11,
-    "unsubscribed": 12,
-    "complained": 13,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +50,13 @@ class Staged:
         return int(self.row["id"])
 
 
-def keyed(connection: Connection, inbox_id: int, key: str) -> Row[Any] | None:
-    """Return the send that was made under a key."""
+def keyed(connection: Connection, inbox_id: int, key: str) -> Any:
+    """Return the id and the fingerprint of the send that was made under a key, or None."""
     mine = (message.c.inbox_id == inbox_id) & (message.c.send_key == key)
     return connection.execute(select(message.c.id, message.c.fingerprint).where(mine)).first()
 
 
-def same_or_raise(found: Row[Any], key: str, fingerprint: str) -> int:
+def same_or_raise(found: Any, key: str, fingerprint: str) -> int:
     """Return the first send of a key; raise KeyReused when its content was another."""
     if found.fingerprint != fingerprint:
         raise KeyReused(
@@ -212,87 +191,40 @@ def to_send(connection: Connection, row_id: int) -> Any:
     return connection.execute(query).first()
 
 
-def recipients_left(connection: Connection, row_id: int) -> list[str]:
-    """Return the recipients that were not refused yet."""
-    mine = (delivery.c.message_id == row_id) & delivery.c.state.not_in(("rejected", "failed"))
-    return list(connection.execute(select(delivery.c.recipient).where(mine)).scalars())
-
-
-def advance(
-    tx: Tx,
-    row_id: int,
-    state: str,
-    *,
-    at: datetime,
-    recipient: str = "",
-    reason_class: str = "",
-    reason: str = "",
-) -> bool:
-    """Move a send forward, for one recipient or for all; False when nothing moved."""
-    mine = delivery.c.message_id == row_id
-    if recipient:
-        mine &= delivery.c.recipient == recipient
-    moved = False
-    for row in tx.connection.execute(select(delivery).where(mine)).all():
-        if RANK[state] > RANK.get(row.state, 0):
-            moved = True
-            tx.connection.execute(
-                update(delivery)
-                .where(delivery.c.message_id == row_id, delivery.c.recipient == row.recipient)
-                .values(
-                    state=state, reason_class=reason_class, reason=reason[:2_000], updated_at=at
-                )
-            )
-    if moved:
-        _set_state(tx, row_id, at)
-    return moved
-
-
-def _set_state(tx: Tx, row_id: int, at: datetime) -> None:
-    """A send is as far as its furthest recipient."""
-    states = tx.connection.execute(
-        select(delivery.c.state).where(delivery.c.message_id == row_id)
-    ).scalars()
-    state = max(states, key=lambda name: RANK.get(name, 0))
-    tx.connection.execute(
-        update(message).where(message.c.id == row_id).values(state=state, updated_at=at)
-    )
-
-
-def restate(tx: Tx, row_id: int, state: str, *, at: datetime, error: str = "") -> None:
-    """Set the state of a send and its recipients that are not further yet."""
-    tx.connection.execute(
-        update(message)
-        .where(message.c.id == row_id)
-        .values(state=state, error=error[:2_000], updated_at=at)
-    )
-    early = [name for name, rank in RANK.items() if rank < RANK["accepted"]]
-    tx.connection.execute(
-        update(delivery)
-        .where(delivery.c.message_id == row_id, delivery.c.state.in_(early))
-        .values(state=state, updated_at=at)
-    )
+def note(tx: Tx, row_id: int, error: str) -> None:
+    """Show why a send has not gone out yet, or never will; "" when it went."""
+    tx.connection.execute(update(message).where(message.c.id == row_id).values(error=error[:2_000]))
 
 
 def provider_took(
     tx: Tx, row_id: int, *, provider: str, provider_id: str, aliases: Sequence[str]
 ) -> None:
     """Remember who sent it under which id; replies may cite the ids that were learned."""
-    tx.connection.execute(
-        update(message)
-        .where(message.c.id == row_id)
-        .values(provider=provider, provider_id=provider_id or None)
-    )
+    values = {"provider": provider, "provider_id": provider_id or None, "error": ""}
+    tx.connection.execute(update(message).where(message.c.id == row_id).values(**values))
     learn_aliases(tx, row_id, aliases)
 
 
 def learn_aliases(tx: Tx, row_id: int, aliases: Sequence[str]) -> None:
-    """Store further Message-IDs of a send, by which replies may cite it."""
+    """Store further Message-IDs of a send, by which replies may cite it.
+
+    One that ends in ``@`` is known by its local part only, as its vendor adds a host of its own.
+    """
     row = tx.connection.execute(
         select(message.c.inbox_id, message.c.thread_id).where(message.c.id == row_id)
     ).first()
-    if row is not None and row.thread_id is not None and aliases:
-        threads.cite(tx, row.inbox_id, row.thread_id, aliases, message_id=row_id, outbound=True)
+    if row is None or row.thread_id is None:
+        return
+    keys = [_alias_key(alias) for alias in aliases]
+    threads.cite(
+        tx, row.inbox_id, row.thread_id, keys, message_id=row_id, outbound=True, alias=True
+    )
+
+
+def _alias_key(alias: str) -> str:
+    """Return an alias as ``inboxkit.threads`` looks it up: whole, or its bare local part."""
+    bare = alias.strip("<>")
+    return bare[:-1] if bare.endswith("@") else alias
 
 
 def find_send(

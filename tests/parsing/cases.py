@@ -1,9 +1,10 @@
-"""Reads the cases of a file: each begins with ``=== id``; ``--- name`` parts what it holds."""
+"""Reads the cases of a file: each begins with ``=== id``, its further parts with ``--- name``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+PARTS = ("--- text", "--- signature")
 FOLDER = Path(__file__).parent / "replies"
 
 
@@ -14,7 +15,7 @@ def read_cases(name: str) -> dict[str, list[str]]:
         label, _, body = case.partition("\n")
         parts = [""]
         for line in body.removesuffix("\n").split("\n"):
-            if line.startswith("--- "):
+            if line in PARTS:
                 parts.append("")
             else:
                 parts[-1] += f"{line}\n"

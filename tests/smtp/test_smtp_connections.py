@@ -84,3 +84,14 @@ def test_a_client_that_sends_a_message_never_gives_way() -> None:
     connections.admit(guest, 0.0)
     connections.working(guest)
     assert (connections.admit(Guest(), 1000.0), guest.told) == (FULL, [])
+
+
+def test_a_command_puts_a_client_at_the_end_of_the_line() -> None:
+    connections = Connections(SmtpSettings(max_connections=2))
+    first, second = Guest(), Guest()
+    for guest in (first, second):
+        connections.admit(guest, 0.0)
+    for guest in (first, second, first):
+        connections.heard(guest)
+    assert connections.admit(Guest(), 10.0) is None
+    assert (first.told, second.told) == ([], [MADE_ROOM])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import sys
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, cast
@@ -11,6 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from inboxkit.smtp.replies import SmtpRefused
+
+if sys.platform != "win32":
+    import resource
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -220,7 +222,7 @@ async def test_idle_connections_keep_nobody_out(serving: Serving) -> None:
 async def test_a_client_that_reads_no_replies_is_dropped(serving: Serving) -> None:
     async with serving(idle_seconds=0.2, max_commands=10**9) as server, server.client() as client:
         cast("asyncio.Transport", client.writer.transport).pause_reading()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(4.5):
             while server.listener.connections:
                 client.send(b"HELP\r\n" * 10_000)
                 with suppress(ConnectionError, TimeoutError):
@@ -237,13 +239,29 @@ async def test_a_folder_that_is_gone_is_a_temporary_failure(
     assert server.bodies == [b"small\r\n"]
 
 
+async def test_content_that_cannot_be_taken_is_never_obeyed(serving: Serving) -> None:
+    content = b"line\r\n" * 50_000 + b"MAIL FROM:<evil@example.com>\r\n"
+    async with serving(spool_bytes=1000, spool_folder=object()) as server:
+        async with server.client() as client:
+            await client.begin()
+            client.send(content + b".\r\n")
+            assert [reply[:9] for reply in await client.replies_to_the_end()] == ["421 4.3.0"]
+    assert server.bodies == []
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limit on the size of files")
-async def test_a_full_disk_is_told_and_passes(serving: Serving) -> None:
+@pytest.mark.parametrize("at_the_end", [False, True])
+async def test_a_full_disk_is_told_and_passes(at_the_end: bool, serving: Serving) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    async with serving(spool_bytes=1000) as server, server.client() as client:
+    async with serving(spool_bytes=90_000) as server, server.client() as client:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
         try:
-            refused = await client.deliver(b"line\r\n" * 50_000)
+            await client.begin()
+            client.send(b"line\r\n" * 16_000)
+            for _ in range(20 if at_the_end else 0):
+                await asyncio.sleep(0)
+            client.send(b"line\r\n" * 10_000 + b".\r\n")
+            refused = await client.reply()
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         assert (await client.deliver(b"line\r\n" * 50_000)).startswith("250")

@@ -1,0 +1,156 @@
+"""One attempt to send: build the request, make it, and say what came of it and how surely."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from anyio import to_thread
+
+from ..errors import SendError, StoreError
+from ..providers.base import (
+    Capture,
+    HttpRequest,
+    HttpResponse,
+    Refused,
+    Retry,
+    Sent,
+    SmtpRequest,
+    SmtpResponse,
+    Unknown,
+)
+from ..providers.registry import lookup
+from ..store.blobs import Packed
+from ..tokens import public_id
+from .accept import Accept, UnknownRecipient
+from .outgoing import outgoing
+from .transport import NotDelivered, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..providers.base import Outgoing, SendOutcome
+    from ..providers.registry import AnyProvider
+    from ..store.store import Store
+    from .outbox import Configured
+
+log = logging.getLogger("inboxkit.outbox")
+_SMALL_BYTES = 64 * 1024
+_NOT_HANDLED = (408, 425, 429, 503)  # RFC 9110 sections 15.5.9 and 15.6.4, RFC 8470, RFC 6585
+UNSUPPORTED = "unsupported"  # the reason class of what this provider cannot send, others may
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of trying one provider; None when the one that was tried is no longer configured.
+
+    ``certain``: a Retry means that nothing was sent, so that another provider may be tried. It is
+    not when a provider that sends once under a key may have the message already.
+    """
+
+    provider: AnyProvider | None
+    outcome: SendOutcome
+    certain: bool = True
+
+    @property
+    def allows_another(self) -> bool:
+        """Whether another provider may be tried with the same message."""
+        if isinstance(self.outcome, Refused):
+            return self.outcome.reason_class == UNSUPPORTED
+        return isinstance(self.outcome, Retry) and self.certain
+
+
+class Attempts:
+    """Carries sends to providers, and asks them about sends whose outcome is unknown."""
+
+    def __init__(self, store: Store, accept: Accept, transport: Transport) -> None:
+        self._store = store
+        self._accept = accept
+        self._transport = transport
+
+    async def send(self, chosen: Configured, row: Any, recipients: Sequence[str]) -> Attempt:
+        """Try one provider; never raises for what a provider or its adapter does."""
+        try:
+            message, request = await self._prepare(chosen, row, recipients)
+        except SendError as error:
+            return Attempt(chosen.provider, Refused(str(error), UNSUPPORTED))
+        except Exception as error:
+            log.exception("send %s: cannot be prepared", public_id("msg", row.id))
+            return Attempt(chosen.provider, Retry(reason=f"cannot be prepared: {type(error).__name__}"))
+        try:
+            response = await self._carry(request)
+        except NotDelivered as error:
+            outcome = chosen.provider.transport_error(error.request_sent, error.reason)
+            return Attempt(chosen.provider, outcome, certain=not error.request_sent)
+        try:
+            outcome = chosen.provider.parse_send(response, message, chosen.config)
+        except Exception as error:
+            log.exception("send %s: the answer cannot be read", public_id("msg", row.id))
+            outcome = Unknown(f"the answer cannot be read: {type(error).__name__}")
+        return Attempt(chosen.provider, outcome, certain=_is_certain(chosen, response))
+
+    async def ask(
+        self, chosen: Configured | None, row: Any, recipients: Sequence[str]
+    ) -> Sent | Retry | Unknown:
+        """Ask the provider whether a message was sent; Unknown where it cannot be asked or tell."""
+        part = lookup(chosen.provider) if chosen is not None else None
+        if chosen is None or part is None:
+            return Unknown("the provider cannot be asked")
+        raw = self._store.blobs.unpack(Packed(row.data, row.location))
+        message = outgoing(row, raw, recipients, chosen.provider)
+        try:
+            question = part.build_lookup(message, chosen.config, self._store.clock.now())
+            return part.parse_lookup(
+                await self._transport.http(question), message, chosen.config
+            )
+        except NotDelivered as error:
+            return Unknown(f"the provider could not be asked: {error.reason}")
+        except Exception as error:
+            log.exception("send %s: the look-up failed", public_id("msg", row.id))
+            return Unknown(f"the look-up failed: {type(error).__name__}")
+
+    async def _prepare(
+        self, chosen: Configured, row: Any, recipients: Sequence[str]
+    ) -> tuple[Outgoing, HttpRequest | SmtpRequest | Capture]:
+        def work() -> tuple[Outgoing, HttpRequest | SmtpRequest | Capture]:
+            raw = self._store.blobs.unpack(Packed(row.data, row.location))
+            message = outgoing(row, raw, recipients, chosen.provider)
+            now = self._store.clock.now()
+            return message, chosen.provider.build_send(message, chosen.config, now)
+
+        return work() if row.size <= _SMALL_BYTES else await to_thread.run_sync(work)
+
+    async def _carry(
+        self, request: HttpRequest | SmtpRequest | Capture
+    ) -> HttpResponse | SmtpResponse:
+        if isinstance(request, HttpRequest):
+            return await self._transport.http(request)
+        if isinstance(request, SmtpRequest):
+            return await self._transport.smtp(request)
+        return await self._capture(request)
+
+    async def _capture(self, request: Capture) -> HttpResponse:
+        """Keep the message; what is for one of our own inboxes comes back in."""
+        try:
+            for recipient in request.rcpt_to:
+                if await self._accept.is_ours(recipient):
+                    with suppress(UnknownRecipient):  # deleted this very moment
+                        await self._accept.mail(
+                            request.mime, mail_from=request.mail_from, rcpt_to=[recipient]
+                        )
+        except StoreError as error:
+            raise NotDelivered(str(error), request_sent=False) from error
+        return HttpResponse(200)
+
+
+def _is_certain(chosen: Configured, response: HttpResponse | SmtpResponse) -> bool:
+    """Whether a Retry after this answer means that nothing was sent.
+
+    Adapters promise it, but for providers that send once under a key: those may say Retry to a
+    500 as well, because to ask *them* again does no harm.
+    """
+    if not chosen.repeats_safely or isinstance(response, SmtpResponse):
+        return True
+    return response.status in _NOT_HANDLED

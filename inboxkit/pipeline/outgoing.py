@@ -1,0 +1,92 @@
+"""A stored send as providers take it: what differs with what a provider can do, and no I/O."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from ..parsing import parse
+from ..providers.base import Feature, Outgoing
+from ..store.records import addresses
+from ..tokens import public_id
+from ..values import Address, File
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..parsing.model import ParsedMessage
+    from ..providers.registry import AnyProvider
+
+ID_KEY = "inboxkit_id"  # in the metadata: providers' events bring it back
+# What compose writes besides the fields that Outgoing has: it tells other programs what this is.
+_BEHAVIOUR = (
+    "auto-submitted",
+    "thread-index",
+    "thread-topic",
+    "x-auto-response-suppress",
+    "x-inboxkit-loop",
+)
+
+
+def outgoing(row: Any, raw: bytes, recipients: Sequence[str], chosen: AnyProvider) -> Outgoing:
+    """Return a send for these recipients; its bytes are parsed only if the provider wants parts."""
+    columns = row._mapping
+    allowed = {r.lower() for r in recipients}
+    parsed = None if Feature.RAW_MIME in chosen.capabilities else parse(raw)
+
+    def people(name: str) -> tuple[Address, ...]:
+        return tuple(a for a in addresses(columns[name]) if a.email.lower() in allowed)
+
+    return Outgoing(
+        id=public_id("msg", row.id),
+        message_id=row.message_id,
+        idempotency_key=_key(row, recipients),
+        sender=Address(row.sender_email, row.sender_name),
+        mail_from=row.mail_from,
+        rcpt_to=tuple(recipients),
+        mime=raw,
+        to=people("to"),
+        cc=people("cc"),
+        bcc=people("bcc"),
+        reply_to=addresses(row.reply_to),
+        subject=row.subject,
+        text=row.text,
+        html=row.html,
+        headers=_headers(columns, parsed, chosen),
+        attachments=() if parsed is None else _files(parsed),
+        tag=row.tag,
+        metadata={**columns["metadata"], ID_KEY: public_id("msg", row.id)},
+    )
+
+
+def _key(row: Any, recipients: Sequence[str]) -> str:
+    """Return the key under which a repetition is no second mail: one for each set of recipients."""
+    key = f"inboxkit-{public_id('msg', row.id)}"
+    if set(recipients) == set(row.rcpt_to):
+        return key
+    return f"{key}-{hashlib.sha256(' '.join(sorted(recipients)).encode()).hexdigest()[:16]}"
+
+
+def without_id(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata that came back as the user gave it."""
+    return {name: value for name, value in metadata.items() if name != ID_KEY}
+
+
+def _headers(
+    columns: Mapping[str, Any], parsed: ParsedMessage | None, chosen: AnyProvider
+) -> dict[str, str]:
+    kept = dict(columns["headers"])
+    if parsed is not None and Feature.HEADERS in chosen.capabilities:
+        kept |= {n: v for n, v in parsed.headers if n.lower() in _BEHAVIOUR}
+    if columns["in_reply_to"]:
+        kept["In-Reply-To"] = columns["in_reply_to"]
+    # Our own id too, as compose does: a provider that replaces Message-ID leaves it there.
+    chain = dict.fromkeys([*columns["references"], columns["message_id"]])
+    return {**kept, "References": " ".join(chain)}
+
+
+def _files(parsed: ParsedMessage) -> tuple[File, ...]:
+    return tuple(
+        File(a.filename, a.data, a.content_type, a.content_id if a.inline else "")
+        for a in parsed.attachments
+    )

@@ -1,0 +1,88 @@
+"""What waits look for: messages that no wait has taken yet, and the mark that one has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Select, func, select, update
+
+from . import threads
+from .tables import message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from .writer import Tx
+
+_UNSEEN = ("bounce", "complaint")  # never an answer to a wait
+_SHOWN = 10
+
+
+def candidates(
+    connection: Connection, inbox_id: int, kind: str, after: datetime | None
+) -> list[int]:
+    """Return what a wait may take, best first: the newest code or link, the oldest message."""
+    query = _free().where(message.c.inbox_id == inbox_id)
+    if after is not None:
+        query = query.where(message.c.received_at >= after)
+    if kind == "otp":
+        query = query.where(message.c.otp.is_not(None))
+    if kind == "link":
+        query = query.where(message.c.link.is_not(None))
+    order = message.c.id.asc() if kind == "message" else message.c.id.desc()
+    return list(connection.execute(query.order_by(order)).scalars())
+
+
+def replies(connection: Connection, thread_id: int, after: int) -> list[int]:
+    """Return what came in a thread after a send of ours, oldest first."""
+    row = threads.resolve(connection, thread_id)
+    if row is None:
+        return []
+    query = _free().where(message.c.thread_id == row.id, message.c.id > after)
+    return list(connection.execute(query.order_by(message.c.id)).scalars())
+
+
+def _free() -> Select[tuple[int]]:
+    return select(message.c.id).where(
+        message.c.direction == "inbound",
+        message.c.state != "stored",
+        message.c.taken_at.is_(None),
+        message.c.kind.not_in(_UNSEEN),
+    )
+
+
+def recent(connection: Connection, inbox_id: int, after: datetime | None) -> list[int]:
+    """Return the newest of what an inbox received, whoever took it."""
+    query = select(message.c.id).where(
+        message.c.inbox_id == inbox_id, message.c.direction == "inbound"
+    )
+    if after is not None:
+        query = query.where(message.c.received_at >= after)
+    return list(connection.execute(query.order_by(message.c.id.desc()).limit(_SHOWN)).scalars())
+
+
+def take(tx: Tx, row_id: int, now: datetime) -> bool:
+    """Mark a message as handed to a wait; False when another wait was faster."""
+    free = (message.c.id == row_id) & message.c.taken_at.is_(None)
+    return tx.connection.execute(update(message).where(free).values(taken_at=now)).rowcount == 1
+
+
+def retire(tx: Tx, row_id: int, now: datetime) -> None:
+    """Mark the sender's older codes as taken: the resend made them invalid."""
+    newest = tx.connection.execute(
+        select(message.c.inbox_id, message.c.sender_email).where(message.c.id == row_id)
+    ).one()
+    older = (
+        (message.c.inbox_id == newest.inbox_id)
+        & (message.c.id < row_id)
+        & message.c.otp.is_not(None)
+        & message.c.taken_at.is_(None)
+        & (func.lower(message.c.sender_email) == func.lower(newest.sender_email))
+    )
+    tx.connection.execute(update(message).where(older).values(taken_at=now))
+
+
+def give_back(tx: Tx, ids: Sequence[int]) -> None:
+    """Let other waits have what one took and could not return."""
+    tx.connection.execute(update(message).where(message.c.id.in_(ids)).values(taken_at=None))

@@ -1,0 +1,110 @@
+"""What a person cannot see is left out, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inboxkit.parsing.hidden import visible_text
+
+from .corpus import sample
+
+HIDDEN = [
+    '<div style="display:none">NO</div>',
+    '<div style="DISPLAY : NONE !important">NO</div>',
+    "<div hidden>NO</div>",
+    '<p style="visibility:hidden">NO</p>',
+    '<span style="font-size:0">NO</span>',
+    '<span style="font-size:1px">NO</span>',
+    '<span style="font:0/0 a">NO</span>',
+    '<span style="color:#fff;background:#fff">NO</span>',
+    '<span style="color:#fefefe">NO</span>',
+    '<td bgcolor="#036"><font color="#003366">NO</font></td>',
+    '<span style="color:transparent">NO</span>',
+    '<span style="color:rgba(0, 0, 0, 0)">NO</span>',
+    '<p style="opacity:0.0">NO</p>',
+    '<p style="position:absolute;left:-9999px">NO</p>',
+    '<p style="text-indent:-100em">NO</p>',
+    '<p style="max-height:0;overflow:hidden">NO</p>',
+    '<span style="width:0">NO</span>',
+    '<p style="clip:rect(0,0,0,0)">NO</p>',
+    '<p style="transform:scale(0)">NO</p>',
+    "<style>.h{display:none}</style><p class='a h'>NO</p>",
+    "<style>p#h, x { visibility: hidden }</style><p id=h>NO</p>",
+    "<template>NO</template>",
+    "<title>NO</title>",
+    "<!-- NO -->",
+    '<img alt="NO">',
+    '<div style="display:none"><table><tr><td></div>NO</td></tr></table></div>',
+    '<div style="display:none"><p>a</div></p>',
+    "<p>\U000e0049\U000e0047 NO</p>",
+]
+SEEN = [
+    '<td bgcolor="#003366"><a style="color:white">YES</a></td>',
+    "<style>.b{background:#09f}</style><a class=b style='color:#fff'>YES</a>",
+    "<style>td.x a{background:#09f} a{color:white}</style><a>YES</a>",
+    '<div style="background:url(x.png)"><span style="color:#fff">YES</span></div>',
+    '<table background="x.png"><tr><td><font color="#ffffff">YES</font></table>',
+    '<td style="font-size:0"><div style="font-size:14px">YES</div></td>',
+    '<div style="visibility:hidden"><b style="visibility:visible">YES</b></div>',
+    "<style>@media (max-width:600px){.d{display:none}} .e{}</style><p class=d>YES</p>",
+    "<style>/* .d{display:none} */</style><p class=d>YES</p>",
+    '<td style="max-width:0;overflow:hidden;text-overflow:ellipsis">YES</td>',
+    '<p style="display:none">no<p>YES',
+    '<p style="line-height:0;width:100%;height:auto">YES</p>',
+    '<p style="left:-20px">YES</p>',
+    '<p style="color:#777">YES</p>',
+    "<p>\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f YES</p>",
+]
+
+
+@pytest.mark.parametrize("source", HIDDEN)
+def test_hidden_text_is_left_out(source: str) -> None:
+    seen, _ = visible_text("", f"<p>Before</p>{source}<p>After</p>")
+
+    assert "NO" not in seen
+    assert seen.startswith("Before")
+    assert seen.endswith("After")
+
+
+@pytest.mark.parametrize("source", SEEN)
+def test_visible_text_stays(source: str) -> None:
+    assert "YES" in visible_text("", source)[0]
+
+
+def test_hiding_is_reported() -> None:
+    assert visible_text("", '<p>a</p><p style="display:none">b</p>') == ("a", True)
+    assert visible_text("", "<title>t</title><p>a</p><!-- b -->") == ("a", False)
+    assert visible_text("", '<div style="display:none">&nbsp;</div>a') == ("a", False)
+
+
+def test_sample_with_a_preheader() -> None:
+    html = sample("hidden").decode().partition("\r\n\r\n")[2]
+
+    expected = "Your parcel is on its way.\n\nWhite on blue is seen."
+    assert visible_text("", html) == (expected, True)
+
+
+def test_shapeless_signs_are_dropped_but_not_from_words_that_need_them() -> None:
+    text = "pass\u200bword می\u200cخواهم \U0001f469\u200d\U0001f4bb \u202eevil\ufeff"
+
+    seen, _ = visible_text(text)
+
+    assert seen == "password می\u200cخواهم \U0001f469\u200d\U0001f4bb evil"
+
+
+def test_tag_characters_in_plain_text_are_dropped_and_reported() -> None:
+    assert visible_text("Hi\U000e0068\U000e0069!") == ("Hi!", True)
+
+
+def test_text_is_used_when_the_markup_shows_nothing() -> None:
+    assert visible_text("words", "<img src=x>") == ("words", False)
+
+
+TAGS = "<p> <p/style='display:none'> </p> <td> <table> </table> <style> .a{color:#fff} x".split(" ")
+
+
+@given(st.lists(st.sampled_from([*TAGS, "</style>", "<a class=a>", "&#x200b;"])).map("".join))
+def test_any_markup_is_read(source: str) -> None:
+    visible_text("", source)

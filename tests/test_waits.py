@@ -1,0 +1,279 @@
+"""Waits: who gets which message, what is taken, what a timeout tells, what a cancel gives back."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import anyio
+import pytest
+
+from inboxkit import InboxKit, Message, WaitTimeout
+from inboxkit.models import Want
+from inboxkit.pipeline.notify import inbox_topic
+from inboxkit.store import inboxes
+from inboxkit.store.inboxes import InboxRecord
+from inboxkit.waits import Waits
+
+from .mails import ANN, DESK, arrive, code, mail
+
+SHOP = "login@shop.example"
+
+
+async def test_a_new_inbox_sees_what_came_before_the_wait(kit: InboxKit) -> None:
+    inbox = await kit.inbox()
+    came = await arrive(kit, to=inbox.address)
+    assert await inbox.wait_for_message(timeout=10) == came
+
+
+async def test_an_inbox_that_was_there_sees_what_comes_from_now_on(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    await arrive(kit, "before")
+    inbox = await kit.inbox(DESK)
+    came = await arrive(kit, "after")
+    assert await inbox.wait_for_message(timeout=10) == came
+
+
+async def test_an_inbox_found_by_its_client_id_sees_what_comes_from_now_on(kit: InboxKit) -> None:
+    made = await kit.inbox(client_id="signup-7")
+    await arrive(kit, "before", to=made.address)
+    inbox = await kit.inbox(client_id="signup-7")
+    assert inbox.address == made.address
+    with pytest.raises(WaitTimeout):
+        await inbox.wait_for_message(timeout=0)
+
+
+@pytest.mark.parametrize(("since", "seen"), [(timedelta(minutes=1), True), (timedelta(0), False)])
+async def test_since_says_how_far_back_mail_counts(
+    kit: InboxKit, since: timedelta, seen: bool
+) -> None:
+    await kit.inbox(DESK)
+    came = await arrive(kit)
+    inbox = await kit.inbox(DESK, since=since)
+    try:
+        found: Message | None = await inbox.wait_for_message(timeout=0)
+    except WaitTimeout:
+        found = None
+    assert found == (came if seen else None)
+
+
+async def test_since_may_be_a_moment(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    first = await arrive(kit, "first")
+    second = await arrive(kit, "second")
+    inbox = await kit.inbox(DESK, since=second.received_at)
+    assert await inbox.wait_for_message(timeout=10) == second
+    assert first.received_at < second.received_at
+
+
+async def test_a_wait_is_woken_by_what_comes_later(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    waiting = asyncio.create_task(inbox.wait_for_message(timeout=10))
+    await asyncio.sleep(0)
+    came = await arrive(kit)
+    assert await waiting == came
+
+
+async def test_messages_are_taken_oldest_first_and_once(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    came = [await arrive(kit, str(number)) for number in range(3)]
+    assert [await inbox.wait_for_message(timeout=10) for _ in came] == came
+    with pytest.raises(WaitTimeout):
+        await inbox.wait_for_message(timeout=0)
+
+
+async def test_concurrent_waits_never_get_the_same_message(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    waiting = [asyncio.create_task(inbox.wait_for_message(timeout=20)) for _ in range(12)]
+    await asyncio.sleep(0)
+    came = await asyncio.gather(*(arrive(kit, str(number)) for number in range(12)))
+    assert sorted(m.id for m in await asyncio.gather(*waiting)) == sorted(m.id for m in came)
+
+
+async def test_the_newest_code_is_returned_and_older_ones_are_retired(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    for value in ("111111", "222222", "333333"):
+        await code(kit, value)
+    assert await inbox.wait_for_otp(timeout=10) == "333333"
+    with pytest.raises(WaitTimeout):
+        await inbox.wait_for_otp(timeout=0)
+
+
+async def test_a_code_retires_only_those_of_its_own_sender(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    await code(kit, "111111", sender="login@bank.example")
+    await code(kit, "222222", sender="Login@Shop.example")
+    await code(kit, "333333", sender=SHOP)
+    assert await inbox.wait_for_otp(timeout=10) == "333333"
+    assert await inbox.wait_for_otp(timeout=10) == "111111"
+    with pytest.raises(WaitTimeout):
+        await inbox.wait_for_otp(timeout=0)
+
+
+async def test_a_retired_code_is_not_returned_as_a_message_but_a_letter_is(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    letter = await arrive(kit, "A letter", sender=SHOP)
+    await code(kit, "111111", sender=SHOP)
+    await code(kit, "222222", sender=SHOP)
+    assert await inbox.wait_for_otp(timeout=10) == "222222"
+    assert await inbox.wait_for_message(timeout=10) == letter
+    with pytest.raises(WaitTimeout):
+        await inbox.wait_for_message(timeout=0)
+
+
+async def test_links_come_newest_first_and_by_host(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    for host in ("a.example", "shop.example", "b.example"):
+        await arrive(kit, f"Confirm your address: https://{host}/confirm?token=a1b2c3d4e5f6")
+    found = await inbox.wait_for_link(timeout=10, host="shop.*")
+    assert found.startswith("https://shop.example/confirm")
+    assert (await inbox.wait_for_link(timeout=10)).startswith("https://b.example/")
+    assert (await inbox.wait_for_link(timeout=10)).startswith("https://a.example/")
+
+
+@pytest.mark.parametrize(
+    ("filters", "wanted"),
+    [
+        ({"sender": "*@shop.example"}, 1),
+        ({"subject": "your *"}, 1),
+        ({"when": lambda m: "third" in m.text}, 2),
+        ({"sender": "ann@*", "subject": "Question", "when": lambda m: "third" in m.text}, 2),
+    ],
+    ids=["sender", "subject", "when", "all"],
+)
+async def test_filters_choose_the_message(
+    kit: InboxKit, filters: dict[str, object], wanted: int
+) -> None:
+    inbox = await kit.inbox(DESK)
+    came = [
+        await arrive(kit, "first"),
+        await arrive(kit, "second", sender=SHOP, subject="Your order"),
+        await arrive(kit, "third"),
+    ]
+    assert await inbox.wait_for_message(timeout=10, **filters) == came[wanted]  # type: ignore[arg-type]
+
+
+async def test_a_match_is_found_behind_hundreds_that_nobody_took(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    accept = kit.runtime.accept
+    letters = [mail(str(number)) for number in range(230)]
+    await asyncio.gather(*(accept.mail(m, mail_from=ANN, rcpt_to=[DESK]) for m in letters))
+    await arrive(kit, "this one", sender=SHOP)
+    found = await inbox.wait_for_message(timeout=10, sender=SHOP)
+    assert found.text.strip() == "this one"
+
+
+async def test_an_exception_of_when_reaches_the_caller(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    await arrive(kit)
+    with pytest.raises(ZeroDivisionError):
+        await inbox.wait_for_message(timeout=10, when=lambda m: bool(1 / 0))
+    assert await inbox.wait_for_message(timeout=10)
+
+
+async def test_a_timeout_lists_what_did_arrive(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    came = await arrive(kit, subject="An invoice", sender="billing@shop.example")
+    with pytest.raises(WaitTimeout) as caught:
+        await inbox.wait_for_otp(timeout=0.01, sender="*@shop.example")
+    assert caught.value.arrived == (came,)
+    assert f"no otp for {DESK}" in str(caught.value)
+    assert "'An invoice' from billing@shop.example" in str(caught.value)
+
+
+async def test_a_timeout_of_an_empty_inbox_says_so(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    with pytest.raises(WaitTimeout, match="nothing came"):
+        await inbox.wait_for_message(timeout=0.01)
+
+
+async def test_bounces_are_no_answer_to_a_wait(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    headers = {"Auto-Submitted": "auto-replied"}
+    report = mail("Undelivered", sender="mailer-daemon@mx.example", headers=headers)
+    report = report.replace(b"text/plain", b"multipart/report; report-type=delivery-status", 1)
+    await kit.receive(report, mail_from="", rcpt_to=[DESK])
+    with pytest.raises(WaitTimeout):
+        await inbox.wait_for_message(timeout=0)
+
+
+async def test_a_wait_for_a_reply_returns_the_reply(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    sent = await inbox.send(ANN, "Size?", "Which size?")
+    await arrive(kit, "something else")
+    came = await arrive(kit, "L", subject="Re: Size?", headers={"In-Reply-To": sent.message_id})
+    found = await sent.wait_for_reply(timeout=10)
+    assert found == came
+    assert found.answers == sent
+
+
+async def test_each_reply_is_returned_once(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    sent = await inbox.send(ANN, "Size?", "Which size?")
+    cite = {"In-Reply-To": sent.message_id}
+    came = [await arrive(kit, text, subject="Re: Size?", headers=cite) for text in "LM"]
+    assert [await sent.wait_for_reply(timeout=10) for _ in came] == came
+    with pytest.raises(WaitTimeout, match=f"no reply of {ANN}"):
+        await sent.wait_for_reply(timeout=0)
+
+
+async def test_a_missing_reply_lists_what_did_arrive(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    sent = await inbox.send(ANN, "Size?", "Which size?")
+    await arrive(kit, "Other", subject="Another matter", sender="bob@example.com")
+    with pytest.raises(WaitTimeout, match="'Another matter' from bob@example.com"):
+        await sent.wait_for_reply(timeout=0.01)
+
+
+async def desk(kit: InboxKit) -> tuple[Waits, InboxRecord]:
+    runtime = kit.runtime
+    await kit.inbox(DESK)
+    record = await runtime.store.read(inboxes.require, DESK)
+    return Waits(runtime.store, runtime.notify, runtime.actions), record
+
+
+async def test_a_wait_cancelled_while_it_takes_loses_nothing(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    came = await arrive(kit)
+    loop = asyncio.get_running_loop()
+
+    def cancel_soon(message: Message) -> bool:
+        loop.call_soon(waiting.cancel)  # comes while the mark is on its way to the disk
+        return True
+
+    waiting = asyncio.create_task(inbox.wait_for_message(timeout=10, when=cancel_soon))
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
+    assert await inbox.wait_for_message(timeout=10) == came
+
+
+async def test_a_scope_cancelled_while_a_wait_takes_loses_nothing(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    came = await arrive(kit)
+    with anyio.CancelScope() as scope:
+        await inbox.wait_for_message(timeout=10, when=lambda m: scope.cancel() is None)
+    assert scope.cancelled_caught
+    assert await inbox.wait_for_message(timeout=10) == came
+
+
+async def test_what_is_given_back_wakes_another_wait(kit: InboxKit) -> None:
+    waits, record = await desk(kit)
+    came = await arrive(kit)
+    taken = await waits.message(record, Want(), timeout=10)
+    waiting = asyncio.create_task(waits.message(record, Want(), timeout=10))
+    await asyncio.sleep(0)
+    await waits.give_back(record, taken)
+    assert await waiting == came
+
+
+async def test_a_cancel_scope_around_a_wait_loses_nothing(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    with anyio.move_on_after(0.01) as scope:
+        await inbox.wait_for_message(timeout=30)
+    assert scope.cancelled_caught
+    came = await arrive(kit)
+    assert await inbox.wait_for_message(timeout=10) == came
+
+
+def test_a_million_inboxes_share_a_bounded_number_of_bells() -> None:
+    assert len({inbox_topic(number) for number in range(0, 1_000_000, 37)}) <= 1024
