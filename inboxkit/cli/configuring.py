@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import click
 
+from ..edges import smtp_settings
+from ..errors import ConfigurationError
+from ..http.app import check_bind
 from ..kit import check_domain
 from ..pipeline import outbox
-from ..providers.registry import provider
+from ..providers.base import Feature
+from ..providers.registry import PROVIDERS, provider
 from ..settings import masked
 from ..store.database import parse_url
 from .opening import settings_of
 from .printing import as_json
+from .serving import HTTP, SMTP
 
 
 @click.group()
@@ -38,6 +43,11 @@ def check(ctx: click.Context) -> None:
     parse_url(settings.database)
     outbox.configure(settings)
     check_domain(settings)
+    smtp_settings(settings, settings.smtp or SMTP)
+    check_bind(settings.model_copy(update={"http": settings.http or HTTP}))
+    for name in sorted(set(settings.options) - set(PROVIDERS)):
+        known = ", ".join(sorted(PROVIDERS))
+        click.echo(f"warning: nothing reads [{name}]; the providers are {known}", err=True)
     click.echo("ok")
 
 
@@ -46,4 +56,7 @@ def check(ctx: click.Context) -> None:
 @click.option("--base", default="https://YOUR-HOST", help="Public address of your server.")
 def webhook_url(name: str, base: str) -> None:
     """Print the address to enter at a provider for its webhooks."""
-    click.echo(f"{base.rstrip('/')}/webhooks/{provider(name).name}")
+    found = provider(name)
+    if not {Feature.EVENTS, Feature.INBOUND} & found.capabilities:
+        raise ConfigurationError(f"provider {name}: has no webhooks")
+    click.echo(f"{base.rstrip('/')}/webhooks/{found.name}")

@@ -82,16 +82,14 @@ async def _develop(settings: Settings, given: Mapping[str, Any], watched: Path |
     with stop_signals() as told:
         while True:
             reload = Reload(settings, given, told)
-            tasks = [told.wait, kit.serve, partial(printer.follow, kit)]
-            if watched is not None:
-                tasks.append(partial(reload.changed, watched))
             async with kit:
                 await listen(kit)
                 if await printer.begin(kit):
                     announce(kit)
                 ports = {"smtp": smtp_bind(kit), "http": kit.url.partition("://")[2]}
                 settings = settings.model_copy(update=ports)
-                await first(*tasks)
+                watch = partial(reload.changed, watched)
+                await first(told.wait, kit.serve, partial(printer.follow, kit), watch)
                 await kit.runtime.drain(_RELOAD_SECONDS)
             if reload.kit is None:
                 return
@@ -140,8 +138,11 @@ class Reload:
         self._told = told
         self.kit: InboxKit | None = None
 
-    async def changed(self, folder: Path) -> None:
+    async def changed(self, folder: Path | None) -> None:
         """Return when changed handlers were loaded, or when it is time to stop."""
+        if folder is None:
+            await self._told.wait()
+            return
         from watchfiles import awatch  # the extra ``dev``
 
         watch = awatch(folder, stop_event=self._told, rust_timeout=_WATCH_MS)

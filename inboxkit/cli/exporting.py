@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from sqlalchemy import Connection, select
+from anyio import to_thread
 
+from ..store import exports
 from ..store import inboxes as store_inboxes
 from ..store.blobs import Packed
-from ..store.tables import message, raw
 from ..tokens import public_id
 from ..trace import trace_fields
 from .opening import opened, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..store.blobs import Blobs
 
 _PAGE = 200
 
@@ -25,7 +30,6 @@ _PAGE = 200
 @click.pass_context
 def export(ctx: click.Context, inbox: str | None, plain: bool, folder: Path) -> None:
     """Write messages to FOLDER, one ID.eml each. Safe while a server runs."""
-    folder.mkdir(parents=True, exist_ok=True)
     number = run(_export(ctx, inbox, plain, folder))
     click.echo(f"exported {number}", err=True)
 
@@ -33,38 +37,18 @@ def export(ctx: click.Context, inbox: str | None, plain: bool, folder: Path) -> 
 async def _export(ctx: click.Context, inbox: str | None, plain: bool, folder: Path) -> int:
     number, after = 0, 0
     async with opened(ctx) as kit:
-        store = kit.runtime.store
+        store, hostname = kit.runtime.store, "" if plain else kit.settings.hostname
         inbox_id = (await store.read(store_inboxes.require, inbox)).id if inbox else None
-        while True:
-            rows = await store.read(_page, inbox_id, after)
-            for row in rows:
-                data = store.blobs.unpack(Packed(row.data, row.location))
-                head = b"" if plain else trace_fields(row, kit.settings.hostname)
-                (folder / f"{public_id('msg', row.id)}.eml").write_bytes(head + data)
-            number += len(rows)
-            if len(rows) < _PAGE:
-                return number
-            after = rows[-1].id
+        while rows := await store.read(exports.page, inbox_id, after=after, limit=_PAGE):
+            await to_thread.run_sync(_write, store.blobs, rows, hostname, folder)
+            number, after = number + len(rows), rows[-1].id
+    return number
 
 
-def _page(connection: Connection, inbox_id: int | None, after: int) -> list[Any]:
-    columns = (
-        message.c.id,
-        message.c.direction,
-        message.c.mail_from,
-        message.c.rcpt_to,
-        message.c.trace,
-        message.c.received_at,
-        raw.c.data,
-        raw.c.location,
-    )
-    query = (
-        select(*columns)
-        .join(raw, raw.c.message_id == message.c.id)
-        .where(message.c.id > after)
-        .order_by(message.c.id)
-        .limit(_PAGE)
-    )
-    if inbox_id is not None:
-        query = query.where(message.c.inbox_id == inbox_id)
-    return list(connection.execute(query))
+def _write(blobs: Blobs, rows: Sequence[Any], hostname: str, folder: Path) -> None:
+    """Write a file for each message, with trace fields when there is a ``hostname`` for them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for row in rows:
+        head = trace_fields(row, hostname) if hostname else b""
+        data = blobs.unpack(Packed(row.data, row.location))
+        (folder / f"{public_id('msg', row.id)}.eml").write_bytes(head + data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mailbox
-from email.parser import BytesHeaderParser
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,16 +12,18 @@ import click
 
 from ..kit import InboxKit
 from ..parsing import dates
+from ..parsing.mime import decode_headers
 from ..pipeline.accept import Arriving
 from ..store import jobs
-from .opening import run, settings_of
+from .envelopes import sender_of
+from .opening import flags_of, run, settings_of
 from .serving import make_kit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _AT_ONCE = 64
-_HEAD_BYTES = 64 * 1024
+_MAILDIR = ("cur", "new", "tmp")
 
 
 @click.command("import")
@@ -40,44 +41,42 @@ def import_(
     """
     if send and not dispatch:
         raise click.UsageError("--send goes with --dispatch")
-    taken, known = run(_import(ctx, inbox, dispatch, send, paths))
+    settings = settings_of(ctx)
+    kit = make_kit(settings, flags_of(ctx)) if dispatch else InboxKit(settings=settings)
+    taken, known = run(_import(kit, inbox, paths, dispatch=dispatch, send=send))
     click.echo(f"imported {taken}, known already {known}", err=True)
 
 
 async def _import(
-    ctx: click.Context, inbox: str, dispatch: bool, send: bool, paths: tuple[Path, ...]
+    kit: InboxKit, inbox: str, paths: tuple[Path, ...], *, dispatch: bool, send: bool
 ) -> tuple[int, int]:
-    settings = settings_of(ctx)
-    kit = make_kit(settings) if dispatch else InboxKit(settings=settings)
+    counts = [0, 0]
+    room = anyio.Semaphore(_AT_ONCE)
+
+    async def take(mail: Arriving) -> None:
+        try:
+            for _, known in await kit.runtime.accept.take(mail):
+                counts[known] += 1
+        finally:
+            room.release()
+
     async with kit:
         await kit.inbox(inbox)
-        counts = [0, 0]
-        limiter = anyio.CapacityLimiter(_AT_ONCE)
         async with anyio.create_task_group() as tasks:
             for raw in (mail for path in paths for mail in mails(path)):
-                await limiter.acquire_on_behalf_of(raw_key := object())
+                await room.acquire()
                 mail = arriving(raw, inbox, silent=not dispatch, record=dispatch and not send)
-                tasks.start_soon(_take, kit, mail, counts, limiter, raw_key)
+                tasks.start_soon(take, mail)
         await _until_done(kit, ("read", "plan", "run", "send") if dispatch else ("read",))
-        return counts[0], counts[1]
-
-
-async def _take(
-    kit: InboxKit, mail: Arriving, counts: list[int], limiter: anyio.CapacityLimiter, key: object
-) -> None:
-    try:
-        for _, known in await kit.runtime.accept.take(mail):
-            counts[known] += 1
-    finally:
-        limiter.release_on_behalf_of(key)
+    return counts[0], counts[1]
 
 
 def arriving(raw: bytes, inbox: str, *, silent: bool, record: bool) -> Arriving:
     """Return a mail from a file as it would arrive, at the time its Date field says."""
-    head = BytesHeaderParser().parsebytes(raw[:_HEAD_BYTES])
+    head = decode_headers(raw)
     return Arriving(
         raw=raw,
-        mail_from=str(head["Return-Path"] or "").strip("<> "),
+        mail_from=sender_of(head),
         rcpt_to=(inbox,),
         size=len(raw),
         sha256=sha256(raw).hexdigest(),
@@ -85,24 +84,34 @@ def arriving(raw: bytes, inbox: str, *, silent: bool, record: bool) -> Arriving:
         silent=silent,
         record=record,
         unique=True,
-        received_at=dates.parse(str(head["Date"] or "")),
+        received_at=dates.parse(head.get("Date")),
     )
 
 
 def mails(path: Path) -> Iterator[bytes]:
-    """Iterate over the raw mails of a file or folder."""
-    if path.is_dir() and (path / "cur").is_dir():
-        box = mailbox.Maildir(path, create=False)
-        yield from (box.get_bytes(key) for key in sorted(box.keys()))
-    elif path.is_dir():
-        for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            yield from mails(file)
-    elif _is_mbox(path):
+    """Iterate over the raw mails of a file or folder; hidden files and no files are left out."""
+    if path.is_dir():
+        is_maildir = (path / "cur").is_dir()
+        for name in _MAILDIR[:2] if is_maildir else ():
+            files = sorted((path / name).glob("*"))
+            yield from (file.read_bytes() for file in files if file.is_file())
+        for child in sorted(path.iterdir()):
+            if _is_wanted(child, is_maildir):
+                yield from mails(child)
+    elif path.suffix.lower() != ".eml" and _is_mbox(path):
         mbox = mailbox.mbox(path, create=False)
         yield from (mbox.get_bytes(key) for key in mbox.keys())
         mbox.close()
     else:
         yield path.read_bytes()
+
+
+def _is_wanted(child: Path, is_maildir: bool) -> bool:
+    """Whether to go into an entry of a folder; of a Maildir only its folders, such as .Sent."""
+    if child.is_dir():
+        hidden = child.name.startswith(".") and not (child / "cur").is_dir()
+        return not (hidden or child.is_symlink() or (is_maildir and child.name in _MAILDIR))
+    return child.is_file() and not (is_maildir or child.name.startswith("."))
 
 
 def _is_mbox(path: Path) -> bool:

@@ -19,6 +19,7 @@ provider = ["memory"]             # "smtp" or "mailgun" to send for real
 smtp = "127.0.0.1:1025"
 http = "127.0.0.1:8025"
 
+# Options of a provider are a table of its name.
 # [mailgun]
 # domain = "mg.example.com"
 # api_key = "..."                 # better: INBOXKIT_MAILGUN_API_KEY
@@ -27,35 +28,22 @@ http = "127.0.0.1:8025"
 _TEST = '''\
 """The echo handler answers; run with: pytest"""
 
+import asyncio
+
 from handlers import echo
 from inboxkit.testing import Sandbox
 
 
 def test_echo_answers(sandbox: Sandbox) -> None:
-    import asyncio
+    sandbox.include(echo.router)
+    ann = sandbox.person("ann@example.com")
 
     async def story() -> str:
-        sandbox.include(echo.router)
-        ann = sandbox.person("ann@example.com")
         await ann.send("echo@inbox.example", subject="Hello", text="Is anybody there?")
         return (await ann.next_message()).text
 
     assert "Is anybody there?" in asyncio.run(story())
 '''
-
-
-@click.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-def init(folder: Path) -> None:
-    """Lay out a new project in FOLDER; files that are there already stay as they are."""
-    _write(folder / "inboxkit.toml", _SETTINGS)
-    _write(folder / "tests" / "test_handlers.py", _TEST)
-    _write(folder / "tests" / "conftest.py", _CONFTEST)
-    for source in _ready_made():
-        _write(folder / "handlers" / source.name, source.read_text(encoding="utf-8"))
-    click.echo(f"\nnext: cd {folder} && inboxkit dev", err=True)
-
-
 _CONFTEST = '''\
 """Makes the project's own folder importable, so that tests find its handlers."""
 
@@ -64,6 +52,26 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 '''
+_IGNORED = """\
+*.db
+*.db-*
+*.db.files/
+files/
+__pycache__/
+"""
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def init(folder: Path) -> None:
+    """Lay out a new project in FOLDER; files that are there already stay as they are."""
+    _write(folder / "inboxkit.toml", _SETTINGS)
+    _write(folder / ".gitignore", _IGNORED)
+    _write(folder / "tests" / "test_handlers.py", _TEST)
+    _write(folder / "tests" / "conftest.py", _CONFTEST)
+    for source in _ready_made():
+        _write(folder / "handlers" / source.name, source.read_text(encoding="utf-8"))
+    click.echo(f"next: cd {folder} && inboxkit dev", err=True)
 
 
 def _ready_made() -> list[Traversable]:
@@ -72,7 +80,8 @@ def _ready_made() -> list[Traversable]:
     folder: Traversable = packed
     if not packed.is_dir():
         folder = Path(__file__).parents[2] / "handlers"
-    return [f for f in folder.iterdir() if f.name.endswith((".py", ".md"))]
+    wanted = (file for file in folder.iterdir() if file.name.endswith((".py", ".md")))
+    return sorted(wanted, key=lambda file: file.name)
 
 
 def _write(target: Path, text: str) -> None:

@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "otp": ("waiting", "otp", "Wait for a one-time code and print it."),
     "parse": ("parsing", "parse", "Read mail files and print what they say, without a database."),
     "purge": ("purging", "purge", "Delete old messages."),
-    "receive": ("sending", "receive", "Take a mail in from standard input."),
+    "receive": ("receiving", "receive", "Take a mail in from standard input."),
     "replay": ("replaying", "replay", "Run a handler again, or plan a message again."),
     "reply": ("sending", "reply", "Answer a message."),
     "routes": ("routing", "routes", "Say which handlers would take a message."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..parsing import parse as parse_bytes
-from .printing import moment
+from .printing import as_json, moment, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,28 +21,35 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--json", "json_", is_flag=True, help="One JSON object a line (the default).")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-def parse(json_: bool, paths: tuple[str, ...]) -> None:
+@click.pass_context
+def parse(ctx: click.Context, json_: bool, paths: tuple[str, ...]) -> None:
     """Read mail files, folders of them, or - for standard input; print a JSON object for each.
 
-    A bad message never makes it fail: its state and defects say what is wrong.
+    A bad message never makes it fail: its state and defects say what is wrong. A file that cannot
+    be read is named on standard error, the others are read, and it exits 1.
     """
     del json_  # there is no other form; the flag is there for scripts that pass it everywhere
-    for name, raw in _mails(paths):
-        click.echo(json.dumps(parsed_row(name, parse_bytes(raw)), ensure_ascii=False))
-
-
-def _mails(paths: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
-    for name in paths:
-        path = Path(name)
-        if name == "-":
-            yield name, sys.stdin.buffer.read()
-        elif path.is_dir():
-            files = sorted(p for p in path.rglob("*") if p.is_file())
-            yield from ((str(p), p.read_bytes()) for p in files)
-        elif path.is_file():
-            yield name, path.read_bytes()
+    unread = 0
+    for name in (file for path in paths for file in _files(path)):
+        try:
+            raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        except OSError as error:
+            click.echo(f"error: {plain(error)}", err=True)
+            unread += 1
         else:
-            raise click.UsageError(f"{name} does not exist")
+            as_json(parsed_row(name, parse_bytes(raw)))
+    if unread:
+        ctx.exit(1)
+
+
+def _files(name: str) -> Iterator[str]:
+    path = Path(name)
+    if name == "-" or path.is_file():
+        yield name
+    elif path.is_dir():
+        yield from (str(file) for file in sorted(path.rglob("*")) if file.is_file())
+    else:
+        raise click.UsageError(f"{name} does not exist")
 
 
 def parsed_row(path: str, parsed: ParsedMessage) -> dict[str, Any]:

@@ -11,13 +11,15 @@ from ..store import inboxes as store_inboxes
 from ..store import purge as store_purge
 from .opening import opened, run
 
-_AGE = re.compile(r"(\d+)([mhdw])")
+_AGE = re.compile(r"(\d{1,4})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @click.command()
 @click.option("--older-than", metavar="AGE", help="Such as 30d, 12h or 2w.")
-@click.option("--keep", type=int, metavar="N", help="Keep the newest N of the inbox.")
+@click.option(
+    "--keep", type=click.IntRange(min=0), metavar="N", help="Keep the newest N of the inbox."
+)
 @click.option("--inbox", metavar="ADDRESS", help="Only this inbox; --keep needs it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
@@ -29,9 +31,9 @@ def purge(
         raise click.UsageError("give either --older-than AGE or --keep N")
     if keep is not None and inbox is None:
         raise click.UsageError("--keep needs --inbox")
+    age = _age(older_than) if older_than else None
     if not yes:
         click.confirm(f"Delete messages of {inbox or 'all inboxes'}?", abort=True, err=True)
-    age = _age(older_than) if older_than else None
     click.echo(f"deleted {run(_purge(ctx, age, keep, inbox))}", err=True)
 
 
@@ -49,15 +51,14 @@ async def _purge(
     async with opened(ctx) as kit:
         store = kit.runtime.store
         inbox_id = (await store.read(store_inboxes.require, inbox)).id if inbox else None
-        while True:
-            if age is not None:
-                before = kit.clock.now() - age
-                ids = await store.read(store_purge.older_than, before, inbox_id=inbox_id)
-            else:
-                assert inbox_id is not None
-                assert keep is not None
-                ids = await store.read(store_purge.beyond, inbox_id, keep)
-            if not ids:
-                return number
+
+        async def some() -> list[int]:
+            if inbox_id is not None and keep is not None:
+                return await store.read(store_purge.beyond, inbox_id, keep)
+            before = kit.clock.now() - (age or timedelta(0))
+            return await store.read(store_purge.older_than, before, inbox_id=inbox_id)
+
+        while ids := await some():
             store.blobs.remove(await store.write(store_purge.messages, ids))
             number += len(ids)
+    return number

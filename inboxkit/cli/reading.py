@@ -162,9 +162,9 @@ async def _events(
     follow: bool,
     json_: bool,
 ) -> None:
-    about = row_number("msg", message_id) if message_id else None
     start = row_number("evt", after) if after else None
     async with opened(ctx) as kit:
+        about = await _known(kit, message_id)
         rows = await _logged(kit, start, about, limit)
         for found in await kit.runtime.store.read(records.events, rows, kit.runtime.actions):
             _print_event(event_row(found), json_)
@@ -177,9 +177,7 @@ async def _events(
                 sys.stdout.flush()
 
 
-async def _logged(
-    kit: InboxKit, start: int | None, about: int | None, limit: int
-) -> Sequence[Any]:
+async def _logged(kit: InboxKit, start: int | None, about: int | None, limit: int) -> Sequence[Any]:
     """Return log entries: the first ``limit`` after ``start``, or the last ones without it."""
     store = kit.runtime.store
     if about is not None:
@@ -210,8 +208,7 @@ def runs(
     ctx: click.Context, failed: bool, state: str, message_id: str | None, limit: int, json_: bool
 ) -> None:
     """List the calls of handlers, newest first, with what became of them."""
-    wanted = row_number("msg", message_id) if message_id else None
-    rows = run(_runs(ctx, "failed" if failed else state, wanted, limit))
+    rows = run(_runs(ctx, "failed" if failed else state, message_id, limit))
     columns = ("id", "state", "handler", "message", "attempts", "error")
     shown = [_run_row(row) for row in rows]
     if json_:
@@ -221,11 +218,19 @@ def runs(
         table(columns, ([str(row[c])[-200:] for c in columns] for row in shown))
 
 
-async def _runs(ctx: click.Context, state: str, message: int | None, limit: int) -> Sequence[Any]:
+async def _runs(
+    ctx: click.Context, state: str, message_id: str | None, limit: int
+) -> Sequence[Any]:
     async with opened(ctx) as kit:
+        about = await _known(kit, message_id)
         return await kit.runtime.store.read(
-            store_runs.listed, state=state, message_id=message, limit=limit or _ALL
+            store_runs.listed, state=state, message_id=about, limit=limit or _ALL
         )
+
+
+async def _known(kit: InboxKit, message_id: str | None) -> int | None:
+    """Return the row id of a message that there is; raise NotFound."""
+    return row_number("msg", (await kit.message(message_id)).id) if message_id else None
 
 
 def _run_row(row: Any) -> dict[str, Any]:

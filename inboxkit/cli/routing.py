@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import discovery, matching
+from ..kit import InboxKit
 from ..router import HandlerKind, Router
+from ..store.database import sqlite_file
 from .opening import run, settings_of
-from .printing import table
+from .printing import as_json, flat, table
 from .trying import tried
 
 if TYPE_CHECKING:
     from ..models import Message
+    from ..router import Handler
+    from ..settings import Settings
 
 _MESSAGES = (HandlerKind.MESSAGE, HandlerKind.REPLY)
 
@@ -24,48 +28,118 @@ _MESSAGES = (HandlerKind.MESSAGE, HandlerKind.REPLY)
 @click.option(
     "--mail",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A mail: say which handler would take it and which thread it joins, and why.",
+    help="A mail: say which handlers would take it and which thread it joins, and why.",
 )
-@click.option("--handlers", help="Folder of handlers.")
+@click.option("--handlers", metavar="FOLDER", help="Folder of handlers.")
+@click.option("--json", "json_", is_flag=True, help="One JSON object a line.")
 @click.pass_context
 def routes(
-    ctx: click.Context, address: str | None, mail: Path | None, handlers: str | None
+    ctx: click.Context, address: str | None, mail: Path | None, handlers: str | None, json_: bool
 ) -> None:
-    """Say which handlers would take a message to ADDRESS, or list all."""
+    """Say which handlers would take a message to ADDRESS, or list all. Nothing is stored."""
     settings = settings_of(ctx, handlers=handlers)
     routers = discovery.load(Path(settings.handlers))
     if mail is not None:
-        _explain(run(_place(ctx, address, mail)), routers)
+        placed = _placed(run(tried(settings, address, mail.read_bytes())), routers)
+        as_json(placed) if json_ else _print(placed)
     else:
-        table(("router", "handler", "kind", "filters"), _rows(routers, address))
+        wanted = None if address is None else run(_inbox_of(settings, address))
+        _list(routers, wanted, json_)
     for first, second in matching.overlapping(routers):
         click.echo(f"warning: {first.id} and {second.id} may both answer", err=True)
 
 
-def _rows(routers: list[Router[...]], address: str | None) -> list[list[Any]]:
-    return [
-        [router.name, handler.id.rpartition(".")[2], handler.kind, handler.filters]
+def _list(routers: list[Router[...]], address: str | None, json_: bool) -> None:
+    rows = [
+        {
+            "router": router.name,
+            "handler": handler.id.rpartition(".")[2],
+            "kind": str(handler.kind),
+            "filters": str(handler.filters),
+        }
         for router in routers
         for handler in router.handlers
         if address is None or matching.matches(handler.filters.to, address)
     ]
+    if json_:
+        for row in rows:
+            as_json(row)
+    else:
+        table(("router", "handler", "kind", "filters"), (list(row.values()) for row in rows))
 
 
-async def _place(ctx: click.Context, address: str | None, mail: Path) -> Message:
-    """Read a mail in a copy of the world that is thrown away: nothing is stored or sent."""
-    return await tried(settings_of(ctx), address, mail.read_bytes())
+async def _inbox_of(settings: Settings, address: str) -> str:
+    """Return the inbox that takes mail for an address, which may be an alias or have a plus-tag."""
+    file = sqlite_file(settings.database)
+    if file is None or file.is_file():  # do not make a database just to look
+        kit = InboxKit(settings=settings)
+        kit.only_look()
+        async with kit:
+            target = await kit.runtime.addresses.resolve(address, make=False)
+        if target is not None:
+            return target.address
+    local, _, domain = address.rpartition("@")
+    bare = f"{local.partition('+')[0]}@{domain}"
+    click.echo(f"there is no such inbox yet: inboxkit inbox create {bare}", err=True)
+    return bare
 
 
-def _explain(message: Message, routers: list[Router[...]]) -> None:
-    click.echo(f"inbox: {message.inbox}")
-    click.echo(f"kind: {message.kind}")
-    click.echo(f"thread: {message.thread_id} ({message.thread_reason})")
-    if message.answers is not None:
-        click.echo(f"answers: {message.answers.id} {message.answers.subject!r}")
+def _placed(message: Message, routers: list[Router[...]]) -> dict[str, Any]:
+    """Return where a message goes and why."""
+    handlers = [(handler, router) for router in routers for handler in router.handlers]
+    refused = {h.id: _refusal(h, message) for h, _ in handlers if h.kind in _MESSAGES}
+    return {
+        "inbox": message.inbox,
+        "kind": str(message.kind),
+        "thread_id": None if message.thread_reason == "new" else message.thread_id,
+        "thread_reason": message.thread_reason,
+        "answers": None if message.answers is None else message.answers.id,
+        "takers": [_taker(handler, item) for handler, item in _takers(routers, message)],
+        "others": [{"handler": name, "why": why} for name, why in refused.items() if why],
+    }
+
+
+def _taker(handler: Handler, item: str) -> dict[str, str]:
+    return {"handler": handler.id, "kind": str(handler.kind), "item": item}
+
+
+def _takers(routers: list[Router[...]], message: Message) -> list[tuple[Handler, str]]:
+    """Return who takes the message, its code and its attachments, each with what it takes."""
+    found: list[tuple[Handler, str]] = []
     for router in routers:
-        taker = matching.match_message(router, message)
-        click.echo(f"{router.name}: {taker.id if taker else 'nobody'}")
-        for handler in router.handlers:
-            why = matching.why_not(handler, message) if handler.kind in _MESSAGES else None
-            if why is not None:
-                click.echo(f"  not {handler.id.rpartition('.')[2]}: {why}")
+        first = _first_taker(router, message)
+        found += [(first, "message")] if first else []
+        code = matching.match_otp(router, message) if message.otp else None
+        found += [(code, "code")] if code else []
+        files = matching.match_attachments(router, message)
+        found += [(handler, attachment.filename) for handler, attachment in files]
+    return found
+
+
+def _first_taker(router: Router[...], message: Message) -> Handler | None:
+    try:
+        return matching.match_message(router, message)
+    except Exception as error:  # noqa: BLE001 - ``when=`` is foreign code; ``others`` shows it
+        click.echo(f"{router.name}: {type(error).__name__}: {error}", err=True)
+        return None
+
+
+def _refusal(handler: Handler, message: Message) -> str | None:
+    try:
+        return matching.why_not(handler, message)
+    except Exception as error:  # noqa: BLE001 - ``when=`` is foreign code
+        return f"its when= raised {type(error).__name__}"
+
+
+def _print(placed: dict[str, Any]) -> None:
+    click.echo(f"inbox: {placed['inbox']}")
+    click.echo(f"kind: {placed['kind']}")
+    click.echo(f"thread: {placed['thread_id'] or 'a new one'} ({placed['thread_reason']})")
+    if placed["answers"]:
+        click.echo(f"answers: {placed['answers']}")
+    for taker in placed["takers"]:
+        click.echo(flat(f"{taker['handler']} takes the {taker['item']}"))
+    if not placed["takers"]:
+        click.echo("no handler takes it")
+    for other in placed["others"]:
+        click.echo(flat(f"not {other['handler']}: {other['why']}"))

@@ -1,29 +1,26 @@
-"""Commands that send or take in: send, reply, receive."""
+"""Commands that send: send, reply."""
 
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
 
-from ..errors import StoreError
-from ..pipeline.accept import UnknownRecipient
 from .opening import opened, run
 from .printing import as_json, message_row
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from ..kit import InboxKit
     from ..models import Message
     from ..values import Files
 
 _SENT_WITHIN_SECONDS = 20.0
 _WAITING = ("queued", "sending")
-EX_TEMPFAIL, EX_NOUSER = 75, 67  # sysexits.h, which Postfix's pipe(8) understands
+_NOT_SENT = ("failed", "rejected", "bounced", "unknown")
 _json = click.option("--json", "json_", is_flag=True, help="The message as JSON.")
 _html = click.option("--html", default="", help="HTML body.")
 _attach = click.option(
@@ -34,6 +31,26 @@ _attach = click.option(
 )
 _key = click.option("--key", help="The same key sends once.")
 _tag = click.option("--tag", default="", help="What on_reply and on_no_reply look for.")
+_text = click.option(
+    "--text", help="Text body; standard input when neither --text nor --html is given."
+)
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment in ISO 8601, with its zone: 2026-01-31T12:00Z or 2026-01-31T12:00+01:00."""
+
+    name = "moment"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            moment = datetime.min
+        if moment.tzinfo is None:
+            self.fail(f"{value!r} is no moment with a zone, such as 2026-01-31T12:00Z", param, ctx)
+        return moment
 
 
 @click.command()
@@ -42,18 +59,17 @@ _tag = click.option("--tag", default="", help="What on_reply and on_no_reply loo
 @click.option("--cc", multiple=True)
 @click.option("--bcc", multiple=True)
 @click.option("--subject", "-s", default="")
-@click.option("--text", help="Text body; standard input when neither --text nor --html is given.")
+@_text
 @_html
 @_attach
 @_tag
 @_key
-@click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="When to send it.")
+@click.option("--at", type=Moment(), metavar="TIME", help="When to send it: 2026-01-31T12:00Z.")
 @_json
 @click.pass_context
-def send(ctx: click.Context, sender: str, json_: bool, **draft: object) -> None:
+def send(ctx: click.Context, /, sender: str, json_: bool, **draft: Any) -> None:
     """Send a message from an inbox; it is made if it is new."""
-    message = run(_send(ctx, sender, **draft))  # type: ignore[arg-type]
-    _print(message, json_)
+    _print(run(_send(ctx, sender, **draft)), json_)
 
 
 async def _send(
@@ -71,7 +87,7 @@ async def _send(
     key: str | None,
     at: datetime | None,
 ) -> Message:
-    body = sys.stdin.read() if text is None and not html else text or ""
+    body = _body(text, html)
     async with opened(ctx, works=True) as kit:
         inbox = await kit.inbox(sender)
         sent = await inbox.send(
@@ -91,7 +107,7 @@ async def _send(
 
 @click.command()
 @click.argument("message_id", metavar="ID")
-@click.option("--text", help="Text body; standard input when neither --text nor --html is given.")
+@_text
 @_html
 @click.option("--all", "everyone", is_flag=True, help="Answer everybody it was to.")
 @_attach
@@ -111,17 +127,33 @@ def reply(
     json_: bool,
 ) -> None:
     """Answer a message in its thread."""
-    body = sys.stdin.read() if text is None and not html else text or ""
+    _print(run(_reply(ctx, message_id, text, html, everyone, attach, tag, key)), json_)
 
-    async def work() -> Message:
-        async with opened(ctx, works=True) as kit:
-            asked = await kit.message(message_id)
-            sent = await asked.reply(
-                body, html=html, all=everyone, attachments=attach, tag=tag, key=key
-            )
-            return await _settled(kit, sent)
 
-    _print(run(work()), json_)
+async def _reply(
+    ctx: click.Context,
+    message_id: str,
+    text: str | None,
+    html: str,
+    everyone: bool,
+    attach: tuple[Path, ...],
+    tag: str,
+    key: str | None,
+) -> Message:
+    body = _body(text, html)
+    async with opened(ctx, works=True) as kit:
+        asked = await kit.message(message_id)
+        sent = await asked.reply(
+            body, html=html, all=everyone, attachments=attach, tag=tag, key=key
+        )
+        return await _settled(kit, sent)
+
+
+def _body(text: str | None, html: str) -> str:
+    """Return the text body; standard input is UTF-8, whatever the terminal is set to."""
+    if text is None and not html:
+        return sys.stdin.buffer.read().decode("utf-8", "replace")
+    return text or ""
 
 
 async def _settled(kit: InboxKit, sent: Message) -> Message:
@@ -136,36 +168,11 @@ async def _settled(kit: InboxKit, sent: Message) -> Message:
 
 
 def _print(message: Message, json_: bool) -> None:
+    """Print the message; exit 1 when it was not sent."""
     if json_:
         as_json(message_row(message))
     else:
         click.echo(f"{message.id} {message.state}")
-
-
-@click.command()
-@click.option("--to", "rcpt_to", required=True, multiple=True, help="Recipient; repeatable.")
-@click.option("--mail-from", default="", help="Envelope sender.")
-@click.pass_context
-def receive(ctx: click.Context, rcpt_to: tuple[str, ...], mail_from: str) -> None:
-    """Take a mail in from standard input; exits 0 once it is on the disk.
-
-    Exits 75 when it should be tried again later and 67 when no such inbox is known, as a pipe of
-    Postfix or fetchmail expects.
-    """
-    raw = sys.stdin.buffer.read()
-    try:
-        run(_receive(ctx, raw, mail_from, rcpt_to))
-    except UnknownRecipient as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(EX_NOUSER)
-    except (StoreError, OSError) as error:
-        click.echo(f"error: {error}; try again later", err=True)
-        sys.exit(EX_TEMPFAIL)
-
-
-async def _receive(
-    ctx: click.Context, raw: bytes, mail_from: str, rcpt_to: tuple[str, ...]
-) -> None:
-    async with opened(ctx) as kit:
-        pairs = await kit.runtime.accept.mail(raw, mail_from=mail_from, rcpt_to=rcpt_to)
-    click.echo(f"stored for {len(pairs)} inboxes", err=True)
+    if message.state in _NOT_SENT:
+        click.echo(f"error: not sent; why: inboxkit events --message {message.id}", err=True)
+        raise click.exceptions.Exit(1)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 import tempfile
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
 from ..kit import InboxKit
-from ..parsing import parse
-from ..store.database import parse_url
+from ..parsing import addresses
+from ..parsing.mime import decode_headers
+from ..store import copies
+from ..store.database import sqlite_file
+from .envelopes import sender_of
 
 if TYPE_CHECKING:
     from ..models import Message
@@ -20,26 +21,16 @@ if TYPE_CHECKING:
 
 async def tried(settings: Settings, address: str | None, raw: bytes) -> Message:
     """Return the message as it would be read and placed; nothing of it stays."""
-    with tempfile.TemporaryDirectory(prefix="inboxkit-") as folder:
-        database = _copied(settings.database, Path(folder) / "copy.db")
-        changed = settings.model_copy(
-            update={"database": database, "any_recipient": True, "provider": ("memory",)}
-        )
-        async with InboxKit(settings=changed) as kit:
-            to = address or _recipient(raw)
-            return await kit.receive(raw, mail_from="", rcpt_to=[to])
-
-
-def _recipient(raw: bytes) -> str:
-    to = parse(raw).to
+    head = decode_headers(raw)
+    to = address or next((a.email for a in addresses.parse(head.get("To"))), "")
     if not to:
         raise ConfigurationError("routes: the mail names no recipient; give its address as well")
-    return to[0].email
-
-
-def _copied(url: str, target: Path) -> str:
-    source = Path(parse_url(url).database or "")
-    if parse_url(url).get_backend_name() == "sqlite" and source.is_file():
-        with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
-            old.backup(new)
-    return f"sqlite:///{target}"
+    with tempfile.TemporaryDirectory(prefix="inboxkit-") as folder:
+        target = Path(folder) / "copy.db"
+        source = sqlite_file(settings.database)
+        if source is not None and source.is_file():
+            copies.copy(source, target)
+        changes = {"database": f"sqlite:///{target}", "any_recipient": True}
+        changed = settings.model_copy(update={**changes, "provider": ("memory",)})
+        async with InboxKit(settings=changed) as kit:
+            return await kit.receive(raw, mail_from=sender_of(head), rcpt_to=[to])

@@ -8,13 +8,19 @@ import click
 
 from ..models import Message, Want
 from .opening import opened, run
-from .printing import as_json, message_whole
+from .printing import as_json, message_whole, plain
 
 _RECENT = timedelta(minutes=10)
-_timeout = click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait.")
+_seconds = click.FloatRange(min=0)
+_timeout = click.option(
+    "--timeout", type=_seconds, default=30.0, show_default=True, help="Seconds to wait."
+)
 _sender = click.option("--from", "sender", default="*", help="Glob of the sender's address.")
 _since = click.option(
-    "--since", type=float, metavar="SECONDS", help="How far back mail counts; 600 by default."
+    "--since",
+    type=click.FloatRange(min=0, max=1e9),
+    metavar="SECONDS",
+    help="How far back mail counts; 600 by default.",
 )
 _json = click.option("--json", "json_", is_flag=True, help="The whole message as JSON.")
 
@@ -100,4 +106,4 @@ def _print(message: Message, value: str, json_: bool) -> None:
     if json_:
         as_json(message_whole(message))
     else:
-        click.echo(value)
+        click.echo(plain(value))

@@ -30,7 +30,7 @@ _DAY = re.compile(  # before a year: "14 March ", "4 de marzo de ", "Mar 3, "
     r"|[^\W\d_]{3,12}\.? \d{1,2},? $"
 )
 _LEADING = "([{<\"'*_`~|>:;,=«"
-_TRAILING = ")]}>\"'*_`~|<.,;:!?»"
+_TRAILING = ")]}>\"'*_`~|<.,;:!?»" + _DASHES
 _NAMED = re.compile(r"[A-Za-z]{2,12}[:=](?=[^/])")  # "code:123456"
 _ENDING = re.compile(r"(?<=\d)[':-][a-z]{1,5}$")  # "4419'dur", "482913-as"
 _BEFORE_OTHERS = frozenset("#№$€£¥₹₺₽₩฿₫₴₪©°º")
@@ -150,12 +150,10 @@ def _in_run(text: str, start: int, end: int) -> Candidate | None:
         return None
     start, kept = _stripped(text[start:end], start)
     end = start + len(kept)
-    if not kept or _is_beside_a_sign(text[max(0, start - 2) : start], text[end : end + 2]):
+    shaped = _shaped(kept if kept.isascii() else _plain(kept))
+    if shaped is None or _is_beside_a_sign(text[max(0, start - 2) : start], text[end : end + 2]):
         return None
     if _YEAR.fullmatch(kept) and _DAY.search(text, max(0, start - 24), start):
-        return None
-    shaped = _shaped(_plain(kept))
-    if shaped is None:
         return None
     value, weight, shape = shaped
     return Candidate(start, end, value, weight, shape)
@@ -164,10 +162,11 @@ def _in_run(text: str, start: int, end: int) -> Candidate | None:
 def _stripped(raw: str, start: int) -> tuple[int, str]:
     """Return a run without quotes, brackets, a name before and an ending behind, and its place."""
     kept = raw.lstrip(_LEADING)
-    if (named := _NAMED.match(kept)) is not None:
+    if kept[:1].isalpha() and (named := _NAMED.match(kept)) is not None:
         kept = kept[named.end() :].lstrip(_LEADING)
     start += len(raw) - len(kept)
-    return start, _ENDING.sub("", kept.rstrip(_TRAILING + _DASHES))
+    kept = kept.rstrip(_TRAILING)
+    return start, _ENDING.sub("", kept) if kept[-1:].islower() else kept
 
 
 def _is_beside_a_sign(before: str, after: str) -> bool:
@@ -178,13 +177,13 @@ def _is_beside_a_sign(before: str, after: str) -> bool:
 
 def _plain(raw: str) -> str:
     """Return the characters as they are typed: ASCII digits and dashes, single spaces."""
-    if raw.isascii():
-        return raw
     return ascii_digits("".join(" " if c.isspace() else "-" if c in _DASHES else c for c in raw))
 
 
 def _shaped(text: str) -> tuple[str, float, str] | None:
     """Return how a run is typed, how likely it is a code, and the name of its shape."""
+    if len(text) < 4:
+        return None
     if _DIGITS.fullmatch(text):
         return text, _digits_weight(text), "digits"
     if _GROUPS.fullmatch(text):
@@ -236,7 +235,8 @@ def _grouped(text: str) -> tuple[str, float, str] | None:
         return None
     if sizes[0] == 1 and set(sizes) != {1}:
         return None
-    if len(groups) == 2 and all(_YEAR.fullmatch(group) for group in groups):
+    years = sum(1 for group in groups if _YEAR.fullmatch(group))
+    if years and (len(groups) == 3 or years == len(groups)):  # "2026-03-14", "2011-2026"
         return None
     if len(value) == 9 or _DATE.fullmatch(text):
         weight = -1.0

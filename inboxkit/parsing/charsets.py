@@ -157,8 +157,9 @@ def _look_up(name: str) -> str:
 
 def _sniffed(data: bytes, otherwise: str, *, is_utf8: bool = False) -> str:
     if data.isascii():
-        escaped = any(mark in data for mark in _MULTIBYTE_ESCAPES)
-        return _with_codec(data, "iso2022_jp_ext") if escaped else data.decode("ascii")
+        if b"\x1b" in data and any(mark in data for mark in _MULTIBYTE_ESCAPES):
+            return _with_codec(data, "iso2022_jp_ext")
+        return data.decode("ascii")
     for mark, name in _BOMS:
         if data.startswith(mark):
             return data.decode(name, "replace")

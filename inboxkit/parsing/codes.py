@@ -33,7 +33,7 @@ _MARKS = (
     *("code", "Code", "kod", "Kod", "digo", "dice", "OTP", "PIN", "код", "Код", "κωδ", "Κωδ"),
     *("码", "碼", "コード", "코드", "رمز", "کد", "קוד", "कोड", "รหัส"),
 )
-_SHORT = 60  # a mail as short as this, without a subject, is about its number
+_SHORT = 60  # a mail as short as this is about its number
 _SUBJECT = 300
 _ANSWER = re.compile(
     r"\s*(?:re|aw|sv|vs|antw|odp|ynt|回复|回覆|fwd?|wg|tr|rv|enc|i|vb|ilt|转发|轉寄)\s*[:：]",
@@ -171,10 +171,10 @@ def _judge(body: str, candidate: Candidate, title: Zone) -> _Judged | None:
     if alone:
         fits = _weigh_lines(judged, body, title)
     else:
-        fits = _weigh_inline(judged, body)
+        fits = _weigh_inline(judged, body, title)
     if not fits:
         return None
-    judged.add(1.5 * title.has(NOUN) + (1.0 if title.has(PROOF) else 0.5 * title.has(HINT)))
+    judged.add(1.5 * title.has(NOUN) + (1.5 if title.has(PROOF) else 0.5 * title.has(HINT)))
     judged.add(0, candidate.shape)
     return judged
 
@@ -199,7 +199,7 @@ def _weigh_lines(judged: _Judged, body: str, title: Zone) -> bool:
     return bool(introduced)
 
 
-def _weigh_inline(judged: _Judged, body: str) -> bool:
+def _weigh_inline(judged: _Judged, body: str, title: Zone) -> bool:
     """Weigh a candidate within a sentence by that sentence and the next."""
     start, end = judged.candidate.start, judged.candidate.end
     left = read_zone(surroundings.before(body, start))
@@ -207,7 +207,8 @@ def _weigh_inline(judged: _Judged, body: str) -> bool:
     if not (left.has(NOUN | USE) or right.has(NOUN | USE)) or _is_other(left, right, NOTHING):
         return False
     after = read_zone(surroundings.next_sentence(body, end))
-    if not _introduced(left, right, after, digits=judged.candidate.value.isdigit()):
+    told = (after.meaning | title.meaning) & (NOUN | PROOF)
+    if not _introduced(left, right, bool(told), digits=judged.candidate.value.isdigit()):
         return False
     proven = left.has(PROOF) or right.has(PROOF)
     if not proven and read_zone(surroundings.list_above(body, start)).has(PERK):
@@ -217,14 +218,14 @@ def _weigh_inline(judged: _Judged, body: str) -> bool:
     return True
 
 
-def _introduced(left: Zone, right: Zone, after: Zone, *, digits: bool) -> bool:
+def _introduced(left: Zone, right: Zone, told: bool, *, digits: bool) -> bool:
     """Tell whether a sentence calls a candidate a code, or says to enter it for a login."""
     both = left.meaning | right.meaning
     if both & NOUN:
         return True
     if not digits:
         return left.gap_left(USE) <= 2 and right.has(PROOF)
-    if left.gap_left(USE) <= 12 and after.has(NOUN | PROOF):
+    if left.gap_left(USE) <= 12 and told:
         return True
     return bool(both & USE) and bool(both & (PROOF | HINT))
 
@@ -241,14 +242,16 @@ def _weigh_sentence(judged: _Judged, left: Zone, right: Zone) -> None:
         judged.add(1.0 + (_paired(left, HINT) or _paired(right, HINT)))
     if both & USE:
         judged.add(1.0, "to be entered")
-        judged.add(1.5 * (gap == FAR and left.gap_left(USE) <= 12))
+        judged.add(2.0 * (gap == FAR and left.gap_left(USE) <= 12))
     judged.strong = bool(both & NOUN) and bool(both & PROOF)
+    if not judged.strong and left.names_another_noun():
+        judged.add(-1.5)
 
 
 def _is_other(left: Zone, right: Zone, label: Zone) -> bool:
     """Tell whether the words beside say that the number is something else than a code."""
     pair = _paired(left, PROOF) or _paired(right, PROOF)
-    if right.gap_right(MONEY) <= 2 or _counts(right):
+    if _counts(right):
         return True
     if right.gap_right(LABEL) <= 3 and not pair:
         return True
@@ -261,7 +264,10 @@ def _is_other(left: Zone, right: Zone, label: Zone) -> bool:
 
 
 def _counts(right: Zone) -> bool:
-    """Tell whether the number counts codes: "1200 login codes"."""
+    """Tell whether the number counts something: "1000 minutes", "1200 login codes"."""
+    unit = right.gap_right(MONEY | MINUTE)
+    if unit <= 2 and not _has_digit(right.folded[:unit]):
+        return True
     plurals = {hit.start for hit in right.hits if hit.meaning & MONEY and hit.start <= 30}
     return any(hit.start in plurals for hit in right.hits if hit.meaning & NOUN)
 
@@ -312,14 +318,15 @@ class _About:
             if hit.meaning & MINUTE
         )
         self._trade = sum(1 for hit in (*zone.hits, *title.hits) if hit.meaning & TRADE)
-        self._only = not title.folded and len(body) < _SHORT and not zone.has(LABEL | PERK)
+        other = (zone.meaning | title.meaning) & (LABEL | PERK | TRADE)
+        self._only = len(body) < _SHORT and not other
 
     def weigh(self, judged: _Judged, html: str) -> None:
         """Add what the whole mail says to a candidate's score."""
         judged.add(1.5 * self._lasts, "expires soon" if self._lasts else "")
         judged.add(1.0 * self._zone.has(SECRET))
         judged.add(1.0 * self._only)
-        if not judged.strong:
+        if not judged.strong or not (self._lasts or self._zone.has(SECRET | USE)):
             judged.add(-1.0 * min(self._trade, 2))
         candidate = judged.candidate
         if judged.in_subject:

@@ -18,6 +18,19 @@ CODE_ENDINGS = frozenset(
     "kodot kodom kodet kennwort pin".split()
 )
 
+# What may stand before or behind "code" without saying which code it is: "your", "is", "numeric".
+CODE_NEUTRAL = frozenset(
+    "your this that following digit numeric unique special with same right secret correct here "
+    "today being below reads account votre notre suivant suivante nouveau dessous dein deinen "
+    "deiner ihren ihrem ihrer dieser diesen diesem folgenden folgender einen neuen lautet lauten "
+    "zahlen ziffern jouw deze onze nieuwe volgende luidt onderstaande denna nedan siffer lyder "
+    "dette denne tallet nedenfor numero este esse esta seguinte siguiente questo seguente sotto "
+    "tento nasledujici nizej ponizej ponizszy wynosi brzmi есть ниже нижче такий такой следующий "
+    "наступний следния следниот следећи asagidaki budur σας ειναι sizin anda adalah ialah berikut "
+    "votre temporaire temporal temporaneo temporario tijdelijke tillfallig midlertidig "
+    "vorubergehend tymczasowy docasny временный тимчасовий sms mail email".split()
+)
+
 CODE_WORDS: dict[int, tuple[str, ...]] = {
     NOUN: (
         "code_, codes_, pin_, pincode_, passcode, digits_, token_, kod, koodi, kood_, codigo",
@@ -33,7 +46,7 @@ CODE_WORDS: dict[int, tuple[str, ...]] = {
         "one time password, one time passcode, onetime password, single use password, sign in code",
         "login code, verification code, security code, dynamic password, clave dinamica",
         "contrasena de un solo uso, contrasena dinamica, contrasena temporal",
-        "mot de passe a usage unique, senha de uso unico, senha temporaria, token de acesso",
+        "cle a usage unique, cle dynamique, cle temporaire, mot de passe a usage unique, senha de uso unico, senha temporaria, token de acesso",
         "password monouso, password temporanea, token di accesso, eenmalig wachtwoord",
         "engangspassord, engangslosen, engangsadgangskode, kertasalasana, jednorazowe haslo",
         "haslo jednorazowe, haslem jednorazowym, haslo sms, jednorazove heslo, sms heslo",
@@ -56,6 +69,7 @@ CODE_WORDS: dict[int, tuple[str, ...]] = {
         "通行碼, 识别码",
     ),
     PROOF: (
+        "te loggen, aan te melden, anzumelden, einzuloggen",
         "verif, authentic, 2fa_, mfa_, two factor, two step, multi factor, one time, single use",
         "login, log in, logging in, logged in, log you in, logon, log on, sign in, signin",
         "security, signing in, sign you in, signed in, sign up, signup, signing up, passwordless",

@@ -66,7 +66,7 @@ DECOY_WORDS: dict[int, tuple[str, ...]] = {
         "rechnung, auftrag, quittung, buchung_, zahlung, betrag, commande, facture, recu_",
         "paiement, montant, pedido, factura, recibo, importe, reembolso, comprobante, compra_",
         "encomenda, fatura, ordine, fattura, bolletta, importo, ricevuta, bestelling, factuur",
-        "bedrag, bestallning, ordernummer, faktura, kvitto, belopp, bestilling, ordrenummer",
+        "bedrag, kvitter, comprovante, transacao, pix_, bestallning, ordernummer, faktura, kvitto, belopp, bestilling, ordrenummer",
         "ordre_, belob, belop, tilaus, lasku_, summa_, pontun, reikning, tellimus, arve_, pasutij",
         "rekin, uzsakym, saskait, zamowien, faktur, paragon, kwota, objednav, castka, rendeles",
         "szamla, osszeg, comanda, facturii, comenzii, narudzb, narocil, racun, porosi, fature",

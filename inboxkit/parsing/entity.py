@@ -31,17 +31,20 @@ class Entity:
     default: str = "text/plain"
     media_type: str = field(init=False)
     parameters: Mapping[str, str] = field(init=False)
+    _content_fields: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        value, self.parameters = parameters.parse(self.raw("content-type"))
+        self._content_fields = {
+            name.lower(): value
+            for name, value in reversed(self.fields)  # of two alike, the first counts
+            if name[:1] in "cC" and name[:8].lower() == "content-"
+        }
+        value, self.parameters = parameters.parse(self.raw("type"))
         self.media_type = media_type(value, self.default)
 
     def raw(self, name: str) -> str:
-        """Return the first field of that name, cut where it is too long."""
-        for field_name, value in self.fields:
-            if len(field_name) == len(name) and field_name.lower() == name:
-                return value[:MAX_CONTENT_FIELD]
-        return ""
+        """Return the Content- field of that name, cut where it is too long."""
+        return self._content_fields.get(f"content-{name}", "")[:MAX_CONTENT_FIELD]
 
     @property
     def is_multipart(self) -> bool:
@@ -56,7 +59,7 @@ class Entity:
     @property
     def body(self) -> bytes:
         """The bytes of a leaf, transfer encoding removed."""
-        encoding = self.raw("content-transfer-encoding")
+        encoding = self.raw("transfer-encoding")
         if not encoding:
             return self.content
         if "uu" in encoding.lower():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ _BREAKS = (
     | dict.fromkeys((end + name for name in _TWO_LINES for end in ("", "/")), 2)
     | {"/tr": 1}
 )
+_KEPT_LENGTH = 64 * 1024
 _MAX_DEPTH = 20
 _MAX_ALT = 200
 _MAX_TARGET = 4_096
@@ -37,6 +39,15 @@ def to_text(source: str) -> str:
 
     Linear in the length of the text. What the mail hides from its reader is left out.
     """
+    return _kept(source) if len(source) <= _KEPT_LENGTH else _text(source)
+
+
+@functools.lru_cache(maxsize=4)  # the words of a mail without a text part are asked for twice
+def _kept(source: str) -> str:
+    return _text(source)
+
+
+def _text(source: str) -> str:
     return render(visibility.visible(tags.tokens(source), []), links=True)
 
 

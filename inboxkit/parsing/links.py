@@ -78,6 +78,7 @@ _ADDRESS_AVOID = re.compile(
     r"open\.(?:php|aspx|gif)|view-?in-?browser|webversion|ignore)(?![a-z])",
     re.IGNORECASE,
 )
+_ADDED = frozenset(".,;:!?'\"*_`»”’、。」>|")
 _CLOSERS = {")": "(", "]": "[", "}": "{"}
 _ASKS = VERIFY | LOGIN | PASSWORD | RESET | INVITE | JOIN | SETUP
 _WITHOUT_TOKEN = {"login": 4.0, "reset": 2.5}  # a page for everyone, not for this reader
@@ -164,15 +165,13 @@ def _addresses(text: str, seen: set[str]) -> Iterator[_Mention]:
 def clean_url(url: str) -> str:
     """Return an address without what text or markup added to its end."""
     url = url.strip()[:_LONGEST]
-    while url:
-        last = url[-1]
-        if last in ".,;:!?'\"*_`»”’、。」>|" or (
-            last in _CLOSERS and url.count(last) > url.count(_CLOSERS[last])
-        ):
-            url = url[:-1]
-        else:
-            break
-    return url
+    spare = {close: url.count(close) - url.count(opening) for close, opening in _CLOSERS.items()}
+    end = len(url)
+    while end and (url[end - 1] in _ADDED or spare.get(url[end - 1], 0) > 0):
+        end -= 1
+        if url[end] in spare:
+            spare[url[end]] -= 1
+    return url[:end]
 
 
 class _Words(NamedTuple):
@@ -197,10 +196,8 @@ def _judge(mention: _Mention, title: int) -> ActionLink | None:
     score, purpose = _by_words(words, reasons)
     if not purpose or score < _THRESHOLD - 2.5:
         return None
-    address = _by_address(mention.url, purpose, reasons)
-    if purpose == "login" and not (words.title & _ASKS or (words.lead | words.prior) & MAGIC):
-        address -= 0.0 if len(reasons) > 1 and "its address names it" in reasons else 3.0
-    score += address
+    asked = words.title & _ASKS or (words.lead | words.prior) & MAGIC
+    score += _by_address(mention.url, purpose, reasons, asked=bool(asked))
     if score < _THRESHOLD:
         return None
     confidence = round(min(0.99, 0.4 + score * 0.06), 2)
@@ -345,8 +342,11 @@ def _has_token(url: str, rest: str) -> bool:
     return False
 
 
-def _by_address(url: str, purpose: str, reasons: list[str]) -> float:
-    """Return what the address itself is worth; -99 when it cannot be such a link."""
+def _by_address(url: str, purpose: str, reasons: list[str], *, asked: bool) -> float:
+    """Return what the address itself is worth; -99 when it cannot be such a link.
+
+    Newsletters too say "log in": unless the mail is about that, the address must say so as well.
+    """
     host, _, rest = url.partition("://")[2].partition("/")
     path = rest.partition("?")[0]
     if not host or _FILE.search(path) or _ELSEWHERE.match(host):
@@ -357,6 +357,8 @@ def _by_address(url: str, purpose: str, reasons: list[str]) -> float:
     if _ADDRESS_WORDS.search(rest):
         score += 1.0
         reasons.append("its address names it")
+    elif purpose == "login" and not asked:
+        score -= 3.0
     if _has_token(url, rest):
         score += 1.5
         reasons.append("its address carries a token")

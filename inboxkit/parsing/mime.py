@@ -36,7 +36,16 @@ def decode_headers(raw: bytes) -> Headers:
 
 def _headers(fields: Fields, charset: str = "") -> Headers:
     decode_field = headers.decode_field
-    return Headers(tuple([(name, decode_field(name, value, charset)) for name, value in fields]))
+    return Headers(
+        tuple(
+            [
+                (name, value)
+                if value.isascii() and value.isprintable() and "=?" not in value
+                else (name, decode_field(name, value, charset))
+                for name, value in fields
+            ]
+        )
+    )
 
 
 def _charset(node: Entity) -> str:
@@ -90,7 +99,7 @@ class _Reader:
         return []
 
     def _part(self, node: Entity, container: str) -> Part:
-        disposition = parameters.parse(node.raw("content-disposition"))
+        disposition = parameters.parse(node.raw("disposition"))
         return Part(
             content_type="text/plain" if node.is_multipart else node.media_type,
             data=node.body,
@@ -98,7 +107,7 @@ class _Reader:
             charset=node.parameters.get("charset", ""),
             filename=_filename(node, disposition.parameters),
             disposition=disposition.value,
-            content_id=headers.decode_field("", node.raw("content-id")).strip("<> "),
+            content_id=headers.decode_field("", node.raw("id")).strip("<> "),
             container=container,
         )
 
@@ -143,8 +152,8 @@ def _filename(node: Entity, disposition: Mapping[str, str]) -> str:
         for name in ("filename", "name", "file"):
             if given.get(name):
                 return given[name]
-    location = headers.decode_field("", node.raw("content-location"))
-    described = headers.decode_field("", node.raw("content-description"))
+    location = headers.decode_field("", node.raw("location"))
+    described = headers.decode_field("", node.raw("description"))
     for candidate in (location.partition("?")[0].rpartition("/")[2], described):
         if _FILE_NAME.match(candidate):
             return candidate

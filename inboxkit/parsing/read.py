@@ -65,11 +65,10 @@ class _Reading:
         mail, text, html = self._mail, self._text, self._html
         kind, reason = self._try(automatic.classify, (Kind.HUMAN, ""), mail, mail_from=mail_from)
         seen, found_hidden = self._try(hidden.visible_text, (text, False), text, html)
-        answered = identifiers.parse(self._first("in-reply-to"))
         return ParsedMessage(
             headers=mail.headers,
-            message_id=next(iter(identifiers.parse(self._first("message-id"))), ""),
-            in_reply_to=answered[0] if answered else "",
+            message_id=self._id("message-id"),
+            in_reply_to=self._id("in-reply-to"),
             references=identifiers.references(self._all("references"), self._all("in-reply-to")),
             thread_index=_SPACES.sub("", self._first("thread-index")),
             subject=self._subject,
@@ -124,6 +123,9 @@ class _Reading:
     def _first(self, name: str) -> str:
         values = self._fields.get(name)
         return values[0] if values else ""
+
+    def _id(self, name: str) -> str:
+        return next(iter(identifiers.parse(self._first(name))), "")
 
     def _all(self, name: str) -> tuple[str, ...]:
         return self._fields.get(name, ())

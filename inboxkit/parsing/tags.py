@@ -35,7 +35,7 @@ _NAME = re.compile(r"/?[a-zA-Z][^\s/>]{0,40}")
 _REST = re.compile(r"""[^>=]*+(?:=\s*+(?:"[^"]*+"|'[^']*+'|(?!["']))[^>=]*+)*>""")
 # A whole tag in which nothing is unusual; it stops at the next "<", so that time stays linear.
 _TAG = re.compile(
-    r"""<(/?[a-zA-Z][^\s/<>"'=]{0,40})([^<>"']*(?:(?<==)(?:"[^"<]*"|'[^'<]*')[^<>"']*)*)>"""
+    r"""<(/?[a-zA-Z][^\s/<>"'=]{0,40})(?=[\s/>])([^<>"']*(?:(?<==)(?:"[^"<]*"|'[^'<]*')[^<>"']*)*)>"""
 )
 _ATTRIBUTE = re.compile(
     r"""([^\s=/"'>]{1,100})(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>]*+)))?"""
@@ -49,7 +49,9 @@ def tokens(source: str) -> Iterable[Token]:
 
     Several readers ask for the same text one after the other: the last short ones are kept.
     """
-    return _kept(source) if len(source) <= _KEPT_LENGTH else _scan(source)
+    if len(source) <= _KEPT_LENGTH:
+        return _kept(source)
+    return _split(source) or _scan(source)
 
 
 @functools.lru_cache(maxsize=4)

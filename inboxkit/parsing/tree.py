@@ -83,8 +83,8 @@ class _Splitter:
             stop = self._raw.find(self._newline, line, end)
             rest = self._raw[line : stop if stop >= 0 else end].rstrip(b" \t")
             if rest in (b"", b"--"):
-                if begin > at or (stop < 0 and not rest):
-                    raise _OutOfOrder  # two separators on end, or no line after one
+                if stop < 0 and not rest:
+                    raise _OutOfOrder  # no line after it
                 if begin >= 0:
                     places.append((begin, at))
                 if rest:

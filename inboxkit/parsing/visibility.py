@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Tag characters spell ASCII without a shape. But in the flags of England and the like, they come
 # only from who writes to a program behind its reader's back: such a text is left out whole.
 _TAGGED = re.compile("(?<!\U0001f3f4)(?<![\U000e0020-\U000e007f])[\U000e0020-\U000e007f]")
+_MAX_PAIRS = 64  # of colours; more are not worth comparing
 _UNSEEN = frozenset(("template", "datalist"))
 # Elements that a closing tag inside of them does not reach out of (HTML Standard, "in scope").
 _SCOPES = frozenset(("table", "td", "th", "caption", "template"))
@@ -69,11 +70,11 @@ def _shows_all(tokens: tuple[Token, ...]) -> bool:
             style = sheet.style(name, text)
             if style.hides:
                 return False
-            inks |= {style.colour} - {None}
-            grounds |= {style.background} - {None}
-    return len(inks) + len(grounds) == 2 or not any(
-        colours.alike(ink, ground) for ink in inks for ground in grounds
-    )
+            inks.add(style.colour or colours.BLACK)
+            grounds.add(style.background or colours.WHITE)
+    if len(inks) * len(grounds) > _MAX_PAIRS:
+        return False
+    return not any(colours.alike(ink, ground) for ink in inks for ground in grounds)
 
 
 def _filtered(tokens: Iterable[Token], left_out: list[str]) -> Iterator[Token]:

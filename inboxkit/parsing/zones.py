@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .codewords import CODE_ENDINGS, CODE_WORDS, NOUN
+from .codewords import CODE_ENDINGS, CODE_NEUTRAL, CODE_WORDS, NOUN
 from .decoywords import DECOY_WORDS
 from .words import Lexicon, fold
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from .words import Hit
 
 FAR = 999
+_GLUED = re.compile(r"([^\W\d_]{4,})$")  # a compound: "projektcode"
+_BEFORE = re.compile(r"([^\W\d_]{4,}) $")  # "project code"
+_OF = re.compile(r" (?:de|di|del|da|do|of|za|na) ([^\W\d_]{4,})")  # "codigo de turno"
+_ONLY = re.compile(r" ([^\W\d_]{4,})[ :：-]*")  # "код посылки:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,32 @@ class Zone:
     def gap_right(self, meaning: int) -> int:
         """Return how far after the start the first such word is, ``FAR`` when there is none."""
         return min((hit.start for hit in self.hits if hit.meaning & meaning), default=FAR)
+
+    def names_another_noun(self) -> bool:
+        """Tell whether an unknown word beside the last "code" says which: "project code 4829"."""
+        noun = max((hit for hit in self.hits if hit.meaning == NOUN), key=_end, default=None)
+        if noun is None:
+            return False
+        before, behind = self.folded[: noun.start], self.folded[noun.end :]
+        match = _GLUED.search(before) or (
+            _BEFORE.search(before) if noun.end - noun.start > 2 and self.folded[noun.start] in "cp" else None
+        )
+        if match is None:
+            match = _OF.match(behind) or _ONLY.fullmatch(behind)
+            return match is not None and self._is_unknown(match, noun.end)
+        return self._is_unknown(match, 0)
+
+    def _is_unknown(self, match: re.Match[str], offset: int) -> bool:
+        start, end = match.span(1)
+        if match.group(1) in CODE_NEUTRAL:
+            return False
+        return not any(
+            hit.start < end + offset and hit.end > start + offset for hit in self.hits
+        )
+
+
+def _end(hit: Hit) -> int:
+    return hit.end
 
 
 NOTHING = Zone("", (), 0)

@@ -78,12 +78,14 @@ class Attempts:
             return Attempt(chosen.provider, Refused(str(error), UNSUPPORTED))
         except Exception as error:
             log.exception("send %s: cannot be prepared", public_id("msg", row.id))
-            return Attempt(chosen.provider, Retry(reason=f"cannot be prepared: {type(error).__name__}"))
+            return Attempt(
+                chosen.provider, Retry(reason=f"cannot be prepared: {type(error).__name__}")
+            )
         try:
             response = await self._carry(request)
         except NotDelivered as error:
-            outcome = chosen.provider.transport_error(error.request_sent, error.reason)
-            return Attempt(chosen.provider, outcome, certain=not error.request_sent)
+            broken = chosen.provider.transport_error(error.request_sent, error.reason)
+            return Attempt(chosen.provider, broken, certain=not error.request_sent)
         try:
             outcome = chosen.provider.parse_send(response, message, chosen.config)
         except Exception as error:
@@ -102,9 +104,7 @@ class Attempts:
         message = outgoing(row, raw, recipients, chosen.provider)
         try:
             question = part.build_lookup(message, chosen.config, self._store.clock.now())
-            return part.parse_lookup(
-                await self._transport.http(question), message, chosen.config
-            )
+            return part.parse_lookup(await self._transport.http(question), message, chosen.config)
         except NotDelivered as error:
             return Unknown(f"the provider could not be asked: {error.reason}")
         except Exception as error:

@@ -7,26 +7,40 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from ..errors import ConfigurationError
+import anyio
+from anyio import to_thread
+
+from ..errors import ConfigurationError, StoreError
 from ..providers.base import (
-    FetchPlan,
+    Feature,
     InboundMail,
     NeedsFetch,
     ParseError,
     ProviderEvent,
     Unverified,
+    Verified,
     WebhookRequest,
 )
 from ..providers.registry import PROVIDERS, provider
+from ..router import Retries
 from ..store import deliveries, jobs, sends, suppressions, webhooks
 from ..store.deliveries import Outcome
+from ..store.jobs import LeaseLost
 from ..tokens import row_id
 from ..values import EventType, WebhookResponse
+from . import downloads
+from .downloads import NotFetched
+from .leases import give_back
 from .outbox import Configured
+from .outgoing import ID_KEY, without_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from sqlalchemy import Connection
 
     from ..settings import Settings
@@ -35,9 +49,16 @@ if TYPE_CHECKING:
     from ..store.writer import Tx
     from .accept import Accept
 
+T = TypeVar("T")
+
 log = logging.getLogger("inboxkit.webhooks")
 BATCH = 32
+_RETRIES = Retries(attempts=10, first=timedelta(seconds=10), factor=3.0)  # for a day
+_MISSING_AGAIN = timedelta(minutes=1)
+_LARGE_BYTES = 128 * 1024
 _LASTING = (EventType.COMPLAINED, EventType.UNSUBSCRIBED)
+_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
+_TRY_AGAIN = {"Retry-After": "60"}
 
 
 class Feedback:
@@ -56,130 +77,215 @@ class Feedback:
             self._configured[name] = Configured(found, config)
         return self._configured[name]
 
+    # at the door
+
     async def receive(
         self, name: str, method: str, headers: Mapping[str, str], query: str, body: bytes, url: str
     ) -> WebhookResponse:
         """Check a webhook's signature over its raw bytes and store it; durable when it returns."""
-        if name not in PROVIDERS:
-            return _answer(404, f"no provider {name}")
+        if name not in PROVIDERS or not _has_webhooks(name):
+            return _answer(404, f"no provider {name} with webhooks")
+        if method in ("GET", "HEAD"):  # a vendor probes the address, maybe before it gives a key
+            return _answer(200, "ok")
+        if method not in ("POST", "PUT"):
+            return _answer(405, "POST it", {"Allow": "POST, PUT, GET, HEAD"})
         lowered = {k.lower(): v for k, v in headers.items()}
         request = WebhookRequest(method=method, headers=lowered, query=query, body=body, url=url)
         try:
-            chosen = self._provider(name)
+            verdict = await self._verify(name, request)
+            if isinstance(verdict, Unverified):
+                log.warning("webhook of %s refused: %s", name, verdict.reason)
+                return _answer(verdict.status, verdict.reason)
+            return await self._keep(name, request, verdict)
         except ConfigurationError as error:
             log.error("webhook of %s: %s", name, error)
-            return _answer(503, f"provider {name} is not configured")
-        if method not in ("POST", "PUT"):
-            return _answer(200, "ok")  # a vendor probes the address
-        verdict = chosen.provider.verify(request, chosen.config, self._store.clock.now())
-        if isinstance(verdict, Unverified):
-            log.warning("webhook of %s refused: %s", name, verdict.reason)
-            return _answer(verdict.status, verdict.reason)
-        if isinstance(verdict, NeedsFetch):
-            log.error("webhook of %s: needs %s, which is not fetched", name, verdict.plan.url)
-            return _answer(503, "cannot be verified yet")
+            return _answer(503, f"provider {name} is not configured", _TRY_AGAIN)
+        except StoreError as error:
+            log.error("webhook of %s: %s", name, error)
+            return _answer(503, "storage is not available, try again later", _TRY_AGAIN)
+
+    async def _verify(self, name: str, request: WebhookRequest) -> Verified | Unverified:
+        chosen, now = self._provider(name), self._store.clock.now()
+
+        def check() -> Verified | Unverified | NeedsFetch:
+            return chosen.provider.verify(request, chosen.config, now)
+
+        verdict = await _off_loop(check, len(request.body))
+        return _uncheckable(verdict) if isinstance(verdict, NeedsFetch) else verdict
+
+    async def _keep(
+        self, name: str, request: WebhookRequest, verified: Verified
+    ) -> WebhookResponse:
+        kept = {k: v for k, v in request.headers.items() if k not in _SECRET_HEADERS}
         stored = await self._store.write(
             webhooks.store,
             provider=name,
-            dedupe=verdict.dedupe_id,
-            method=method,
-            url=f"{url}?{query}" if query else url,
-            headers=lowered,
-            body=body,
+            dedupe=verified.dedupe_id,
+            method=request.method,
+            url=f"{request.url}?{request.query}" if request.query else request.url,
+            headers=kept,
+            body=request.body,
             now=self._store.clock.now(),
         )
         return _answer(200, "ok" if stored is not None else "known already")
 
-    async def work(self, taken: list[Job]) -> None:
-        """Read stored webhooks."""
-        for job in taken:
-            row = await self._store.read(webhooks.by_id, int(job.key))
-            if row is None:
-                await self._store.write(jobs.complete, [job])
-                continue
-            await self._read(job, row)
+    # after the answer
 
-    async def _read(self, job: Job, row: Any) -> None:
+    async def work(self, taken: list[Job]) -> None:
+        """Read stored webhooks, side by side: one that waits for a download holds up no other."""
+        async with anyio.create_task_group() as tasks:
+            for job in taken:
+                tasks.start_soon(self._guarded, job)
+
+    async def _guarded(self, job: Job) -> None:
+        try:
+            await self._one(job)
+        except LeaseLost as error:
+            log.warning("webhook %s: %s", job.key, error)
+        except StoreError as error:
+            log.error("webhook %s: %s; it is taken up again", job.key, error)
+            await give_back(self._store, job, str(error), after=_RETRIES.delay(job.attempts))
+
+    async def _one(self, job: Job) -> None:
+        row = await self._store.read(webhooks.by_id, int(job.key))
+        if row is None:
+            await self._store.write(jobs.complete, [job])
+            return
+        try:
+            chosen = self._provider(row.provider)
+            told = await downloads.followed(chosen, await self._parse(chosen, row))
+            await self._act(job, row, chosen, told)
+        except (StoreError, LeaseLost):
+            raise
+        except (NotFetched, ConfigurationError) as error:
+            await self._later(job, row, str(error))
+        except ParseError as error:
+            await self._fail(job, row, str(error))
+        except Exception as error:
+            log.exception("webhook %s of %s", row.id, row.provider)
+            await self._fail(job, row, f"{type(error).__name__} in its reader")
+
+    async def _parse(self, chosen: Configured, row: Any) -> Sequence[Any]:
         url, _, query = row.url.partition("?")
         request = WebhookRequest(
             method=row.method, headers=row.headers, query=query, body=row.body, url=url
         )
-        try:
-            chosen = self._provider(row.provider)
+
+        def parse() -> Sequence[Any]:
             happened = chosen.provider.parse_events(request, chosen.config)
-            arrived = chosen.provider.parse_inbound(request, chosen.config)
-        except (ParseError, ConfigurationError) as error:
-            log.error("webhook %s of %s: kept, cannot be read: %s", row.id, row.provider, error)
-            await self._store.write(self._failed, job, row, str(error))
+            return (*happened, *chosen.provider.parse_inbound(request, chosen.config))
+
+        return await _off_loop(parse, len(row.body))
+
+    async def _later(self, job: Job, row: Any, error: str) -> None:
+        if job.attempts >= _RETRIES.attempts:
+            await self._fail(job, row, f"given up after {job.attempts} attempts: {error}")
             return
-        for mail in arrived:
-            await self._mail(row, mail)
-        await self._store.write(self._done, job, row, chosen, happened)
+        log.warning("webhook %s of %s: %s; tried again", row.id, row.provider, error)
+        due = self._store.clock.now() + _RETRIES.delay(job.attempts)
+        await self._store.write(jobs.put_back, job, due_at=due, error=error)
 
-    async def _mail(self, row: Any, mail: InboundMail | FetchPlan) -> None:
-        if isinstance(mail, FetchPlan):
-            log.error("webhook %s: its mail must be fetched from %s", row.id, mail.hosts)
-            return
-        await self._accept.mail(
-            mail.raw,
-            mail_from=mail.mail_from,
-            rcpt_to=mail.rcpt_to,
-            trace={"provider": row.provider, "event": mail.event_id},
-            keep_unrouted=True,
-            unique=True,
-        )
+    async def _fail(self, job: Job, row: Any, error: str) -> None:
+        def keep(tx: Tx) -> None:
+            jobs.complete(tx, [job])
+            webhooks.settle(tx, row.id, "failed", error)
 
-    def _failed(self, tx: Tx, job: Job, row: Any, error: str) -> None:
-        jobs.complete(tx, [job])
-        webhooks.settle(tx, row.id, "failed", error)
+        log.error("webhook %s of %s: kept, cannot be read: %s", row.id, row.provider, error)
+        await self._store.write(keep)
 
-    def _done(
-        self,
-        tx: Tx,
-        job: Job,
-        row: Any,
-        chosen: Configured,
-        happened: Sequence[ProviderEvent | FetchPlan],
+    async def _act(
+        self, job: Job, row: Any, chosen: Configured, told: Sequence[downloads.Told]
     ) -> None:
-        jobs.complete(tx, [job])
-        now = self._store.clock.now()
-        missing = 0
-        for event in happened:
-            if isinstance(event, FetchPlan):
-                continue
-            found = _find(tx.connection, chosen.provider.name, event)
-            if found is None:
-                missing += 1
-                self._suppress_unknown(tx, event)
-                continue
-            if event.message_id:
-                sends.learn_aliases(tx, found, [event.message_id])
-            deliveries.happened(tx, found, _outcome(event), now=now)
-        webhooks.settle(tx, row.id, "done", f"{missing} events of unknown sends" * bool(missing))
+        """Take the mail in, then log the events; doing it twice changes nothing."""
+        for mail in told:
+            if isinstance(mail, InboundMail):
+                await self._accept.mail(
+                    mail.raw,
+                    mail_from=mail.mail_from,
+                    rcpt_to=mail.rcpt_to,
+                    trace={"provider": row.provider, "event": mail.event_id},
+                    keep_unrouted=True,
+                    unique=True,
+                )
+        happened = [event for event in told if isinstance(event, ProviderEvent)]
+        await self._store.write(self._record, job, row, chosen, happened)
 
-    def _suppress_unknown(self, tx: Tx, event: ProviderEvent) -> None:
-        """A dead address is dead, also when the mail was not sent by us."""
-        hard = event.type == EventType.BOUNCED and event.hard
-        if event.recipient and (hard or event.type in _LASTING):
-            suppressions.add(
-                tx, event.recipient, reason=str(event.type), now=self._store.clock.now()
-            )
+    def _record(
+        self, tx: Tx, job: Job, row: Any, chosen: Configured, happened: Sequence[ProviderEvent]
+    ) -> None:
+        missing = [
+            event
+            for number, event in enumerate(happened)
+            if not self._log(tx, chosen, event, event.event_id or f"webhook:{row.id}:{number}")
+        ]
+        now = self._store.clock.now()
+        if missing and job.attempts == 1 and Feature.MESSAGE_ID not in chosen.provider.capabilities:
+            # The event may be faster than the answer that tells the id it names.
+            jobs.put_back(tx, job, due_at=now + _MISSING_AGAIN, error="an event of no known send")
+            return
+        for event in missing:
+            _suppress(tx, event, now)
+        jobs.complete(tx, [job])
+        error = f"{len(missing)} events of unknown sends" if missing else ""
+        webhooks.settle(tx, row.id, "done", error)
+
+    def _log(self, tx: Tx, chosen: Configured, event: ProviderEvent, event_id: str) -> bool:
+        """Log an event on the send it is about; False when there is none."""
+        found = _find(tx.connection, chosen.provider.name, event)
+        if found is None:
+            return False
+        if event.message_id:
+            sends.learn_aliases(tx, found, [event.message_id])
+        outcome = _outcome(event, event_id)
+        deliveries.happened(tx, found, outcome, now=self._store.clock.now())
+        return True
+
+
+def _has_webhooks(name: str) -> bool:
+    return bool({Feature.EVENTS, Feature.INBOUND} & PROVIDERS[name].capabilities)
+
+
+def _uncheckable(needed: NeedsFetch) -> Unverified:
+    """Refuse for now what only a fetched certificate could verify: the vendor tries again."""
+    hosts = ", ".join(needed.plan.hosts)
+    return Unverified(f"its certificate would have to be fetched from {hosts}", 503)
+
+
+async def _off_loop(work: Callable[[], T], size: int) -> T:
+    """Do work on a request in a thread when it is so large that others would have to wait."""
+    return await to_thread.run_sync(work) if size > _LARGE_BYTES else work()
+
+
+def _suppress(tx: Tx, event: ProviderEvent, now: datetime) -> None:
+    """A dead address is dead, also when the mail was not sent by us."""
+    hard = event.type == EventType.BOUNCED and event.hard
+    if event.recipient and (hard or event.type in _LASTING):
+        suppressions.add(tx, event.recipient, reason=str(event.type), now=now)
 
 
 def _find(connection: Connection, name: str, event: ProviderEvent) -> int | None:
-    metadata = event.data.get("metadata")
-    ours = metadata.get("inboxkit_id") if isinstance(metadata, Mapping) else None
+    ours = _metadata(event).get(ID_KEY)
     if isinstance(ours, str):
         try:
-            return row_id("msg", ours)
+            found = sends.outbound(connection, row_id("msg", ours))
         except ValueError:
-            log.warning("event of %s names an id that is not ours", name)
+            found = None
+        if found is not None:
+            return found
     return sends.find_send(
         connection, provider_id=event.provider_id, rfc_id=event.message_id, provider=name
     )
 
 
-def _outcome(event: ProviderEvent) -> Outcome:
+def _metadata(event: ProviderEvent) -> Mapping[str, Any]:
+    metadata = event.data.get("metadata")
+    return cast("Mapping[str, Any]", metadata) if isinstance(metadata, Mapping) else {}
+
+
+def _outcome(event: ProviderEvent, event_id: str) -> Outcome:
+    data = dict(event.data)
+    if "metadata" in data:
+        data["metadata"] = without_id(_metadata(event))
     return Outcome(
         type=event.type,
         at=event.at,
@@ -187,10 +293,10 @@ def _outcome(event: ProviderEvent) -> Outcome:
         hard=event.hard,
         reason_class=event.reason_class,
         reason=event.reason,
-        event_id=event.event_id,
-        data=dict(event.data),
+        event_id=event_id,
+        data=data,
     )
 
 
-def _answer(status: int, text: str) -> WebhookResponse:
-    return WebhookResponse(status, {"Content-Type": "text/plain"}, text.encode())
+def _answer(status: int, text: str, headers: Mapping[str, str] | None = None) -> WebhookResponse:
+    return WebhookResponse(status, {"Content-Type": "text/plain", **(headers or {})}, text.encode())

@@ -1,4 +1,4 @@
-"""Housekeeping: inboxes whose time is over, and files that no row names."""
+"""Housekeeping: inboxes whose time is over, webhooks long done with, files that no row names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import anyio
 from anyio import to_thread
 
 from ..errors import StoreError
-from ..store import inboxes, purge
+from ..store import inboxes, purge, webhooks
 
 if TYPE_CHECKING:
     from ..store.store import Store
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("inboxkit.janitor")
 _EVERY_SECONDS = 60.0
 _SWEEP_EVERY = timedelta(hours=6)
+_WEBHOOKS_KEPT = timedelta(days=7)  # at least twice as long as any provider's signature is good
 
 
 class Janitor:
@@ -35,6 +36,7 @@ class Janitor:
                 if self._store.clock.beat() - self._swept_at > _SWEEP_EVERY:
                     self._swept_at = self._store.clock.beat()
                     await self.sweep()
+                    await self.forget_webhooks()
             except StoreError as error:
                 log.warning("housekeeping: %s", error)
             await anyio.sleep(_EVERY_SECONDS)
@@ -50,3 +52,10 @@ class Janitor:
         """Delete files that no row names; return how many."""
         known = await self._store.read(purge.locations)
         return await to_thread.run_sync(self._store.blobs.sweep, known)
+
+    async def forget_webhooks(self) -> int:
+        """Delete the webhooks that were done with a week ago; return how many."""
+        before, total = self._store.clock.now() - _WEBHOOKS_KEPT, 0
+        while gone := await self._store.write(webhooks.forget, before):
+            total += gone
+        return total

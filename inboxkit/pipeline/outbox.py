@@ -9,7 +9,7 @@ and never blindly repeated: later events of the provider settle it.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +17,19 @@ import anyio
 
 from ..errors import StoreError
 from ..providers.base import Feature, Refused, Retry, Sent, Unknown
-from ..providers.registry import AnyProvider, lookup, provider
+from ..providers.registry import AnyProvider, provider
 from ..router import Retries
 from ..store import deliveries, jobs, sends, suppressions
-from ..store.deliveries import Outcome
 from ..store.jobs import Job, LeaseLost
 from ..tokens import public_id
-from ..values import EventType
+from . import outcomes
 from .attempts import Attempt, Attempts
+from .leases import give_back
+from .outcomes import RETRIES
 from .transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from anyio.abc import TaskGroup
@@ -38,11 +39,11 @@ if TYPE_CHECKING:
     from ..store.writer import Tx
     from .accept import Accept
 
+    Record = Callable[[Tx, Job, Any, Sequence[str], Attempt, datetime], None]
+
 log = logging.getLogger("inboxkit.outbox")
-RETRIES = Retries(attempts=12, first=timedelta(seconds=2), factor=3.0)
-SETUP = Retries(attempts=12, first=timedelta(minutes=5), factor=2.0)  # until a setting is put right
-_QUESTIONS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
-_PAUSE_SECONDS = 1.0
+_SETUP = Retries(first=timedelta(minutes=5), factor=2.0)  # until somebody puts a setting right
+_SETUP_FAULTS = ("credentials", "account", "settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,6 @@ class Configured:
 
     provider: AnyProvider
     config: Any
-
-    @property
-    def name(self) -> str:
-        return self.provider.name
 
     @property
     def repeats_safely(self) -> bool:
@@ -123,32 +120,20 @@ class Outbox:
             self._store.bell.ring(["send"])
 
     async def _give_back(self, job: Job, error: str) -> None:
-        """Put a job back, however long the database refuses; a stop gives it back by itself."""
-        while True:
-            due = self._store.clock.now() + RETRIES.delay(job.attempts)
-            try:
-                await self._store.write(jobs.put_back, job, due_at=due, error=error)
-            except StoreError as again:
-                log.error("send %s: could not be put back yet: %s", job.key, again)
-                await anyio.sleep(_PAUSE_SECONDS)
-            except LeaseLost:
-                return
-            else:
-                return
+        await give_back(self._store, job, error, after=RETRIES.delay(job.attempts))
 
     async def _one(self, job: Job) -> None:
         row = await self._store.read(sends.to_send, int(job.key))
         waiting = await self._store.read(deliveries.pending, int(job.key))
+        states = set(waiting.values())
         if row is None or not waiting:  # purged, or events have told all there is
             await self._store.write(jobs.complete, [job])
-            return
-        states = set(waiting.values())
-        if "unknown" in states:
-            await self._ask_again(job, row, list(waiting))
-        elif "sending" in states:  # a process died, or the job was put back, in between
+        elif "unknown" in states:
+            await self._ask(job, row, list(waiting), outcomes.answered)
+        elif "sending" in states:
             await self._take_up(job, row, list(waiting))
         elif left := await self._allowed(job, row, list(waiting)):
-            await self._send(job, row, left, self._ready())
+            await self._send(job, row, left)
 
     async def _allowed(self, job: Job, row: Any, waiting: list[str]) -> list[str]:
         """Return the recipients that may be written to; end the send when nobody may."""
@@ -158,8 +143,7 @@ class Outbox:
         allowed = [r for r in waiting if r not in refused]
 
         def refuse(tx: Tx) -> None:
-            now = self._store.clock.now()
-            outcomes.suppressed(tx, row, refused, now)
+            outcomes.suppressed(tx, row, refused, self._store.clock.now())
             if not allowed:
                 jobs.complete(tx, [job])
 
@@ -167,57 +151,88 @@ class Outbox:
             await self._store.write(refuse)
         return allowed
 
-    def _ready(self) -> list[Configured]:
-        """Return the providers that did not ask for a pause, in order."""
-        now = self._store.clock.now()
-        return [p for p in self._providers if self._paused.get(p.name, now) <= now]
-
-    async def _send(
-        self,
-        job: Job,
-        row: Any,
-        recipients: list[str],
-        providers: Sequence[Configured],
-        *,
-        doubtful: bool = False,
-    ) -> None:
+    async def _send(self, job: Job, row: Any, recipients: list[str]) -> None:
         """Try the providers in order; the next one only if this one certainly did not send.
 
         A stop lets a request that is under way end: its own timeout bounds that.
         """
         tried: list[Attempt] = []
         with anyio.CancelScope(shield=True):
-            for chosen in providers:
-                now = self._store.clock.now()
-                await self._store.write(
-                    deliveries.begin, job, row.id, recipients, provider=chosen.name, at=now
-                )
-                tried.append(await self._attempt(job, row, recipients, chosen))
+            for chosen in self._ready():
+                tried.append(await self._try(job, row, recipients, chosen))
                 if not tried[-1].allows_another:
                     break
-            decisive = self._decisive(tried)
-            if doubtful:
-                decisive = replace(decisive, certain=False)
-            await self._finish(job, row, recipients, decisive)
+            if tried:
+                decisive = _decisive(tried, job.attempts)
+                await self._write(outcomes.record, job, row, recipients, decisive)
+        if not tried:
+            first = min(self._paused, key=self._paused.__getitem__)
+            reason = f"waits until provider {first} takes messages again"
+            await self._store.write(outcomes.wait, job, row, self._paused[first], reason)
 
-    async def _attempt(
-        self, job: Job, row: Any, recipients: list[str], chosen: Configured
-    ) -> Attempt:
+    async def _take_up(self, job: Job, row: Any, recipients: list[str]) -> None:
+        """Go on with a send that a process left in the middle: it may have gone out.
+
+        Under a key that sends once it is repeated, with the provider that may have it.
+        """
+        chosen = self._configured(row.provider)
+        if chosen is None or not chosen.repeats_safely:
+            await self._ask(job, row, recipients, outcomes.record)
+            return
+        with anyio.CancelScope(shield=True):
+            attempt = await self._try(job, row, recipients, chosen)
+            attempt = replace(attempt, certain=False)
+            await self._write(outcomes.record, job, row, recipients, attempt)
+
+    async def _ask(self, job: Job, row: Any, recipients: list[str], record: Record) -> None:
+        """Let the provider say what became of a send that may have gone out."""
+        chosen = self._configured(row.provider)
+        answer = await self._attempts.ask(chosen, row, recipients)
+        attempt = Attempt(None if chosen is None else chosen.provider, answer)
+        await self._write(record, job, row, recipients, attempt)
+
+    async def _try(self, job: Job, row: Any, recipients: list[str], chosen: Configured) -> Attempt:
         """Try one provider; ask it what it did when its answer does not tell."""
+        name, now = chosen.provider.name, self._store.clock.now()
+        await self._store.write(deliveries.begin, job, row.id, recipients, provider=name, at=now)
         attempt = await self._attempts.send(chosen, row, recipients)
         if isinstance(attempt.outcome, Unknown):
             answer = await self._attempts.ask(chosen, row, recipients)
             if not isinstance(answer, Unknown):
-                attempt = Attempt(chosen, answer)
-        if isinstance(attempt.outcome, Refused) and attempt.outcome.blames_setup:
-            attempt = self._wrong_setup(job, chosen, attempt.outcome)
+                attempt = Attempt(chosen.provider, answer)
+        if isinstance(attempt.outcome, Refused) and attempt.outcome.reason_class in _SETUP_FAULTS:
+            attempt = _blamed(attempt.outcome, chosen, job.attempts)
         if isinstance(attempt.outcome, Retry) and attempt.outcome.after is not None:
-            self._paused[chosen.name] = self._store.clock.now() + attempt.outcome.after
+            self._paused[name] = self._store.clock.now() + attempt.outcome.after
         return attempt
 
-    def _wrong_setup(self, job: Job, chosen: Configured, refused: Refused) -> Attempt:
-        """Wait for somebody to change a setting: no message is to blame."""
-        reason = f"provider {chosen.name}: {refused.reason_class}: {refused.reason}"
-        log.error("%s; every message waits until its settings are put right", reason)
-        return Attempt(chosen, Retry(SETUP.delay(job.attempts), reason))
+    async def _write(
+        self, record: Record, job: Job, row: Any, recipients: list[str], attempt: Attempt
+    ) -> None:
+        if not isinstance(attempt.outcome, Sent):
+            log.warning("send %s: %s", public_id("msg", row.id), attempt.outcome)
+        now = self._store.clock.now()
+        await self._store.write(record, job, row, recipients, attempt, now)
 
+    def _configured(self, name: str) -> Configured | None:
+        return next((p for p in self._providers if p.provider.name == name), None)
+
+    def _ready(self) -> list[Configured]:
+        """Return the providers that did not ask for a pause, in order."""
+        now = self._store.clock.now()
+        return [p for p in self._providers if self._paused.get(p.provider.name, now) <= now]
+
+
+def _blamed(refused: Refused, chosen: Configured, attempts: int) -> Attempt:
+    """Wait for somebody to change a setting: no message is to blame for such a refusal."""
+    reason = f"provider {chosen.provider.name}: {refused.reason_class}: {refused.reason}"
+    log.error("%s; messages wait until its settings are put right", reason)
+    return Attempt(chosen.provider, Retry(_SETUP.delay(attempts), reason))
+
+
+def _decisive(tried: Sequence[Attempt], attempts: int) -> Attempt:
+    """Return the attempt that decides: the last one, or of those in vain the soonest to repeat."""
+    waits = [(a.outcome, a) for a in tried if isinstance(a.outcome, Retry)]
+    if not waits or not tried[-1].allows_another:
+        return tried[-1]
+    return min(waits, key=lambda pair: outcomes.pause(pair[0], attempts))[1]

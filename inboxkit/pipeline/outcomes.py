@@ -1,11 +1,12 @@
 """What an attempt to send does to the send: done, tried again later, lost, or unknown.
 
-Every function runs in the transaction of its caller. What events have told about a recipient
-meanwhile is never undone.
+Runs in the transaction of its caller. What events have told about a recipient meanwhile is never
+undone.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,49 +27,65 @@ if TYPE_CHECKING:
     from .attempts import Attempt
 
 RETRIES = Retries(attempts=12, first=timedelta(seconds=2), factor=3.0)
-_QUESTIONS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
+QUESTIONS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
+_GIVEN_UP = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One attempt of one send, to be recorded in one transaction."""
+
+    tx: Tx
+    job: Job
+    row: Any
+    attempt: Attempt
+    now: datetime
+
+    def left(self, recipients: Sequence[str]) -> list[str]:
+        """Return those of the recipients whom no provider has taken the send for yet."""
+        waiting = deliveries.pending(self.tx.connection, self.row.id)
+        return [r for r in recipients if r in waiting]
+
+    def happened(self, recipients: Sequence[str], type: EventType, **details: Any) -> None:
+        """Log an outcome of ours for these recipients."""
+        outcome = Outcome(type=type, at=self.now, **details)
+        deliveries.happened_to(self.tx, self.row.id, recipients, outcome, now=self.now)
+
+    def complete(self) -> None:
+        """Have done with the job."""
+        jobs.complete(self.tx, [self.job])
 
 
 def record(
-    tx: Tx, job: Job, row: Any, recipients: Sequence[str], attempt: Attempt, *, now: datetime
+    tx: Tx, job: Job, row: Any, recipients: Sequence[str], attempt: Attempt, now: datetime
 ) -> None:
     """Record what an attempt to send to these recipients came to."""
-    outcome = attempt.outcome
-    left = _left(tx, row, recipients)
-    last = job.attempts >= RETRIES.attempts
-    if isinstance(outcome, Sent):
-        _sent(tx, job, row, recipients, attempt, outcome, now)
-    elif not left:  # events were faster
-        jobs.complete(tx, [job])
-    elif isinstance(outcome, Refused):
-        _refused(tx, job, row, left, outcome, now)
-    elif isinstance(outcome, Unknown):
-        _unknown(tx, job, row, left, attempt, outcome.reason, now)
-    elif not last:
-        _again(tx, job, row, left, attempt, outcome, now)
-    elif attempt.certain:
-        reason = f"given up after {job.attempts} attempts: {outcome.reason}"
-        _refused(tx, job, row, left, Refused(reason, "expired"), now)
-    else:
-        _unknown(tx, job, row, left, attempt, outcome.reason, now)
+    case = Case(tx, job, row, attempt, now)
+    if isinstance(attempt.outcome, Sent):
+        _sent(case, recipients, attempt.outcome)
+    elif left := case.left(recipients):
+        _not_sent(case, left, attempt.outcome)
+    else:  # events were faster
+        case.complete()
 
 
 def answered(
-    tx: Tx, job: Job, row: Any, recipients: Sequence[str], attempt: Attempt, *, now: datetime
+    tx: Tx, job: Job, row: Any, recipients: Sequence[str], attempt: Attempt, now: datetime
 ) -> None:
     """Record what a provider says later about a send that was announced as unknown."""
-    outcome, left = attempt.outcome, _left(tx, row, recipients)
+    case, outcome = Case(tx, job, row, attempt, now), attempt.outcome
+    left = case.left(recipients)
     if isinstance(outcome, Sent):
-        _sent(tx, job, row, recipients, attempt, outcome, now)
-    elif isinstance(outcome, Retry) and left:  # whoever was told may have sent it again
-        _refused(tx, job, row, left, Refused(f"was not sent: {outcome.reason}", "expired"), now)
+        _sent(case, recipients, outcome)
+    elif isinstance(outcome, Retry) and left:  # whoever was told may have sent it once more
+        _lost(case, left, Refused(f"was not sent: {outcome.reason}", _GIVEN_UP))
     elif left:
-        _ask_later(tx, job, attempt, now)
+        _ask_later(case)
     else:
-        jobs.complete(tx, [job])
+        case.complete()
 
 
-def suppressed(tx: Tx, row: Any, blocked: Mapping[str, str], *, now: datetime) -> None:
+def suppressed(tx: Tx, row: Any, blocked: Mapping[str, str], now: datetime) -> None:
     """Leave out recipients who must not be written to, and say why."""
     for recipient, reason in blocked.items():
         rejected = Outcome(
@@ -81,38 +98,100 @@ def suppressed(tx: Tx, row: Any, blocked: Mapping[str, str], *, now: datetime) -
         deliveries.happened(tx, row.id, rejected, now=now)
 
 
-def wait(tx: Tx, job: Job, row: Any, *, until: datetime, reason: str) -> None:
+def wait(tx: Tx, job: Job, row: Any, until: datetime, reason: str) -> None:
     """Keep a send back until a provider is ready again."""
     sends.note(tx, row.id, reason)
     jobs.put_back(tx, job, due_at=until, error=reason)
 
 
-def _left(tx: Tx, row: Any, recipients: Sequence[str]) -> list[str]:
-    waiting = deliveries.pending(tx.connection, row.id)
-    return [r for r in recipients if r in waiting]
-
-
-def _sent(
-    tx: Tx,
-    job: Job,
-    row: Any,
-    recipients: Sequence[str],
-    attempt: Attempt,
-    sent: Sent,
-    now: datetime,
-) -> None:
-    name = attempt.provider.name if attempt.provider else row.provider
+def _sent(case: Case, recipients: Sequence[str], sent: Sent) -> None:
+    provider = case.attempt.provider
     sends.provider_took(
-        tx, row.id, provider=name, provider_id=sent.provider_id, aliases=sent.aliases
+        case.tx,
+        case.row.id,
+        provider=provider.name if provider else case.row.provider,
+        provider_id=sent.provider_id,
+        aliases=sent.aliases,
     )
     for recipient, reason in sent.recipients.items():
-        deliveries.happened(tx, row.id, _refusal(recipient, reason, now), now=now)
+        _refused_recipient(case, [recipient], reason)
     for recipient in recipients:
         if recipient not in sent.recipients and recipient not in sent.deferred:
-            took = Outcome(type=EventType.ACCEPTED, at=now, recipient=recipient)
-            deliveries.happened(tx, row.id, took, now=now)
-    if later := _left(tx, row, list(sent.deferred)):
-        retry = Retry(reason="; ".join(sorted({sent.deferred[r] for r in later})))
-        record(tx, job, row, later, replace(attempt, outcome=retry), now=now)
+            case.happened([recipient], EventType.ACCEPTED)
+    if later := case.left(list(sent.deferred)):
+        reasons = sorted({sent.deferred[r] for r in later})
+        _not_sent(case, later, Retry(reason="; ".join(reasons)))
     else:
-        jobs.complete(tx, [job])
+        case.complete()
+
+
+def _not_sent(case: Case, left: Sequence[str], outcome: Refused | Retry | Unknown) -> None:
+    if isinstance(outcome, Refused):
+        _lost(case, left, outcome)
+    elif isinstance(outcome, Unknown):
+        _unknown(case, left, outcome.reason)
+    elif case.job.attempts < RETRIES.attempts:
+        _again(case, left, outcome)
+    elif case.attempt.certain:
+        reason = f"given up after {case.job.attempts} attempts: {outcome.reason}"
+        _lost(case, left, Refused(reason, _GIVEN_UP))
+    else:
+        _unknown(case, left, outcome.reason)
+
+
+def _again(case: Case, left: Sequence[str], retry: Retry) -> None:
+    due = case.now + pause(retry, case.job.attempts)
+    if case.attempt.certain:
+        deliveries.requeue(case.tx, case.row.id, left, at=case.now)
+    sends.note(case.tx, case.row.id, retry.reason)
+    jobs.put_back(case.tx, case.job, due_at=due, error=retry.reason)
+
+
+def pause(retry: Retry, attempts: int) -> timedelta:
+    """Return how long to wait after this many attempts: as told, but never less than usual."""
+    return max(retry.after or timedelta(0), RETRIES.delay(attempts))
+
+
+def _lost(case: Case, left: Sequence[str], refused: Refused) -> None:
+    sends.note(case.tx, case.row.id, refused.reason)
+    if refused.reason_class == "recipient" and len(left) == 1:
+        _refused_recipient(case, left, refused.reason)
+    else:
+        case.happened(
+            left, EventType.FAILED, reason_class=refused.reason_class, reason=refused.reason
+        )
+    case.complete()
+
+
+def _refused_recipient(case: Case, recipient: Sequence[str], reason: str) -> None:
+    """A server that refuses a dead address spares us the bounce that would come by mail."""
+    verdict = judge(reason)
+    case.happened(
+        recipient,
+        EventType.BOUNCED if verdict.hard else EventType.REJECTED,
+        hard=verdict.hard,
+        reason_class=verdict.reason,
+        reason=reason,
+    )
+
+
+def _unknown(case: Case, left: Sequence[str], reason: str) -> None:
+    sends.note(case.tx, case.row.id, reason)
+    case.happened(left, EventType.SEND_UNKNOWN, reason=reason)
+    _ask_later(case)
+
+
+def _ask_later(case: Case) -> None:
+    """Ask the provider a few times more, as what it did takes time to show."""
+    asked = int(case.job.data.get("asked", 0))
+    provider = case.attempt.provider
+    if provider is None or lookup(provider) is None or asked >= len(QUESTIONS):
+        case.complete()
+        return
+    jobs.put_back(
+        case.tx,
+        case.job,
+        due_at=case.now + QUESTIONS[asked],
+        error="unknown",
+        data={**case.job.data, "asked": asked + 1},
+    )

@@ -51,7 +51,7 @@ _REGIONS = {"us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}
 _MOST_RECIPIENTS = 1000
 _FURTHEST = timedelta(days=7)  # o:deliverytime; smaller plans allow 3 days and answer 400
 _STOP = 406  # the answer that ends Mailgun's retries
-
+_WINDOW = 32_400  # s: retries go on for 8 hours and may carry the first timestamp
 _SWITCH = {None: "", True: "yes", False: "no"}
 _FAULTS = {401: "credentials", 402: "account", 403: "account", 404: "settings"}
 
@@ -85,7 +85,7 @@ class MailgunConfig:
     domain: str
     base_url: str = _REGIONS["us"]
     signing_key: str = field(default="", repr=False)
-    window: timedelta = timedelta(seconds=900)
+    window: timedelta = timedelta(seconds=_WINDOW)
     tracking: str = ""
     testmode: bool = False
 
@@ -110,8 +110,8 @@ class Mailgun:
         """Check the settings.
 
         ``api_key`` and ``domain`` must be there; ``signing_key`` is needed for webhooks. Besides:
-        ``region`` (us, eu) or ``base_url``, ``window`` (s), ``tracking`` (yes, no, htmlonly),
-        ``testmode`` (yes, no).
+        ``region`` (us, eu) or ``base_url``, ``window`` (s, at most 3.5 days: tokens are kept for
+        7), ``tracking`` (yes, no, htmlonly), ``testmode`` (yes, no).
         """
         read = Options(self.name, options)
         region = read.choice("region", tuple(_REGIONS), "us")
@@ -120,7 +120,7 @@ class Mailgun:
             domain=read.required("domain"),
             base_url=read.url("base_url", _REGIONS[region]).removesuffix("/v3"),
             signing_key=read.text("signing_key"),
-            window=timedelta(seconds=read.number("window", 900, least=1, most=604_800)),
+            window=timedelta(seconds=read.number("window", _WINDOW, least=1, most=302_400)),
             tracking=read.choice("tracking", ("", "yes", "no", "htmlonly"), ""),
             testmode=read.flag("testmode"),
         )
@@ -326,7 +326,7 @@ def _fresh(
     digits = timestamp.isascii() and timestamp.isdigit()
     signed_at = payloads.moment(timestamp) if digits else None
     if signed_at is None or abs(now - signed_at) > config.window:
-        # not 406: Mailgun tries for 8 hours, in which a wrong clock or window can be put right
+        # not 406: Mailgun tries on, and a wrong clock or window can be put right meanwhile
         return Unverified(f"signed outside the window of {config.window}: check the clock", 401)
     return Verified(token)
 

@@ -6,9 +6,10 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, insert, select
 
 from . import jobs
+from .bulk import BulkInsert
 from .messages import blank
 from .tables import label, message, raw
 
@@ -71,21 +72,26 @@ def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[list[tuple[i
 def _known(
     connection: Connection, arrivals: Sequence[Arrival]
 ) -> dict[tuple[int, str | None], int]:
-    keys = [(a.inbox_id, a.dedupe) for a in arrivals if a.dedupe is not None]
+    keys = [a.dedupe for a in arrivals if a.dedupe is not None]
     if not keys:
         return {}
-    query = select(message.c.inbox_id, message.c.dedupe, message.c.id).where(
-        tuple_(message.c.inbox_id, message.c.dedupe).in_(keys)
-    )
-    return {(row[0], row[1]): row[2] for row in connection.execute(query)}
+    rows = connection.execute(_BY_DEDUPE, {"keys": keys})
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+_BY_DEDUPE = select(message.c.inbox_id, message.c.dedupe, message.c.id).where(
+    message.c.dedupe.in_(bindparam("keys", expanding=True))
+)
+_insert_messages = BulkInsert(message)
+_insert_raw = BulkInsert(raw)
 
 
 def _insert(tx: Tx, arrivals: Sequence[Arrival]) -> None:
     if not arrivals:
         return
-    tx.connection.execute(insert(message), [_arrival_row(a) for a in arrivals])
-    tx.connection.execute(
-        insert(raw),
+    _insert_messages(tx.connection, [_arrival_row(a) for a in arrivals])
+    _insert_raw(
+        tx.connection,
         [
             {"message_id": a.id, "data": a.packed.data, "location": a.packed.location}
             for a in arrivals

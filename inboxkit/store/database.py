@@ -16,6 +16,8 @@ from sqlalchemy.exc import ArgumentError
 from ..errors import ConfigurationError
 
 _BUSY_MS = 5_000
+# Checkpoints are made by ``store.keep_alive`` in another thread: no mail waits for one.
+_WRITER_PRAGMAS = ("journal_mode=WAL", "wal_autocheckpoint=0", "cache_size=-32000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,12 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of an SQLite URL, None for another database; raise ConfigurationError."""
+    parsed = parse_url(url)
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+
+
 def open_database(url: str) -> Database:
     """Open the engines; the file's folder is made, the schema is not touched.
 
@@ -64,14 +72,17 @@ def open_database(url: str) -> Database:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"database: {file.parent} cannot be made: {error}") from None
-    writer = _sqlite(parsed, begin="BEGIN IMMEDIATE", pragmas=("journal_mode=WAL",))
+    writer = _sqlite(parsed, begin="BEGIN IMMEDIATE", pragmas=_WRITER_PRAGMAS)
     reader = _sqlite(parsed, begin="BEGIN", pragmas=("query_only=ON",))
     return Database(parsed, writer, reader, file)
 
 
 def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
     engine = create_engine(
-        url, connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000}, pool_size=8
+        url,
+        connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000},
+        pool_size=8,
+        hide_parameters=True,  # bodies and codes are among them; errors are logged
     )
 
     @event.listens_for(engine, "connect")
@@ -88,7 +99,7 @@ def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
 
 
 def _postgres(url: URL) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, select, update
 
 from ..values import EventType
-from . import events, suppressions, threads
-from .tables import delivery, event, message
+from . import events, jobs, suppressions, threads
+from .tables import delivery, event, job, message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,9 +85,21 @@ def pending(connection: Connection, message_id: int) -> dict[str, str]:
 
 
 def begin(
-    tx: Tx, message_id: int, recipients: Sequence[str], *, provider: str, at: datetime
+    tx: Tx,
+    held: jobs.Job,
+    message_id: int,
+    recipients: Sequence[str],
+    *,
+    provider: str,
+    at: datetime,
 ) -> None:
-    """Remember, before the request goes out, that this provider is about to get the send."""
+    """Remember, before the request goes out, that this provider is about to get the send.
+
+    Raise LeaseLost when another worker has taken the job over: it may be sending already.
+    """
+    lease = select(job.c.id).where(job.c.id == held.id, job.c.token == held.token)
+    if tx.connection.execute(lease).first() is None:
+        raise jobs.LeaseLost(f"job {held.id}: the lease was taken over")
     mine = message.c.id == message_id
     tx.connection.execute(update(message).where(mine).values(provider=provider))
     _move(tx, message_id, recipients, "sending", at)
@@ -131,7 +143,7 @@ def happened(tx: Tx, message_id: int, outcome: Outcome, *, now: datetime) -> boo
     if row is None:
         return False
     recipient = _recipient(row.rcpt_to, outcome.recipient)
-    if outcome.event_id and _is_logged(tx, message_id, recipient, outcome):
+    if _is_logged(tx, message_id, recipient, outcome):
         return False
     _advance(tx, message_id, recipient, outcome, now)
     _act(tx, row, recipient, outcome, now)
@@ -152,13 +164,16 @@ def happened(tx: Tx, message_id: int, outcome: Outcome, *, now: datetime) -> boo
 
 
 def _is_logged(tx: Tx, message_id: int, recipient: str, outcome: Outcome) -> bool:
+    """A provider takes a send once for each recipient, whoever tells of it, we or an event."""
     query = select(event.c.data).where(
         event.c.message_id == message_id,
         event.c.type == str(outcome.type),
         event.c.recipient == recipient,
     )
-    found = tx.connection.execute(query).scalars()
-    return any(data.get("id") == outcome.event_id for data in found)
+    found = tx.connection.execute(query).scalars().all()
+    if outcome.type == EventType.ACCEPTED:
+        return bool(found)
+    return any(outcome.event_id and data.get("id") == outcome.event_id for data in found)
 
 
 def _recipient(recipients: list[str], named: str) -> str:

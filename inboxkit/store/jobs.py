@@ -16,7 +16,6 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    insert,
     literal,
     not_,
     or_,
@@ -25,6 +24,7 @@ from sqlalchemy import (
 )
 
 from ..tokens import new_id
+from .bulk import BulkInsert
 from .tables import job
 
 if TYPE_CHECKING:
@@ -83,10 +83,13 @@ def new_job(
     }
 
 
+_insert = BulkInsert(job)
+
+
 def put(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store jobs and wake whoever takes their kind."""
     if rows:
-        tx.connection.execute(insert(job), list(rows))
+        _insert(tx.connection, rows)
         tx.wake(*{row["kind"] for row in rows})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
 from . import inboxes, jobs, search
 from .tables import (
@@ -71,16 +71,9 @@ def older_than(
     connection: Connection, moment: datetime, *, inbox_id: int | None = None, limit: int = 500
 ) -> list[int]:
     """Return messages that came or went before a moment and are done with."""
-    busy = exists().where(
-        run.c.message_id == message.c.id, run.c.state.in_(("pending", "retrying"))
-    )
     query = (
         select(message.c.id)
-        .where(
-            message.c.received_at < moment,
-            message.c.state.not_in(("stored", "queued", "scheduled", "sending")),
-            ~busy,
-        )
+        .where(message.c.received_at < moment, *_done())
         .order_by(message.c.id)
         .limit(limit)
     )
@@ -90,15 +83,19 @@ def older_than(
 
 
 def beyond(connection: Connection, inbox_id: int, keep: int, *, limit: int = 500) -> list[int]:
-    """Return what an inbox holds beyond its newest ``keep`` messages."""
-    query = (
-        select(message.c.id)
-        .where(message.c.inbox_id == inbox_id)
-        .order_by(message.c.id.desc())
-        .offset(keep)
-        .limit(limit)
-    )
+    """Return what an inbox holds beyond its newest ``keep`` messages and is done with."""
+    mine = select(message.c.id).where(message.c.inbox_id == inbox_id)
+    newest = mine.order_by(message.c.id.desc()).limit(keep)
+    query = mine.where(message.c.id.not_in(newest), *_done()).order_by(message.c.id).limit(limit)
     return list(connection.execute(query).scalars())
+
+
+def _done() -> tuple[ColumnElement[bool], ...]:
+    """Return what holds for a message that is read, sent and handled."""
+    busy = exists().where(
+        run.c.message_id == message.c.id, run.c.state.in_(("pending", "retrying"))
+    )
+    return message.c.state.not_in(("stored", "queued", "scheduled", "sending")), ~busy
 
 
 def inbox(tx: Tx, inbox_id: int) -> list[str]:

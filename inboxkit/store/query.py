@@ -90,11 +90,11 @@ def _filter(field: str, value: str, negated: bool, now: datetime) -> Term:
 
 def _moment(field: str, value: str, now: datetime) -> datetime:
     age = _AGE.fullmatch(value.lower())
-    if age is not None:
-        return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
     try:
+        if age is not None:
+            return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
         parsed = datetime.fromisoformat(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # an age that began before the calendar
         raise QueryError(
             f"query: {field}:{value} is no time; write {date(2026, 1, 31)}, "
             "2026-01-31T12:00+00:00 or an age such as 10m or 2d"

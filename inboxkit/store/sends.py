@@ -227,6 +227,12 @@ def _alias_key(alias: str) -> str:
     return bare[:-1] if bare.endswith("@") else alias
 
 
+def outbound(connection: Connection, row_id: int) -> int | None:
+    """Return a row id if it is that of a send."""
+    mine = (message.c.id == row_id) & (message.c.direction == "outbound")
+    return connection.execute(select(message.c.id).where(mine)).scalar()
+
+
 def find_send(
     connection: Connection, *, provider_id: str = "", rfc_id: str = "", provider: str = ""
 ) -> int | None:

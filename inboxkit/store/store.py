@@ -137,6 +137,7 @@ class Store:
                     await self.write_lightly(self._beat)
                 if await to_thread.run_sync(watch.changed, limiter=self._readers):
                     self.bell.ring(TOPICS)
+                    await to_thread.run_sync(watch.checkpoint)
                 await anyio.sleep(BEAT_SECONDS)
         finally:
             watch.close()
@@ -163,6 +164,13 @@ class Watch:
         cursor.close()
         before, self._version = self._version, version
         return bool(version != before)
+
+    def checkpoint(self) -> None:
+        """Copy what is in the WAL into the file; writers go on meanwhile."""
+        if self._connection is not None:
+            cursor = self._connection.cursor()
+            cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            cursor.close()
 
     def close(self) -> None:
         if self._connection is not None:

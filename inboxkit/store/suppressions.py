@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from ..values import EventType
 from .tables import suppression
 
 if TYPE_CHECKING:
@@ -18,9 +19,15 @@ if TYPE_CHECKING:
 def add(
     tx: Tx, address: str, *, reason: str, now: datetime, domain: str = "", detail: str = ""
 ) -> bool:
-    """Suppress an address for one sending domain, or for all; False when it is already."""
+    """Suppress an address for one sending domain, or for all; False when it is already.
+
+    A complaint outweighs an unsubscription, whichever was told first.
+    """
     key = {"address": address.lower(), "domain": domain}
-    if tx.connection.execute(select(suppression).filter_by(**key)).first() is not None:
+    known = tx.connection.execute(select(suppression.c.reason).filter_by(**key)).scalar()
+    if known == EventType.UNSUBSCRIBED and reason == EventType.COMPLAINED:
+        tx.connection.execute(update(suppression).filter_by(**key).values(reason=reason))
+    if known is not None:
         return False
     row = {**key, "reason": reason, "detail": detail[:500], "created_at": now}
     tx.connection.execute(insert(suppression), [row])

@@ -19,6 +19,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     TypeDecorator,
+    text,
 )
 from sqlalchemy.orm import declared_attr, registry
 from sqlmodel import Field, SQLModel
@@ -47,6 +48,12 @@ class Base(SQLModel, registry=registry(metadata=metadata)):
     @declared_attr.directive
     def __tablename__(cls) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] - SQLModel types it too narrowly
         return "inboxkit_" + cls.__name__.removesuffix("Row").lower()
+
+
+def _partial(name: str, *columns: str, where: str, u: int = 0) -> Index:
+    """Return an index of only the rows that are looked up by it: each one costs every insert."""
+    condition = text(where)
+    return Index(name, *columns, unique=bool(u), sqlite_where=condition, postgresql_where=condition)
 
 
 def _id() -> Any:
@@ -90,11 +97,11 @@ class MessageRow(Base, table=True):
 
     __table_args__ = (
         Index("inboxkit_message_inbox", "inbox_id", "id"),
-        Index("inboxkit_message_thread", "thread_id", "id"),
-        Index("inboxkit_message_dedupe", "inbox_id", "dedupe", unique=True),
-        Index("inboxkit_message_key", "inbox_id", "send_key", unique=True),
-        Index("inboxkit_message_rfc", "message_id"),
-        Index("inboxkit_message_provider", "provider_id"),
+        _partial("inboxkit_message_thread", "thread_id", "id", where="thread_id IS NOT NULL"),
+        _partial("inboxkit_message_dedupe", "dedupe", "inbox_id", where="dedupe IS NOT NULL", u=1),
+        _partial("inboxkit_message_key", "inbox_id", "send_key", where="send_key IS NOT NULL", u=1),
+        _partial("inboxkit_message_rfc", "message_id", where="direction = 'outbound'"),
+        _partial("inboxkit_message_provider", "provider_id", where="provider_id IS NOT NULL"),
     )
     id: int = _id()
     inbox_id: int = _big()
@@ -257,10 +264,10 @@ class JobRow(Base, table=True):
 
     __table_args__ = (
         Index("inboxkit_job_key", "kind", "key", unique=True),
-        Index("inboxkit_job_due", "kind", "state", "inbox_id", "due_at"),
-        Index("inboxkit_job_next", "state", "due_at"),
-        Index("inboxkit_job_lane", "lane", "id"),
-        Index("inboxkit_job_worker", "worker_id"),
+        _partial("inboxkit_job_due", "kind", "inbox_id", "due_at", where="state = 'ready'"),
+        _partial("inboxkit_job_next", "kind", "due_at", where="state = 'ready'"),
+        _partial("inboxkit_job_lane", "lane", "id", where="lane IS NOT NULL"),
+        _partial("inboxkit_job_worker", "worker_id", where="worker_id IS NOT NULL"),
     )
     id: int = _id()
     kind: str

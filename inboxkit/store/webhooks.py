@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from ..tokens import new_id
 from . import jobs
@@ -61,3 +61,16 @@ def settle(tx: Tx, row_id: int, state: str, error: str = "") -> None:
     tx.connection.execute(
         update(webhook).where(webhook.c.id == row_id).values(state=state, error=error[:2_000])
     )
+
+
+def forget(tx: Tx, before: datetime, *, limit: int = 500) -> int:
+    """Delete requests that were done with before a moment; return how many.
+
+    Until then they are what a replayed request is known by. Failed ones stay for people to see.
+    """
+    old = (
+        select(webhook.c.id)
+        .where(webhook.c.state == "done", webhook.c.received_at < before)
+        .limit(limit)
+    )
+    return tx.connection.execute(delete(webhook).where(webhook.c.id.in_(old))).rowcount

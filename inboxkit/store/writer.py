@@ -68,7 +68,8 @@ class Writer:
     def __init__(self, engine: Engine, on_commit: Callable[[set[str]], None]) -> None:
         self._engine = engine
         self._on_commit = on_commit
-        self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Unit] | None] = queue.SimpleQueue()
+        self._waiting: dict[asyncio.AbstractEventLoop, list[_Unit]] = {}
         self._thread = threading.Thread(target=self._work, name="inboxkit-writer", daemon=True)
         self._durable = True
 
@@ -101,7 +102,7 @@ class Writer:
         def done(value: Any, error: BaseException | None) -> None:
             future.set_result(value) if error is None else future.set_exception(error)
 
-        self._queue.put(_Unit(function, args, False, True, done, None))
+        self._queue.put([_Unit(function, args, False, True, done, None)])
         return future.result()
 
     async def _submit(
@@ -115,8 +116,18 @@ class Writer:
                 return
             future.set_result(value) if error is None else future.set_exception(error)
 
-        self._queue.put(_Unit(function, args, grouped, durable, done, loop))
+        self._hand_over(_Unit(function, args, grouped, durable, done, loop), loop)
         return await future
+
+    def _hand_over(self, unit: _Unit, loop: asyncio.AbstractEventLoop) -> None:
+        """Give the thread what one turn of the loop has brought, so that it shares a commit."""
+        waiting = self._waiting.setdefault(loop, [])
+        waiting.append(unit)
+        if len(waiting) == 1:
+            loop.call_soon(self._flush, loop)
+
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._queue.put(self._waiting.pop(loop))
 
     def _work(self) -> None:
         with self._engine.connect() as connection:
@@ -128,14 +139,14 @@ class Writer:
                     return
 
     def _take(self) -> tuple[list[_Unit], bool]:
-        unit = self._queue.get()
+        units = self._queue.get()
         batch: list[_Unit] = []
-        while unit is not None:
-            batch.append(unit)
+        while units is not None:
+            batch += units
             if len(batch) >= _BATCH:
                 return batch, False
             try:
-                unit = self._queue.get_nowait()
+                units = self._queue.get_nowait()
             except queue.Empty:
                 return batch, False
         return batch, True

@@ -35,6 +35,12 @@ def test_source_is_cut_into_tokens(source: str, expected: list[tuple[str, str]])
     assert list(tokens(source)) == expected
 
 
+@given(st.text(alphabet="<>/=\"' abr&;", max_size=60))
+def test_plain_markup_is_split_as_by_the_tokenizer(source: str) -> None:
+    # A comment keeps the quick splitting away, and gives no token itself.
+    assert list(tokens(source)) == list(tokens("<!-->" + source))
+
+
 def test_quote_that_never_ends_does_not_swallow_the_rest() -> None:
     assert ("", "seen") in list(tokens('<a href="open>seen</a>'))
 

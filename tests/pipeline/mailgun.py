@@ -1,0 +1,113 @@
+"""A runtime that sends through Mailgun, whose Fake answers on a loopback port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from inboxkit.providers.mailgun import Mailgun
+from inboxkit.providers.mailgun_fake import MailgunFake
+from inboxkit.store import events, suppressions
+from inboxkit.store.tables import delivery, job, message, webhook
+from inboxkit.testing import Sandbox
+from inboxkit.testing.fake_provider import FakeProvider
+from inboxkit.testing.runner import Runner
+from inboxkit.tokens import row_id
+
+if TYPE_CHECKING:
+    from inboxkit import EventType, Message
+    from inboxkit.providers.base import WebhookRequest
+
+OPTIONS = {"api_key": "key-secret-1", "domain": "shop.example", "signing_key": "signing-secret-2"}
+SENDER = "support@shop.example"
+
+
+@dataclass
+class Account:
+    """A Mailgun account that a sandbox sends through; what is stored can be looked at."""
+
+    runner: Runner
+    sandbox: Sandbox
+    server: FakeProvider
+    fake: MailgunFake
+
+    async def send(self, *to: str, **draft: Any) -> Message:
+        """Send from the shop's inbox and wait until the outbox has done what it can now."""
+        inbox = await self.sandbox.inbox(SENDER)
+        sent = await inbox.send(to or "ann@example.com", "Size", "Which size?", **draft)
+        await self.sandbox.settle()
+        return sent
+
+    async def event(
+        self, kind: EventType, sent: Message, recipient: str = "", *, hard: bool = True
+    ) -> WebhookRequest:
+        """Return the webhook of an event about a send that the Fake has caught."""
+        [caught] = [c for c in self.fake.caught if c.message_id == sent.message_id]
+        return self.fake.event(kind, caught, recipient or caught.rcpt_to[0], hard=hard)
+
+    async def post(self, request: WebhookRequest) -> int:
+        """Post a webhook to the runtime; return the status of the answer."""
+        return await self.server.post(request, f"{self.sandbox.url}/webhooks/mailgun")
+
+    async def state(self, sent: Message) -> str:
+        """Return the state of a send as users see it."""
+        return (await self.sandbox.message(sent.id)).state
+
+    async def error(self, sent: Message) -> str:
+        """Return why a send has not gone out."""
+        query = select(message.c.error).where(message.c.id == row_id("msg", sent.id))
+        return str((await self.rows(query))[0].error)
+
+    async def deliveries(self, sent: Message) -> dict[str, str]:
+        """Return the state of a send with each recipient."""
+        query = select(delivery).where(delivery.c.message_id == row_id("msg", sent.id))
+        return {row.recipient: row.state for row in await self.rows(query)}
+
+    async def happened(self, sent: Message) -> list[str]:
+        """Return the types of the events of a send, in order."""
+        store = self.sandbox.kit.runtime.store
+        found = await self.runner.acall(store.read, events.of_message, row_id("msg", sent.id))
+        return [row.type for row in found]
+
+    async def suppressed(self) -> list[tuple[str, str]]:
+        """Return the suppressed addresses and why."""
+        store = self.sandbox.kit.runtime.store
+        found = await self.runner.acall(store.read, suppressions.everything)
+        return [(row.address, row.reason) for row in found]
+
+    async def webhooks(self) -> list[tuple[str, str]]:
+        """Return state and error of every stored webhook."""
+        return [(row.state, row.error) for row in await self.rows(select(webhook))]
+
+    async def due_in(self, kind: str) -> timedelta:
+        """Return when the only waiting job of a kind is due."""
+        [found] = await self.rows(select(job).where(job.c.kind == kind))
+        return timedelta(seconds=round((found.due_at - self.runner.clock.now()).total_seconds()))
+
+    async def rows(self, query: Any) -> list[Any]:
+        """Return what a query finds."""
+        store = self.sandbox.kit.runtime.store
+        return await self.runner.acall(store.read, lambda c: list(c.execute(query).all()))
+
+
+@asynccontextmanager
+async def account(**settings: Any) -> AsyncGenerator[Account]:
+    """Run a sandbox that sends through Mailgun's Fake."""
+    clock = [lambda: datetime.now(UTC)]
+    fake = MailgunFake(Mailgun().configure(OPTIONS), lambda: clock[0]())
+    async with FakeProvider(fake) as server:
+        options = {"mailgun": {**OPTIONS, "base_url": server.url}}
+        given = {"provider": ("mailgun",), "domain": "shop.example", "any_recipient": True}
+        runner = Runner(**{**given, "options": options, **settings})
+        clock[0] = runner.clock.now
+        await asyncio.to_thread(runner.start)
+        try:
+            yield Account(runner, Sandbox(runner), server, fake)
+        finally:
+            await asyncio.to_thread(runner.stop)
