@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import atheris  # type: ignore[import-not-found,unused-ignore]  # only where it installs
+import atheris  # type: ignore[import-untyped]  # only where it installs
 
 with atheris.instrument_imports(include=["inboxkit.parsing"]):
     from inboxkit.parsing import bounces, documents, find_code, find_links, images, mime, parse

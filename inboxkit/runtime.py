@@ -60,7 +60,7 @@ class Runtime:
         self.handlers = Handlers()
         self.failure: BaseException | None = None
         self._providers = providers
-        self._read = read.Read(self.store)
+        self._read = read.Read(self.store, self.accept.pace)
         self._resources = Resources()
         self._main: asyncio.Task[None] | None = None
         self._tasks: TaskGroup | None = None
@@ -134,7 +134,7 @@ class Runtime:
             tasks.start_soon(self.notify.run)
             if works:
                 tasks.start_soon(Janitor(self.store).run)
-                self._consume("read", self._read.work, lambda: read.BATCH)
+                self._consume("read", self._read.work, self._read.room)
                 self._consume("webhook", self.feedback.work, lambda: feedback.BATCH)
                 self._consume("send", self._outbox.work, self._outbox.room)
                 self._busy.append(self._outbox)

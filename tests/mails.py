@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from email.message import EmailMessage
 from email.utils import make_msgid
 from typing import TYPE_CHECKING
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inboxkit import InboxKit, Message
+    from inboxkit import Event, EventType, InboxKit, Message
 
 ANN = "ann@example.com"
 DESK = "desk@inbox.example"
+BEGINNING = "evt_0000000000000"
 
 
 def mail(
@@ -57,3 +59,13 @@ async def code(
     """Let a one-time code come in."""
     text = f"Your verification code is {value}."
     return await arrive(kit, text, to=to, sender=sender, subject="Your code")
+
+
+async def happened(kit: InboxKit, type: EventType, *, times: int = 1) -> Event:
+    """Return the event of this type, once so many are in the log."""
+    async with asyncio.timeout(10):
+        async for event in kit.events(after=BEGINNING):
+            times -= event.type == type
+            if not times:
+                return event
+    raise AssertionError("the log has no end")

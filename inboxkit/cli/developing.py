@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from functools import partial
@@ -9,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import click
 
 from .. import discovery
@@ -17,7 +19,7 @@ from ..store import events as store_events
 from ..values import EventType
 from .opening import flags_of, log_to_stderr, settings_of
 from .opening import run as run_async
-from .printing import message_line, plain
+from .printing import flat, message_line
 from .serving import (
     announce,
     first,
@@ -31,17 +33,15 @@ from .serving import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import anyio
+    from collections.abc import AsyncGenerator, Mapping
 
     from ..kit import InboxKit
     from ..models import Event
     from ..settings import Settings
 
 log = logging.getLogger("inboxkit.dev")
-_RELOAD_SECONDS = 2.0
-_WATCH_MS = 500  # how long a watch that is no longer wanted may last
+_DRAIN_SECONDS = 2.0
+_LOOK_SECONDS = 0.5
 
 
 @click.command()
@@ -60,42 +60,88 @@ def dev(ctx: click.Context, /, no_reload: bool, **flags: str | None) -> None:
     # A file that changes twice in a second, to the same length, would be taken from its cache.
     sys.dont_write_bytecode = True
     given = flags_of(ctx, any_recipient=True, **flags)
-    watched = None if no_reload else _watched(settings)
-    run_async(_develop(settings, given, watched))
-
-
-def _watched(settings: Settings) -> Path | None:
-    """Return the folder to watch, or say why there is none."""
     folder = Path(settings.handlers)
-    if not folder.is_dir():
-        click.echo(f"{folder} is no folder: nothing is reloaded", err=True)
-        return None
-    if find_spec("watchfiles") is None:
-        click.echo("to reload handlers: pip install 'inboxkit[dev]'", err=True)
-        return None
-    return folder
+    watched = folder if folder.is_dir() and not no_reload else None
+    run_async(_develop(Source(settings, given, watched)))
 
 
-async def _develop(settings: Settings, given: Mapping[str, Any], watched: Path | None) -> None:
+async def _develop(source: Source) -> None:
     """Run; after each change of the handlers stop and run anew, on the same ports."""
-    kit, printer = make_kit(settings, given), Printer()
+    printer, kit = Printer(), source.load()
     with stop_signals() as told:
         while True:
-            reload = Reload(settings, given, told)
             async with kit:
                 await listen(kit)
                 if await printer.begin(kit):
                     announce(kit)
-                ports = {"smtp": smtp_bind(kit), "http": kit.url.partition("://")[2]}
-                settings = settings.model_copy(update=ports)
-                watch = partial(reload.changed, watched)
-                await first(told.wait, kit.serve, partial(printer.follow, kit), watch)
-                await kit.runtime.drain(_RELOAD_SECONDS)
-            if reload.kit is None:
+                source.keep_ports(kit)
+                changed = partial(source.changed, told)
+                await first(told.wait, kit.serve, partial(printer.follow, kit), changed)
+                await kit.runtime.drain(_DRAIN_SECONDS)
+            if source.next is None:
                 return
+            kit, source.next = source.next, None
             click.echo("handlers changed and loaded again", err=True)
-            kit = reload.kit
-            kit.settings = kit.settings.model_copy(update=ports)
+
+
+class Source:
+    """Where the handlers come from; looks for changes, and loads them when they can be loaded."""
+
+    def __init__(self, settings: Settings, flags: Mapping[str, Any], folder: Path | None) -> None:
+        self._settings = settings
+        self._flags = flags
+        self._folder = folder
+        self._seen: Mapping[Path, tuple[int, int]] = {}
+        self.next: InboxKit | None = None
+
+    def load(self) -> InboxKit:
+        """Return a kit with the handlers as they are now; raise ConfigurationError."""
+        self._seen = self._state()
+        discovery.forget()
+        return make_kit(self._settings, self._flags)
+
+    def keep_ports(self, kit: InboxKit) -> None:
+        """Let later kits listen where this one does."""
+        ports = {"smtp": smtp_bind(kit), "http": kit.url.partition("://")[2]}
+        self._settings = self._settings.model_copy(update=ports)
+
+    async def changed(self, told: anyio.Event) -> None:
+        """Return when handlers have changed and are loaded, as ``next``; or when told to stop."""
+        async for _ in self._looks(told):
+            if self._state() == self._seen:
+                continue
+            try:
+                self.next = self.load()
+            except ConfigurationError as error:
+                log.error("the old handlers go on: %s", error, exc_info=error.__cause__)
+            else:
+                return
+
+    async def _looks(self, told: anyio.Event) -> AsyncGenerator[None]:
+        """Yield when it is time to look: twice a second, and at once with the extra ``dev``."""
+        if self._folder is None:
+            await told.wait()
+        elif find_spec("watchfiles") is None:
+            while not told.is_set():
+                await anyio.sleep(_LOOK_SECONDS)
+                yield
+        else:
+            from watchfiles import awatch  # an extra, and of no use elsewhere
+
+            milliseconds = int(_LOOK_SECONDS * 1000)
+            async for _ in awatch(
+                self._folder, stop_event=told, rust_timeout=milliseconds, yield_on_timeout=True
+            ):
+                yield
+
+    def _state(self) -> Mapping[Path, tuple[int, int]]:
+        """Return what tells one state of the files from another."""
+        state: dict[Path, tuple[int, int]] = {}
+        for path in self._folder.rglob("*.py") if self._folder else ():
+            with contextlib.suppress(OSError):  # gone in between
+                found = path.stat()
+                state[path] = (found.st_mtime_ns, found.st_size)
+        return state
 
 
 class Printer:
@@ -125,38 +171,4 @@ def event_line(event: Event) -> str:
     line = message_line(event.message)
     if event.type == EventType.RECEIVED:
         return line
-    reason = " ".join(plain(event.reason).split())
-    return f"{line} ({event.type}: {reason})" if reason else f"{line} ({event.type})"
-
-
-class Reload:
-    """Waits for a change of the handlers that can be loaded; ``kit`` is what to run then."""
-
-    def __init__(self, settings: Settings, given: Mapping[str, Any], told: anyio.Event) -> None:
-        self._settings = settings
-        self._given = given
-        self._told = told
-        self.kit: InboxKit | None = None
-
-    async def changed(self, folder: Path | None) -> None:
-        """Return when changed handlers were loaded, or when it is time to stop."""
-        if folder is None:
-            await self._told.wait()
-            return
-        from watchfiles import awatch  # the extra ``dev``
-
-        watch = awatch(folder, stop_event=self._told, rust_timeout=_WATCH_MS)
-        async for changes in watch:
-            if any(path.endswith(".py") for _, path in changes):
-                self.kit = self._loaded()
-            if self.kit is not None:
-                return
-
-    def _loaded(self) -> InboxKit | None:
-        """Return a kit with the handlers as they are now, None when they are broken."""
-        discovery.forget()
-        try:
-            return make_kit(self._settings, self._given)
-        except ConfigurationError as error:
-            log.error("the old handlers go on: %s", error, exc_info=error.__cause__)
-            return None
+    return f"{line} ({event.type}{': ' if event.reason else ''}{flat(event.reason)})"

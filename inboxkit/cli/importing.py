@@ -22,6 +22,8 @@ from .serving import make_kit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..store.arrivals import Arrival
+
 _AT_ONCE = 64
 _MAILDIR = ("cur", "new", "tmp")
 
@@ -53,9 +55,9 @@ async def _import(
     counts = [0, 0]
     room = anyio.Semaphore(_AT_ONCE)
 
-    async def take(mail: Arriving) -> None:
+    async def store(copies: tuple[Arrival, ...]) -> None:
         try:
-            for _, known in await kit.runtime.accept.take(mail):
+            for _, known in await kit.runtime.accept.store(copies):
                 counts[known] += 1
         finally:
             room.release()
@@ -64,9 +66,10 @@ async def _import(
         await kit.inbox(inbox)
         async with anyio.create_task_group() as tasks:
             for raw in (mail for path in paths for mail in mails(path)):
-                await room.acquire()
                 mail = arriving(raw, inbox, silent=not dispatch, record=dispatch and not send)
-                tasks.start_soon(take, mail)
+                copies = await kit.runtime.accept.prepare(mail)  # one by one: ids keep the order
+                await room.acquire()
+                tasks.start_soon(store, copies)
         await _until_done(kit, ("read", "plan", "run", "send") if dispatch else ("read",))
     return counts[0], counts[1]
 

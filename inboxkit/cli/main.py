@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             stream.reconfigure(errors="replace")  # a letter that a terminal lacks ends nothing
     try:
         sys.exit(
-            cli(arguments, standalone_mode=False)
+            cli(arguments, "inboxkit", standalone_mode=False)
         )  # the code that a command exits with, or None
     except click.Abort as error:
         stopped = isinstance(error.__cause__, KeyboardInterrupt)

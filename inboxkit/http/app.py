@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.http")
 _MOST_BODY_BYTES = 64 * 1024 * 1024  # inbound mail as base64 in JSON
+_BODY_SECONDS = 60
 
 
 class Health(Protocol):
@@ -46,18 +48,23 @@ async def _quiet(
     except web.HTTPException:
         raise
     except Exception:  # foreign input meets our code here
-        log.exception("%s %s failed", request.method, request.path)
+        log.exception("%s %s failed", request.method, request.rel_url.raw_path)
         return web.Response(status=500, text="internal error")
 
 
 def _webhook(feedback: Feedback) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def webhook(request: web.Request) -> web.Response:
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                body = await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
         answer = await feedback.receive(
             request.match_info["provider"],
             request.method,
             dict(request.headers),
             request.query_string,
-            await request.read(),
+            body,
             str(request.url.with_query(None)),
         )
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)

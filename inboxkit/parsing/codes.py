@@ -237,7 +237,8 @@ def _weigh_sentence(judged: _Judged, left: Zone, right: Zone) -> None:
         judged.add(3.0 if gap <= _CLOSE else 2.0, "called a code")
         judged.add(0.5 * (not left.folded.strip() and right.gap_right(NOUN) <= 24))
     if both & PROOF:
-        judged.add(2.0, "for a login or verification")
+        apart = both & NOUN and not (_paired(left, PROOF) or _paired(right, PROOF))
+        judged.add(1.5 if apart else 2.0, "for a login or verification")
     elif both & HINT:
         judged.add(1.0 + (_paired(left, HINT) or _paired(right, HINT)))
     if both & USE:

@@ -30,6 +30,7 @@ from .linkwords import (
     PASSWORD,
     RESET,
     SETUP,
+    TEAM,
     TROUBLE,
     VERIFY,
 )
@@ -41,11 +42,14 @@ from .words import Lexicon, fold
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .words import Hit
+
 _LIMIT = 64 * 1024
 _MOST = 80  # links of one mail that are looked at
 _LONGEST = 4096  # characters of an address
 _THRESHOLD = 5.0
 _SUBJECT = 300
+_CLAUSE = 45  # how far "not" stands from "if", in characters
 _BEFORE, _AFTER = 300, 100  # how much text around a link is looked at
 _URL = re.compile(r"(?:https?|HTTPS?|Https?)://[^\s<>\"\u2e80-\uffef]{3,4096}")
 _SENTENCE = re.compile(r"[.!?؟]\s|[。！？।։]|\n\s*\n")
@@ -62,9 +66,12 @@ _FIELD = re.compile(
     re.IGNORECASE,
 )
 _FILE = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|ico|css|js|woff2?|pdf)$", re.IGNORECASE)
-_ELSEWHERE = re.compile(
-    r"^(?:www\.|m\.)?(?:facebook|twitter|x|instagram|linkedin|youtube|tiktok|pinterest|t\.me|wa\.me|"
-    r"apps\.apple|itunes\.apple|play\.google|w3|schema|fonts\.googleapis|microsoft\.com/store)\.",
+_STORE = re.compile(
+    r"^(?:apps|itunes)\.apple\.com|^play\.google\.com|^(?:www\.)?w3\.org", re.IGNORECASE
+)
+_SOCIAL = re.compile(
+    r"^(?:www\.|m\.)?(?:facebook|twitter|x|instagram|linkedin|youtube|tiktok|pinterest)\.com$"
+    r"|^(?:t|wa)\.me$",
     re.IGNORECASE,
 )
 _ADDRESS_WORDS = re.compile(
@@ -133,8 +140,23 @@ def _lexicon() -> Lexicon:
 
 
 def _meaning(text: str) -> int:
-    """Return the bits of all that the words of a text may mean."""
-    return _lexicon().meaning(fold(text)) if text and not text.isspace() else 0
+    """Return the bits of all that the words of a text may mean, DENIAL also for "if … not"."""
+    if not text or text.isspace():
+        return 0
+    hits = _lexicon().scan(fold(text))
+    found = 0
+    for hit in hits:
+        found |= hit.meaning
+    if found & CONDITION and found & NEGATION and _is_condition_denied(hits):
+        found |= DENIAL
+    return found
+
+
+def _is_condition_denied(hits: list[Hit]) -> bool:
+    """Tell whether "not" follows "if" closely; "se" or "als" after it mean something else."""
+    conditions = [hit.end for hit in hits if hit.meaning & CONDITION]
+    negations = [hit.start for hit in hits if hit.meaning & NEGATION]
+    return any(0 <= no - end <= _CLAUSE for end in conditions for no in negations)
 
 
 def _anchors(page: Page, seen: set[str]) -> Iterator[_Mention]:
@@ -270,7 +292,7 @@ def _purpose(meaning: int, around: int) -> str:
             return name
     if meaning & RESET and (meaning & ACCOUNT or around & PASSWORD):
         return "reset"
-    if meaning & JOIN and around & INVITE:
+    if meaning & JOIN and around & (INVITE | TEAM):
         return "invite"
     if meaning & SETUP and around & ACCOUNT:
         return "invite" if around & INVITE else "verify"
@@ -283,7 +305,7 @@ def _by_words(words: _Words, reasons: list[str]) -> tuple[float, str]:
     mine, led = _purpose(words.own, around), _purpose(words.lead, around)
     told, titled = _purpose(words.prior, around), _purpose(words.title, around)
     purpose = mine or led or (told if not words.lead & AVOID else "")
-    if not purpose and (words.own | words.lead) & GENERIC and not words.lead & AVOID:
+    if not purpose and words.lead & GENERIC and not words.lead & AVOID:
         purpose = titled
     if words.own & OTHER or not purpose:
         return 0, ""
@@ -309,7 +331,7 @@ def _denies(meaning: int) -> bool:
     """Tell whether a sentence is for those who did not ask: "not you?", "if you did not …"."""
     if meaning & (IGNORE | TROUBLE):
         return False
-    return bool(meaning & DENIAL) or (bool(meaning & CONDITION) and bool(meaning & NEGATION))
+    return bool(meaning & DENIAL)
 
 
 def _penalties(words: _Words, mine: str) -> float:
@@ -349,7 +371,7 @@ def _by_address(url: str, purpose: str, reasons: list[str], *, asked: bool) -> f
     """
     host, _, rest = url.partition("://")[2].partition("/")
     path = rest.partition("?")[0]
-    if not host or _FILE.search(path) or _ELSEWHERE.match(host):
+    if not host or _FILE.search(path) or _STORE.match(host):
         return -99.0
     if _ADDRESS_AVOID.search(unquote(path)):
         return -99.0
@@ -362,8 +384,8 @@ def _by_address(url: str, purpose: str, reasons: list[str], *, asked: bool) -> f
     if _has_token(url, rest):
         score += 1.5
         reasons.append("its address carries a token")
-    elif purpose in _WITHOUT_TOKEN:
-        score -= _WITHOUT_TOKEN[purpose]
+    else:
+        score -= 4.0 if _SOCIAL.match(host) else _WITHOUT_TOKEN.get(purpose, 0.0)
     if not rest.strip("/") or (len(rest) < 4 and "?" not in rest):
         score -= 4.0
     return score

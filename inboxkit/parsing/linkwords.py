@@ -12,6 +12,7 @@ RESET = 1 << 3  # "reset", "recover": of a password when the mail speaks of one
 INVITE = 1 << 4
 JOIN = 1 << 5  # "accept", "join": of an invitation when the mail speaks of one
 SETUP = 1 << 6  # "set up", "finish", "complete": verifies when the object is an account
+TEAM = 1 << 18  # "team", "workspace": what one is invited to
 ACCOUNT = 1 << 7  # "account", "email address": what is verified
 GENERIC = 1 << 8  # "click here": says nothing of the purpose
 MAGIC = 1 << 9  # "magic link", "without a password": a link that signs in by itself
@@ -114,6 +115,15 @@ LINK_WORDS: dict[int, tuple[str, ...]] = {
         "moi ban, undang, jemput, imbita, inanyay, 招待, 초대, 邀请, 邀請, მოწვევ, მოგიწვ, հրավեր",
         "հրավիր, mwaliko, alika, gonbid, uitnooi, indbydel, inviter",
     ),
+    TEAM: (
+        "team_, teams_, workspace, organization, organisation, project_, family_, group_, projekt",
+        "arbeitsbereich, gruppe, familie, equipe, espace, projet, equipo, espacio, proyecto",
+        "espaco, projeto, squadra, spazio, progetto, werkruimte, arbetsyta, arbeidsomr, arbejdsomr",
+        "tiimi, tyotila, zespol, przestrze, tym_, pracovn, csapat, munkater, echip, spatiu, екип",
+        "команд, простран, простір, tim_, tima_, ομαδ, takim, ekip_, צוות, فريق, تیم, टीम, ทีม",
+        "nhom_, doi ngu, チーム, ワークスペース, 팀, 워크스페이스, 团队, 團隊, 项目, 專案, 工作区",
+        "工作區, 空间",
+    ),
     JOIN: (
         "join_, joining, accept_, accepting, beitret, annehmen, akzeptier, teilnehm, rejoin",
         "accepter, acceptez, unirse, unete, unirte, unirme, aceptar, acepta_, participar, aceitar",
@@ -193,16 +203,18 @@ LINK_WORDS: dict[int, tuple[str, ...]] = {
         "pribatutasun, laguntza, afmelden, hulpsentrum, status_, docs_, documentation, changelog",
     ),
     DENIAL: (
-        "not you, wasn t you, wasn t me, isn t you, not me_, unauthor, don t recogn, do not recogn",
-        "nicht sie, nicht du, nicht ich, nicht von ihnen, nicht von dir, pas vous, pas toi",
-        "pas moi, no fuiste, no has sido tu, no fue usted, no reconoc, nao foi voce, nao reconhec",
-        "non sei stato, non sei tu, non riconosc, niet jij, niet door jou, was jij dit niet",
-        "inte du, ikke deg, ikke dig, et ole sina, et itse, to nie ty, nie ty_, nebyl jste",
-        "neboli ste, nem te voltal, nem on volt, nu ai fost, nu ati fost, не сте вие, не си ти",
-        "niste vi, нисте ви, δεν ησασταν, siz degil, не вы_, не ви_, לא אתה, זה לא את, لست انت",
-        "لم تكن انت, شما نبود, आप नहीं, không phải bạn, bukan anda, 心当たり, 身に覚え, 覚えのない",
-        "覚えがない, 본인이 아니, 본인이 아닌, 不是您, 不是你, 并非您, 並非您, 非本人, 没有要求",
-        "沒有要求, 未曾, 未请求, 如非",
+        "していない場合, いない場合, なければ, istemediyse, talep etmediyse, yapmadiysa, etmediyse",
+        "degilse, olusturmadiysa, 않았다면, 않으셨다면, 아니라면, でない場合, not you, wasn t you",
+        "wasn t me, isn t you, not me_, unauthor, don t recogn, do not recogn, nicht sie, nicht du",
+        "nicht ich, nicht von ihnen, nicht von dir, pas vous, pas toi, pas moi, no fuiste",
+        "no has sido tu, no fue usted, no reconoc, nao foi voce, nao reconhec, non sei stato",
+        "non sei tu, non riconosc, niet jij, niet door jou, was jij dit niet, inte du, ikke deg",
+        "ikke dig, et ole sina, et itse, to nie ty, nie ty_, nebyl jste, neboli ste, nem te voltal",
+        "nem on volt, nu ai fost, nu ati fost, не сте вие, не си ти, niste vi, нисте ви",
+        "δεν ησασταν, siz degil, не вы_, не ви_, לא אתה, זה לא את, لست انت, لم تكن انت, شما نبود",
+        "आप नहीं, không phải bạn, bukan anda, 心当たり, 身に覚え, 覚えのない, 覚えがない",
+        "본인이 아니, 본인이 아닌, 不是您, 不是你, 并非您, 並非您, 非本人, 没有要求, 沒有要求",
+        "未曾, 未请求, 如非",
     ),
     CONDITION: (
         "if_, in case, wenn, falls, sollte, si_, au cas, en caso, caso, se_, qualora, indien, als_",

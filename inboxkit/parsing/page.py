@@ -16,13 +16,14 @@ from .tags import tokens
 _LIMIT = 256 * 1024
 _TOKENS = 20_000  # a text of nothing but "<" is as many tokens as characters
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_HREF = re.compile(r"""\bhref\s{0,8}=\s{0,8}(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
+_HREF = re.compile(
+    r"""(?<![\w-])href\s{0,8}=\s{0,8}(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE
+)
 _ALT = re.compile(r"""\balt\s{0,8}=\s{0,8}(?:"([^"]{0,200})"|'([^']{0,200})')""", re.IGNORECASE)
 _CITED = re.compile(
     r"gmail_quote|yahoo_quoted|moz-cite|divRplyFwdMsg|appendonsend|OLK_SRC_BODY|type=[\"']?cite",
     re.IGNORECASE,
 )
-_UNSEEN = frozenset({"title", "!style"})
 _LINES = frozenset(
     "p div br tr table ul ol li h1 h2 h3 h4 h5 h6 hr blockquote pre center section article header "
     "footer main form fieldset dl dt dd address body html tbody thead caption".split()
@@ -50,7 +51,7 @@ class Page:
     """The words of an HTML body, and its links in order."""
 
     text: str = field(repr=False)
-    anchors: tuple[Anchor, ...] = ()
+    anchors: tuple[Anchor, ...] = field(default=(), repr=False)
 
 
 def read_page(source: str) -> Page:

@@ -104,13 +104,6 @@ class Lexicon:
             hits = [hit for hit in hits if hit.start < phrase.start or hit.start >= phrase.end]
         return hits
 
-    def meaning(self, folded: str) -> int:
-        """Return the bits of all that the words of folded text may mean."""
-        bits = 0
-        for hit in self.scan(folded):
-            bits |= hit.meaning
-        return bits
-
     def _look_up(self, word: str) -> tuple[Hit, ...]:
         """Return what a word is, and remember it; a negative ``end`` names the stem of a phrase."""
         found: list[Hit] = []

@@ -15,16 +15,17 @@ if TYPE_CHECKING:
     from .words import Hit
 
 FAR = 999
-_GLUED = re.compile(r"([^\W\d_]{4,})$")  # a compound: "projektcode"
-_BEFORE = re.compile(r"([^\W\d_]{4,}) $")  # "project code"
+_COMPOUND = re.compile(r"([^\W\d_]{4,})$")  # "projektcode"
+_ENGLISH = re.compile(r"([^\W\d_]{4,}) (?:code|pin|passcode)$")  # "project code"
 _OF = re.compile(r" (?:de|di|del|da|do|of|za|na) ([^\W\d_]{4,})")  # "codigo de turno"
 _ONLY = re.compile(r" ([^\W\d_]{4,})[ :：-]*")  # "код посылки:"
 
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A stretch of text, folded; the words found in it, and the bits of all their meanings."""
+    """A stretch of text, as written and folded; the words found in it; all their meanings."""
 
+    text: str
     folded: str
     hits: tuple[Hit, ...]
     meaning: int
@@ -44,32 +45,28 @@ class Zone:
 
     def names_another_noun(self) -> bool:
         """Tell whether an unknown word beside the last "code" says which: "project code 4829"."""
-        noun = max((hit for hit in self.hits if hit.meaning == NOUN), key=_end, default=None)
-        if noun is None:
+        nouns = [hit for hit in self.hits if hit.meaning == NOUN]
+        if not nouns:
             return False
-        before, behind = self.folded[: noun.start], self.folded[noun.end :]
-        match = _GLUED.search(before) or (
-            _BEFORE.search(before) if noun.end - noun.start > 2 and self.folded[noun.start] in "cp" else None
-        )
-        if match is None:
-            match = _OF.match(behind) or _ONLY.fullmatch(behind)
-            return match is not None and self._is_unknown(match, noun.end)
-        return self._is_unknown(match, 0)
+        noun = max(nouns, key=lambda hit: hit.end)
+        compound = _COMPOUND.search(self.folded, 0, noun.start)
+        if compound is not None:
+            return self._is_unknown(compound)
+        after = _OF.match(self.folded, noun.end) or _ONLY.fullmatch(self.folded, noun.end)
+        before = _ENGLISH.search(self.folded, 0, noun.end)
+        return any(self._is_unknown(word) and not self._is_name(word) for word in (after, before))
 
-    def _is_unknown(self, match: re.Match[str], offset: int) -> bool:
+    def _is_unknown(self, match: re.Match[str] | None) -> bool:
+        if match is None or match.group(1) in _neutral():
+            return False
         start, end = match.span(1)
-        if match.group(1) in CODE_NEUTRAL:
-            return False
-        return not any(
-            hit.start < end + offset and hit.end > start + offset for hit in self.hits
-        )
+        return not any(hit.start < end and hit.end > start for hit in self.hits)
+
+    def _is_name(self, match: re.Match[str] | None) -> bool:
+        return match is not None and match.group(1) not in self.text
 
 
-def _end(hit: Hit) -> int:
-    return hit.end
-
-
-NOTHING = Zone("", (), 0)
+NOTHING = Zone("", "", (), 0)
 
 
 def read_zone(text: str) -> Zone:
@@ -81,7 +78,12 @@ def read_zone(text: str) -> Zone:
     meaning = 0
     for hit in hits:
         meaning |= hit.meaning
-    return Zone(folded, hits, meaning)
+    return Zone(text, folded, hits, meaning)
+
+
+@functools.cache
+def _neutral() -> frozenset[str]:
+    return frozenset(map(fold, CODE_NEUTRAL))
 
 
 @functools.cache

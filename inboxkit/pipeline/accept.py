@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from anyio import to_thread
 
 from ..store import arrivals
-from ..store.arrivals import Arrival
+from ..store.arrivals import Arrival, dedupe_key
 from ..tokens import new_id
 from .addresses import UNROUTED, Addresses, Target
+from .pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,6 +58,7 @@ class Accept:
     def __init__(self, store: Store, addresses: Addresses) -> None:
         self._store = store
         self._addresses = addresses
+        self.pace = Pace()
 
     async def is_ours(self, address: str) -> bool:
         """Whether an inbox has this address already."""
@@ -90,10 +92,16 @@ class Accept:
         Durable when it returns. Raise UnknownRecipient when no recipient is known, StoreError when
         the disk or the database refuses; then nothing is stored.
         """
+        return await self.store(await self.prepare(mail))
+
+    async def prepare(self, mail: Arriving) -> tuple[Arrival, ...]:
+        """Return what is to be stored, a copy for each inbox; ids are given here, in order."""
+        self.pace.note()
         targets, labels = await self._targets(mail)
         head, packed = await self._pack(mail, len(targets))
         found = _MESSAGE_ID.search(head)
-        copies = tuple(
+        message_id = found[1].decode("ascii", "replace") if found else ""
+        return tuple(
             Arrival(
                 id=new_id(),
                 inbox_id=target.inbox_id,
@@ -103,15 +111,18 @@ class Accept:
                 packed=part,
                 size=mail.size,
                 sha256=mail.sha256,
-                message_id=found[1].decode("ascii", "replace") if found else "",
+                message_id=message_id,
                 trace=mail.trace,
                 labels=labels,
                 silent=mail.silent,
                 record=mail.record,
-                unique=mail.unique,
+                dedupe=dedupe_key(message_id, mail.sha256, unique=mail.unique),
             )
             for target, part in zip(targets, packed, strict=True)
         )
+
+    async def store(self, copies: tuple[Arrival, ...]) -> list[tuple[int, bool]]:
+        """Store what ``prepare`` returned."""
         return await self._store.write_grouped(arrivals.accept, copies)
 
     async def _targets(self, mail: Arriving) -> tuple[list[Target], tuple[str, ...]]:

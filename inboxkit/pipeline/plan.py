@@ -7,6 +7,7 @@ raises, the plan is tried again and shown.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from ..values import Direction, EventType
 from .addresses import UNROUTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..store.jobs import Job
     from ..store.store import Store
@@ -33,6 +34,15 @@ BATCH = 32
 _RETRIES = Retries(attempts=20, first=timedelta(seconds=2))
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What one plan job comes to."""
+
+    job: Job
+    runs: list[NewRun] = field(default_factory=list[NewRun])
+    timers: list[timers.NewTimer] = field(default_factory=list[timers.NewTimer])
+
+
 class Plan:
     """Finds the handlers of what happened."""
 
@@ -42,25 +52,34 @@ class Plan:
         self._actions = actions
 
     async def work(self, taken: list[Job]) -> None:
-        """Plan a batch; what fails is tried again by itself."""
+        """Plan a batch in one transaction; what fails is tried again by itself."""
+        messages = await self._messages(taken)
+        planned: list[Planned] = []
         for job in taken:
             try:
-                found, started = await self._match(job)
+                planned.append(await self._match(job, messages))
             except StoreError:
                 raise
-            except Exception as error:  # noqa: BLE001 - a user's ``when=`` is foreign code
+            except Exception as error:  # a user's ``when=`` is foreign code
                 await self._again(job, error)
-            else:
-                await self._store.write(self._commit, job, found, started)
+        await self._store.write(self._commit, planned)
 
-    async def _match(self, job: Job) -> tuple[list[NewRun], list[timers.NewTimer]]:
+    async def _messages(self, taken: list[Job]) -> dict[int, Message]:
+        """Load the messages of a batch at once; none when no handler could want them."""
+        wanted = [int(j.key) for j in taken if j.key.isdigit()]
+        if not wanted or not any(router.handlers for router in self._handlers.routers):
+            return {}
+        found = await self._store.read(records.messages, wanted, self._actions)
+        return {row_id("msg", m.id): m for m in found}
+
+    async def _match(self, job: Job, messages: Mapping[int, Message]) -> Planned:
         kind, _, key = job.key.rpartition(":")
         if kind == "event":
-            return await self._event(int(key), job), []
+            return Planned(job, await self._event(int(key), job))
         if kind == "sent":
-            return [], await self._timers(int(key), job)
-        message = await self._message(int(key))
-        return ([] if message is None else list(self._message_runs(message, job))), []
+            return Planned(job, timers=await self._timers(int(key), job))
+        message = messages.get(int(key))
+        return Planned(job, [] if message is None else list(self._message_runs(message, job)))
 
     async def _message(self, message_id: int) -> Message | None:
         found = await self._store.read(records.messages, [message_id], self._actions)
@@ -144,12 +163,10 @@ class Plan:
             for handler in matching.timers(router, message.tag)
         ]
 
-    def _commit(
-        self, tx: Tx, job: Job, found: list[NewRun], started: list[timers.NewTimer]
-    ) -> None:
-        jobs.complete(tx, [job])
-        runs.insert_new(tx, found, self._store.clock.now())
-        timers.start(tx, started)
+    def _commit(self, tx: Tx, planned: list[Planned]) -> None:
+        jobs.complete(tx, [p.job for p in planned])
+        runs.insert_new(tx, [run for p in planned for run in p.runs], self._store.clock.now())
+        timers.start(tx, [timer for p in planned for timer in p.timers])
 
     async def _again(self, job: Job, error: Exception) -> None:
         shown = f"{type(error).__name__}: {error}"

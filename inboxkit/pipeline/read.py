@@ -9,6 +9,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import anyio
 from anyio import to_thread
 
 from ..parsing import parse
@@ -19,6 +20,7 @@ from ..store.jobs import Job, LeaseLost
 from ..store.readings import Reading, Stored
 from ..tokens import public_id
 from .addresses import token_row
+from .pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,10 +36,15 @@ BATCH = 32
 class Read:
     """The step from stored bytes to a parsed message in a thread."""
 
-    def __init__(self, store: Store, limits: Limits | None = None) -> None:
+    def __init__(self, store: Store, pace: Pace, limits: Limits | None = None) -> None:
         self._store = store
+        self._pace = pace
         self._limits = limits or Limits()
         self._process = ParserProcess()
+
+    def room(self) -> int:
+        """Return how many messages to take at once."""
+        return Pace.PORTION if self._pace.is_pressed else BATCH
 
     async def work(self, taken: list[Job]) -> None:
         """Read a batch of messages."""
@@ -53,6 +60,8 @@ class Read:
             for (job, item), result in zip(held, parsed, strict=True)
         ]
         await self._record(read)
+        if self._pace.is_pressed:
+            await anyio.sleep(Pace.PAUSE_SECONDS)
 
     async def _parse(self, items: Sequence[Stored]) -> list[ParsedMessage]:
         raws = await to_thread.run_sync(self._unpack, items)

@@ -134,7 +134,7 @@ class HttpRequest:
         return _header(self.headers, name, default)
 
     def __repr__(self) -> str:
-        return _repr(self, self.method, self.url, self.headers, self.body)
+        return _repr(self, self.method, self.url.split("?")[0], self.headers, self.body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

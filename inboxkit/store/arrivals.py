@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, insert
 
 from . import jobs
-from .bulk import BulkInsert
-from .messages import blank
+from .bulk import BulkInsert, Finder
+from .messages import BLANK, blank
 from .tables import label, message, raw
 
 if TYPE_CHECKING:
@@ -38,13 +38,18 @@ class Arrival:
     labels: tuple[str, ...] = ()
     silent: bool = False  # imported: no handler is planned
     record: bool = False  # imported: what handlers send is only recorded
-    unique: bool = False  # a mail without Message-ID is deduped too (imports)
 
-    @property
-    def dedupe(self) -> str | None:
-        if not self.message_id and not self.unique:
-            return None
-        return hashlib.sha256(f"{self.message_id}\n{self.sha256}".encode()).hexdigest()
+    dedupe: str | None = None
+
+
+def dedupe_key(message_id: str, sha256: str, *, unique: bool = False) -> str | None:
+    """Return what tells a mail that comes again; None for one without Message-ID.
+
+    ``unique`` tells it by its bytes alone, as an import may be repeated.
+    """
+    if not message_id and not unique:
+        return None
+    return blake2b(f"{message_id}\n{sha256}".encode(), digest_size=16).hexdigest()
 
 
 def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[list[tuple[int, bool]]]:
@@ -75,14 +80,11 @@ def _known(
     keys = [a.dedupe for a in arrivals if a.dedupe is not None]
     if not keys:
         return {}
-    rows = connection.execute(_BY_DEDUPE, {"keys": keys})
-    return {(row[0], row[1]): row[2] for row in rows}
+    return {(row[0], row[1]): row[2] for row in _by_dedupe(connection, keys)}
 
 
-_BY_DEDUPE = select(message.c.inbox_id, message.c.dedupe, message.c.id).where(
-    message.c.dedupe.in_(bindparam("keys", expanding=True))
-)
-_insert_messages = BulkInsert(message)
+_by_dedupe = Finder(message.c.dedupe, message.c.inbox_id, message.c.dedupe, message.c.id)
+_insert_messages = BulkInsert(message, BLANK)
 _insert_raw = BulkInsert(raw)
 
 

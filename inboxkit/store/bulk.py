@@ -6,43 +6,90 @@ listener hold few rows each, so that cost would be paid for nearly every mail.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, insert
+from sqlalchemy import Column, Connection, Dialect, Table, insert
 
 Processor = Callable[[Any], Any]
 
 
 class BulkInsert:
-    """The INSERT of whole rows of one table; every column must be given."""
+    """The INSERT of whole rows of one table; every column must be given.
 
-    def __init__(self, table: Table) -> None:
+    ``omit`` names columns that the database fills in. A value that *is* the one in ``defaults``
+    is not converted anew for each row.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        defaults: Mapping[str, Any] | None = None,
+        *,
+        omit: Collection[str] = (),
+    ) -> None:
         self._table = table
-        self._compiled: dict[str, tuple[str, bool, list[tuple[str, Processor | None]]]] = {}
+        self._names = [c.name for c in table.columns if c.name not in omit]
+        self._defaults = defaults or {}
+        self._compiled: dict[str, tuple[str, bool, list[_Column]]] = {}
 
     def __call__(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows, keyed by column name."""
         if not rows:
             return
         sql, positional, columns = self._for(connection.dialect)
-        values = [[_bound(row[n], p) for n, p in columns] for row in rows]
+        values = [tuple([c.bound(row[c.name]) for c in columns]) for row in rows]
         if positional:
-            connection.exec_driver_sql(sql, [tuple(row) for row in values])
+            connection.exec_driver_sql(sql, values)
         else:
-            names = [name for name, _ in columns]
-            connection.exec_driver_sql(sql, [dict(zip(names, row, strict=True)) for row in values])
+            names = [c.name for c in columns]
+            connection.exec_driver_sql(sql, [dict(zip(names, v, strict=True)) for v in values])
 
-    def _for(self, dialect: Dialect) -> tuple[str, bool, list[tuple[str, Processor | None]]]:
+    def _for(self, dialect: Dialect) -> tuple[str, bool, list[_Column]]:
         known = self._compiled.get(dialect.name)
         if known is None:
-            compiled = insert(self._table).compile(dialect=dialect)
-            types = {c.name: c.type.dialect_impl(dialect) for c in self._table.columns}
-            columns = [(name, type_.bind_processor(dialect)) for name, type_ in types.items()]
+            compiled = insert(self._table).compile(dialect=dialect, column_keys=self._names)
+            columns = [
+                _Column(
+                    c.name, c.type.dialect_impl(dialect).bind_processor(dialect), self._defaults
+                )
+                for c in self._table.columns
+                if c.name in self._names
+            ]
             known = str(compiled), bool(dialect.positional), columns
             self._compiled[dialect.name] = known
         return known
 
 
-def _bound(value: Any, processor: Processor | None) -> Any:
-    return value if processor is None else processor(value)
+class _Column:
+    """Converts the values of one column for the driver."""
+
+    __slots__ = ("_default", "_default_bound", "_processor", "name")
+
+    def __init__(self, name: str, processor: Processor | None, defaults: Mapping[str, Any]) -> None:
+        self.name = name
+        self._processor = processor
+        self._default = defaults.get(name, self)
+        given = name in defaults and processor is not None
+        self._default_bound = processor(defaults[name]) if given and processor else self._default
+
+    def bound(self, value: Any) -> Any:
+        if self._processor is None:
+            return value
+        return self._default_bound if value is self._default else self._processor(value)
+
+
+class Finder:
+    """Looks rows up by many values of one column, with the SQL made once for each number."""
+
+    def __init__(self, column: Column[Any], *wanted: Column[Any]) -> None:
+        names = ", ".join(c.name for c in wanted)
+        self._start = f"SELECT {names} FROM {column.table.name} WHERE {column.name} IN ("
+
+    def __call__(self, connection: Connection, values: Sequence[Any]) -> Sequence[Any]:
+        """Return the rows; none for no values."""
+        if not values:
+            return ()
+        mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        sql = f"{self._start}{', '.join([mark] * len(values))})"
+        return connection.exec_driver_sql(sql, tuple(values)).all()

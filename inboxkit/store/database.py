@@ -6,6 +6,7 @@ readers (query_only). A deferred write transaction would fail by the thousand wi
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 from ..errors import ConfigurationError
 
 _BUSY_MS = 5_000
+_letters = json.JSONEncoder(ensure_ascii=False).encode
 # Checkpoints are made by ``store.keep_alive`` in another thread: no mail waits for one.
 _WRITER_PRAGMAS = ("journal_mode=WAL", "wal_autocheckpoint=0", "cache_size=-32000")
 
@@ -83,6 +85,7 @@ def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
         connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000},
         pool_size=8,
         hide_parameters=True,  # bodies and codes are among them; errors are logged
+        json_serializer=to_json,
     )
 
     @event.listens_for(engine, "connect")
@@ -90,16 +93,33 @@ def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
         connection.isolation_level = None  # we say BEGIN ourselves
         for pragma in (f"busy_timeout={_BUSY_MS}", "synchronous=FULL", *pragmas):
             connection.execute(f"PRAGMA {pragma}").close()
+        # SQLite's own knows no letters but A to Z.
+        connection.create_function("lower", 1, _lower, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute(begin).close()  # not by way of SQLAlchemy: every commit pays for it
 
     return engine
 
 
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def to_json(value: Any) -> str:
+    """Return JSON in which a search finds names: letters as they are, not as escapes."""
+    text = _letters(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which no database takes
+        return json.dumps(value)
+    return text
+
+
 def _postgres(url: URL) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, json_serializer=to_json)
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:

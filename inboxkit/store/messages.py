@@ -22,10 +22,10 @@ _PREVIEW_CHARACTERS = 160
 
 def blank(**values: Any) -> dict[str, Any]:
     """Return a row of the message table with nothing known, but for what is given."""
-    return {**_BLANK, **values}
+    return {**BLANK, **values}
 
 
-_BLANK: dict[str, Any] = {
+BLANK: dict[str, Any] = {
     "kind": "human",
     "message_id": "",
     "thread_id": None,
@@ -106,5 +106,5 @@ def read_again(tx: Tx, message_id: int, now: datetime) -> None:
     """Queue a message to be read anew, as after an upgrade of the parser."""
     row = tx.connection.execute(select(message.c.inbox_id).where(message.c.id == message_id)).one()
     jobs.cancel(tx, "read", [str(message_id)])
-    data = {"silent": True}
+    data = {"silent": True, "again": True}
     jobs.put(tx, [jobs.new_job("read", message_id, inbox_id=row.inbox_id, due_at=now, data=data)])

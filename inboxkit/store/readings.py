@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from ..tokens import new_id
 from ..values import EventType, Kind
 from . import deliveries, jobs, search, threads
 from .blobs import Packed
+from .bulk import BulkInsert
 from .deliveries import Outcome
 from .messages import pairs, preview
 from .tables import attachment, content, event, message, raw, reference
@@ -78,59 +79,67 @@ class Reading:
 
 def record(tx: Tx, readings: Sequence[Reading]) -> list[int]:
     """Fill in what was read, place each message in its thread, and plan the handlers."""
+    again = [r.stored.id for r in readings if r.job.data.get("again")]
+    if again:
+        _forget(tx, again)
+    placed = [_place(tx, reading) for reading in readings]
+    _fill_in(tx, readings)
+    _insert_events(tx.connection, [_event_row(r, p) for r, p in zip(readings, placed, strict=True)])
     for reading in readings:
-        _record(tx, reading)
         _act_on_report(tx, reading)
     jobs.complete(tx, [r.job for r in readings])
-    planned = [r for r in readings if not r.job.data.get("silent")]
-    jobs.put(
-        tx,
-        [
-            jobs.new_job(
-                "plan",
-                r.stored.id,
-                inbox_id=r.stored.inbox_id,
-                due_at=r.now,
-                data={"record": True} if r.job.data.get("record") else None,
-            )
-            for r in planned
-        ],
-    )
+    jobs.put(tx, [_plan_job(r) for r in readings if not r.job.data.get("silent")])
     tx.wake("event")
     return [r.stored.id for r in readings]
 
 
-def _record(tx: Tx, reading: Reading) -> None:
-    """Fill in one message."""
-    parsed, row_id = reading.parsed, reading.stored.id
-    _forget(tx, row_id)  # a message that is read again after an upgrade
+_insert_contents = BulkInsert(content)
+_insert_attachments = BulkInsert(attachment)
+_insert_events = BulkInsert(event, omit=("seq",))
+_UPDATE = update(message).where(message.c.id == bindparam("row"))
+
+
+def _place(tx: Tx, reading: Reading) -> dict[str, Any]:
+    """Decide the thread, one message after the other: each may be the parent of the next."""
     placed = threads.place(tx, reading)
-    values = {**_columns(reading), **placed}
-    tx.connection.execute(
-        update(message).where(message.c.id == bindparam("row")), {"row": row_id} | values
+    values = {"row": reading.stored.id, **_columns(reading), **placed}
+    tx.connection.execute(_UPDATE, values)
+    return placed
+
+
+def _fill_in(tx: Tx, readings: Sequence[Reading]) -> None:
+    ids = [r.stored.id for r in readings]
+    _insert_contents(tx.connection, [_content_row(r.stored.id, r.parsed) for r in readings])
+    _insert_attachments(
+        tx.connection,
+        [_attachment_row(r.stored.id, a) for r in readings for a in r.parsed.attachments],
     )
-    tx.connection.execute(insert(content), [_content_row(row_id, parsed)])
-    files = [_attachment_row(row_id, a) for a in parsed.attachments]
-    if files:
-        tx.connection.execute(insert(attachment), files)
-    search.index(tx, row_id)
-    tx.connection.execute(
-        insert(event),
-        [
-            {
-                "type": str(EventType.RECEIVED),
-                "at": reading.now,
-                "inbox_id": reading.stored.inbox_id,
-                "message_id": row_id,
-                "thread_id": placed["thread_id"],
-                "recipient": "",
-                "hard": False,
-                "reason_class": "",
-                "reason": "",
-                "data": {},
-            }
-        ],
+    search.index(tx, ids)
+
+
+def _plan_job(reading: Reading) -> dict[str, Any]:
+    return jobs.new_job(
+        "plan",
+        reading.stored.id,
+        inbox_id=reading.stored.inbox_id,
+        due_at=reading.now,
+        data={"record": True} if reading.job.data.get("record") else None,
     )
+
+
+def _event_row(reading: Reading, placed: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": str(EventType.RECEIVED),
+        "at": reading.now,
+        "inbox_id": reading.stored.inbox_id,
+        "message_id": reading.stored.id,
+        "thread_id": placed["thread_id"],
+        "recipient": "",
+        "hard": False,
+        "reason_class": "",
+        "reason": "",
+        "data": {},
+    }
 
 
 _ACTIONS = {"delivered": EventType.DELIVERED, "delayed": EventType.DEFERRED}
@@ -183,15 +192,12 @@ def _reported_send(connection: Connection, reading: Reading) -> int | None:
     return None
 
 
-def _forget(tx: Tx, row_id: int) -> None:
-    before = tx.connection.execute(
-        select(content.c.message_id).where(content.c.message_id == row_id)
-    ).first()
-    if before is None:
-        return
-    search.remove(tx, [row_id])
+def _forget(tx: Tx, ids: Sequence[int]) -> None:
+    """Make room for messages that are read anew, as after an upgrade."""
+    known = tx.connection.execute(select(content.c.message_id).where(content.c.message_id.in_(ids)))
+    search.remove(tx, list(known.scalars()))
     for table in (content, attachment):
-        tx.connection.execute(delete(table).where(table.c.message_id == row_id))
+        tx.connection.execute(delete(table).where(table.c.message_id.in_(ids)))
 
 
 def _columns(reading: Reading) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    bindparam,
     exists,
     func,
     not_,
@@ -44,10 +45,10 @@ _COLUMNS = "rowid, subject, sender, recipients, body"
 _SOURCE = "SELECT id, subject, sender, recipients, body FROM inboxkit_searchable WHERE id"
 
 
-def index(tx: Tx, row_id: int) -> None:
-    """Add a message to the index, once its content is stored."""
+def index(tx: Tx, ids: Sequence[int]) -> None:
+    """Add messages to the index, once their content is stored."""
     tx.connection.exec_driver_sql(
-        f"INSERT INTO inboxkit_search({_COLUMNS}) {_SOURCE} = ?", (row_id,)
+        f"INSERT INTO inboxkit_search({_COLUMNS}) {_SOURCE} = ?", [(row_id,) for row_id in ids]
     )
 
 
@@ -88,13 +89,13 @@ def find(
 
 
 def _fts(term: Term) -> str:
-    """Return a word or phrase quoted for FTS5, where only the double quote is special."""
-    return '"' + term.value.replace('"', '""') + '"'
+    """Return a word or phrase quoted for FTS5, where a double quote and NUL are special."""
+    return '"' + term.value.replace('"', '""').replace("\0", " ") + '"'
 
 
 def _in_index(matches: str) -> ColumnElement[bool]:
     rows = text("SELECT rowid FROM inboxkit_search WHERE inboxkit_search MATCH :q").bindparams(
-        q=matches
+        bindparam("q", matches, unique=True)  # a query has one for its words, one for each -not
     )
     return message.c.id.in_(rows.columns(message.c.id).scalar_subquery())
 
@@ -119,11 +120,13 @@ def _has(term: Term) -> ColumnElement[bool]:
 
 
 def _label(term: Term) -> ColumnElement[bool]:
+    if term.value in ("unread", "received", "sent"):  # no rows: columns of the message
+        return _flag(term.value)
     mine = and_(label.c.message_id == message.c.id, label.c.label == term.value)
     return exists().where(mine)
 
 
-def _is(term: Term) -> ColumnElement[bool]:
+def _flag(name: str) -> ColumnElement[bool]:
     flags: dict[str, ColumnElement[bool]] = {
         "unread": message.c.unread,
         "read": not_(message.c.unread),
@@ -133,7 +136,7 @@ def _is(term: Term) -> ColumnElement[bool]:
         "outbound": message.c.direction == "outbound",
         "sent": message.c.direction == "outbound",
     }
-    return flags[term.value]
+    return flags[name]
 
 
 def _inbox(term: Term) -> ColumnElement[bool]:
@@ -160,7 +163,7 @@ _FILTERS: dict[str, Any] = {
     "before": lambda t: message.c.received_at < _moment(t),
     "after": lambda t: message.c.received_at >= _moment(t),
     "label": _label,
-    "is": _is,
+    "is": lambda t: _flag(t.value),
     "state": lambda t: message.c.state == t.value,
     "kind": lambda t: message.c.kind == t.value,
     "tag": lambda t: message.c.tag == t.value,

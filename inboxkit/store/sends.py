@@ -85,7 +85,7 @@ def _store(tx: Tx, item: Staged) -> int:
     packed = {"data": item.packed.data, "location": item.packed.location}
     tx.connection.execute(insert(raw), [{"message_id": item.id, **packed}])
     _attach(tx, item)
-    search.index(tx, item.id)
+    search.index(tx, [item.id])
     people = [list(pair) for pair in item.people]
     threads.sent(tx, row["thread_id"], row, people, item.content["text"])
     threads.cite(

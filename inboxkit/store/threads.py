@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from ..quotations import quotation_marks
 from ..subjects import base_subject, is_reply_subject
@@ -13,6 +13,7 @@ from ..threads import Clues, Decision, Known, ThreadCard, decide
 from ..tokens import new_id
 from ..values import Kind
 from . import jobs
+from .bulk import BulkInsert
 from .tables import event, message, reference, run, thread
 
 if TYPE_CHECKING:
@@ -35,10 +36,9 @@ class Lookup:
         self._inbox_id = inbox_id
 
     def by_ids(self, ids: Sequence[str]) -> Mapping[str, Known]:
-        mine = (reference.c.inbox_id == self._inbox_id) & reference.c.rfc_id.in_(ids)
         return {
             row.rfc_id: Known(row.thread_id, row.message_id, row.outbound, row.alias)
-            for row in self._connection.execute(select(reference).where(mine))
+            for row in _references(self._connection, self._inbox_id, ids)
         }
 
     def by_index(self, root: str) -> Sequence[ThreadCard]:
@@ -92,22 +92,25 @@ def place(tx: Tx, reading: Reading) -> dict[str, Any]:
     decision = decide(clues, Lookup(tx.connection, stored.inbox_id))
     thread_id = decision.thread
     if thread_id is None:
-        topic = index_root(parsed.thread_index)
-        at = stored.received_at
-        thread_id = new_thread(
-            tx, stored.inbox_id, parsed.subject, topic, at, orphan=decision.orphan
-        )
-    _merge(tx, thread_id, decision.merge)
+        row = _new_row(stored.inbox_id, parsed.subject, stored.received_at)
+        thread_id = row["id"]
+        _insert_threads(tx.connection, [row | _grown(row, reading, clues, decision)])
+    else:
+        _merge(tx, thread_id, decision.merge)
+        _grow(tx, thread_id, reading, clues, decision)
     cite(tx, stored.inbox_id, thread_id, decision.ghosts, message_id=None)
     own = [parsed.message_id[:_ID_CHARACTERS]] if parsed.message_id else []
     cite(tx, stored.inbox_id, thread_id, own, message_id=stored.id)
-    _grow(tx, thread_id, reading, clues, decision)
     return {
         "thread_id": thread_id,
         "thread_reason": decision.reason,
         "participant": decision.participant,
         "answers_id": decision.answers,
     }
+
+
+_insert_threads = BulkInsert(thread)
+_insert_references = BulkInsert(reference)
 
 
 def _clues(connection: Connection, reading: Reading) -> Clues:
@@ -143,16 +146,20 @@ def known_send(connection: Connection, inbox_id: int, row_id: int | None) -> Kno
     return None if row is None else Known(row.thread_id, row_id, outbound=True)
 
 
-def new_thread(
-    tx: Tx, inbox_id: int, subject: str, topic: str, now: datetime, *, orphan: bool = False
-) -> int:
+def new_thread(tx: Tx, inbox_id: int, subject: str, topic: str, now: datetime) -> int:
     """Make an empty thread and return its row id."""
-    row = {
+    row = _new_row(inbox_id, subject, now) | {"topic": topic}
+    _insert_threads(tx.connection, [row])
+    return int(row["id"])
+
+
+def _new_row(inbox_id: int, subject: str, now: datetime) -> dict[str, Any]:
+    return {
         "id": new_id(),
         "inbox_id": inbox_id,
         "subject": subject,
         "base_subject": base_subject(subject)[:500],
-        "topic": topic,
+        "topic": "",
         "participants": [],
         "state": {},
         "waiting_since": None,
@@ -165,14 +172,12 @@ def new_thread(
         "received_at": None,
         "sent_at": None,
         "merged_into": None,
-        "orphan": orphan,
+        "orphan": False,
         "own_marks": [],
         "quoted_marks": [],
         "created_at": now,
         "updated_at": now,
     }
-    tx.connection.execute(insert(thread), [row])
-    return int(row["id"])  # type: ignore[call-overload,no-any-return]
 
 
 def cite(
@@ -186,29 +191,33 @@ def cite(
     alias: bool = False,
 ) -> None:
     """Remember RFC ids as belonging to a thread; an id that is known keeps its message."""
-    for rfc_id in dict.fromkeys(i[:_ID_CHARACTERS] for i in ids):
-        mine = (reference.c.inbox_id == inbox_id) & (reference.c.rfc_id == rfc_id)
-        row = tx.connection.execute(select(reference.c.message_id).where(mine)).first()
-        if row is None:
-            tx.connection.execute(
-                insert(reference),
-                [
-                    {
-                        "inbox_id": inbox_id,
-                        "rfc_id": rfc_id,
-                        "thread_id": thread_id,
-                        "message_id": message_id,
-                        "outbound": outbound,
-                        "alias": alias,
-                    }
-                ],
-            )
-        elif row.message_id is None and message_id is not None:
-            tx.connection.execute(
-                update(reference)
-                .where(mine)
-                .values(message_id=message_id, thread_id=thread_id, outbound=outbound, alias=alias)
-            )
+    wanted = list(dict.fromkeys(i[:_ID_CHARACTERS] for i in ids))
+    known = {r.rfc_id: r.message_id for r in _references(tx.connection, inbox_id, wanted)}
+    values = {
+        "inbox_id": inbox_id,
+        "thread_id": thread_id,
+        "message_id": message_id,
+        "outbound": outbound,
+        "alias": alias,
+    }
+    fresh = [{**values, "rfc_id": rfc_id} for rfc_id in wanted if rfc_id not in known]
+    _insert_references(tx.connection, fresh)
+    ghosts = [i for i in wanted if i in known and known[i] is None]
+    if message_id is not None and ghosts:
+        mine = (reference.c.inbox_id == inbox_id) & reference.c.rfc_id.in_(ghosts)
+        tx.connection.execute(update(reference).where(mine).values(**values))
+
+
+_REFERENCES = select(reference).where(
+    reference.c.inbox_id == bindparam("inbox"),
+    reference.c.rfc_id.in_(bindparam("ids", expanding=True)),
+)
+
+
+def _references(connection: Connection, inbox_id: int, ids: Sequence[str]) -> Sequence[Row[Any]]:
+    if not ids:
+        return ()
+    return connection.execute(_REFERENCES, {"inbox": inbox_id, "ids": list(ids)}).all()
 
 
 def _merge(tx: Tx, winner: int, losers: Sequence[int]) -> None:
@@ -255,33 +264,39 @@ def merge_people(known: Sequence[Sequence[str]], more: Sequence[Sequence[str]]) 
 
 
 def _grow(tx: Tx, thread_id: int, reading: Reading, clues: Clues, decision: Decision) -> None:
-    parsed = reading.parsed
-    people = [[a.email, a.name] for a in (*parsed.senders, *parsed.to, *parsed.cc) if a.email]
-    row = tx.connection.execute(select(thread).where(thread.c.id == thread_id)).one()
-    joined = merge_people(row.participants, people) if decision.participant else row.participants
-    at = reading.stored.received_at
-    values: dict[str, Any] = {
-        "participants": joined,
-        "message_count": row.message_count + 1,
-        "size": row.size + parsed.size,
-        "last_message_id": reading.stored.id,
-        "last_at": max(row.last_at, at),
-        "received_at": at,
-        "preview": " ".join((parsed.reply.text or parsed.text)[:400].split())[:160],
-        "own_marks": merge_marks(row.own_marks, clues.own),
-        "quoted_marks": merge_marks(row.quoted_marks, clues.quoted),
-        "updated_at": reading.now,
-    }
-    if parsed.kind == Kind.HUMAN and decision.participant and row.sent_at is not None:
+    """Count a message in the thread that it joined; an answer ends the waiting."""
+    row = tx.connection.execute(select(thread).where(thread.c.id == thread_id)).one()._mapping
+    values = _grown(row, reading, clues, decision)
+    human = reading.parsed.kind == Kind.HUMAN
+    if human and decision.participant and row["sent_at"] is not None:
         values |= {"waiting_since": None, "reminders": 0}
         jobs.cancel_prefix(tx, "timer", f"{thread_id}:")
-    if decision.orphan:
-        values["orphan"] = True
-    if decision.is_root:
-        values["base_subject"] = base_subject(parsed.subject)[:500]
-    if not row.topic and parsed.thread_index:
-        values["topic"] = index_root(parsed.thread_index)
     tx.connection.execute(update(thread).where(thread.c.id == thread_id).values(**values))
+
+
+def _grown(
+    row: Mapping[str, Any], reading: Reading, clues: Clues, decision: Decision
+) -> dict[str, Any]:
+    """Return what a thread's row becomes with one more message."""
+    parsed, at = reading.parsed, reading.stored.received_at
+    people = [[a.email, a.name] for a in (*parsed.senders, *parsed.to, *parsed.cc) if a.email]
+    known = row["participants"]
+    is_root = decision.is_root or not row["message_count"]
+    return {
+        "participants": merge_people(known, people) if decision.participant else known,
+        "message_count": row["message_count"] + 1,
+        "size": row["size"] + parsed.size,
+        "last_message_id": reading.stored.id,
+        "last_at": max(row["last_at"], at),
+        "received_at": at,
+        "preview": " ".join((parsed.reply.text or parsed.text)[:400].split())[:160],
+        "own_marks": merge_marks(row["own_marks"], clues.own),
+        "quoted_marks": merge_marks(row["quoted_marks"], clues.quoted),
+        "orphan": row["orphan"] or decision.orphan,
+        "topic": row["topic"] or index_root(parsed.thread_index),
+        "base_subject": base_subject(parsed.subject)[:500] if is_root else row["base_subject"],
+        "updated_at": reading.now,
+    }
 
 
 def merge_marks(known: Sequence[str], more: Sequence[str]) -> list[str]:

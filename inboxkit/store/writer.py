@@ -155,8 +155,7 @@ class Writer:
         tx = Tx(connection)
         try:
             self._set_durable(connection, any(unit.durable for unit in batch))
-            with connection.begin():
-                results: Sequence[Result] = list(self._run_all(tx, batch))
+            results = self._together(connection, tx, batch) or self._apart(connection, tx, batch)
         except _Failed as failed:  # the only unit of its transaction; nothing was committed
             results = [(None, failed.error)]
             tx.woken.clear()
@@ -166,6 +165,26 @@ class Writer:
         _deliver(batch, results)
         if tx.woken:
             self._on_commit(tx.woken)
+
+    def _together(
+        self, connection: Connection, tx: Tx, batch: list[_Unit]
+    ) -> Sequence[Result] | None:
+        """Run a batch of one grouped function without SAVEPOINT; None when it must be undone."""
+        function = batch[0].function
+        if not all(unit.grouped and unit.function == function for unit in batch):
+            return None
+        try:
+            with connection.begin():
+                return [(v, None) for v in function(tx, [unit.args[0] for unit in batch])]
+        except Exception as error:  # which of them it was is found out one by one
+            if isinstance(error, DBAPIError) and _is_fatal(error):
+                raise
+            tx.woken.clear()
+            return None
+
+    def _apart(self, connection: Connection, tx: Tx, batch: list[_Unit]) -> Sequence[Result]:
+        with connection.begin():
+            return list(self._run_all(tx, batch))
 
     def _set_durable(self, connection: Connection, durable: bool) -> None:
         """Skip the fsync of a commit that may be lost; WAL keeps the order of what follows."""

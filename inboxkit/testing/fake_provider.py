@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
+import anyio
 from aiohttp import web
 
 from ..providers.base import HttpRequest, HttpResponse, WebhookRequest
@@ -24,6 +25,14 @@ class _Drop:
     taken: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A request that is kept waiting: ``reached`` says that it came, ``release`` lets it go on."""
+
+    reached: anyio.Event = field(default_factory=anyio.Event)
+    release: anyio.Event = field(default_factory=anyio.Event)
+
+
 class FakeProvider:
     """Serves a Fake while it is entered, and posts its webhooks.
 
@@ -33,7 +42,7 @@ class FakeProvider:
     def __init__(self, fake: Fake) -> None:
         self.requests: list[HttpRequest] = []
         self._fake = fake
-        self._next: deque[HttpResponse | _Drop] = deque()
+        self._next: deque[HttpResponse | _Drop | Hold] = deque()
         app = web.Application(client_max_size=_MOST_BODY_BYTES)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
@@ -60,6 +69,12 @@ class FakeProvider:
         """Break the connection after the next request; ``taken``: its message goes out anyway."""
         self._next.append(_Drop(taken))
 
+    def hold_next(self) -> Hold:
+        """Let the next request wait for its answer until the Hold is released."""
+        held = Hold()
+        self._next.append(held)
+        return held
+
     async def post(self, webhook: WebhookRequest, url: str) -> int:
         """Post a webhook as the vendor does; return the status it was answered with."""
         headers = dict(webhook.headers)
@@ -81,6 +96,10 @@ class FakeProvider:
         answer = self._next.popleft() if self._next else self._fake.handle(asked)
         if isinstance(answer, _Drop):
             return self._drop(request, asked, taken=answer.taken)
+        if isinstance(answer, Hold):
+            answer.reached.set()
+            await answer.release.wait()
+            answer = self._fake.handle(asked)
         return web.Response(status=answer.status, headers=dict(answer.headers), body=answer.body)
 
     def _drop(self, request: web.Request, asked: HttpRequest, *, taken: bool) -> web.Response:

@@ -131,12 +131,11 @@ def test_html_is_read_when_the_text_part_is_a_stub() -> None:
     assert code_of("Please view this mail as HTML.", html=html) == "4829"
 
 
-def test_a_code_set_apart_in_the_page_wins() -> None:
-    text = "To confirm, enter 9081 in the app."
-    html = "<p>To confirm, enter <strong>9081</strong> in the app.</p>"
+def test_a_code_set_apart_in_the_page_counts_more() -> None:
+    text = "Your code is 9081."
 
     assert code_of(text) is None
-    assert code_of(text, "Confirm your email", html) == "9081"
+    assert code_of(text, html="<p>Your code is <strong>9081</strong>.</p>") == "9081"
 
 
 def test_a_code_says_why_and_hides_its_value() -> None:

@@ -56,10 +56,6 @@ def test_words_are_found_by_their_beginning(text: str, expected: list[tuple[str,
     assert found(text) == expected
 
 
-def test_meanings_are_joined() -> None:
-    assert LEXICON.meaning("sign in with the code") == NOUN | VERB
-
-
 def test_a_flood_of_new_words_is_forgotten() -> None:
     letters = "abcdefghijklmnopqrstuvwxyz"
     flood = (f"a{x}{y}{z}" for x in letters for y in letters for z in letters)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from inboxkit.providers.mailgun import Mailgun
 from inboxkit.providers.mailgun_fake import MailgunFake
-from inboxkit.store import events, suppressions
-from inboxkit.store.tables import delivery, job, message, webhook
+from inboxkit.store.tables import delivery, event, job, message, suppression, webhook
 from inboxkit.testing import Sandbox
 from inboxkit.testing.fake_provider import FakeProvider
 from inboxkit.testing.runner import Runner
 from inboxkit.tokens import row_id
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from inboxkit import EventType, Message
     from inboxkit.providers.base import WebhookRequest
 
@@ -40,7 +40,8 @@ class Account:
     async def send(self, *to: str, **draft: Any) -> Message:
         """Send from the shop's inbox and wait until the outbox has done what it can now."""
         inbox = await self.sandbox.inbox(SENDER)
-        sent = await inbox.send(to or "ann@example.com", "Size", "Which size?", **draft)
+        given: dict[str, Any] = {"subject": "Size", "text": "Which size?"} | draft
+        sent = await inbox.send(to or ("ann@example.com",), **given)
         await self.sandbox.settle()
         return sent
 
@@ -61,8 +62,12 @@ class Account:
 
     async def error(self, sent: Message) -> str:
         """Return why a send has not gone out."""
-        query = select(message.c.error).where(message.c.id == row_id("msg", sent.id))
-        return str((await self.rows(query))[0].error)
+        return str((await self.row(sent)).error)
+
+    async def row(self, sent: Message) -> Any:
+        """Return the row of a send."""
+        [found] = await self.rows(select(message).where(message.c.id == row_id("msg", sent.id)))
+        return found
 
     async def deliveries(self, sent: Message) -> dict[str, str]:
         """Return the state of a send with each recipient."""
@@ -71,15 +76,12 @@ class Account:
 
     async def happened(self, sent: Message) -> list[str]:
         """Return the types of the events of a send, in order."""
-        store = self.sandbox.kit.runtime.store
-        found = await self.runner.acall(store.read, events.of_message, row_id("msg", sent.id))
-        return [row.type for row in found]
+        query = select(event).where(event.c.message_id == row_id("msg", sent.id))
+        return [row.type for row in await self.rows(query.order_by(event.c.seq))]
 
     async def suppressed(self) -> list[tuple[str, str]]:
         """Return the suppressed addresses and why."""
-        store = self.sandbox.kit.runtime.store
-        found = await self.runner.acall(store.read, suppressions.everything)
-        return [(row.address, row.reason) for row in found]
+        return [(row.address, row.reason) for row in await self.rows(select(suppression))]
 
     async def webhooks(self) -> list[tuple[str, str]]:
         """Return state and error of every stored webhook."""
@@ -92,8 +94,15 @@ class Account:
 
     async def rows(self, query: Any) -> list[Any]:
         """Return what a query finds."""
-        store = self.sandbox.kit.runtime.store
-        return await self.runner.acall(store.read, lambda c: list(c.execute(query).all()))
+
+        def find(connection: Connection) -> list[Any]:
+            result: Any = connection.execute(query)
+            return list(result)
+
+        async def look() -> list[Any]:
+            return await self.sandbox.kit.runtime.store.read(find)
+
+        return await self.runner.acall(look)
 
 
 @asynccontextmanager

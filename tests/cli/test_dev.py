@@ -1,0 +1,57 @@
+"""``inboxkit dev`` as a process: any recipient, arrivals printed, handlers reloaded in place."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .mails import ECHO, mail, write_handler
+from .processes import Serving
+
+if TYPE_CHECKING:
+    from .conftest import Command
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_arrivals_are_printed_and_a_signal_ends_it(
+    inboxkit: Command, number: signal.Signals
+) -> None:
+    with Serving(inboxkit.folder, "dev") as server:
+        server.send(mail(text="Your code is 482913."), to="anybody@inbox.example")
+        line = server.line("<-")
+        assert line == "anybody@inbox.example <- ann@example.com: Hello code 482913"
+        server.signal(number)
+        assert server.wait() == 0
+    assert server.said["out"] == [server.ready, line]
+
+
+def test_changed_handlers_answer_on_the_same_ports(inboxkit: Command) -> None:
+    path = write_handler(inboxkit.folder)
+    with Serving(inboxkit.folder, "dev") as server:
+        path.write_text(ECHO.replace("You wrote", "New words"))
+        server.line("loaded again", "err")
+        server.send(mail(1))
+        server.line("(accepted)")
+        path.write_text("import nosuch\n")
+        server.line("ModuleNotFoundError: No module named 'nosuch'", "err")
+        server.send(mail(2))
+        server.line("(accepted)")
+        write_handler(inboxkit.folder, ECHO.replace("echo@", "two@"), "two.py")
+        path.write_text(ECHO.replace("You wrote", "Last words"))
+        server.line("loaded again", "err")
+        server.send(mail(3))
+        server.line("(accepted)")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    said = [row["preview"].partition(":")[0] for row in inboxkit.rows("messages", "-q", "is:sent")]
+    assert said == ["Last words", "New words", "New words"]
+    assert server.said["out"].count(server.ready) == 1
+
+
+def test_handlers_that_fail_to_start_end_it(inboxkit: Command) -> None:
+    write_handler(inboxkit.folder, "import nosuch\n")
+    done = inboxkit("dev")
+    assert (done.code, done.out) == (2, "")
+    assert "No module named 'nosuch'" in done.err

@@ -1,0 +1,185 @@
+"""``inboxkit run`` as a process: the ready line, what stops the start, how it ends, what it logs."""
+
+from __future__ import annotations
+
+import re
+import signal
+import smtplib
+import socket
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
+
+import pytest
+
+from .mails import mail, write_handler
+from .processes import LIMIT_SECONDS, Serving
+
+if TYPE_CHECKING:
+    from .conftest import Command
+
+SLOW = """\
+from pathlib import Path
+
+import anyio
+from inboxkit import Message, Router
+
+router = Router()
+
+
+@router.on_message(to="echo@*")
+async def slow(message: Message) -> None:
+    print("begun", flush=True)
+    while not Path("go").exists():
+        await anyio.sleep(0.01)
+    await message.reply("done")
+"""
+BROKEN = "from inboxkit import Router\n\nrouter = Router()\nraise LookupError('no such thing')\n"
+
+
+def test_mail_for_a_known_inbox_is_answered_and_the_ready_line_is_alone(inboxkit: Command) -> None:
+    write_handler(inboxkit.folder)
+    inboxkit("inbox", "create", "echo@inbox.example")
+    with Serving(inboxkit.folder, "run") as server:
+        assert re.fullmatch(
+            r"ready smtp=127\.0\.0\.1:\d+ http=http://127\.0\.0\.1:\d+", server.ready
+        )
+        assert urlopen(f"{server.url}/readyz", timeout=LIMIT_SECONDS).read() == b"ok"
+        server.send(mail(text="Your code is 482913."), to="echo+tag@inbox.example")
+        assert inboxkit("otp", "echo@inbox.example", "--timeout", "20").out == "482913\n"
+        with pytest.raises(smtplib.SMTPRecipientsRefused, match=r"550.*5\.1\.1"):
+            server.send(mail(), to="nobody@inbox.example")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    assert server.said["out"] == [server.ready]
+    assert [row["state"] for row in inboxkit.rows("runs")] == ["done"]
+
+
+def test_sigterm_lets_a_handler_and_a_mail_on_its_way_finish(inboxkit: Command) -> None:
+    write_handler(inboxkit.folder, SLOW)
+    inboxkit("inbox", "create", "echo@inbox.example")
+    with Serving(inboxkit.folder, "run") as server:
+        server.send(mail(1))
+        server.line("begun")
+        with smtplib.SMTP("127.0.0.1", server.smtp_port, timeout=LIMIT_SECONDS) as smtp:
+            smtp.mail("ann@example.com")
+            smtp.rcpt("echo@inbox.example")
+            smtp.docmd("DATA")
+            server.signal(signal.SIGTERM)
+            server.line("stopping (SIGTERM)", "err")
+            smtp.send(mail(2) + b"\r\n.\r\n")
+            assert smtp.getreply()[0] == 250
+        (inboxkit.folder / "go").touch()
+        assert server.wait() == 0
+    assert [row["state"] for row in inboxkit.rows("runs")] == ["done"]
+    assert [row["subject"] for row in inboxkit.rows("messages", "-q", "is:sent")] == ["Re: Hello"]
+    assert len(inboxkit.rows("messages", "-q", "is:received")) == 2
+
+
+def test_a_second_signal_ends_it_at_once(inboxkit: Command) -> None:
+    write_handler(inboxkit.folder, SLOW)
+    inboxkit("inbox", "create", "echo@inbox.example")
+    with Serving(inboxkit.folder, "run") as server:
+        server.send(mail(1))
+        server.line("begun")
+        server.signal(signal.SIGINT)
+        server.line("stopping (SIGINT)", "err")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == -signal.SIGTERM
+    assert [row["state"] for row in inboxkit.rows("runs")] == ["pending"]
+
+
+def test_no_handlers_is_no_error(inboxkit: Command) -> None:
+    inboxkit("inbox", "create", "a@inbox.example")
+    with Serving(inboxkit.folder, "run", "nowhere") as server:
+        server.send(mail(), to="a@inbox.example")
+        assert inboxkit("wait", "a@inbox.example").out == "Is anybody there?\n"
+
+
+def test_the_log_holds_no_body_no_code_and_no_key(inboxkit: Command) -> None:
+    write_handler(inboxkit.folder)
+    failing = 'raise ValueError("the shop is closed")'
+    write_handler(inboxkit.folder, HANDLER.format(body=failing), "failing.py")
+    (inboxkit.folder / "inboxkit.toml").write_text(
+        'api_key = "canary-api-key-123"\n[mailgun]\ndomain = "mg.example.com"\n'
+        'api_key = "canary-mailgun-key"\nsigning_key = "canary-signing-key"\n'
+    )
+    for name in ("echo", "failing"):
+        inboxkit("inbox", "create", f"{name}@inbox.example")
+    with Serving(inboxkit.folder, "run") as server:
+        for name in ("echo", "failing"):
+            server.send(mail(text=CANARIES, subject="canary-subject"), f"{name}@inbox.example")
+        server.line("the shop is closed", "err")
+        with pytest.raises(OSError, match="406"):
+            urlopen(f"{server.url}/webhooks/mailgun", CANARIES.encode(), timeout=LIMIT_SECONDS)
+        server.line("webhook", "err")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    log = "\n".join(server.said["err"])
+    assert not re.findall(r"canary|482913", log)
+
+
+CANARIES = "Your code is 482913. canary-body https://shop.example/verify?token=canary-token"
+HANDLER = """\
+from inboxkit import Message, Router
+
+router = Router()
+
+
+@router.on_message(to="failing@*")
+async def failing(message: Message) -> None:
+    {body}
+"""
+
+
+def test_a_broken_handler_stops_the_start_with_its_traceback(inboxkit: Command) -> None:
+    path = write_handler(inboxkit.folder, BROKEN)
+    done = inboxkit("run")
+    assert (done.code, done.out) == (2, "")
+    assert f'File "{path}", line 4' in done.err
+    assert "LookupError: no such thing" in done.err
+    assert not (inboxkit.folder / "inboxkit.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--smtp", "nonsense"], "smtp: 'nonsense' is not HOST:PORT"),
+        (["--http", "0.0.0.0:0", "--smtp", "127.0.0.1:0"], "set api_key (INBOXKIT_API_KEY)"),
+        (["handlers/echo.py"], "is a file: name the folder"),
+        (["nosuch:kit"], "nosuch (of 'nosuch:kit') does not import"),
+        (["os:path"], "os:path is no InboxKit"),
+    ],
+)
+def test_wrong_settings_stop_the_start(inboxkit: Command, arguments: list[str], says: str) -> None:
+    write_handler(inboxkit.folder)
+    done = inboxkit("run", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert says in done.err
+
+
+@pytest.mark.parametrize("name", ["smtp", "http"])
+def test_a_taken_port_is_named(inboxkit: Command, name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        bind = f"127.0.0.1:{other.getsockname()[1]}"
+        ports = {"smtp": "127.0.0.1:0", "http": "127.0.0.1:0", name: bind}
+        done = inboxkit("run", "--smtp", ports["smtp"], "--http", ports["http"])
+    assert (done.code, done.out) == (2, "")
+    assert f"cannot listen on {bind}" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_handler_that_no_inbox_matches_is_warned_of(inboxkit: Command) -> None:
+    write_handler(inboxkit.folder)
+    with Serving(inboxkit.folder, "run") as server:
+        server.line("inboxkit inbox create echo@inbox.example", "err")
+
+
+def test_a_kit_of_ones_own_is_run_and_flags_win(inboxkit: Command) -> None:
+    (inboxkit.folder / "app.py").write_text(
+        "from inboxkit import InboxKit\n"
+        "kit = InboxKit(database='sqlite:///app.db', smtp='127.0.0.1:9')\n"
+    )
+    with Serving(inboxkit.folder, "run", "app:kit") as server:
+        assert urlopen(f"{server.url}/livez", timeout=LIMIT_SECONDS).read() == b"ok"
+    assert (inboxkit.folder / "app.db").exists()
+    assert not (inboxkit.folder / "inboxkit.db").exists()
