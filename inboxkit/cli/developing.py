@@ -74,6 +74,8 @@ async def _develop(source: Source) -> None:
                 await listen(kit)
                 if await printer.begin(kit):
                     announce(kit)
+                else:
+                    click.echo("handlers changed and loaded again", err=True)
                 source.keep_ports(kit)
                 changed = partial(source.changed, told)
                 await first(told.wait, kit.serve, partial(printer.follow, kit), changed)
@@ -81,7 +83,6 @@ async def _develop(source: Source) -> None:
             if source.next is None:
                 return
             kit, source.next = source.next, None
-            click.echo("handlers changed and loaded again", err=True)
 
 
 class Source:

@@ -41,20 +41,20 @@ class Notify:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._cursor = 0
+        self.cursor = 0
         self.bell = Bell()
 
     async def start(self) -> None:
         """Begin at the end of the log."""
         self.bell.attach()
-        self._cursor = await self._store.read(events.last)
+        self.cursor = await self._store.read(events.last)
 
     async def run(self) -> None:
         """Follow the log until cancelled. A database that refuses is tried again, not given up."""
         while True:
             seen = self._store.bell.count("event")
             try:
-                rows = await self._store.read(events.after, self._cursor, limit=_PAGE)
+                rows = await self._store.read(events.after, self.cursor, limit=_PAGE)
             except StoreError as error:
                 log.warning("event log: %s; trying again", error)
                 await anyio.sleep(_PAUSE_AFTER_REFUSAL)
@@ -62,7 +62,7 @@ class Notify:
             if not rows:
                 await self._store.bell.wait("event", seen, timeout=30)
                 continue
-            self._cursor = rows[-1].seq
+            self.cursor = rows[-1].seq
             self.bell.ring(_topics(rows))
 
     async def follow(self, actions: Actions, after: int) -> AsyncIterator[Event]:

@@ -16,7 +16,7 @@ class Pace:
     """Counts what is accepted, in windows of a tenth of a second."""
 
     PORTION = 4
-    PAUSE_SECONDS = 0.05
+    PAUSE_SECONDS = 0.2
 
     def __init__(self) -> None:
         self._window = 0

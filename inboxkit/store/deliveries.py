@@ -143,9 +143,9 @@ def happened(tx: Tx, message_id: int, outcome: Outcome, *, now: datetime) -> boo
     if row is None:
         return False
     recipient = _recipient(row.rcpt_to, outcome.recipient)
+    _advance(tx, message_id, recipient, outcome, now)
     if _is_logged(tx, message_id, recipient, outcome):
         return False
-    _advance(tx, message_id, recipient, outcome, now)
     _act(tx, row, recipient, outcome, now)
     events.append(
         tx,

@@ -1,4 +1,4 @@
-"""``messages``, ``show``, ``thread``, ``events``, ``runs``: what is stored, for people and programs."""
+"""``messages``, ``show``, ``thread``, ``events``, ``runs``: for people and for programs."""
 
 from __future__ import annotations
 

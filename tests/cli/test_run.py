@@ -1,4 +1,4 @@
-"""``inboxkit run`` as a process: the ready line, what stops the start, how it ends, what it logs."""
+"""``inboxkit run``: the ready line, what stops the start, how it ends, what it logs."""
 
 from __future__ import annotations
 
@@ -60,14 +60,16 @@ def test_sigterm_lets_a_handler_and_a_mail_on_its_way_finish(inboxkit: Command) 
     with Serving(inboxkit.folder, "run") as server:
         server.send(mail(1))
         server.line("begun")
-        with smtplib.SMTP("127.0.0.1", server.smtp_port, timeout=LIMIT_SECONDS) as smtp:
-            smtp.mail("ann@example.com")
-            smtp.rcpt("echo@inbox.example")
-            smtp.docmd("DATA")
-            server.signal(signal.SIGTERM)
-            server.line("stopping (SIGTERM)", "err")
-            smtp.send(mail(2) + b"\r\n.\r\n")
-            assert smtp.getreply()[0] == 250
+        smtp = smtplib.SMTP("127.0.0.1", server.smtp_port, timeout=LIMIT_SECONDS)
+        smtp.ehlo()
+        smtp.mail("ann@example.com")
+        smtp.rcpt("echo@inbox.example")
+        smtp.docmd("DATA")
+        server.signal(signal.SIGTERM)
+        server.line("stopping (SIGTERM)", "err")
+        smtp.send(mail(2) + b"\r\n.\r\n")
+        assert smtp.getreply()[0] == 250
+        smtp.close()
         (inboxkit.folder / "go").touch()
         assert server.wait() == 0
     assert [row["state"] for row in inboxkit.rows("runs")] == ["done"]

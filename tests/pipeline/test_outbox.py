@@ -16,7 +16,8 @@ from inboxkit.providers.base import HttpResponse
 from inboxkit.router import Router
 from inboxkit.settings import Settings
 
-from .mailgun import OPTIONS, SENDER, Account, account
+from .mailgun import OPTIONS, Account, account
+from .sending import SENDER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email import message_from_bytes, policy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from inboxkit import File, Message
+import pytest
+
+from inboxkit import File
 from inboxkit.smtp.incoming import Incoming
 from inboxkit.smtp.listener import Listener
 from inboxkit.smtp.replies import SmtpRefused
@@ -18,65 +19,105 @@ from inboxkit.smtp.settings import SmtpSettings
 from inboxkit.testing import Sandbox
 from inboxkit.testing.runner import Runner
 
-from .mailgun import Stored
+from .sending import Sending
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
 ANN, BEN, DEAD, FULL = (f"{name}@example.com" for name in ("ann", "ben", "dead", "full"))
-REPLIES = {
-    DEAD: SmtpRefused(550, "5.1.1", "no such user"),
-    FULL: SmtpRefused(452, "4.2.2", "mailbox full"),
-}
 
 
 @dataclass
-class Relay(Stored):
-    """A sandbox that sends through a listener, and what that accepted."""
+class Server:
+    """A listener's end: whom it refuses, and what it has taken."""
 
-    mails: list[Incoming] = field(default_factory=list[Incoming])
     replies: dict[str, SmtpRefused] = field(default_factory=dict[str, SmtpRefused])
+    mails: list[Incoming] = field(default_factory=list[Incoming])
 
     async def check(self, address: str) -> None:
-        """Refuse those who have a reply of their own."""
         if refused := self.replies.get(address):
             raise refused
 
     async def keep(self, mail: Incoming) -> None:
-        """Keep a mail."""
         self.mails.append(mail)
 
     @property
-    def body(self) -> bytes:
-        """The bytes of the only mail."""
-        [mail] = self.mails
-        return mail.body if isinstance(mail.body, bytes) else mail.body.read()
+    def recipients(self) -> list[tuple[str, ...]]:
+        return [mail.rcpt_to for mail in self.mails]
+
+
+@dataclass
+class Relay(Sending):
+    """A sandbox that sends through a relay."""
+
+    server: Server
 
 
 @asynccontextmanager
-async def relay(**replies: SmtpRefused) -> AsyncGenerator[Relay]:
-    server: list[Relay] = []
-    listener = Listener(
-        SmtpSettings(), lambda mail: server[0].keep(mail), lambda to: server[0].check(to)
-    )
+async def relay() -> AsyncGenerator[Relay]:
+    server = Server()
+    server.replies[DEAD] = SmtpRefused(550, "5.1.1", "no such user")
+    server.replies[FULL] = SmtpRefused(452, "4.2.2", "mailbox full")
+    listener = Listener(SmtpSettings(), server.keep, server.check)
     await listener.start()
     options = {"smtp": {"host": "127.0.0.1", "port": listener.port, "timeout": 5}}
     runner = Runner(provider=("smtp",), domain="shop.example", options=options)
     await asyncio.to_thread(runner.start)
-    server.append(Relay(runner, Sandbox(runner), replies={f"{k}@example.com": v for k, v in replies.items()}))
     try:
-        yield server[0]
+        yield Relay(runner, Sandbox(runner), server)
     finally:
         await asyncio.to_thread(runner.stop)
         await listener.stop(0)
 
 
 async def test_text_html_and_files_arrive_as_they_are_stored() -> None:
-    async with relay() as server:
-        photo = File("ü.png", bytes(range(256)) * 300, "image/png")
-        sent = await server.send(
+    photo = File("ü.png", bytes(range(256)) * 300, "image/png")
+    async with relay() as opened:
+        sent = await opened.send(
             ANN, text=".\n..Grüße\n.\n", html="<p>Grüße</p>", attachments=[photo]
         )
-        stored = await (await server.sandbox.message(sent.id)).raw()
-        assert server.body == stored
-        assert server.mails[0].rcpt_to == (ANN,)
-    mail: Any = message_from_bytes(server.body, policy=policy.default)
-    assert mail.get_body(("plain",)).get_content() == ".\n..Grüße\n.\n"
-    assert [a.get_content() for a in mail.iter_attachments()] == [photo.data]
+        stored = await (await opened.sandbox.message(sent.id)).raw()
+        [mail] = opened.server.mails
+        assert (mail.rcpt_to, mail.body) == ((ANN,), stored)
+    parsed: Any = message_from_bytes(stored, policy=policy.default)
+    assert parsed.get_body(("plain",)).get_content().split() == [".", "..Grüße", "."]
+    assert [part.get_content() for part in parsed.iter_attachments()] == [photo.data]
+
+
+async def test_only_those_refused_for_now_are_tried_again() -> None:
+    async with relay() as opened:
+        sent = await opened.send(ANN, DEAD, FULL)
+        assert await opened.deliveries(sent) == {ANN: "accepted", DEAD: "bounced", FULL: "queued"}
+        assert await opened.state(sent) == "accepted"
+        assert await opened.suppressed() == [(DEAD, "bounced")]
+        del opened.server.replies[FULL]
+        await opened.sandbox.advance(timedelta(minutes=1))
+        assert await opened.deliveries(sent) == {ANN: "accepted", DEAD: "bounced", FULL: "accepted"}
+        assert opened.server.recipients == [(ANN,), (FULL,)]
+
+
+async def test_a_recipient_that_stays_refused_fails_alone() -> None:
+    async with relay() as opened:
+        sent = await opened.send(ANN, FULL)
+        await opened.sandbox.advance(timedelta(days=7))
+        assert await opened.deliveries(sent) == {ANN: "accepted", FULL: "failed"}
+        assert (await opened.happened(sent))[-1] == "failed"
+        assert opened.server.recipients == [(ANN,)]
+
+
+@pytest.mark.parametrize(
+    ("reply", "state", "suppressed"),
+    [
+        pytest.param(SmtpRefused(550, "5.1.1", "no such user"), "bounced", True, id="dead"),
+        pytest.param(SmtpRefused(550, "5.7.1", "no spam here"), "rejected", False, id="spam"),
+        pytest.param(SmtpRefused(450, "4.2.0", "greylisted"), "queued", False, id="greylisted"),
+    ],
+)
+async def test_a_reply_to_the_only_recipient_decides(
+    reply: SmtpRefused, state: str, suppressed: bool
+) -> None:
+    async with relay() as opened:
+        opened.server.replies[BEN] = reply
+        sent = await opened.send(BEN)
+        assert await opened.state(sent) == state
+        assert await opened.suppressed() == ([(BEN, "bounced")] if suppressed else [])

@@ -1,0 +1,68 @@
+"""The new words of replies: pairs of a body and what its writer wrote anew."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inboxkit.parsing import reply_text
+
+from .figures import folded, share, token_f1
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A body, and the reply text that is expected of it."""
+
+    id: str
+    body: str
+    expected: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """How many replies came out exactly (white space folded), and the mean F1 of their words."""
+
+    pairs: int
+    exact: int
+    f1: float
+    missed: tuple[str, ...]
+    failed: int = 0
+
+    def __str__(self) -> str:
+        failed = f"  failed or timed out {self.failed}" if self.failed else ""
+        return f"exact {share(self.exact, self.pairs)}  token F1 {self.f1:.3f}{failed}"
+
+
+def load(folder: Path) -> list[Pair]:
+    """Read ``reply/*.jsonl``."""
+    lines = (line for path in sorted(folder.glob("*.jsonl")) for line in path.open("rb"))
+    return [Pair(row["id"], row["body"], row["expected"]) for row in map(json.loads, lines)]
+
+
+def answer(pairs: Sequence[Pair]) -> list[str | None]:
+    """Return what inboxkit makes of each body."""
+    return [reply_text(pair.body) for pair in pairs]
+
+
+def score(pairs: Sequence[Pair], answers: Sequence[str | None]) -> Score:
+    """Compare the answers with what is expected; None is a failure and counts as no words."""
+    exact: list[str] = []
+    rates: list[float] = []
+    for pair, found in zip(pairs, answers, strict=True):
+        rates.append(token_f1(pair.expected, found or ""))
+        if found is not None and folded(found) == folded(pair.expected):
+            exact.append(pair.id)
+    right = set(exact)
+    return Score(
+        len(pairs),
+        len(exact),
+        sum(rates) / len(rates) if rates else 1.0,
+        tuple(pair.id for pair in pairs if pair.id not in right),
+        sum(found is None for found in answers),
+    )

@@ -1,0 +1,93 @@
+"""``config``, ``db`` and ``webhook-url``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inboxkit.store import schema
+
+if TYPE_CHECKING:
+    from .conftest import Command
+
+SECRETS = """\
+database = "postgresql://ann:canary-database@host/name?sslpassword=canary-argument"
+api_key = "canary-api-key-123"
+smtp_users = {ann = "canary-user"}
+
+[mailgun]
+domain = "mg.example.com"
+api_key = "canary-mailgun"
+signing_key = "canary-signing"
+
+[smtp]
+host = "relay.example.com"
+password = "canary-relay"
+"""
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_secrets_are_shown_as_stars(inboxkit: Command, form: tuple[str, ...]) -> None:
+    (inboxkit.folder / "inboxkit.toml").write_text(SECRETS)
+    done = inboxkit("config", "show", *form)
+    assert done.code == 0
+    assert "canary" not in done.out + done.err
+    assert done.out.count("***") == 7
+    assert "mg.example.com" in done.out
+    assert "relay.example.com" in done.out
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"provider": "mailgun", "domain": "x.org"}, "provider mailgun: api_key is missing"),
+        ({"provider": "smtp", "domain": "x.org"}, "provider smtp: host is missing"),
+        ({"provider": "smtp", "smtp.host": "relay.example"}, "domain: inbox.example"),
+        ({"provider": "nosuch"}, "there are mailgun, memory, smtp"),
+        ({"smtp": "1025"}, "smtp: '1025' is not HOST:PORT"),
+        ({"http": "0.0.0.0:8025"}, "set api_key"),
+        ({"tls_certificate": "nosuch.pem"}, "tls_certificate: nosuch.pem"),
+        ({"smtp_users": "ann"}, "smtp_users: write it as JSON"),
+        ({"max_recipients": "0"}, "max_recipients: "),
+        ({"log_format": "xml"}, "log_format: "),
+        ({"database": "oracle://host"}, "database: oracle is not supported"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_check_names_what_is_wrong(inboxkit: Command, settings: dict[str, str], says: str) -> None:
+    flags = [flag for key, value in settings.items() for flag in ("--set", f"{key}={value}")]
+    done = inboxkit(*flags, "config", "check")
+    assert (done.code, done.out) == (2, "")
+    assert says in done.err
+
+
+def test_check_says_ok_and_warns_of_what_nobody_reads(inboxkit: Command) -> None:
+    done = inboxkit("--set", "mailgum.api_key=x", "config", "check")
+    assert (done.code, done.out) == (0, "ok\n")
+    assert "[mailgum]" in done.err
+    assert inboxkit("config", "check").err == ""
+
+
+def test_webhook_url(inboxkit: Command) -> None:
+    shown = inboxkit("webhook-url", "mailgun", "--base", "https://mail.example.com/")
+    assert shown.out == "https://mail.example.com/webhooks/mailgun\n"
+    assert inboxkit("webhook-url", "memory").code == 2
+    assert inboxkit("webhook-url", "nosuch").code == 2
+
+
+def test_the_schema_is_checked_and_upgraded(inboxkit: Command) -> None:
+    missing = inboxkit("db", "check")
+    assert (missing.code, missing.out) == (1, "none\n")
+    assert "inboxkit db upgrade" in missing.err
+    assert not (inboxkit.folder / "inboxkit.db").exists()
+    assert inboxkit("db", "upgrade").out == inboxkit("db", "upgrade").out == f"{schema.HEAD}\n"
+    assert inboxkit("db", "check").code == 0
+
+
+def test_a_file_that_is_no_database_is_named(inboxkit: Command) -> None:
+    (inboxkit.folder / "inboxkit.db").write_text("This is no database, though long enough.")
+    for command in ("check", "upgrade"):
+        done = inboxkit("db", command)
+        assert (done.code, done.out) == (1, "")
+        assert "inboxkit.db: file is not a database" in done.err

@@ -1,0 +1,80 @@
+"""``replay``: handlers run again; what was sent is not sent again unless that is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .mails import ECHO, write_handler, write_mail
+
+if TYPE_CHECKING:
+    from .conftest import Command
+
+KEYED = ECHO.replace("message.text)", "message.text, key='once')")
+FAILING = ECHO.replace("await message.reply", "raise LookupError  # ")
+INBOX = ("import", "--inbox", "echo@inbox.example", "--dispatch", "--send")
+
+
+def work(inboxkit: Command) -> None:
+    """Do what is due: an import that calls handlers returns when nothing is left."""
+    (inboxkit.folder / "nothing").mkdir(exist_ok=True)
+    assert inboxkit(*INBOX, "nothing").code == 0
+
+
+@pytest.fixture(params=[ECHO, KEYED], ids=["without-key", "with-key"])
+def answered(inboxkit: Command, request: pytest.FixtureRequest) -> Command:
+    """A mail that the handler has answered."""
+    write_handler(inboxkit.folder, request.param)
+    write_mail(inboxkit.folder / "1.eml")
+    inboxkit(*INBOX, "1.eml")
+    assert len(inboxkit.rows("messages", "-q", "is:sent")) == 1
+    return inboxkit
+
+
+@pytest.mark.parametrize("by", ["id", "message"])
+def test_nothing_is_sent_twice(answered: Command, by: str) -> None:
+    (run,) = answered.rows("runs")
+    assert answered("replay", run[by]).err == "replayed 1\n"
+    assert answered.rows("runs")[0]["state"] == "pending"
+    work(answered)
+    assert answered.rows("runs")[0]["state"] == "done"
+    assert len(answered.rows("messages", "-q", "is:sent")) == 1
+
+
+def test_send_again_sends_once_more(answered: Command) -> None:
+    (run,) = answered.rows("runs")
+    answered("replay", "--send-again", run["id"])
+    work(answered)
+    assert len(answered.rows("messages", "-q", "is:sent state:accepted")) == 2
+
+
+def test_a_message_without_runs_is_planned_again(inboxkit: Command) -> None:
+    write_mail(inboxkit.folder / "1.eml")
+    inboxkit(*INBOX, "1.eml")
+    write_handler(inboxkit.folder)
+    (message,) = inboxkit.rows("messages")
+    inboxkit("replay", message["id"])
+    work(inboxkit)
+    assert [run["state"] for run in inboxkit.rows("runs")] == ["done"]
+
+
+def test_failed_runs_are_replayed_by_handler(inboxkit: Command) -> None:
+    write_handler(inboxkit.folder, FAILING.replace("Router()", "Router(retries=Retries(1))"))
+    path = inboxkit.folder / "handlers" / "echo.py"
+    path.write_text(path.read_text().replace("Message, Router", "Message, Retries, Router"))
+    write_mail(inboxkit.folder / "1.eml")
+    inboxkit(*INBOX, "1.eml")
+    (run,) = inboxkit.rows("runs", "--failed")
+    assert "LookupError" in run["error"]
+    assert inboxkit("replay", "--failed", "--handler", "handlers.other").err == "replayed 0\n"
+    assert inboxkit("replay", "--failed", "--handler", run["handler"]).err == "replayed 1\n"
+
+
+def test_a_message_is_read_again(inboxkit: Command) -> None:
+    write_mail(inboxkit.folder / "1.eml")
+    inboxkit(*INBOX, "1.eml")
+    (message,) = inboxkit.rows("messages")
+    assert inboxkit("replay", "--read", message["id"]).err == "replayed 1\n"
+    work(inboxkit)
+    assert inboxkit.rows("messages") == [message]

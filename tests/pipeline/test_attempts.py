@@ -1,0 +1,253 @@
+"""Sends that a process left in the middle, lost leases, and keys that send once."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from sqlalchemy import update
+
+from inboxkit import EventType, InboxKit, Message
+from inboxkit.errors import UnsupportedFeature
+from inboxkit.pipeline.outbox import Configured, Outbox
+from inboxkit.providers.base import Feature, HttpRequest, HttpResponse, Outgoing, Retry, Sent
+from inboxkit.providers.mailgun import Mailgun, MailgunConfig
+from inboxkit.providers.mailgun_fake import MailgunFake
+from inboxkit.providers.memory import Memory
+from inboxkit.settings import Settings
+from inboxkit.store import deliveries, jobs
+from inboxkit.store.tables import delivery, message
+from inboxkit.testing.fake_provider import FakeProvider
+from inboxkit.tokens import row_id
+
+from .mailgun import OPTIONS
+from .sending import SENDER
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from inboxkit.providers.registry import AnyProvider
+    from inboxkit.store.jobs import Job
+    from inboxkit.store.writer import Tx
+
+ANN = "ann@example.com"
+NOTHING = HttpResponse(200, body=b'{"items": []}')  # to the question what became of a send
+
+
+class Keyed(Mailgun):
+    """Mailgun, if it promised that a key sends once: as some vendors do."""
+
+    name = "keyed"
+    capabilities = Mailgun.capabilities | {Feature.IDEMPOTENCY}
+
+    def transport_error(self, request_sent: bool, reason: str) -> Retry:
+        return Retry(reason=reason)
+
+
+class Modest(Mailgun):
+    """A provider that lacks what every message asks for."""
+
+    name = "modest"
+
+    def build_send(self, message: Outgoing, config: MailgunConfig, now: datetime) -> HttpRequest:
+        raise UnsupportedFeature("modest has no such feature")
+
+
+class Broken(Mailgun):
+    """A provider whose adapter trips over the answer."""
+
+    name = "broken"
+
+    def parse_send(self, response: Any, message: Outgoing, config: MailgunConfig) -> Sent:
+        raise KeyError("id")
+
+
+@dataclass
+class Bench:
+    """An outbox of its own, and a kit that queues sends and leaves them to it."""
+
+    kit: InboxKit
+    server: FakeProvider
+    outbox: Outbox
+
+    async def send(self) -> Message:
+        """Queue a send."""
+        inbox = await self.kit.inbox(SENDER)
+        return await inbox.send(ANN, "Size", "Which size?")
+
+    async def lease(self) -> Job:
+        """Lease the send, whenever it is due."""
+        self.kit.clock.advance(timedelta(days=2))
+        now, store = self.kit.clock.now(), self.kit.runtime.store
+        [job] = await store.write(
+            jobs.claim, "send", worker=store.worker_id, now=now, limit=9, start=0
+        )
+        return job
+
+    async def run(self, job: Job | None = None) -> None:
+        """Let the outbox do the job, or the one that is there."""
+        await self.outbox.work([job or await self.lease()])
+        with anyio.fail_after(10):
+            await self.outbox.idle()
+
+    async def leave(self, sent: Message, provider: str) -> None:
+        """Leave a send as a process does that dies before it can record the answer."""
+
+        def die(tx: Tx) -> None:
+            number = row_id("msg", sent.id)
+            jobs.cancel(tx, "send", [str(number)])
+            row = jobs.new_job("send", number, inbox_id=0, due_at=self.kit.clock.now())
+            jobs.put(tx, [row])
+            tx.connection.execute(update(delivery).values(state="sending"))
+            tx.connection.execute(update(message).values(provider=provider, state="sending"))
+
+        await self.kit.runtime.store.write(die)
+
+    async def state(self, sent: Message) -> str:
+        """Return the state of the send."""
+        return (await self.kit.message(sent.id)).state
+
+    @property
+    def posts(self) -> int:
+        """How often the message was given to the provider behind HTTP."""
+        return len([request for request in self.server.requests if request.method == "POST"])
+
+
+@asynccontextmanager
+async def bench(database: str, *providers: AnyProvider) -> AsyncGenerator[Bench]:
+    fake = MailgunFake(Mailgun().configure(OPTIONS), lambda: datetime.now(UTC))
+    async with FakeProvider(fake) as server:
+        options = {**OPTIONS, "base_url": server.url}
+        configured = [
+            Configured(p, p.configure(options if p.transport == "http" else {})) for p in providers
+        ]
+        settings = Settings(database=database, domain="shop.example")
+        kit = InboxKit(settings=settings)
+        kit.only_look()
+        async with kit, anyio.create_task_group() as tasks:
+            runtime = kit.runtime
+            outbox = Outbox(runtime.store, runtime.accept, configured, settings, tasks)
+            try:
+                yield Bench(kit, server, outbox)
+            finally:
+                await outbox.transport.close()
+
+
+async def test_a_send_left_in_the_middle_is_asked_about_and_not_repeated(database: str) -> None:
+    async with bench(database, Mailgun(), Memory()) as b:
+        sent = await b.send()
+        await b.leave(sent, "mailgun")
+        await b.run()
+        assert (await b.state(sent), b.posts, len(b.server.requests)) == ("unknown", 0, 1)
+
+
+async def test_a_send_that_the_provider_knows_of_was_sent(database: str) -> None:
+    async with bench(database, Mailgun()) as b:
+        sent = await b.send()
+        await b.run()
+        await b.leave(sent, "mailgun")
+        await b.run()
+        assert (await b.state(sent), b.posts) == ("accepted", 1)
+
+
+async def test_a_send_left_with_a_provider_that_is_gone_is_unknown(database: str) -> None:
+    async with bench(database, Mailgun()) as b:
+        sent = await b.send()
+        await b.leave(sent, "gone")
+        await b.run()
+        assert (await b.state(sent), b.server.requests) == ("unknown", [])
+
+
+@pytest.mark.parametrize(("provider", "posts"), [(Keyed(), 1), (Memory(), 0)], ids=lambda p: "")
+async def test_under_a_key_that_sends_once_it_is_repeated(
+    database: str, provider: AnyProvider, posts: int
+) -> None:
+    async with bench(database, Mailgun(), provider) as b:
+        sent = await b.send()
+        await b.leave(sent, provider.name)
+        await b.run()
+        assert (await b.state(sent), b.posts) == ("accepted", posts)
+
+
+async def test_what_a_keyed_provider_may_have_goes_to_no_other(database: str) -> None:
+    async with bench(database, Keyed(), Memory()) as b:
+        sent = await b.send()
+        for _ in range(3):
+            b.server.drop_next(taken=True)
+            await b.run()
+            assert await b.state(sent) == "sending"
+        await b.run()
+        assert (await b.state(sent), b.posts) == ("accepted", 4)
+        assert len({request.body for request in b.server.requests}) == 1
+
+
+async def test_what_a_keyed_provider_may_have_is_never_called_failed(database: str) -> None:
+    async with bench(database, Keyed()) as b:
+        sent = await b.send()
+        for _ in range(12):
+            b.server.drop_next(taken=True)
+            await b.run()
+        assert (await b.state(sent), b.posts) == ("unknown", 12)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_what_a_keyed_provider_did_not_handle_goes_to_the_next(
+    database: str, status: int
+) -> None:
+    async with bench(database, Keyed(), Memory()) as b:
+        b.server.answer_next(HttpResponse(status))
+        sent = await b.send()
+        await b.run()
+        assert (await b.state(sent), b.posts) == ("accepted", 1)
+
+
+@pytest.mark.parametrize(
+    ("providers", "state", "posts"),
+    [([Modest(), Mailgun()], "accepted", 1), ([Modest()], "failed", 0)],
+    ids=["another", "none"],
+)
+async def test_what_one_provider_lacks_the_next_may_have(
+    database: str, providers: list[AnyProvider], state: str, posts: int
+) -> None:
+    async with bench(database, *providers) as b:
+        sent = await b.send()
+        await b.run()
+        assert (await b.state(sent), b.posts) == (state, posts)
+
+
+async def test_an_adapter_that_breaks_on_the_answer_repeats_nothing(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with bench(database, Broken(), Memory()) as b:
+        b.server.answer_next(HttpResponse(200), NOTHING)
+        sent = await b.send()
+        await b.run()
+        assert (await b.state(sent), b.posts) == ("unknown", 1)
+    assert "the answer cannot be read" in caplog.text
+
+
+async def test_whoever_lost_the_lease_sends_nothing(database: str) -> None:
+    async with bench(database, Mailgun()) as b:
+        sent, store = await b.send(), b.kit.runtime.store
+        mine = await b.lease()
+        await store.write(jobs.release, [store.worker_id])
+        theirs = await b.lease()
+        await b.run(mine)
+        assert b.posts == 0
+        await b.run(theirs)
+        assert (await b.state(sent), b.posts) == ("accepted", 1)
+
+
+async def test_events_that_came_first_end_the_send(database: str) -> None:
+    async with bench(database, Mailgun()) as b:
+        sent, store = await b.send(), b.kit.runtime.store
+        now = b.kit.clock.now()
+        outcome = deliveries.Outcome(type=EventType.DELIVERED, at=now)
+        await store.write(deliveries.happened, row_id("msg", sent.id), outcome, now=now)
+        await b.run()
+        assert (await b.state(sent), b.posts) == ("delivered", 0)
+        assert await store.read(jobs.count, ["send"]) == 0
