@@ -135,7 +135,7 @@ def show_otp(report: Report, folder: Path) -> None:
     report.line("inboxkit, links", f"{score.links}  found where none is {hit}")
     report.missed(score.wrong)
     name = "otp-message-extractor"
-    if said := report.ask(name, [{"subject": m.subject, "text": m.text} for m in mails]):
+    if said := report.ask(name, [{"subject": m.subject, "text": m.words} for m in mails]):
         found = [otp.Found(answer.value) for answer in said]
         _show_codes(report, name, otp.score(mails, found))
 
@@ -158,9 +158,9 @@ def show_bounce(report: Report, folder: Path) -> None:
     bounces = [mail for mail in mails if mail.kind == Kind.BOUNCE]
     cases = [{"raw": base64.b64encode(mail.raw).decode("ascii")} for mail in bounces]
     if said := report.ask("flufl.bounce", cases):
-        found = [a.value["temporary"] + a.value["permanent"] if a.value else [] for a in said]
+        found = sum(bool(a.value and (a.value["temporary"] or a.value["permanent"])) for a in said)
         raised = sum(bool(answer.error) for answer in said)
-        figures = share(sum(map(bool, found)), len(bounces))
+        figures = share(found, len(bounces))
         report.line("flufl.bounce, bounce", f"{figures}  raised {raised}")
         agreeing = sum(_flufl_agrees(m, a) for m, a in zip(bounces, said, strict=True))
         report.line("flufl.bounce, hard or soft agrees", share(agreeing, len(bounces)))
@@ -183,7 +183,7 @@ def show_threads(report: Report, folder: Path) -> None:
     """Print, for each mbox, how well pairs of mails are joined."""
     for mails in threads.load(folder):
         score = threads.score(mails, threads.answer(mails))
-        report.line(mails.name, f"{len(mails.mails)} mails  {score}")
+        report.line(mails.name, f"{len(mails.threads)} mails  {score}")
 
 
 _PARTS: dict[str, Callable[[Report, Path], None]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
@@ -109,13 +110,15 @@ class LocalActions:
         if staging is not None:
             staging.labels.append((row_id("msg", message.id), tuple(add), tuple(remove)))
             return
-        await self._store.write(
+        known = await self._store.write(
             messages.set_labels,
             row_id("msg", message.id),
             add=add,
             remove=remove,
             now=self._store.clock.now(),
         )
+        if not known:
+            raise NotFound(f"no message {message.id}")
 
     async def update_thread(self, thread: Thread, state: Mapping[str, Any]) -> None:
         staging = current.get()
@@ -172,9 +175,8 @@ class LocalActions:
     async def forward(self, message: Message, draft: Draft) -> Message:
         inbox = await self._inbox(message.inbox)
         subject = draft.subject or f"Fwd: {' '.join(message.subject.split())}"
-        made = Draft(**{**_fields(draft), "subject": subject})
         context = Context(inbox=inbox, forwarded=await self.raw(message))
-        return await self._send(made, context)
+        return await self._send(replace(draft, subject=subject), context)
 
     async def send_in_thread(self, thread: Thread, draft: Draft) -> Message:
         known = await self.thread_messages(thread)
@@ -257,10 +259,6 @@ class LocalActions:
 
     async def _inbox(self, address: str) -> InboxRecord:
         return await self._store.read(inboxes.require, address)
-
-
-def _fields(draft: Draft) -> dict[str, Any]:
-    return {name: getattr(draft, name) for name in Draft.__dataclass_fields__}
 
 
 def _asked(draft: Draft, row: Mapping[str, Any]) -> Outgoing:

@@ -40,6 +40,10 @@ class Edges:
             raise ConfigurationError(f"fail_next: {code} is no SMTP refusal; give 400 to 599")
         self._failures += [code] * times
 
+    def fail_no_more(self) -> None:
+        """Forget the refusals that ``fail_next`` asked for and nobody met."""
+        self._failures.clear()
+
     async def open(self, *, smtp: str, http: str) -> None:
         """Listen where it is asked; what is open already stays. Raise ConfigurationError."""
         if http and self._server is None:

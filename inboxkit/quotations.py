@@ -22,6 +22,11 @@ _IDEOGRAPHS = "\u2e80"  # from here on a character says as much as three letters
 _CUT = re.compile(r"[.,;:!?()\"“”«»\u3001\u3002\uff0c\uff0e\uff1a\uff01\uff1f\u2026]+")
 _QUOTED = re.compile(r"\s{0,3}(?:[A-Za-z]{0,4}>\s?){1,40}")  # also "> > " and "AB> "
 _WORD = re.compile(r"\w+")
+# The same for ASCII, as a table: what ends a phrase, what ends a word, and lower case.
+_ASCII = {
+    code: "\n" if _CUT.match(sign) else sign.lower() if _WORD.match(sign) else " "
+    for code, sign in enumerate(map(chr, range(128)))
+}
 
 
 def quotation_marks(
@@ -37,7 +42,7 @@ def quotation_marks(
     quoted: dict[int, list[str]] = {}
     own_lines = {line.strip() for line in new[:_MOST_CHARACTERS].splitlines()}
     for line in text[:_MOST_CHARACTERS].splitlines():
-        mark = _QUOTED.match(line)
+        mark = _QUOTED.match(line) if ">" in line else None
         if mark:
             quoted.setdefault(mark[0].count(">"), []).append(line[mark.end() :])
         elif line.strip() in own_lines:
@@ -57,11 +62,21 @@ def is_quoted(quoted: Iterable[str], own: Container[str]) -> bool:
 def _marks(lines: Iterable[str]) -> dict[str, None]:
     """Hash the phrases, in order, each once."""
     marks: dict[str, None] = {}
-    text = " ".join(line if line.strip() else "." for line in lines)
-    for phrase in _CUT.split(text.casefold()):
-        words = _WORD.findall(phrase)
-        weight = sum(len(word) if word[0] < _IDEOGRAPHS else 3 * len(word) for word in words)
+    text = " ".join([line if line.strip() else "." for line in lines])
+    for words in _phrases(text):
+        weight = len(words) - words.count(" ")
+        if not words.isascii() and max(words) >= _IDEOGRAPHS:
+            weight += sum(2 * len(word) for word in words.split(" ") if word >= _IDEOGRAPHS)
         if weight >= _SHORTEST:
-            mark = zlib.crc32(" ".join(words).encode("utf-8", "replace"))
+            mark = zlib.crc32(words.encode("utf-8", "replace"))
             marks[f"{mark:08x}{'+' if weight >= _LONG else ''}"] = None
     return marks
+
+
+def _phrases(text: str) -> dict[str, None]:
+    # The words of each phrase with a space between, each once; few mails of people are not ASCII.
+    if text.isascii():
+        phrases = dict.fromkeys(text.translate(_ASCII).split("\n"))
+        return dict.fromkeys([" ".join(phrase.split()) for phrase in phrases])
+    phrases = dict.fromkeys(_CUT.split(text.casefold()))
+    return dict.fromkeys([" ".join(_WORD.findall(phrase)) for phrase in phrases])

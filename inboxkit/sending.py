@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, replace
 from email.utils import getaddresses
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from .store.messages import pairs
 from .store.sends import Staged, blank_send
 from .thread_index import index_root, thread_index_child, thread_index_root
 from .tokens import new_id
-from .values import Address, Draft
+from .values import Address, Draft, File
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from .settings import Settings
     from .store.blobs import Blobs
     from .store.inboxes import InboxRecord
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,8 @@ class Composer:
 
     def stage(self, draft: Draft, context: Context, now: datetime) -> Staged:
         """Compose a draft; raise SendError when it cannot become a mail."""
+        if draft.at is not None and draft.at.tzinfo is None:
+            raise SendError(f"send from {context.inbox.address}: at={draft.at} has no time zone")
         row_id = new_id()
         composition = self._composition(draft, context, row_id, now)
         try:
@@ -154,8 +160,14 @@ class Composer:
             due_at=draft.at if draft.at is not None and later else now,
             reminder=context.reminder,
             stopped=context.stopped,
-            files=draft.attachments,
+            files=_as_composed(draft),
         )
+
+
+def _as_composed(draft: Draft) -> tuple[File, ...]:
+    """Return the files in the order that ``compose`` puts them in: by it they are read again."""
+    images = tuple(f for f in draft.attachments if f.content_id and draft.html)
+    return (*images, *(f for f in draft.attachments if f not in images))
 
 
 def _content(draft: Draft, made: Composition) -> dict[str, Any]:
@@ -197,6 +209,8 @@ def people(values: Sequence[str]) -> tuple[Address, ...]:
     """Return addresses from ``ann@example.com`` and ``Ann <ann@example.com>``; raise SendError."""
     found: list[Address] = []
     for value in values:
+        if _CONTROL.search(value):
+            raise SendError(f"recipient {value!r}: holds a line break or a control character")
         parsed = [(value, "")] if "<" not in value else [(e, n) for n, e in getaddresses([value])]
         for email, name in parsed:
             try:

@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,6 @@ class Settings(BaseModel):
     auto_replies_per_thread_hour: int = Field(default=20, ge=0)
     auto_replies_per_inbox_hour: int = Field(default=1_000, ge=0)
     send_concurrency: int = Field(default=10, gt=0)
-    webhook_insecure: bool = False
     log_format: str = Field(default="text", pattern="^(text|json)$")
     options: Mapping[str, Mapping[str, Any]] = Field(
         default_factory=dict[str, Mapping[str, Any]], repr=False
@@ -102,7 +102,10 @@ def host_port(bind: str) -> tuple[str, int]:
 
 def is_loopback(host: str) -> bool:
     """Whether a bind address can only be reached from this machine."""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def load(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,8 @@ from inboxkit.parsing import parse
 from .mails import ANN, DESK, arrive, code, happened, mail
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from inboxkit import Inbox
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))

@@ -7,11 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -29,6 +26,11 @@ from inboxkit import (
 from inboxkit.clock import Clock
 
 from .mails import ANN, DESK, arrive
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from datetime import datetime
+    from pathlib import Path
 
 
 async def nothing(message: Message) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -12,10 +13,12 @@ from inboxkit import InboxKit, Message, WaitTimeout
 from inboxkit.models import Want
 from inboxkit.pipeline.notify import inbox_topic
 from inboxkit.store import inboxes
-from inboxkit.store.inboxes import InboxRecord
 from inboxkit.waits import Waits
 
 from .mails import ANN, DESK, arrive, code, mail
+
+if TYPE_CHECKING:
+    from inboxkit.store.inboxes import InboxRecord
 
 SHOP = "login@shop.example"
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inboxkit.parsing import parse
 from inboxkit.values import Kind
+
+from .cases import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -53,7 +54,6 @@ class Score:
 
 def load(folder: Path) -> list[Labelled]:
     """Read ``bounce/labels.jsonl`` and the mails it names."""
-    rows = map(json.loads, folder.joinpath("labels.jsonl").open("rb"))
     return [
         Labelled(
             row["file"],
@@ -61,16 +61,15 @@ def load(folder: Path) -> list[Labelled]:
             _KINDS[row["kind"]],
             tuple(entry["hard"] for entry in row["expect"]),
         )
-        for row in rows
+        for row in rows(folder)
     ]
 
 
 def load_automatic(folder: Path) -> list[Labelled]:
     """Read ``autoreply/*.jsonl``: subjects, header fields and texts, to be told from people's."""
-    lines = (line for path in sorted(folder.glob("*.jsonl")) for line in path.open("rb"))
     return [
         Labelled(row["id"], _mail(row), Kind.AUTO_REPLY if row["auto"] else Kind.HUMAN)
-        for row in map(json.loads, lines)
+        for row in rows(folder)
     ]
 
 

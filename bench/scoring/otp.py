@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inboxkit.parsing import find_code, find_links
 from inboxkit.parsing.html import to_text
 
+from .cases import rows
 from .figures import Counts, compared
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ class Mail:
     html: str
     code: str | None
     link: str | None
+
+    @property
+    def words(self) -> str:
+        """The text, or that of the HTML where there is no other."""
+        return self.text or to_text(self.html)
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,6 @@ class Score:
 
 def load(folder: Path) -> list[Mail]:
     """Read ``otp/*.jsonl``."""
-    lines = (line for path in sorted(folder.glob("*.jsonl")) for line in path.open("rb"))
     return [
         Mail(
             row["id"],
@@ -63,7 +67,7 @@ def load(folder: Path) -> list[Mail]:
             row["expect_code"],
             row["expect_link"],
         )
-        for row in map(json.loads, lines)
+        for row in rows(folder)
     ]
 
 
@@ -73,9 +77,8 @@ def answer(mails: Sequence[Mail]) -> list[Found]:
 
 
 def _found(mail: Mail) -> Found:
-    text = mail.text or to_text(mail.html)
-    code = find_code(text, subject=mail.subject, html=mail.html)
-    links = find_links(text, subject=mail.subject, html=mail.html)
+    code = find_code(mail.words, subject=mail.subject, html=mail.html)
+    links = find_links(mail.words, subject=mail.subject, html=mail.html)
     return Found(code.value if code else None, links[0].url if links else None)
 
 

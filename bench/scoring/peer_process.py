@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Reader = "Callable[[Any, Mapping[str, Any]], Any]"
-
 
 def _mail_parser(library: Any, case: Mapping[str, Any]) -> dict[str, Any]:
     start = time.perf_counter()
@@ -46,8 +44,7 @@ def _quotequail(library: Any, case: Mapping[str, Any]) -> str:
 
 def _otp_extractor(library: Any, case: Mapping[str, Any]) -> str | None:
     found = library.extract_otp(f"{case['subject']}\n{case['text']}")
-    code = found["otp"] if isinstance(found, dict) else found
-    return str(code) if code else None
+    return str(found["code"]) if found else None
 
 
 def _flufl(library: Any, case: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inboxkit.parsing import reply_text
 
+from .cases import rows
 from .figures import folded, share, token_f1
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ class Score:
 
 def load(folder: Path) -> list[Pair]:
     """Read ``reply/*.jsonl``."""
-    lines = (line for path in sorted(folder.glob("*.jsonl")) for line in path.open("rb"))
-    return [Pair(row["id"], row["body"], row["expected"]) for row in map(json.loads, lines)]
+    return [Pair(row["id"], row["body"], row["expected"]) for row in rows(folder)]
 
 
 def answer(pairs: Sequence[Pair]) -> list[str | None]:

@@ -6,14 +6,15 @@ Goes through ``inboxkit import`` and the store, as a user's own archive does.
 from __future__ import annotations
 
 import json
-import mailbox
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from click.testing import CliRunner
+
+from inboxkit.cli.main import cli
 
 from .figures import Counts
 
@@ -25,57 +26,43 @@ _INBOX = "box@inbox.example"
 
 @dataclass(frozen=True)
 class Set:
-    """The mails of an mbox in its order, and the thread of each that has a usable id."""
+    """An mbox, and the thread of each of its mails that has a usable id."""
 
     name: str
-    mails: tuple[bytes, ...]
+    path: Path
     threads: Mapping[str, int]
 
 
 def load(folder: Path) -> list[Set]:
     """Read ``threads/*.mbox`` and ``threads/masked/*.mbox`` with the labels beside them."""
     paths = [*sorted(folder.glob("*.mbox")), *sorted(folder.glob("masked/*.mbox"))]
-    return [
-        Set(str(path.relative_to(folder).with_suffix("")), _mails(path), _labels(path))
-        for path in paths
-        if _labels(path)
-    ]
-
-
-def _mails(path: Path) -> tuple[bytes, ...]:
-    box = mailbox.mbox(path, create=False)
-    try:
-        return tuple(box.get_bytes(key) for key in box.iterkeys())
-    finally:
-        box.close()
+    sets = (Set(str(p.relative_to(folder).with_suffix("")), p, _labels(p)) for p in paths)
+    return [mails for mails in sets if mails.threads]
 
 
 def _labels(path: Path) -> dict[str, int]:
     plain, masked = path.with_suffix(".threads.json"), path.with_suffix(".labels.json")
     if plain.exists():
         return dict(json.loads(plain.read_bytes()))
-    rows = json.loads(masked.read_bytes()) if masked.exists() else {}
+    rows: dict[str, dict[str, int]] = json.loads(masked.read_bytes()) if masked.exists() else {}
     return {name: row["thread"] for name, row in rows.items()}
 
 
 def answer(mails: Set) -> dict[str, str]:
     """Import the mails into a database of their own; return the thread of each message id."""
     with tempfile.TemporaryDirectory(prefix="inboxkit-quality-") as name:
-        folder = Path(name)
-        box = folder / "mails"
-        box.mkdir()
-        for number, raw in enumerate(mails.mails):
-            box.joinpath(f"{number:06}.eml").write_bytes(raw)
-        database = f"sqlite:///{folder / 'quality.db'}"
-        _inboxkit(database, "import", "--inbox", _INBOX, str(box))
+        database = f"sqlite:///{Path(name, 'quality.db')}"
+        _inboxkit(database, "import", "--inbox", _INBOX, str(mails.path))
         listed = _inboxkit(database, "messages", "--limit", "0", "--json")
     rows = [json.loads(line) for line in listed.splitlines()]
     return {row["message_id"].strip("<>"): row["thread_id"] for row in rows}
 
 
 def _inboxkit(database: str, *arguments: str) -> str:
-    command = [sys.executable, "-m", "inboxkit", "--database", database, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
+    done = CliRunner().invoke(cli, ["--database", database, *arguments])
+    if done.exit_code or done.exception:
+        raise RuntimeError(f"inboxkit {arguments[0]}: {done.output}") from done.exception
+    return done.stdout
 
 
 def score(mails: Set, threads: Mapping[str, str]) -> Counts:

@@ -106,11 +106,11 @@ def stop_signals() -> Generator[anyio.Event]:
     numbers = (signal.SIGTERM, signal.SIGINT)
 
     def signalled(number: signal.Signals) -> None:
-        log.info("stopping (%s)", number.name)
-        told.set()
         for each in numbers:
             loop.remove_signal_handler(each)
             signal.signal(each, signal.SIG_DFL)
+        log.info("stopping (%s)", number.name)
+        told.set()
 
     for number in numbers:
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl+C cancels what runs

@@ -145,12 +145,13 @@ def is_automatic(subject: str, text: str) -> bool:
 def _signs_needed(subject: str) -> int:
     """Return how many signs of the text it takes; _NEVER when it is a subject like any other."""
     certain, away, leave = _phrases()
-    if subject.startswith(certain):
-        return 0 if _ends(subject, certain) else 1
-    if subject.startswith(away) and _ends(subject, away):
-        return 1
-    if subject.startswith(leave) and _ends(subject, leave):
-        return 2
+    if subject[:2] in _beginnings():
+        if subject.startswith(certain):
+            return 0 if _ends(subject, certain) else 1
+        if subject.startswith(away) and _ends(subject, away):
+            return 1
+        if subject.startswith(leave) and _ends(subject, leave):
+            return 2
     if subject.endswith(("]", ")", "）", "】")) or " - " in subject:
         match = _BRACKETED.search(subject)
         inside = (match[1] or match[2]).strip() if match else ""
@@ -182,6 +183,11 @@ def _phrases() -> tuple[tuple[str, ...], ...]:
         tuple(_folded(p) for p in table.strip().replace("\n", "|").split("|"))
         for table in (_PREFIXES, _AWAY, _LEAVE)
     )
+
+
+@cache
+def _beginnings() -> frozenset[str]:
+    return frozenset(phrase[:2] for phrases in _phrases() for phrase in phrases)
 
 
 @cache

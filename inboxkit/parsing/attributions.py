@@ -153,7 +153,10 @@ def field_role(line: str) -> str:
 
     A "field" has the shape of one, but its name is not known.
     """
-    shape = _FIELD.match(line)
+    head = line[:45]
+    if ":" not in head and head.isascii():
+        return ""
+    shape = _FIELD.match(head)
     name = shape.group(1).strip(DRAWN + OUTER) if shape else ""
     if not name:
         return ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..values import Kind
-from . import absences, complaints, failures, report_fields
+from . import absences, complaints, failures, notifications, report_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,7 @@ _TELLING = (
     | frozenset(
         "from subject auto-submitted precedence return-path x-failed-recipients in-reply-to".split()
     )
+    | {notifications.FIELD}
 )
 _REPLY = re.compile(
     r"(?:re|aw|sv|vs|antw|odp|res|rif|ynt|回复|回覆|答复|fwd?|wg|tr|rv|enc|vb|i|doorst|转发|轉寄|転送)"
@@ -124,6 +125,8 @@ def _signs(mail: Mail, mail_from: str | None) -> _Signs:
 
 
 def _complaint(signs: _Signs) -> str:
+    if _notified(signs) == Kind.COMPLAINT:
+        return "a complaint that a sending service reports"
     return complaints.find(signs.mail, signs.subject, automatic=bool(signs.submitted))
 
 
@@ -135,12 +138,21 @@ def _bounce(signs: _Signs) -> str:
         return "a message/delivery-status part"
     if signs.fields.get("x-failed-recipients"):
         return "X-Failed-Recipients"
+    if _notified(signs) == Kind.BOUNCE:
+        return "a delivery that a sending service reports"
     return failures.find(
         mail,
         sender=signs.sender,
         subject="" if _REPLY.match(signs.subject) else signs.subject,
         null_sender=signs.null_sender,
     )
+
+
+def _notified(signs: _Signs) -> Kind | None:
+    if notifications.FIELD not in signs.fields:
+        return None
+    notification = notifications.read(signs.mail)
+    return notification.kind if notification else None
 
 
 def _challenge(signs: _Signs) -> str:

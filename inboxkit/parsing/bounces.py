@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from . import complaints, notices, reasons, report_fields
+from . import complaints, notices, notifications, reasons, report_fields
 from .model import Bounce, Report
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ def read_report(mail: Mail) -> Report:
     A recipient is named as we wrote it (Original-Recipient) when the report tells, so that it
     matches the send. Reports of success carry ``action="delivered"``; they are no failures.
     """
+    if notification := notifications.read(mail):
+        return notification.report
     if complaint := complaints.read(mail):
         return complaint
     notice = notices.read(report_fields.loose_text(mail))
@@ -103,11 +105,14 @@ def _is_late_refusal(verdict: reasons.Verdict, said: str, notice: notices.Notice
     """Say whether an "unknown user" came only after DATA, when RCPT had been accepted.
 
     Servers with filters of their users' own (Japanese carriers above all) refuse so; the address
-    lives. A 5.1.x status, or a DATA refused for want of recipients, says that RCPT had failed.
+    lives. A 5.1.x status, or a DATA refused for want of recipients, says that RCPT had failed. A
+    5.7.x status says that the server refused by a rule of its own: with it, RCPT must be named.
     """
     if verdict.reason != "user_unknown" or verdict.status[2:4] == "1.":
         return False
     command = reasons.phase(said) or reasons.phase(notice.text)
+    if verdict.status[2:4] == "7.":
+        return command != "rcpt"
     return command == "data" and _NO_RCPT.search(notice.text) is None
 
 

@@ -7,6 +7,7 @@ so on) are slow, hide markup or are not charsets at all, and a mail may name any
 from __future__ import annotations
 
 import codecs
+import functools
 import re
 
 # What the WHATWG Encoding Standard section 4.2 reads these labels as: mails use the larger set.
@@ -113,6 +114,7 @@ _BOMS = (
 )
 
 
+@functools.lru_cache(maxsize=256)
 def codec(label: str) -> str:
     """Return the Python codec for a charset label, or "" when it names no charset of text."""
     name = label.strip(" \t\"'<>;,=").lower()
@@ -133,6 +135,8 @@ def decode(data: bytes, charset: str = "", *, otherwise: str = "") -> str:
     """
     name = codec(charset) if charset else ""
     if name in ("", "ascii", "utf-8"):
+        if data.isascii() and b"\x1b" not in data and b"\0" not in data:
+            return data.decode("ascii")
         return clean(_sniffed(data, codec(otherwise) or "cp1252", is_utf8=name == "utf-8"))
     if name in ("utf-16", "utf-32") and not data.startswith(_UTF_16_MARKS):
         return clean(_without_mark(data, name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -67,6 +68,7 @@ class Entity:
         return transfer.decode(self.content, encoding)
 
 
+@functools.lru_cache(maxsize=256)
 def media_type(value: str, default: str) -> str:
     """Return a usable media type for the value of a Content-Type field."""
     if not value or _TYPE.match(value):

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .model import Mail
 
 _READ_CHARS = 6_000
+_SUBJECT = 100  # characters of a text that is looked through place by place
+_BEGINNING = 4
 _DAEMONS = re.compile(
     r"mail(?:er|s?erver)?[-_.]?daemon|mail deliver\w* (?:sub)?system|mail delivery service"
     r"|microsoftexchange[0-9a-f]{8}|\bmdaemon@|mail\.delivery\.system"
@@ -123,8 +125,13 @@ def _has_original(mail: Mail) -> bool:
 
 
 def _holds(text: str, table: str) -> bool:
-    every, plain = _phrases(table)
-    # Ordinary mail pays for this: an ASCII text can hold no phrase of another script.
+    every, plain, beginnings, brief = _phrases(table)
+    # Ordinary mail pays for this: a subject has fewer places than there are phrases, and an ASCII
+    # text can hold no phrase of another script.
+    if len(text) < _SUBJECT and beginnings.isdisjoint(
+        [text[place : place + _BEGINNING] for place in range(len(text))]
+    ):
+        return any(phrase in text for phrase in brief)
     for phrase in plain if text.isascii() else every:
         if phrase in text:
             return True
@@ -132,6 +139,13 @@ def _holds(text: str, table: str) -> bool:
 
 
 @cache
-def _phrases(table: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _phrases(
+    table: str,
+) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[str], tuple[str, ...]]:
     every = tuple(table.strip().replace("\n", "|").split("|"))
-    return every, tuple(phrase for phrase in every if phrase.isascii())
+    return (
+        every,
+        tuple(phrase for phrase in every if phrase.isascii()),
+        frozenset(phrase[:_BEGINNING] for phrase in every),
+        tuple(phrase for phrase in every if len(phrase) < _BEGINNING),
+    )

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from . import charsets, transfer
 
 _ENCODED_START = re.compile(r"=\?([^?\s]{1,100})\?([bBqQ])\?")
+# A single encoded word and nothing that could be part of another: nearly all that there are.
+_ONLY_WORD = re.compile(r"([^=?]*)=\?([^?\s*]{1,100})\?([bBqQ])\?([^?]*)\?=((?: [^=?]*)?)\Z")
 _CONTROLS = dict.fromkeys((*range(32), 127, 133, 8232, 8233), " ")
 _PHRASE_SPECIALS = frozenset('()<>[]:;@\\,."')
 ADDRESS_FIELDS = frozenset(
@@ -77,6 +79,11 @@ def decode_words(text: str, charset: str = "", *, phrases: bool = False) -> str:
     """
     if "=?" not in text:
         return text
+    if (only := _ONLY_WORD.match(text)) and text.isascii():
+        before, label, kind, inner, after = only.groups()
+        decoded = charsets.decode(_decode_text(inner, kind.lower()), label.lower())
+        fitted = _Quoting(text).fit(decoded, len(before)) if phrases else decoded
+        return f"{before}{fitted}{after}"
     pieces: list[str] = []
     done = 0
     quoting = _Quoting(text) if phrases else None

@@ -53,15 +53,7 @@ def _text(source: str) -> str:
 
 def render(tokens: Iterable[Token], *, links: bool) -> str:
     """Return the text of a stream of tokens; with ``links``, their targets and images' texts."""
-    writer = _Writer(links)
-    for name, text in tokens:
-        if not name:
-            writer.text(text)
-        elif name in _BREAKS:
-            writer.break_line(_BREAKS[name])
-        elif name in _STEPS:
-            _STEPS[name](writer, text)
-    return writer.result()
+    return _Writer(links).read(tokens)
 
 
 class _Table:
@@ -91,6 +83,19 @@ class _Writer:
         self._target = ""
         self._target_start = 0
 
+    def read(self, tokens: Iterable[Token]) -> str:
+        """Write all tokens, and return the text."""
+        breaks, steps = _BREAKS.get, _STEPS.get
+        for name, text in tokens:
+            if not name:
+                self.text(text)
+            elif lines := breaks(name):
+                if lines > self._lines:
+                    self._lines = lines
+            elif step := steps(name):
+                step(self, text)
+        return "".join(self._pieces).strip()
+
     def text(self, text: str) -> None:
         """Write a text node."""
         if self._pre:
@@ -110,10 +115,6 @@ class _Writer:
     def break_line(self, lines: int) -> None:
         """Begin a new line before the next word; with 2, leave one empty."""
         self._lines = max(self._lines, lines)
-
-    def result(self) -> str:
-        """Return what was written."""
-        return "".join(self._pieces).strip()
 
     def line_break(self, _: str) -> None:
         """Write <br>."""
@@ -229,7 +230,10 @@ class _Writer:
 
     def _begin(self) -> None:
         # Pay what is owed before a word.
-        if self._lines and self._pieces:
+        plain = not (self._prefix or self._last_prefix or self._mark)
+        if self._lines and plain and self._pieces:
+            self._pieces.append("\n\n" if self._lines > 1 else "\n")
+        elif self._lines and self._pieces:
             between = min(self._prefix, self._last_prefix, key=len).rstrip()
             empty = f"\n{between}" if self._lines > 1 else ""
             self._pieces.append(f"{empty}\n{self._prefix}{self._mark}")

@@ -152,6 +152,8 @@ def _filename(node: Entity, disposition: Mapping[str, str]) -> str:
         for name in ("filename", "name", "file"):
             if given.get(name):
                 return given[name]
+    if not (node.raw("location") or node.raw("description")):
+        return ""
     location = headers.decode_field("", node.raw("location"))
     described = headers.decode_field("", node.raw("description"))
     for candidate in (location.partition("?")[0].rpartition("/")[2], described):

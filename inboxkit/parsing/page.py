@@ -9,9 +9,12 @@ import html
 import re
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .tags import tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LIMIT = 256 * 1024
 _TOKENS = 20_000  # a text of nothing but "<" is as many tokens as characters
@@ -21,13 +24,14 @@ _HREF = re.compile(
 )
 _ALT = re.compile(r"""\balt\s{0,8}=\s{0,8}(?:"([^"]{0,200})"|'([^']{0,200})')""", re.IGNORECASE)
 _CITED = re.compile(
-    r"gmail_quote|yahoo_quoted|moz-cite|divRplyFwdMsg|appendonsend|OLK_SRC_BODY|type=[\"']?cite",
-    re.IGNORECASE,
+    r"gmail_quote|yahoo_quoted|moz-cite|divrplyfwdmsg|appendonsend|olk_src_body|type=[\"']?cite"
 )
+_CITING = ("_quote", "cite", "rplyfwd", "appendonsend", "olk_src")  # one is in each of those
 _LINES = frozenset(
     "p div br tr table ul ol li h1 h2 h3 h4 h5 h6 hr blockquote pre center section article header "
     "footer main form fieldset dl dt dd address body html tbody thead caption".split()
 )
+_LINE_TAGS = _LINES | {f"/{name}" for name in _LINES}
 _ATTRIBUTES = 8 * 1024
 _TAGS = re.compile(r"(?:<[^<>]{0,300}>\s{0,20}){1,5}$")
 _LOUD = re.compile(
@@ -56,17 +60,24 @@ class Page:
 
 def read_page(source: str) -> Page:
     """Return the words and the links of an HTML body, up to the first quoted mail."""
+    source = source[:_LIMIT]
+    folded = source.lower()
+    cites = any(word in folded for word in _CITING)
     reader = _Reader()
     unseen = False
-    for name, content in islice(tokens(source[:_LIMIT]), _TOKENS):
+    for name, content in islice(tokens(source), _TOKENS):
         if not name:
             if not unseen:
                 reader.words(content)
+        elif name in _LINE_TAGS:
+            if content and cites and _CITED.search(content[:400].lower()):
+                break
+            reader.line()
         elif name == "title":
             unseen = True
             continue
-        elif not reader.tag(name, content):
-            break
+        elif step := _STEPS.get(name):
+            step(reader, content)
         unseen = False
     return reader.page()
 
@@ -110,52 +121,57 @@ class _Reader:
         self._open: tuple[str, int] | None = None
 
     def page(self) -> Page:
-        self._close_anchor()
+        self.close_anchor()
         return Page("".join(self._out), tuple(self._anchors))
 
     def words(self, text: str) -> None:
-        joined = " ".join(text.split())
-        if not joined or text[0].isspace():
-            self._space()
-        if joined:
-            self._put(joined, "")
-            if text[-1].isspace():
-                self._space()
+        words = text.split()
+        if not words:
+            self.space()
+            return
+        if text[0].isspace():
+            self.space()
+        self._put(" ".join(words), "")
+        if text[-1].isspace():
+            self.space()
 
-    def tag(self, name: str, attributes: str) -> bool:
-        """Take a tag; return False when the rest of the page is a quoted mail."""
-        closing = name.startswith("/")
-        plain = name[1:] if closing else name
-        if plain in _LINES:
-            if attributes and _CITED.search(attributes[:400]):
-                return False
-            self._line()
-        elif plain in ("td", "th"):
-            self._space()
-        elif plain == "a":
-            self._close_anchor()
-            if not closing and (found := _HREF.search(attributes[:_ATTRIBUTES])):
-                url = found.group(1) or found.group(2) or found.group(3) or ""
-                self._open = (address(url), self._size)
-        elif plain == "img" and self._open and (alt := _ALT.search(attributes[:_ATTRIBUTES])):
+    def line(self) -> None:
+        if self._gap != "\n":
+            self._put("\n", "\n")
+
+    def space(self, _: str = "") -> None:
+        if not self._gap:
+            self._put(" ", " ")
+
+    def open_anchor(self, attributes: str) -> None:
+        self.close_anchor()
+        if found := _HREF.search(attributes[:_ATTRIBUTES]):
+            url = found.group(1) or found.group(2) or found.group(3) or ""
+            self._open = (address(url), self._size)
+
+    def close_anchor(self, _: str = "") -> None:
+        if self._open is not None:
+            url, start = self._open
+            self._anchors.append(Anchor(url, start, self._size))
+            self._open = None
+
+    def image(self, attributes: str) -> None:
+        if self._open and (alt := _ALT.search(attributes[:_ATTRIBUTES])):
             self.words(f" {html.unescape(alt.group(1) or alt.group(2) or '')} ")
-        return True
 
     def _put(self, text: str, gap: str) -> None:
         self._out.append(text)
         self._size += len(text)
         self._gap = gap
 
-    def _space(self) -> None:
-        if not self._gap:
-            self._put(" ", " ")
 
-    def _line(self) -> None:
-        if self._gap != "\n":
-            self._put("\n", "\n")
-
-    def _close_anchor(self) -> None:
-        if self._open is not None:
-            url, start = self._open
-            self._anchors.append(Anchor(url, start, self._size))
-            self._open = None
+_STEPS: dict[str, Callable[[_Reader, str], None]] = {
+    "a": _Reader.open_anchor,
+    "/a": _Reader.close_anchor,
+    "img": _Reader.image,
+    "/img": _Reader.image,
+    "td": _Reader.space,
+    "/td": _Reader.space,
+    "th": _Reader.space,
+    "/th": _Reader.space,
+}

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _CLOSERS = "".join(attributions.COLONS) + " "
 _SHARED_LINES = 4_000  # lines looked at for an attribution behind the last words
 # What the markup of quotes has in it, whatever the client.
-_MARKUP = re.compile(r"quote|type=.?cite|cite-prefix|rplyfwd|zwchr|border-top|<hr", re.IGNORECASE)
+_MARKUP = re.compile(r"quote|type=.?cite|cite-prefix|rplyfwd|zwchr|border-top|<hr")
+_IN_MARKUP = ("quote", "cite", "rplyfwd", "zwchr", "border-top", "<hr")  # one is in each of those
 
 
 def reply_text(text: str) -> str:
@@ -40,10 +41,16 @@ def split_reply(text: str, html: str = "") -> Reply:
         return _from_html(html)
     lines = _lines(text)
     marks = sort_lines(lines)
-    if html and (QUOTED in marks or _MARKUP.search(html)):
+    if html and (QUOTED in marks or _may_quote(html)):
         page = Page(html)
         html = page.without(sort_lines(page.lines), QUOTED)
     return Reply(_joined(lines, marks, KEPT), _joined(lines, marks, SIGNATURE), html)
+
+
+def _may_quote(html: str) -> bool:
+    # Looking for words is many times as fast as an expression of them, and most mails have none.
+    html = html.lower()
+    return any(word in html for word in _IN_MARKUP) and _MARKUP.search(html) is not None
 
 
 def _from_html(html: str) -> Reply:

@@ -29,8 +29,7 @@ _HEAD_GAP = 3  # lines that one field may go on over
 _DEVICE_LINES = 50
 _LOOKS = 10_000  # lines looked at closely; in a mail with more candidates the rest is plain
 _COLONS = "".join(attributions.COLONS)
-# A line that nothing can begin or end at.
-_PLAIN = re.compile(f"[^\\W_][^{_COLONS}]*$")
+_COLON = re.compile(f"[{_COLONS}]")
 # What looks quoted but is the end of a wrapped address, as in "> wrote:".
 _TAIL = re.compile(f">[^>]{{0,60}}[{_COLONS}]$")
 # The end of a sentence; an abbreviation or a number before the full stop is none.
@@ -45,6 +44,13 @@ def sort_lines(lines: Sequence[str]) -> bytearray:
 def is_delimiter(line: str) -> bool:
     """Tell whether the line is one of those that people draw above a signature."""
     return line in _SIGNATURE_LINES or attributions.is_rule(line)
+
+
+def _is_plain(text: str) -> bool:
+    # Whether nothing can begin or end at a line.
+    if not text[0].isalnum() or ":" in text:
+        return False
+    return text.isascii() or _COLON.search(text) is None
 
 
 @dataclass(slots=True)
@@ -76,15 +82,15 @@ class _Sorter:
 
     def run(self) -> bytearray:
         """Walk over all lines and return their marks."""
-        p = 0
-        while p < len(self.text) and self.looks > 0:
-            if _PLAIN.match(self.text[p]):
+        text, size, p = self.text, len(self.text), 0
+        while p < size and self.looks > 0:
+            if _is_plain(text[p]):
                 self.open.append(p)
                 p += 1
             else:
                 self.looks -= 1
                 p = self._step(p)
-        for q in range(p, len(self.text)):
+        for q in range(p, size):
             if self._is_quote(q):
                 self._mark(q, q + 1, QUOTED)
             else:

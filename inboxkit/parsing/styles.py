@@ -14,6 +14,7 @@ from . import colours, tags
 
 _MAX_RULES = 2_000
 _MAX_STYLE = 4_096
+_KEPT_LENGTH = 500  # characters of attributes that are remembered
 # The attributes that can hide something, without style sheets and with them.
 _BY_ITSELF = re.compile(r"style|hidden|color|background", re.IGNORECASE)
 _WITH_RULES = re.compile(r"style|hidden|color|background|class|\bid", re.IGNORECASE)
@@ -77,7 +78,9 @@ class Sheet:
         key = (name, attributes)
         style = self._known.get(key)
         if style is None:
-            style = self._known[key] = self._compute(name, tags.attributes(attributes))
+            own = not self._rules and len(attributes) <= _KEPT_LENGTH
+            style = _own(*key) if own else self._compute(name, tags.attributes(attributes))
+            self._known[key] = style
         return style
 
     def _add(self, selector: str, style: Style) -> None:
@@ -99,10 +102,16 @@ class Sheet:
                     style = merged(style, self._rules.get(selector, NOTHING))
         style = merged(_from_attributes(attributes), style)
         if "style" in attributes:
-            style = merged(style, declarations(attributes["style"]))
+            style = merged(style, declarations(attributes["style"][:_MAX_STYLE]))
         if style.flat and name not in _TABLE_PARTS:
             style = style._replace(lost=True)
         return style
+
+
+@functools.lru_cache(maxsize=512)
+def _own(name: str, attributes: str) -> Style:
+    # What a tag does by itself, where there are no rules.
+    return Sheet()._compute(name, tags.attributes(attributes))
 
 
 def merged(below: Style, above: Style) -> Style:

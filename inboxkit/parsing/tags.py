@@ -63,13 +63,16 @@ def _split(source: str) -> tuple[Token, ...]:
     # Plain markup is split by one expression; () where a "<" is left over or a raw text begins.
     pieces = _TAG.split(source)
     texts, names = pieces[::3], [name.lower() for name in pieces[1::3]]
-    if not _RAW.keys().isdisjoint(names) or any("<" in text for text in texts):
+    if not _RAW.keys().isdisjoint(names) or "<" in "".join(texts):
         return ()
-    found: list[Token] = [("", unescape(texts[0]))] if texts[0] else []
+    if "&" in source:
+        texts = [unescape(text) for text in texts]
+    found: list[Token] = [("", texts[0])] if texts[0] else []
+    add = found.append
     for name, attributes, text in zip(names, pieces[2::3], texts[1:], strict=True):
-        found.append((name, attributes))
+        add((name, attributes))
         if text:
-            found.append(("", unescape(text)))
+            add(("", text))
     return tuple(found)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _TAGGED = re.compile("(?<!\U0001f3f4)(?<![\U000e0020-\U000e007f])[\U000e0020-\U000e007f]")
 _MAX_PAIRS = 64  # of colours; more are not worth comparing
 _UNSEEN = frozenset(("template", "datalist"))
+_TELLING = _UNSEEN | {"!style"}
 # Elements that a closing tag inside of them does not reach out of (HTML Standard, "in scope").
 _SCOPES = frozenset(("table", "td", "th", "caption", "template"))
 _TABLE_PARTS = _SCOPES | {"tr", "tbody", "thead", "tfoot"}
@@ -60,13 +61,16 @@ def _shows_all(tokens: tuple[Token, ...]) -> bool:
     # Whether nothing in a mail can hide a text. Most mails of people are such.
     sheet = styles.Sheet()
     inks, grounds = {colours.BLACK}, {colours.WHITE}
-    for name, text in set(tokens):
+    known: set[Token] = set()
+    for token in tokens:
+        name, text = token
         if not name:
             if not text.isascii() and _TAGGED.search(text):
                 return False
-        elif name == "!style" or name in _UNSEEN:
+        elif name in _TELLING:
             return False
-        elif text and name not in tags.VOID:
+        elif text and name not in tags.VOID and token not in known:
+            known.add(token)
             style = sheet.style(name, text)
             if style.hides:
                 return False

@@ -5,6 +5,7 @@ The words themselves are data, in ``codewords``, ``decoywords`` and ``linkwords`
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _WORD = re.compile(r"[^\W\d_]+")
+_ASCII_WORD = re.compile(r"[a-z]+")
 _MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]+")
 _JOINERS = re.compile(r"[\s\-_'’ʼ‐‑\u00ad\u200b-\u200f\u2060\ufeff]+")
+_ASCII_JOINERS = {code: " " for code in range(128) if _JOINERS.match(chr(code))}
 _PLAIN = str.maketrans(
     {"ı": "i", "ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ə": "e"}
     | {"ß": "ss", "ς": "σ"}
@@ -35,6 +38,7 @@ class Hit(NamedTuple):
     meaning: int
 
 
+@functools.lru_cache(maxsize=16)  # both lexicons are asked about the subject
 def fold(text: str) -> str:
     """Return the text as the lexicon compares it: lower case, no accents, one space for a run.
 
@@ -43,6 +47,8 @@ def fold(text: str) -> str:
     text = text.lower()
     if not text.isascii():
         text = _MARKS.sub("", unicodedata.normalize("NFKD", text)).translate(_PLAIN)
+    elif "  " not in (joined := text.translate(_ASCII_JOINERS)):
+        return joined
     return _JOINERS.sub(" ", text)
 
 
@@ -66,6 +72,7 @@ class Lexicon:
         self._places: dict[str, list[int]] = {}  # by the first two characters, and by the first
         self._inner: dict[int, list[tuple[str, bool, bool, int]]] = {}
         self._known: dict[str, tuple[Hit, ...]] = {}
+        self._empty: set[str] = set()  # of those, the words without a meaning
         for table in tables:
             for meaning, rows in table.items():
                 for row in rows:
@@ -88,14 +95,9 @@ class Lexicon:
     def scan(self, folded: str) -> list[Hit]:
         """Return what is found in folded text, by position."""
         hits: list[Hit] = []
-        known = self._known.get
-        for match in _WORD.finditer(folded):
-            word = match.group()
-            found = known(word)
-            if found is None:
-                found = self._look_up(word)
-            if found:
-                self._place(folded, match.start(), found, hits)
+        words = (_ASCII_WORD if folded.isascii() else _WORD).findall(folded)
+        if not self._empty.issuperset(words):
+            self._scan_words(folded, words, hits)
         if not folded.isascii():
             self._scan_inner(folded, hits)
             hits.sort()
@@ -103,6 +105,18 @@ class Lexicon:
         for phrase in hollow:
             hits = [hit for hit in hits if hit.start < phrase.start or hit.start >= phrase.end]
         return hits
+
+    def _scan_words(self, folded: str, words: Iterable[str], hits: list[Hit]) -> None:
+        known, find = self._known.get, folded.find
+        at = 0
+        for word in words:
+            at = find(word, at)  # only what is no letter stands between
+            found = known(word)
+            if found is None:
+                found = self._look_up(word)
+            if found:
+                self._place(folded, at, found, hits)
+            at += len(word)
 
     def _look_up(self, word: str) -> tuple[Hit, ...]:
         """Return what a word is, and remember it; a negative ``end`` names the stem of a phrase."""
@@ -121,7 +135,10 @@ class Lexicon:
         )
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
+            self._empty.clear()
         result = self._known[word] = tuple(found)
+        if not result:
+            self._empty.add(word)
         return result
 
     def _place(self, folded: str, at: int, found: tuple[Hit, ...], hits: list[Hit]) -> None:

@@ -79,15 +79,10 @@ class Addresses:
         return "@" in address and (catches or self._settings.any_recipient)
 
     def _find(self, connection: Connection, address: str) -> InboxRecord | None:
-        found = inboxes.find(connection, address)
-        if found is not None:
-            return found
-        name, _, domain = address.rpartition("@")
-        tag = name.rpartition("+")[2]
-        while found is None and "+" in name:  # ann+shop+news: a tag may hold a plus itself
-            name = name.rpartition("+")[0]
-            found = inboxes.find(connection, f"{name}@{domain}")
+        found = inboxes.find_tagged(connection, address)
+        local, _, domain = address.rpartition("@")
         if found is None and domain == self._settings.reply_domain:
+            tag = local.rpartition("+")[2]
             return inboxes.of_message(connection, tokens.verify(self._store.secret, tag))
         return found
 

@@ -19,7 +19,7 @@ class Pace:
     PAUSE_SECONDS = 0.2
 
     def __init__(self) -> None:
-        self._window = 0
+        self._window: int = 0
         self._count = 0
         self._before = 0
 

@@ -60,7 +60,7 @@ class Plan:
                 planned.append(await self._match(job, messages))
             except StoreError:
                 raise
-            except Exception as error:  # a user's ``when=`` is foreign code
+            except Exception as error:  # noqa: BLE001 - a user's ``when=`` is foreign code
                 await self._again(job, error)
         await self._store.write(self._commit, planned)
 
@@ -98,9 +98,9 @@ class Plan:
             yield self._run(router, taker, message, job)
         elif held is not None:
             yield self._run(router, held[0], message, job, withheld=held[1])
-        reads_codes = message.otp and matching.match_otp(router, message)
-        if reads_codes:
-            yield self._run(router, reads_codes, message, job, item="otp")
+        reader = matching.match_otp(router, message) if message.otp is not None else None
+        if reader is not None:
+            yield self._run(router, reader, message, job, item="otp")
         for handler, part in matching.match_attachments(router, message):
             yield self._run(router, handler, message, job, item=part.id)
         for handler in self._received(router, message):

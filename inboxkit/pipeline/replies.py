@@ -46,7 +46,7 @@ def answer_address(message: Message) -> str:
 
 def is_own(connection: Connection, message: Message) -> bool:
     """Whether an answer would go to the very inbox that it comes from."""
-    target = inboxes.find(connection, answer_address(message))
+    target = inboxes.find_tagged(connection, answer_address(message))
     return target is not None and target.address == message.inbox
 
 

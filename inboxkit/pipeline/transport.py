@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from types import SimpleNamespace
 
 _MOST_ANSWER_BYTES = 1024 * 1024
+_PIECE_BYTES = 512 * 1024
 _CONNECT_SECONDS = 10
 _QUIT_SECONDS = 5
 _SLOWEST_BYTES = 50_000  # a second: how fast a mail must at least leave
@@ -60,7 +62,7 @@ class Transport:
                 request.method,
                 request.url,
                 headers=dict(request.headers),
-                data=request.body,
+                data=_payload(request.body),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=request.timeout, sock_connect=_CONNECT_SECONDS),
                 trace_request_ctx=progress,
@@ -132,6 +134,11 @@ def _connection_watch() -> aiohttp.TraceConfig:
     watch.on_connection_create_end.append(connected)
     watch.on_connection_reuseconn.append(connected)
     return watch
+
+
+def _payload(body: bytes) -> bytes | BytesIO | None:
+    """Return a large body as a file: aiohttp writes bytes in one piece and warns of it."""
+    return body or None if len(body) <= _PIECE_BYTES else BytesIO(body)
 
 
 async def _read(content: aiohttp.StreamReader, most: int) -> bytes:

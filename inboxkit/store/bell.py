@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import anyio
 
@@ -71,6 +71,6 @@ def stopped(failure: BaseException) -> InboxKitError:
 
 def shown(failure: BaseException) -> str:
     """Return an error in one line; of a group, its first."""
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
+    if isinstance(failure, BaseExceptionGroup):
+        return shown(cast("BaseExceptionGroup[BaseException]", failure).exceptions[0])
     return f"{type(failure).__name__}: {failure}"

@@ -48,7 +48,8 @@ def append(
         "reason": reason[:2_000],
         "data": dict(data or {}),
     }
-    seq: int = tx.connection.execute(insert(event).values(row)).inserted_primary_key[0]  # type: ignore[index]
+    query = insert(event).values(row).returning(event.c.seq)
+    seq = int(tx.connection.execute(query).scalar_one())
     tx.wake("event")
     if kind not in UNPLANNED:
         jobs.put(tx, [jobs.new_job("plan", f"event:{seq}", inbox_id=inbox_id, due_at=at)])

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from ..errors import ConfigurationError, NotFound
 from ..tokens import new_id
+from .rows import columns
 from .tables import alias, inbox, message
 
 if TYPE_CHECKING:
@@ -95,6 +96,16 @@ def find(connection: Connection, address: str) -> InboxRecord | None:
     return None if row is None else _record(connection, row)
 
 
+def find_tagged(connection: Connection, address: str) -> InboxRecord | None:
+    """Return the inbox of an address, whatever plus-tags it has: ``ann+shop+news@...``."""
+    found = find(connection, address)
+    name, _, domain = normalize(address).rpartition("@")
+    while found is None and "+" in name:
+        name = name.rpartition("+")[0]
+        found = find(connection, f"{name}@{domain}")
+    return found
+
+
 def find_client(connection: Connection, client_id: str) -> InboxRecord | None:
     """Return the inbox that was created under this client id."""
     row = connection.execute(select(inbox).where(inbox.c.client_id == client_id)).first()
@@ -143,7 +154,7 @@ def _record(connection: Connection, row: Row[Any]) -> InboxRecord:
         id=row.id,
         address=row.address,
         display_name=row.display_name,
-        metadata=row._mapping["metadata"],
+        metadata=columns(row)["metadata"],
         client_id=row.client_id,
         status=row.status,
         created_at=row.created_at,

@@ -82,15 +82,26 @@ def packed(connection: Connection, message_id: int) -> Packed | None:
     return None if row is None else Packed(row.data, row.location)
 
 
+def inbound(connection: Connection, rfc_id: str) -> list[int]:
+    """Return what came in under this Message-ID, newest first."""
+    query = select(message.c.id).where(
+        message.c.message_id == rfc_id, message.c.direction == "inbound"
+    )
+    return list(connection.execute(query.order_by(message.c.id.desc())).scalars())
+
+
 def set_labels(
     tx: Tx, message_id: int, *, add: Sequence[str], remove: Sequence[str], now: datetime
-) -> None:
-    """Add and remove labels; ``unread`` and ``read`` set the flag."""
-    if "unread" in add or "unread" in remove or "read" in add:
-        seen = "read" in add or "unread" in remove
-        tx.connection.execute(
-            update(message).where(message.c.id == message_id).values(unread=not seen)
-        )
+) -> bool:
+    """Add and remove labels; ``unread`` and ``read`` set the flag. False: no such message."""
+    values: dict[str, Any] = {"updated_at": now}
+    if "read" in add or "unread" in remove:
+        values["unread"] = False
+    elif "unread" in add or "read" in remove:
+        values["unread"] = True
+    mine = update(message).where(message.c.id == message_id).values(**values)
+    if not tx.connection.execute(mine).rowcount:
+        return False
     plain = [name for name in add if name not in ("unread", "read", "received", "sent")]
     both = [*plain, *remove]
     tx.connection.execute(
@@ -99,7 +110,7 @@ def set_labels(
     if plain:
         rows = [{"message_id": message_id, "label": name} for name in dict.fromkeys(plain)]
         tx.connection.execute(insert(label), rows)
-    tx.connection.execute(update(message).where(message.c.id == message_id).values(updated_at=now))
+    return True
 
 
 def read_again(tx: Tx, message_id: int, now: datetime) -> None:

@@ -11,6 +11,7 @@ from ..models import Actions, Attachment, Event, Link, Message, Otp, Thread
 from ..tokens import public_id
 from ..values import Address, Auth, Direction, Envelope, EventType, Kind
 from .events import cursor_id
+from .rows import columns
 from .tables import attachment, content, inbox, label, message
 from .threads import resolve
 
@@ -89,7 +90,7 @@ def _message(
     answers: Message | None,
     actions: Actions,
 ) -> Message:
-    columns = row._mapping
+    said = columns(row)
     system = {"received" if row.direction == "inbound" else "sent"}
     made = Message(
         id=public_id("msg", row.id),
@@ -100,13 +101,13 @@ def _message(
         envelope=Envelope(row.mail_from, tuple(row.rcpt_to)),
         received_at=row.received_at,
         actions=actions,
-        to=addresses(columns["to"]),
+        to=addresses(said["to"]),
         cc=addresses(row.cc),
         reply_to=addresses(row.reply_to),
         date=row.date_at,
         subject=row.subject,
-        headers=dict(reversed([(n, v) for n, v in columns["headers"] or ()])),
-        text=columns["text"] or "",
+        headers=dict(reversed([(n, v) for n, v in said["headers"] or ()])),
+        text=said["text"] or "",
         html=row.html or "",
         reply_text=row.reply_text or "",
         signature=row.signature or "",
@@ -118,12 +119,12 @@ def _message(
         defects=tuple(row.defects or ()),
         labels=frozenset(labels | system | ({"unread"} if row.unread else set())),
         tag=row.tag,
-        metadata=columns["metadata"],
+        metadata=said["metadata"],
         thread_id="" if row.thread_id is None else public_id("thd", row.thread_id),
         thread_reason=row.thread_reason,
         participant=row.participant,
         in_reply_to=row.in_reply_to,
-        references=tuple(columns["references"] or ()),
+        references=tuple(said["references"] or ()),
         size=row.size,
         answers=answers,
     )

@@ -155,18 +155,42 @@ def _moment(term: Term) -> datetime:
     return term.moment
 
 
+def _subject(term: Term) -> ColumnElement[bool]:
+    return _contains(message.c.subject, term.value)
+
+
+def _before(term: Term) -> ColumnElement[bool]:
+    return message.c.received_at < _moment(term)
+
+
+def _after(term: Term) -> ColumnElement[bool]:
+    return message.c.received_at >= _moment(term)
+
+
+def _state(term: Term) -> ColumnElement[bool]:
+    return message.c.state == term.value
+
+
+def _kind(term: Term) -> ColumnElement[bool]:
+    return message.c.kind == term.value
+
+
+def _tag(term: Term) -> ColumnElement[bool]:
+    return message.c.tag == term.value
+
+
 _FILTERS: dict[str, Any] = {
     "from": _from,
     "to": _to,
-    "subject": lambda t: _contains(message.c.subject, t.value),
+    "subject": _subject,
     "has": _has,
-    "before": lambda t: message.c.received_at < _moment(t),
-    "after": lambda t: message.c.received_at >= _moment(t),
+    "before": _before,
+    "after": _after,
     "label": _label,
     "is": lambda t: _flag(t.value),
-    "state": lambda t: message.c.state == t.value,
-    "kind": lambda t: message.c.kind == t.value,
-    "tag": lambda t: message.c.tag == t.value,
+    "state": _state,
+    "kind": _kind,
+    "tag": _tag,
     "inbox": _inbox,
     "filename": _filename,
 }

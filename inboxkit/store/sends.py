@@ -262,6 +262,7 @@ def automatic_since(
             message.c.inbox_id == inbox_id,
             message.c.direction == "outbound",
             message.c.automatic,
+            message.c.state != "rejected",  # one that was stopped has not left
             message.c.created_at >= since,
         )
     )

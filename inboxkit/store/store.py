@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import anyio
@@ -89,13 +90,13 @@ class Store:
         self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run a unit of work; return once it is committed and on the disk."""
-        return await self._writer.run(lambda tx: function(tx, *args, **kwargs))
+        return await self._writer.run(partial(_applied, function, args, kwargs))
 
     async def write_lightly(
         self, function: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Like ``write`` without an fsync of its own: for leases and heartbeats."""
-        return await self._writer.run(lambda tx: function(tx, *args, **kwargs), durable=False)
+        return await self._writer.run(partial(_applied, function, args, kwargs), durable=False)
 
     async def write_grouped(self, function: Callable[[Tx, list[Any]], Sequence[T]], item: Any) -> T:
         """Like ``write``; units of the same function that meet run as one on a list."""
@@ -147,6 +148,12 @@ class Store:
         if not workers.beat(tx, self.worker_id, now):  # buried while this machine slept
             workers.register(tx, self.worker_id, now)
         workers.bury(tx, now, locks=self.files_folder, myself=self.worker_id)
+
+
+def _applied(
+    function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], tx: Tx
+) -> T:
+    return function(tx, *args, **kwargs)
 
 
 class Watch:

@@ -14,6 +14,7 @@ from ..tokens import new_id
 from ..values import Kind
 from . import jobs
 from .bulk import BulkInsert
+from .rows import columns
 from .tables import event, message, reference, run, thread
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 _ID_CHARACTERS = 998  # RFC 5322 section 2.1.1: no id is longer than a line
 _MARKS = 256  # of the newest mails of a thread
 _CARDS = 20  # more candidates than this decide nothing
+
+
+_threads = thread  # the look-up's own parameter is called ``thread`` too
 
 
 class Lookup:
@@ -51,8 +55,8 @@ class Lookup:
         alive = (thread.c.base_subject == base) & (thread.c.last_at >= since)
         return self._cards(alive & thread.c.orphan)
 
-    def card(self, thread_id: int) -> ThreadCard:
-        row = self._connection.execute(select(thread).where(thread.c.id == thread_id)).one()
+    def card(self, thread: int) -> ThreadCard:
+        row = self._connection.execute(select(_threads).where(_threads.c.id == thread)).one()
         return self._card(row)
 
     def _cards(self, condition: Any) -> list[ThreadCard]:
@@ -265,7 +269,7 @@ def merge_people(known: Sequence[Sequence[str]], more: Sequence[Sequence[str]]) 
 
 def _grow(tx: Tx, thread_id: int, reading: Reading, clues: Clues, decision: Decision) -> None:
     """Count a message in the thread that it joined; an answer ends the waiting."""
-    row = tx.connection.execute(select(thread).where(thread.c.id == thread_id)).one()._mapping
+    row = columns(tx.connection.execute(select(thread).where(thread.c.id == thread_id)).one())
     values = _grown(row, reading, clues, decision)
     human = reading.parsed.kind == Kind.HUMAN
     if human and decision.participant and row["sent_at"] is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Select, func, select, update
 
@@ -43,7 +43,7 @@ def replies(connection: Connection, thread_id: int, after: int) -> list[int]:
     return list(connection.execute(query.order_by(message.c.id)).scalars())
 
 
-def _free() -> Select[tuple[int]]:
+def _free() -> Select[Any]:
     return select(message.c.id).where(
         message.c.direction == "inbound",
         message.c.state != "stored",
@@ -55,7 +55,9 @@ def _free() -> Select[tuple[int]]:
 def recent(connection: Connection, inbox_id: int, after: datetime | None) -> list[int]:
     """Return the newest of what an inbox received, whoever took it."""
     query = select(message.c.id).where(
-        message.c.inbox_id == inbox_id, message.c.direction == "inbound"
+        message.c.inbox_id == inbox_id,
+        message.c.direction == "inbound",
+        message.c.state != "stored",
     )
     if after is not None:
         query = query.where(message.c.received_at >= after)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..errors import WaitTimeout
 from ..models import Actions, Attachment, Event, Link, Message, Otp, Thread, Want
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from ..inbox import Inbox
@@ -65,11 +66,25 @@ class Bridge:
         await self._runner.acall(self._there.label, message, add=add, remove=remove)
 
     async def wait_for_reply(self, message: Message, *, timeout: float) -> Message:
-        found = await self._runner.acall(self._there.wait_for_reply, message, timeout=timeout)
-        return self.over(found)
+        return await self._waited(self._there.wait_for_reply, message, timeout=timeout)
 
     async def wait(self, inbox: str, want: Want, *, timeout: float) -> Message:
-        return self.over(await self._runner.acall(self._there.wait, inbox, want, timeout=timeout))
+        return await self._waited(self._there.wait, inbox, want, timeout=timeout)
+
+    async def _waited(
+        self, wait: Callable[..., Awaitable[Message]], *args: Any, timeout: float
+    ) -> Message:
+        """Wait over there; what was taken for a caller who has gone is given back."""
+        give_back = self._runner.kit.runtime.actions.give_back
+        try:
+            found = await self._runner.acall(wait, *args, timeout=timeout, undo=give_back)
+        except WaitTimeout as late:
+            raise self.over_timeout(late) from None
+        return self.over(found)
+
+    def over_timeout(self, late: WaitTimeout) -> WaitTimeout:
+        """Return a timeout whose messages' calls go over this bridge."""
+        return WaitTimeout(late.args[0], [self.over(m) for m in late.arrived])
 
     async def search(
         self, inbox: str | None, query: str, limit: int | None

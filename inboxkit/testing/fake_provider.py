@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
@@ -77,10 +78,10 @@ class FakeProvider:
 
     async def post(self, webhook: WebhookRequest, url: str) -> int:
         """Post a webhook as the vendor does; return the status it was answered with."""
-        headers = dict(webhook.headers)
+        headers, body = dict(webhook.headers), BytesIO(webhook.body)
         async with (
             aiohttp.ClientSession() as session,
-            session.request(webhook.method, url, data=webhook.body, headers=headers) as answer,
+            session.request(webhook.method, url, data=body, headers=headers) as answer,
         ):
             await answer.read()
             return answer.status

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from ..errors import WaitTimeout
+from ..errors import ConfigurationError, WaitTimeout
 from ..matching import matches
 from ..store import deliveries
 from ..store.deliveries import Outcome
 from ..tokens import row_id
 from ..values import Direction, EventType, Pattern
+from .bridge import Bridge
 from .reports import bounce
 
 if TYPE_CHECKING:
@@ -22,11 +23,18 @@ if TYPE_CHECKING:
     from .runner import Runner
 
 
+_READ_SECONDS = 10.0
+
+
 class Mailbox:
-    """A view of one test on a mail server that takes mail to any address."""
+    """A view of one test on a mail server that takes mail to any address.
+
+    A mail to two people is two messages, one in the inbox of each.
+    """
 
     def __init__(self, runner: Runner, address: str) -> None:
         self._runner = runner
+        self._bridge = Bridge(runner)
         self._since: datetime = runner.clock.now()
         self._taken: set[str] = set()
         self.address = address
@@ -62,8 +70,8 @@ class Mailbox:
         }
 
     def messages(self, *, to: Pattern = "*", subject: Pattern = "*") -> Sequence[Message]:
-        """Return what has come since the test began, oldest first."""
-        return self._runner.call(self._all, to, "*", subject)
+        """Return what has come since the test began, oldest first, once it is all read."""
+        return [self._bridge.over(m) for m in self._runner.call(self._all, to, subject)]
 
     def wait_for_message(
         self,
@@ -106,59 +114,107 @@ class Mailbox:
         self._runner.call(self._simulate, type, message)
 
     def fail_next(self, code: int, *, times: int = 1) -> None:
-        """Let the server refuse the next recipients with this SMTP code."""
+        """Let the server refuse the next recipients with this SMTP code, in this test."""
         self._runner.kit.runtime.edges.fail_next(code, times)
+
+    def close(self) -> None:
+        """Let the server take everything again; called when the test is over."""
+        self._runner.kit.runtime.edges.fail_no_more()
 
     def _wait(
         self, kind: str, timeout: float, to: Pattern, sender: Pattern, subject: Pattern
     ) -> Message:
-        found = self._runner.call(self._look, kind, timeout, to, sender, subject)
+        try:
+            found = self._runner.call(self._look, kind, timeout, to, sender, subject)
+        except WaitTimeout as late:
+            raise self._bridge.over_timeout(late) from None
         self._taken.add(found.id)
-        return found
+        return self._bridge.over(found)
 
     # in the kit's loop
 
-    async def _all(self, to: Pattern, sender: Pattern, subject: Pattern) -> list[Message]:
+    async def _all(self, to: Pattern, subject: Pattern) -> list[Message]:
+        await self._read()
+        return await self._matching(to, "*", subject)
+
+    async def _read(self) -> None:
+        """Wait until all that was accepted is read."""
+        bell = self._runner.kit.runtime.notify.bell
+        with anyio.move_on_after(_READ_SECONDS):
+            while True:
+                count = bell.count("any")
+                if all(m.state != "stored" for m in await self._arrived()):
+                    return
+                await bell.wait("any", count)
+
+    async def _arrived(self) -> list[Message]:
         since = self._since.isoformat()
         found = [m async for m in self._runner.kit.search(f'after:"{since}" is:inbound')]
+        return found[::-1]
+
+    async def _matching(self, to: Pattern, sender: Pattern, subject: Pattern) -> list[Message]:
         return [
             m
-            for m in reversed(found)
+            for m in await self._arrived()
             if m.state != "stored"
             and matches(sender, m.sender.email)
             and matches(subject, m.subject)
-            and any(matches(to, r) for r in m.envelope.rcpt_to)
+            and await self._is_for(m, to)
         ]
+
+    async def _is_for(self, message: Message, to: Pattern) -> bool:
+        """Whether this copy of a mail is that of a recipient who matches."""
+        own = await self._recipients(message)
+        return any(matches(to, recipient) for recipient in own)
+
+    async def _recipients(self, message: Message) -> list[str]:
+        addresses = self._runner.kit.runtime.addresses
+        found: list[str] = []
+        for recipient in message.envelope.rcpt_to:
+            target = await addresses.resolve(recipient, make=False)
+            if target is not None and target.address == message.inbox:
+                found.append(recipient)
+        return found
 
     async def _look(
         self, kind: str, timeout: float, to: Pattern, sender: Pattern, subject: Pattern
     ) -> Message:
-        notify = self._runner.kit.runtime.notify
+        bell = self._runner.kit.runtime.notify.bell
+        found: Message | None = None
         with anyio.move_on_after(timeout):
-            while True:
-                count = notify.bell.count("any")
-                came = [m for m in await self._all(to, sender, subject) if m.id not in self._taken]
-                wanted = [m for m in came if kind == "message" or getattr(m, kind) is not None]
-                if wanted:
-                    return wanted[0] if kind == "message" else wanted[-1]
-                await notify.bell.wait("any", count)
-        arrived = await self._all("*", "*", "*")
-        raise WaitTimeout(f"no {kind} to {to} from {sender} within {timeout:g} s", arrived)
+            while found is None:
+                count = bell.count("any")
+                found = await self._first(kind, to, sender, subject)
+                if found is None:
+                    await bell.wait("any", count)
+        if found is None:  # what was accepted in time counts, though it is read only now
+            await self._read()
+            found = await self._first(kind, to, sender, subject)
+        if found is None:
+            asked = f"no {kind} to {to} from {sender} within {timeout:g} s"
+            raise WaitTimeout(asked, await self._matching("*", "*", "*"))
+        return found
+
+    async def _first(
+        self, kind: str, to: Pattern, sender: Pattern, subject: Pattern
+    ) -> Message | None:
+        """Return the oldest message, the newest code or link, that this test has not had."""
+        came = await self._matching(to, sender, subject)
+        left = [m for m in came if m.id not in self._taken]
+        if kind == "message":
+            return left[0] if left else None
+        return next((m for m in reversed(left) if getattr(m, kind) is not None), None)
 
     async def _simulate(self, type: EventType, message: Message) -> None:
-        kit = self._runner.kit
-        assert message.direction == Direction.INBOUND
-        outcome = Outcome(
-            type=type,
-            at=kit.clock.now(),
-            recipient=message.envelope.rcpt_to[0],
-            hard=type == EventType.BOUNCED,
-        )
-        runtime = kit.runtime
+        if message.direction != Direction.INBOUND:
+            raise ConfigurationError(f"simulate: {message.id} did not come in")
+        runtime, now = self._runner.kit.runtime, self._runner.clock.now()
+        recipient = (await self._recipients(message) or message.envelope.rcpt_to)[0]
+        hard = type == EventType.BOUNCED
+        outcome = Outcome(type=type, at=now, recipient=recipient, hard=hard)
         number = row_id("msg", message.id)
-        await runtime.store.write(deliveries.happened, number, outcome, now=outcome.at)
+        await runtime.store.write(deliveries.happened, number, outcome, now=now)
         sender = message.envelope.mail_from
-        if type == EventType.BOUNCED and sender:
-            raw = await runtime.actions.raw(message)
-            report = bounce(raw, sender=sender, recipient=outcome.recipient)
+        if hard and sender:
+            report = bounce(await runtime.actions.raw(message), sender=sender, recipient=recipient)
             await runtime.accept.mail(report, mail_from="", rcpt_to=[sender])

@@ -33,7 +33,10 @@ class Person:
         attach: Mapping[str, bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Message:
-        """Send a mail by SMTP; return it as it arrived in the inbox."""
+        """Send a mail by SMTP; return it as it arrived in the inbox.
+
+        ``headers`` come in place of those that a mail client would write.
+        """
         mail = self._mail(to, subject, text, headers or {})
         for name, data in (attach or {}).items():
             mail.add_attachment(data, maintype="application", subtype="octet-stream", filename=name)
@@ -64,6 +67,7 @@ class Person:
         mail["Date"] = formatdate()
         mail["Message-ID"] = make_msgid(domain=self.address.rpartition("@")[2])
         for name, value in headers.items():
+            del mail[name]
             mail[name] = value
         mail.set_content(text)
         return mail

@@ -42,9 +42,11 @@ def inboxkit_server() -> Iterator[Runner]:
 
 
 @pytest.fixture
-def mailbox(inboxkit_server: Runner) -> Mailbox:
+def mailbox(inboxkit_server: Runner) -> Iterator[Mailbox]:
     """Blocking calls for sync tests of any app that sends mail; sees only this test's mail."""
     from ..tokens import encode, new_id  # see above
     from .mailbox import Mailbox
 
-    return Mailbox(inboxkit_server, f"{encode(new_id())}@inbox.example")
+    view = Mailbox(inboxkit_server, f"{encode(new_id())}@inbox.example")
+    yield view
+    view.close()

@@ -15,78 +15,102 @@ import anyio.to_thread
 from ..clock import Clock
 from ..kit import InboxKit
 from ..settings import Settings
+from .call import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
 T = TypeVar("T")
 _START_SECONDS = 30.0
+_ANY_PORT = "127.0.0.1:0"
 
 
 class Runner:
     """Starts a kit with a temporary database and free ports; ``call`` reaches into its loop."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, clock: Clock | None = None, **settings: Any) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="inboxkit-")
         database = f"sqlite:///{Path(self._folder.name) / 'test.db'}"
-        given = {"database": database, "smtp": "127.0.0.1:0", "http": "127.0.0.1:0"}
-        self.clock = Clock()
-        self.kit = InboxKit(settings=Settings(**{**given, **settings}), clock=self.clock)
+        given: dict[str, Any] = {"database": database, "smtp": _ANY_PORT, "http": _ANY_PORT}
+        self.clock = clock or Clock()
+        self.kit = InboxKit(settings=Settings(**given | settings), clock=self.clock)
         self.kit.plan_messages()
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="inboxkit-test", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._over: asyncio.Event | None = None
+        self._failure: BaseException | None = None
 
     def start(self) -> None:
         """Start; raise what stopped the start."""
         self._thread.start()
-        self._ready.result(_START_SECONDS)
+        try:
+            self._ready.result(_START_SECONDS)
+        except BaseException:
+            self._folder.cleanup()
+            raise
 
     def stop(self) -> None:
-        """Stop the kit and its loop, and delete the database."""
-        if self._loop is not None and self._thread.is_alive():
+        """Stop the kit and its loop, and delete the database; raise what broke meanwhile."""
+        if self._loop is not None and self._over is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self.kit.stop)
+            self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join(_START_SECONDS)
         self._folder.cleanup()
+        if self._failure is not None:
+            raise self._failure
 
     def _run(self) -> None:
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
+        self._over = asyncio.Event()
         try:
             async with self.kit:
                 self._loop = asyncio.get_running_loop()
-                await self.kit.runtime.edges.open(
-                    smtp=self.kit.settings.smtp, http=self.kit.settings.http
-                )
+                settings, edges = self.kit.settings, self.kit.runtime.edges
+                await edges.open(smtp=settings.smtp, http=settings.http)
                 self._ready.set_result(None)
                 await self.kit.serve()
-        except BaseException as error:
-            if self._ready.done():
-                raise
-            self._ready.set_exception(error)
+        except Exception as failure:  # noqa: BLE001 - told to the thread that started or calls us
+            if not self._ready.done():
+                self._ready.set_exception(failure)
+                return
+            self._failure = failure
+            await self._over.wait()  # whoever calls meanwhile is told of the failure
 
     def call(self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
         """Run a coroutine function in the kit's loop and wait for it, blocking."""
-        return self._submit(function, *args, **kwargs).result()
+        return self._begin(function, *args, **kwargs).answer.result()
 
-    async def acall(self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
-        """The same from an event loop of asyncio or trio, without blocking it."""
-        future = self._submit(function, *args, **kwargs)
+    async def acall(
+        self,
+        function: Callable[..., Awaitable[T]],
+        *args: Any,
+        undo: Callable[[T], Awaitable[None]] | None = None,
+        **kwargs: Any,
+    ) -> T:
+        """The same from an event loop of asyncio or trio, without blocking it.
+
+        When the caller is cancelled, the call is too; a result that came too late goes to ``undo``.
+        """
+        begun = self._begin(function, *args, **kwargs)
+        alone = anyio.CapacityLimiter(1)  # or forty waits would be all there can be at once
         try:
-            return await anyio.to_thread.run_sync(future.result, abandon_on_cancel=True)
+            return await anyio.to_thread.run_sync(
+                begun.answer.result, abandon_on_cancel=True, limiter=alone
+            )
         except anyio.get_cancelled_exc_class():
-            future.cancel()
+            begun.abandon(undo)
             raise
 
-    def _submit(
-        self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any
-    ) -> Future[T]:
-        if self._loop is None:
+    def _begin(self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> Call[T]:
+        if self._failure is not None:
+            raise self._failure
+        if self._loop is None or self._loop.is_closed():
             raise RuntimeError("the sandbox is not running")
 
         async def work() -> T:
             return await function(*args, **kwargs)
 
-        coroutine: Coroutine[Any, Any, T] = work()
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        return Call(self._loop, work())

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
-from sqlalchemy import Connection, select
 
-from ..errors import WaitTimeout
-from ..store import deliveries, events, jobs, records
+from ..errors import ConfigurationError, WaitTimeout
+from ..store import deliveries, events, messages, records
 from ..store.deliveries import Outcome
-from ..store.tables import message
 from ..tokens import row_id
 from ..values import Direction, EventType
 from .bridge import Bridge
 from .person import Person
+from .settling import advance, settle
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from contextlib import AbstractAsyncContextManager
+    from datetime import timedelta
 
     from ..inbox import Inbox
     from ..kit import InboxKit
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
     from ..router import Router
     from .runner import Runner
 
-_STEPS = ("read", "plan", "run", "send", "webhook", "timer")
+_SETTLE_SECONDS = 10.0
+_NEVER_SENT = ("scheduled", "rejected", "failed", "recorded")
 
 
 class _Opener(Protocol):
@@ -66,7 +66,7 @@ class Sandbox:
 
     @property
     def outbox(self) -> Sequence[Message]:
-        """Everything that was sent, oldest first."""
+        """What was sent or is on its way, oldest first; not what is refused or not yet due."""
         return self._runner.call(self._sent)
 
     def include(self, router: Router[...], /, *, resource: _Opener | None = None) -> None:
@@ -87,22 +87,27 @@ class Sandbox:
         return self._bridge.over(await self._runner.acall(self.kit.message, id))
 
     async def emit(self, type: EventType, message: Message, **details: Any) -> Event:
-        """Let a provider report something about a send; return the event once it is handled."""
+        """Let a provider report something about a send; return the event once it is handled.
+
+        ``details`` may be ``recipient``, ``hard``, ``reason_class``, ``reason`` and ``data``.
+        """
         found = await self._runner.acall(self._emit, type, message, details)
         return self._bridge.over_event(found)
 
-    async def settle(self, *, timeout: float = 10) -> None:
+    async def settle(self, *, timeout: float = _SETTLE_SECONDS) -> None:
         """Return when nothing is left to do; raise WaitTimeout that says what is."""
-        await self._runner.acall(self._settle, timeout)
+        await self._runner.acall(settle, self.kit, timeout=timeout)
 
     async def advance(self, by: timedelta) -> None:
         """Move the clock: what falls due in between is done, leases stay as they are."""
-        await self._runner.acall(self._advance, by)
+        await self._runner.acall(advance, self.kit, by, timeout=_SETTLE_SECONDS)
 
     async def next_sent(self, recipient: str, seen: Collection[str], *, timeout: float) -> Message:
         """Return the first message sent to somebody that is not among ``seen``."""
-        found = await self._runner.acall(self._next_sent, recipient, seen, timeout)
-        return self._bridge.over(found)
+        try:
+            return await self._runner.acall(self._next_sent, recipient, seen, timeout)
+        except WaitTimeout as late:
+            raise self._bridge.over_timeout(late) from None
 
     async def arrived(self, message_id: str, to: str) -> Message:
         """Return the message with this Message-ID once it is read."""
@@ -111,80 +116,51 @@ class Sandbox:
     # in the kit's loop
 
     async def _sent(self) -> list[Message]:
-        store, actions = self.kit.runtime.store, self.kit.runtime.actions
-        ids = await store.read(_outbound)
-        found = await store.read(records.messages, ids, actions)
-        return [self._bridge.over(m) for m in found]
+        found = [m async for m in self.kit.search("is:outbound")]
+        return [self._bridge.over(m) for m in reversed(found) if m.state not in _NEVER_SENT]
 
     async def _emit(self, type: EventType, about: Message, details: dict[str, Any]) -> Event:
-        store, actions = self.kit.runtime.store, self.kit.runtime.actions
-        await self._settle(10)  # the send itself comes first
+        if about.direction != Direction.OUTBOUND:
+            raise ConfigurationError(f"emit: {about.id} came in; providers report what was sent")
+        store, now = self.kit.runtime.store, self.kit.clock.now()
+        await settle(self.kit, timeout=_SETTLE_SECONDS)  # the send itself comes first
         recipient = about.to[0].email if about.to else ""
-        details = {"recipient": recipient, "hard": type == EventType.BOUNCED, **details}
-        outcome = Outcome(type=type, at=self.kit.clock.now(), **details)
-        now = self.kit.clock.now()
+        given: dict[str, Any] = {"recipient": recipient, "hard": type == EventType.BOUNCED}
         number = row_id("msg", about.id)
-        await store.write(deliveries.happened, number, outcome, now=now)
-        await self._settle(10)
+        await store.write(
+            deliveries.happened, number, Outcome(type=type, at=now, **given | details), now=now
+        )
+        await settle(self.kit, timeout=_SETTLE_SECONDS)
         rows = await store.read(events.of_message, number)
         newest = [row for row in rows if row.type == type][-1:]
-        return (await store.read(records.events, newest, actions))[0]
-
-    async def _settle(self, timeout: float) -> None:
-        store, clock = self.kit.runtime.store, self.kit.clock
-        with anyio.move_on_after(timeout):
-            while True:
-                seen = store.bell.count("done")
-                if await store.read(jobs.count, _STEPS, due_by=clock.now()) == 0:
-                    return
-                await store.bell.wait("done", seen, timeout=1)
-        left = await store.read(jobs.summary)
-        raise WaitTimeout(f"the sandbox did not settle within {timeout:g} s; left: {left}")
-
-    async def _advance(self, by: timedelta) -> None:
-        store, clock = self.kit.runtime.store, self.kit.clock
-        await self._settle(10)
-        end = clock.now() + by
-        while True:
-            due = await store.read(jobs.next_due, _STEPS)
-            step = end if due is None or due > end else due
-            clock.advance(max(step - clock.now(), timedelta(0)))
-            store.bell.ring(_STEPS)
-            await self._settle(10)
-            if step == end:
-                return
+        return (await store.read(records.events, newest, self.kit.runtime.actions))[0]
 
     async def _next_sent(self, recipient: str, seen: Collection[str], timeout: float) -> Message:
-        notify = self.kit.runtime.notify
+        bell = self.kit.runtime.notify.bell
         sent: list[Message] = []
         with anyio.move_on_after(timeout):
             while True:
-                count = notify.bell.count("any")
+                count = bell.count("any")
                 sent = await self._sent()
                 for found in sent:
                     if found.id not in seen and _reached(found, recipient):
                         return found
-                await notify.bell.wait("any", count)
+                await bell.wait("any", count)
         raise WaitTimeout(f"nothing was sent to {recipient} within {timeout:g} s", sent)
 
     async def _arrived(self, message_id: str, to: str) -> Message:
-        notify = self.kit.runtime.notify
-        with anyio.move_on_after(10):
+        runtime = self.kit.runtime
+        with anyio.move_on_after(_SETTLE_SECONDS):
             while True:
-                count = notify.bell.count("any")
-                async for found in self.kit.search():
-                    if found.message_id == message_id and found.direction == Direction.INBOUND:
+                count = runtime.notify.bell.count("any")
+                ids = await runtime.store.read(messages.inbound, message_id)
+                for found in await runtime.store.read(records.messages, ids, runtime.actions):
+                    if found.state != "stored":
                         return found
-                await notify.bell.wait("any", count)
-        raise WaitTimeout(f"the mail to {to} was accepted but not read within 10 s")
+                await runtime.notify.bell.wait("any", count)
+        raise WaitTimeout(f"the mail to {to} was accepted but not read within {_SETTLE_SECONDS} s")
 
 
 def _reached(sent: Message, recipient: str) -> bool:
-    wanted = recipient.lower()
-    taken = sent.state not in ("queued", "scheduled", "sending", "rejected", "failed")
-    return taken and any(r.lower() == wanted for r in sent.envelope.rcpt_to)
-
-
-def _outbound(connection: Connection) -> list[int]:
-    query = select(message.c.id).where(message.c.direction == "outbound").order_by(message.c.id)
-    return list(connection.execute(query).scalars())
+    on_its_way = sent.state in ("queued", "sending")
+    return not on_its_way and any(r.lower() == recipient.lower() for r in sent.envelope.rcpt_to)

@@ -13,6 +13,8 @@ import pytest
 
 from inboxkit import discovery
 from inboxkit.cli.main import main
+from inboxkit.store import schema
+from inboxkit.store.database import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,10 +61,21 @@ class Command:
         return done.rows
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A database with its schema and nothing in it; to make one takes longer than most tests."""
+    file = tmp_path_factory.mktemp("empty") / "inboxkit.db"
+    database = open_database(f"sqlite:///{file}")
+    schema.upgrade(database)
+    database.close()
+    return file.read_bytes()
+
+
 @pytest.fixture
-def inboxkit(
+def bare(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Command]:
+    """The command in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     for name in [n for n in os.environ if n.startswith("INBOXKIT_")]:
@@ -72,3 +85,10 @@ def inboxkit(
     yield Command(monkeypatch, capsys, tmp_path)
     discovery.forget()
     sys.modules.update(kept)
+
+
+@pytest.fixture
+def inboxkit(bare: Command, empty_database: bytes) -> Command:
+    """The command in a folder that holds an empty database."""
+    (bare.folder / "inboxkit.db").write_bytes(empty_database)
+    return bare

@@ -44,6 +44,6 @@ def write_mail(path: Path, number: int = 1, **fields: str) -> Path:
 def write_handler(folder: Path, source: str = ECHO, name: str = "echo.py") -> Path:
     """Write a handler module into ``folder/handlers``."""
     path = folder / "handlers" / name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(source)
     return path

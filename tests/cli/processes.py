@@ -21,16 +21,20 @@ LIMIT_SECONDS = 30.0
 class Process:
     """A running command; what it prints is read line by line, never longer than the limit."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, stdin: bytes = b"") -> None:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("INBOXKIT_")}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "inboxkit", *arguments],
             cwd=folder,
             env=clean | {"PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        assert self._process.stdin is not None
+        self._process.stdin.write(stdin.decode())
+        self._process.stdin.close()
         self._lines: dict[str, queue.Queue[str]] = {"out": queue.Queue(), "err": queue.Queue()}
         self.said: dict[str, list[str]] = {"out": [], "err": []}
         self._readers = [

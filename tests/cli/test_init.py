@@ -13,30 +13,30 @@ if TYPE_CHECKING:
 HANDLERS = Path(__file__).parents[2] / "handlers"
 
 
-def test_a_new_project_passes_its_own_test(inboxkit: Command) -> None:
-    assert inboxkit("init", "shop").code == 0
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error"]
+def test_a_new_project_passes_its_own_test(bare: Command) -> None:
+    assert bare("init", "shop").code == 0
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        command, cwd=inboxkit.folder / "shop", capture_output=True, text=True, timeout=60
+        command, cwd=bare.folder / "shop", capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
 
 
-def test_a_new_project_has_settings_and_the_ready_made_handlers(inboxkit: Command) -> None:
-    inboxkit("init", "shop")
-    laid_out = {path.name for path in (inboxkit.folder / "shop" / "handlers").iterdir()}
+def test_a_new_project_has_settings_and_the_ready_made_handlers(bare: Command) -> None:
+    bare("init", "shop")
+    laid_out = {path.name for path in (bare.folder / "shop" / "handlers").iterdir()}
     assert laid_out == {p.name for p in HANDLERS.iterdir() if p.suffix in (".py", ".md")}
     shop = ("--config", "shop/inboxkit.toml")
-    assert inboxkit(*shop, "config", "check").out == "ok\n"
-    assert len(inboxkit.rows("routes", "--handlers", "shop/handlers")) == 7
+    assert bare(*shop, "config", "check").out == "ok\n"
+    assert len(bare.rows("routes", "--handlers", "shop/handlers")) == 7
 
 
-def test_files_that_are_there_are_kept(inboxkit: Command) -> None:
-    own = inboxkit.folder / "handlers" / "echo.py"
+def test_files_that_are_there_are_kept(bare: Command) -> None:
+    own = bare.folder / "handlers" / "echo.py"
     own.parent.mkdir()
     own.write_text("# mine\n")
-    done = inboxkit("init", ".")
+    done = bare("init", ".")
     assert own.read_text() == "# mine\n"
     assert "kept    handlers/echo.py\n" in done.err
     assert "written handlers/tickets.py\n" in done.err
@@ -48,8 +48,8 @@ def test_init_refuses_a_file(inboxkit: Command) -> None:
     assert inboxkit("init", "shop").code == 2
 
 
-def test_demo_tells_the_whole_story(inboxkit: Command) -> None:
-    done = inboxkit("demo")
+def test_demo_tells_the_whole_story(bare: Command) -> None:
+    done = bare("demo")
     assert (done.code, done.err) == (0, "")
     steps = [line.split()[1] for line in done.out.splitlines()[1:-1]]
     assert steps == [
@@ -61,4 +61,4 @@ def test_demo_tells_the_whole_story(inboxkit: Command) -> None:
         "bounce",
         "suppressed",
     ]
-    assert list(inboxkit.folder.iterdir()) == []
+    assert list(bare.folder.iterdir()) == []

@@ -96,6 +96,6 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(inboxkit: Command) 
     assert "0.eml" in done.err or "Input/output error" in done.err
 
 
-def test_no_database_is_made(inboxkit: Command) -> None:
-    inboxkit("parse", "-", stdin=mail())
-    assert list(inboxkit.folder.iterdir()) == []
+def test_no_database_is_made(bare: Command) -> None:
+    bare("parse", "-", stdin=mail())
+    assert list(bare.folder.iterdir()) == []

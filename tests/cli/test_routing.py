@@ -39,10 +39,10 @@ async def picky(message: Message) -> None:
 
 
 @pytest.fixture
-def routed(inboxkit: Command) -> Command:
-    write_handler(inboxkit.folder)
-    write_handler(inboxkit.folder, CODES, "codes.py")
-    return inboxkit
+def routed(bare: Command) -> Command:
+    write_handler(bare.folder)
+    write_handler(bare.folder, CODES, "codes.py")
+    return bare
 
 
 def names(inboxkit: Command, *address: str) -> list[str]:

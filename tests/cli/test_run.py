@@ -133,13 +133,13 @@ async def failing(message: Message) -> None:
 """
 
 
-def test_a_broken_handler_stops_the_start_with_its_traceback(inboxkit: Command) -> None:
-    path = write_handler(inboxkit.folder, BROKEN)
-    done = inboxkit("run")
+def test_a_broken_handler_stops_the_start_with_its_traceback(bare: Command) -> None:
+    path = write_handler(bare.folder, BROKEN)
+    done = bare("run")
     assert (done.code, done.out) == (2, "")
     assert f'File "{path}", line 4' in done.err
     assert "LookupError: no such thing" in done.err
-    assert not (inboxkit.folder / "inboxkit.db").exists()
+    assert not (bare.folder / "inboxkit.db").exists()
 
 
 @pytest.mark.parametrize(
@@ -176,12 +176,12 @@ def test_a_handler_that_no_inbox_matches_is_warned_of(inboxkit: Command) -> None
         server.line("inboxkit inbox create echo@inbox.example", "err")
 
 
-def test_a_kit_of_ones_own_is_run_and_flags_win(inboxkit: Command) -> None:
-    (inboxkit.folder / "app.py").write_text(
+def test_a_kit_of_ones_own_is_run_and_flags_win(bare: Command) -> None:
+    (bare.folder / "app.py").write_text(
         "from inboxkit import InboxKit\n"
         "kit = InboxKit(database='sqlite:///app.db', smtp='127.0.0.1:9')\n"
     )
-    with Serving(inboxkit.folder, "run", "app:kit") as server:
+    with Serving(bare.folder, "run", "app:kit") as server:
         assert urlopen(f"{server.url}/livez", timeout=LIMIT_SECONDS).read() == b"ok"
-    assert (inboxkit.folder / "app.db").exists()
-    assert not (inboxkit.folder / "inboxkit.db").exists()
+    assert (bare.folder / "app.db").exists()
+    assert not (bare.folder / "inboxkit.db").exists()

@@ -9,6 +9,8 @@ import pytest
 from .mails import mail
 
 if TYPE_CHECKING:
+    from inboxkit.testing import Mailbox
+
     from .conftest import Command
 
 SEND = ("send", "--from", "shop@inbox.example", "--to", "ann@example.com")
@@ -53,12 +55,17 @@ def test_a_send_for_later_waits(inboxkit: Command) -> None:
     assert done.out.endswith(" scheduled\n")
 
 
-def test_a_refused_send_exits_1(inboxkit: Command) -> None:
-    inboxkit(*SEND, "--text", "x")
-    settings = ("--domain", "shop.example", "--provider", "smtp")
-    relay = ("--set", "smtp.host=127.0.0.1", "--set", "smtp.port=1", "--set", "smtp.timeout=1")
-    done = inboxkit(*settings, *relay, "config", "check")
-    assert (done.code, done.out) == (0, "ok\n")
+def test_a_refused_send_exits_1(inboxkit: Command, mailbox: Mailbox) -> None:
+    mailbox.fail_next(550)
+    relay = {"smtp.host": mailbox.host, "smtp.port": str(mailbox.port), "smtp.tls": "none"}
+    flags = [flag for key, value in relay.items() for flag in ("--set", f"{key}={value}")]
+    settings = ("--domain", "shop.example", "--provider", "smtp", *flags)
+    send = ("send", "--from", "shop@shop.example", "--to", "ann@example.com", "--text", "x")
+    done = inboxkit(*settings, *send)
+    assert done.code == 1
+    assert done.out.split()[1] in ("failed", "rejected", "bounced")
+    assert "inboxkit events --message msg_" in done.err
+    assert inboxkit(*settings, *send).code == 0
 
 
 def test_reply_goes_into_the_thread(inboxkit: Command) -> None:

@@ -123,6 +123,22 @@ def test_unknown_user_after_the_message_was_seen_is_a_filter() -> None:
     assert _brief(report) == [("a@x.example", "filtered", False)]
 
 
+@pytest.mark.parametrize(
+    ("said", "hard"),
+    [
+        ("550 5.7.1 a@x.example: User unknown", False),
+        ("550 5.7.1 a@x.example: User unknown (in reply to RCPT TO command)", True),
+    ],
+)
+def test_unknown_user_by_a_rule_of_the_server_must_answer_rcpt(said: str, hard: bool) -> None:
+    report = _report(
+        "Final-Recipient: rfc822; a@x.example\nAction: failed\nStatus: 5.0.0\n"
+        f"Diagnostic-Code: smtp; {said}"
+    )
+
+    assert [b.hard for b in report.bounces] == [hard]
+
+
 def test_internationalised_report_keeps_the_address() -> None:
     status = "Final-Recipient: utf-8; zoë@x.example\nAction: failed\nStatus: 5.1.1"
 

@@ -117,6 +117,21 @@ async def test_an_answer_is_read_as_far_as_its_limit_and_one_byte_more(
         assert len((await transport.fetch(plan)).body) == 10
 
 
+@pytest.mark.parametrize("size", [0, 1_000, 3_000_000])
+async def test_a_body_goes_out_whole_with_its_length(transport: Transport, size: int) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = await reader.readexactly(size)
+        seen.append((f"Content-Length: {size}\r\n".encode() in head, len(body)))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    seen = list[tuple[bool, int]]()
+    async with serving(handle) as port:
+        request = HttpRequest(method="POST", url=f"http://127.0.0.1:{port}/", body=b"x" * size)
+        await transport.http(request)
+    assert seen == [(True, size)]
+
+
 async def test_every_request_has_a_connection_of_its_own(transport: Transport) -> None:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connections.append(1)

@@ -1,0 +1,44 @@
+"""Waiting until a runtime has nothing left to do; moving its clock from due time to due time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ..errors import WaitTimeout
+from ..store import jobs
+
+if TYPE_CHECKING:
+    from ..kit import InboxKit
+
+STEPS = ("read", "plan", "run", "send", "webhook", "timer")
+
+
+async def settle(kit: InboxKit, *, timeout: float) -> None:
+    """Return when nothing is left to do now; raise WaitTimeout that says what is."""
+    store = kit.runtime.store
+    with anyio.move_on_after(timeout):
+        while True:
+            seen = store.bell.count("done")
+            if await store.read(jobs.count, STEPS, due_by=kit.clock.now()) == 0:
+                return
+            await store.bell.wait("done", seen, timeout=1)
+    left = await store.read(jobs.summary)
+    raise WaitTimeout(f"the sandbox did not settle within {timeout:g} s; left: {left}")
+
+
+async def advance(kit: InboxKit, by: timedelta, *, timeout: float) -> None:
+    """Move the clock, and let what falls due on the way be done when it does."""
+    store, clock = kit.runtime.store, kit.clock
+    await settle(kit, timeout=timeout)
+    end = clock.now() + by
+    while True:
+        due = await store.read(jobs.next_due, STEPS)
+        step = end if due is None or due > end else due
+        clock.advance(max(step - clock.now(), timedelta(0)))
+        store.bell.ring(STEPS)
+        await settle(kit, timeout=timeout)
+        if step == end:
+            return

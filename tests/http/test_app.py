@@ -1,0 +1,178 @@
+"""The HTTP edge: what vendors get for an answer, and what is stored before they get it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+from sqlalchemy import select
+
+from inboxkit.providers.forms import Field
+from inboxkit.store.tables import webhook
+from tests.pipeline.mailgun import OPTIONS, Account, account
+from tests.providers.mailgun_account import form_post, signature_block
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from inboxkit.providers.base import WebhookRequest
+    from inboxkit.store.writer import Tx
+
+MAIL = (
+    b"From: ann@example.com\r\nTo: bot@shop.example\r\nMessage-ID: <m1@example.com>\r\n\r\nHi\r\n"
+)
+
+
+@pytest.fixture
+async def mailgun() -> AsyncIterator[Account]:
+    async with account() as opened:
+        yield opened
+
+
+def mail(mailgun: Account, raw: bytes = MAIL) -> WebhookRequest:
+    return mailgun.fake.inbound(raw, recipient="bot@shop.example", mail_from="ann@example.com")
+
+
+async def ask(mailgun: Account, method: str, path: str, body: bytes = b"") -> tuple[int, str]:
+    """Make a request and return the status and the text of the answer."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, f"{mailgun.sandbox.url}{path}", data=BytesIO(body)) as answer,
+    ):
+        return answer.status, await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/livez", 200),
+        ("GET", "/readyz", 200),
+        ("GET", "/webhooks/mailgun", 200),
+        ("HEAD", "/webhooks/mailgun", 200),
+        ("DELETE", "/webhooks/mailgun", 405),
+        ("POST", "/webhooks/nobody", 404),
+        ("GET", "/webhooks/nobody", 404),
+        ("POST", "/webhooks/memory", 404),
+        ("POST", "/webhooks/smtp", 404),
+        ("POST", "/webhooks/mailgun/deeper", 404),
+        ("POST", "/", 404),
+    ],
+)
+async def test_probes_and_wrong_addresses(
+    mailgun: Account, method: str, path: str, status: int
+) -> None:
+    assert (await ask(mailgun, method, path))[0] == status
+    assert await mailgun.webhooks() == []
+
+
+async def test_a_webhook_is_stored_when_it_is_answered() -> None:
+    async with account(provider=("memory",), domain="inbox.example") as mailgun:
+        assert await mailgun.post(mail(mailgun)) == 200
+        assert len(await mailgun.webhooks()) == 1
+
+
+async def test_a_replay_is_answered_and_not_stored_again(mailgun: Account) -> None:
+    post = mail(mailgun)
+    assert [await mailgun.post(post) for _ in range(3)] == [200, 200, 200]
+    assert len(await mailgun.webhooks()) == 1
+
+
+async def test_the_same_moment_twice_is_stored_once(mailgun: Account) -> None:
+    post = mail(mailgun)
+    answers = await asyncio.gather(*(mailgun.post(post) for _ in range(8)))
+    assert answers == [200] * 8
+    assert len(await mailgun.webhooks()) == 1
+
+
+def tampered(mailgun: Account, name: str) -> WebhookRequest:
+    """Return a post that must not be trusted."""
+    post = mail(mailgun)
+    if name == "other key":
+        stamp = str(int(mailgun.runner.clock.now().timestamp()))
+        block = signature_block(stamp, "t" * 50, key="guessed")
+        return form_post(*(Field(k, v.encode()) for k, v in block.items()))
+    return replace(post, body=post.body.replace(b"signature", b"unsigned"))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("other key", "wrong signature"), ("no signature", "not signed")]
+)
+async def test_a_bad_signature_is_refused_with_a_line_that_says_why(
+    mailgun: Account, caplog: pytest.LogCaptureFixture, name: str, reason: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    assert await mailgun.post(tampered(mailgun, name)) == 406
+    [line] = [r.getMessage() for r in caplog.records if r.name == "inboxkit.webhooks"]
+    assert line == f"webhook of mailgun refused: {reason}"
+    assert OPTIONS["signing_key"] not in caplog.text
+    assert await mailgun.webhooks() == []
+
+
+@pytest.mark.parametrize(("hours", "status"), [(8, 200), (10, 401)])
+async def test_a_retry_may_carry_the_first_timestamp(
+    mailgun: Account, hours: int, status: int
+) -> None:
+    post = mail(mailgun)
+    await mailgun.sandbox.advance(timedelta(hours=hours))
+    assert await mailgun.post(post) == status
+
+
+async def test_without_a_signing_key_nothing_is_taken(caplog: pytest.LogCaptureFixture) -> None:
+    options = {"mailgun": {"api_key": "key-secret-1", "domain": "shop.example"}}
+    async with account(provider=("memory",), options=options) as mailgun:
+        assert await mailgun.post(mail(mailgun)) == 503
+        assert await mailgun.webhooks() == []
+    assert "signing_key is not set" in caplog.text
+
+
+async def test_a_provider_without_settings_is_probed_but_takes_nothing() -> None:
+    async with account(provider=("memory",), options={}) as mailgun:
+        assert (await ask(mailgun, "HEAD", "/webhooks/mailgun"))[0] == 200
+        status, text = await ask(mailgun, "POST", "/webhooks/mailgun", b"{}")
+    assert (status, text) == (503, "provider mailgun is not configured")
+
+
+async def test_a_body_beyond_the_limit_is_refused(mailgun: Account) -> None:
+    status, _ = await ask(mailgun, "POST", "/webhooks/mailgun", bytes(64 * 1024 * 1024 + 1))
+    assert status == 413
+    assert await mailgun.webhooks() == []
+
+
+def limit_pages(tx: Tx, extra: int) -> None:
+    """Let the database grow by so many pages and no further, like a disk that fills up."""
+    pages = tx.connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    tx.connection.exec_driver_sql(f"PRAGMA max_page_count={pages + extra}")
+
+
+async def test_a_full_disk_is_told_and_leaves_nothing_half_stored(mailgun: Account) -> None:
+    large = mail(mailgun, MAIL + b"x" * 1_000_000)
+    url = f"{mailgun.sandbox.url}/webhooks/mailgun"
+    write = mailgun.sandbox.kit.runtime.store.write
+    await mailgun.runner.acall(write, limit_pages, 0)
+    async with (
+        aiohttp.ClientSession(headers=large.headers) as session,
+        session.post(url, data=BytesIO(large.body)) as answer,
+    ):
+        assert (answer.status, answer.headers["retry-after"]) == (503, "60")
+    assert await mailgun.webhooks() == []
+    await mailgun.runner.acall(write, limit_pages, 1_000_000)
+    assert await mailgun.post(large) == 200
+
+
+async def test_no_key_of_a_url_or_a_header_is_logged_or_stored(
+    mailgun: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    await ask(mailgun, "POST", "/webhooks/mailgun?key=canary-1", b"{}")
+    post = mail(mailgun)
+    headers = {**post.headers, "Authorization": "Basic canary-2", "Cookie": "canary-3"}
+    await mailgun.post(replace(post, headers=headers))
+    assert "canary" not in caplog.text
+    [row] = await mailgun.rows(select(webhook))
+    assert not {"authorization", "cookie"} & set(row.headers)

@@ -1,0 +1,82 @@
+"""A database to try the store's functions on, in a transaction that is taken back."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from inboxkit.store import inboxes, schema, sends
+from inboxkit.store.blobs import Packed
+from inboxkit.store.database import open_database
+from inboxkit.store.sends import Staged, blank_send
+from inboxkit.store.writer import Tx
+from inboxkit.tokens import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+ANN, BEN = "ann@example.com", "ben@example.com"
+
+
+@contextmanager
+def transaction(url: str) -> Generator[Tx]:
+    """Open a transaction of a new database and take it back at the end."""
+    database = open_database(url)
+    schema.ensure(database)
+    with database.writer.connect() as connection, connection.begin() as held:
+        yield Tx(connection)
+        held.rollback()
+    database.close()
+
+
+def staged(tx: Tx, *to: str, **columns: Any) -> Staged:
+    """Return a send that is ready to be stored."""
+    inbox = inboxes.create(tx, "support@shop.example", now=NOW)
+    number = new_id()
+    row: dict[str, Any] = {
+        "id": number,
+        "inbox_id": inbox.id,
+        "state": "queued",
+        "message_id": f"<{number}@shop.example>",
+        "mail_from": inbox.address,
+        "sender_email": inbox.address,
+        "rcpt_to": list(to or (ANN,)),
+        "received_at": NOW,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Staged(
+        row=blank_send(**row) | columns,
+        content=_CONTENT,
+        packed=Packed(b""),
+        references=(),
+        thread_id=None,
+        subject="Size",
+        topic="",
+        people=tuple((address, "") for address in to),
+        due_at=NOW,
+    )
+
+
+def stored(tx: Tx, *to: str, **columns: Any) -> int:
+    """Store a send and return its row id."""
+    [number] = sends.store(tx, [staged(tx, *to, **columns)])
+    return number
+
+
+_CONTENT: dict[str, Any] = {
+    "text": "Which size?",
+    "html": "",
+    "reply_text": "",
+    "reply_html": "",
+    "signature": "",
+    "visible_text": "",
+    "headers": [],
+    "references": [],
+    "links": [],
+    "calendar": {},
+    "defects": [],
+    "kind_reason": "",
+}

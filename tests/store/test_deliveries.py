@@ -1,0 +1,219 @@
+"""The life cycle of a send: whatever the order and repetition of events, the same end."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from inboxkit.store import deliveries, jobs, suppressions
+from inboxkit.store.deliveries import STATES, Outcome, happened
+from inboxkit.store.tables import delivery, event, message, thread
+from inboxkit.values import EventType
+
+from .sending import ANN, BEN, NOW, stored, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from inboxkit.store.writer import Tx
+
+EVENTS = [state.event for state in STATES if state.event is not None]
+RANK = {state.name: rank for rank, state in enumerate(STATES)}
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tx]:
+    folder: Path = tmp_path_factory.mktemp("deliveries")
+    with transaction(f"sqlite:///{folder / 'test.db'}") as opened:
+        yield opened
+
+
+@pytest.fixture
+def tx(database: Tx) -> Iterator[Tx]:
+    with database.connection.begin_nested() as held:
+        yield database
+        held.rollback()
+
+
+def outcome(kind: EventType, recipient: str = "", number: int = 0) -> Outcome:
+    """Return an event as a provider tells it; a bounce is a hard one."""
+    return Outcome(
+        type=kind,
+        at=NOW,
+        recipient=recipient,
+        hard=kind == EventType.BOUNCED,
+        event_id=f"{kind}-{recipient}-{number}",
+    )
+
+
+def states(tx: Tx, number: int) -> dict[str, str]:
+    query = select(delivery).where(delivery.c.message_id == number)
+    return {row.recipient: row.state for row in tx.connection.execute(query)}
+
+
+def state(tx: Tx, number: int) -> str:
+    query = select(message.c.state).where(message.c.id == number)
+    return str(tx.connection.execute(query).scalar_one())
+
+
+def logged(tx: Tx, number: int) -> list[str]:
+    query = select(event.c.type).where(event.c.message_id == number).order_by(event.c.seq)
+    return list(tx.connection.execute(query).scalars())
+
+
+def suppressed(tx: Tx) -> set[tuple[str, str, str]]:
+    rows = suppressions.everything(tx.connection)
+    return {(row.address, row.domain, row.reason) for row in rows}
+
+
+STORY = [outcome(kind, to, n) for kind in EVENTS for to in (ANN, BEN) for n in (0, 1)]
+TOLD = st.lists(st.sampled_from(STORY), min_size=1, max_size=12)
+
+
+def end(tx: Tx, told: Sequence[Outcome]) -> object:
+    """Return all there is to see when this was told of a new send, and take it back."""
+    with tx.connection.begin_nested() as held:
+        number = stored(tx, ANN, BEN)
+        for one in told:
+            happened(tx, number, one, now=NOW)
+        seen = sorted(logged(tx, number))
+        found = (states(tx, number), state(tx, number), suppressed(tx), seen)
+        held.rollback()
+    return found
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), TOLD)
+def test_every_order_of_events_ends_alike(
+    database: Tx, data: st.DataObject, told: list[Outcome]
+) -> None:
+    again = data.draw(st.permutations([*told, *data.draw(st.lists(st.sampled_from(told)))]))
+    assert end(database, again) == end(database, told)
+
+
+@pytest.mark.parametrize(
+    ("early", "late"), list(itertools.combinations(EVENTS, 2)), ids=lambda kind: str(kind)
+)
+def test_the_later_of_two_states_stays(tx: Tx, early: EventType, late: EventType) -> None:
+    for told in ((early, late), (late, early)):
+        number = stored(tx, ANN)
+        for kind in told:
+            happened(tx, number, outcome(kind), now=NOW)
+        assert deliveries.STATES[RANK[state(tx, number)]].event == late
+
+
+def test_an_event_is_told_once_to_each_recipient(tx: Tx) -> None:
+    number = stored(tx, ANN, BEN)
+    told = [
+        Outcome(type=EventType.REJECTED, at=NOW, recipient=r, event_id="e1") for r in (ANN, BEN)
+    ]
+    assert [happened(tx, number, one, now=NOW) for one in told * 2] == [True, True, False, False]
+    assert states(tx, number) == {ANN: "rejected", BEN: "rejected"}
+
+
+def test_a_provider_takes_a_send_once_whoever_tells_of_it(tx: Tx) -> None:
+    number = stored(tx, ANN)
+    happened(tx, number, Outcome(type=EventType.ACCEPTED, at=NOW, recipient=ANN), now=NOW)
+    happened(tx, number, outcome(EventType.ACCEPTED, ANN), now=NOW)
+    assert logged(tx, number) == ["queued", "accepted"]
+
+
+def test_a_recipient_is_known_whatever_its_case(tx: Tx) -> None:
+    number = stored(tx, "Ann@Example.com", BEN)
+    happened(tx, number, outcome(EventType.DELIVERED, "ann@EXAMPLE.com"), now=NOW)
+    assert states(tx, number) == {"Ann@Example.com": "delivered", BEN: "queued"}
+
+
+@pytest.mark.parametrize(
+    ("told", "whole"),
+    [
+        ([(ANN, EventType.REJECTED)], "queued"),
+        ([(ANN, EventType.BOUNCED), (BEN, EventType.DELIVERED)], "delivered"),
+        ([(ANN, EventType.BOUNCED), (BEN, EventType.FAILED)], "bounced"),
+        ([(ANN, EventType.OPENED), (BEN, EventType.DELIVERED)], "opened"),
+    ],
+    ids=["one rejected", "one bounced", "all lost", "one opened"],
+)
+def test_a_send_is_lost_only_when_nobody_gets_it(
+    tx: Tx, told: list[tuple[str, EventType]], whole: str
+) -> None:
+    number = stored(tx, ANN, BEN)
+    for to, kind in told:
+        happened(tx, number, outcome(kind, to), now=NOW)
+    assert state(tx, number) == whole
+
+
+@pytest.mark.parametrize(
+    ("kind", "hard", "entries"),
+    [
+        (EventType.BOUNCED, True, {(ANN, "", "bounced")}),
+        (EventType.BOUNCED, False, set[object]()),
+        (EventType.DEFERRED, False, set[object]()),
+        (EventType.COMPLAINED, False, {(ANN, "shop.example", "complained")}),
+        (EventType.UNSUBSCRIBED, False, {(ANN, "shop.example", "unsubscribed")}),
+    ],
+)
+def test_who_must_not_be_written_to_is_suppressed(
+    tx: Tx, kind: EventType, hard: bool, entries: set[object]
+) -> None:
+    told = Outcome(type=kind, at=NOW, recipient=ANN, hard=hard)
+    happened(tx, stored(tx, ANN, BEN), told, now=NOW)
+    assert suppressed(tx) == entries
+
+
+def test_a_report_suppresses_nobody_who_did_not_get_the_send(tx: Tx) -> None:
+    number = stored(tx, ANN, BEN)
+    happened(tx, number, outcome(EventType.BOUNCED, "boss@rival.example"), now=NOW)
+    assert "boss@rival.example" not in {address for address, _, _ in suppressed(tx)}
+
+
+@pytest.mark.parametrize(("dead", "waits"), [((ANN,), True), ((ANN, BEN), False)])
+def test_a_thread_waits_while_somebody_can_answer(
+    tx: Tx, dead: tuple[str, ...], waits: bool
+) -> None:
+    number = stored(tx, ANN, BEN)
+    for to in dead:
+        happened(tx, number, outcome(EventType.BOUNCED, to), now=NOW)
+    query = select(thread.c.waiting_since).join(message, message.c.thread_id == thread.c.id)
+    since = tx.connection.execute(query.where(message.c.id == number)).scalar()
+    assert (since is not None) == waits
+
+
+def test_the_outbox_sets_nothing_back_that_a_provider_has(tx: Tx) -> None:
+    number = stored(tx, ANN, BEN)
+    [job] = [j for j in claim(tx) if j.key == str(number)]
+    deliveries.begin(tx, job, number, [ANN, BEN], provider="mailgun", at=NOW)
+    happened(tx, number, outcome(EventType.DELIVERED, ANN), now=NOW)
+    deliveries.requeue(tx, number, [ANN, BEN], at=NOW)
+    assert states(tx, number) == {ANN: "delivered", BEN: "queued"}
+    assert deliveries.pending(tx.connection, number) == {BEN: "queued"}
+    assert state(tx, number) == "delivered"
+
+
+def test_only_who_holds_the_lease_may_begin(tx: Tx) -> None:
+    number = stored(tx, ANN)
+    [job] = [j for j in claim(tx) if j.key == str(number)]
+    jobs.put_back(tx, job, due_at=NOW + timedelta(days=1), error="")
+    with pytest.raises(jobs.LeaseLost):
+        deliveries.begin(tx, job, number, [ANN], provider="mailgun", at=NOW)
+    assert states(tx, number) == {ANN: "queued"}
+
+
+def claim(tx: Tx) -> list[jobs.Job]:
+    return jobs.claim(tx, "send", worker=1, now=NOW, limit=1_000, start=0)
+
+
+def test_one_outcome_for_everybody_is_one_event(tx: Tx) -> None:
+    number = stored(tx, ANN, BEN)
+    failed = Outcome(type=EventType.FAILED, at=NOW)
+    deliveries.happened_to(tx, number, [BEN], failed, now=NOW)
+    deliveries.happened_to(tx, number, [ANN, BEN], failed, now=NOW)
+    rows = tx.connection.execute(select(event).where(event.c.message_id == number)).all()
+    assert [row.recipient for row in rows if row.type == "failed"] == [BEN, ""]

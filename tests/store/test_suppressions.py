@@ -1,0 +1,46 @@
+"""The suppression list, and the webhooks that are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inboxkit.store import suppressions
+
+from .sending import ANN, BEN, NOW, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from inboxkit.store.writer import Tx
+
+
+@pytest.fixture
+def tx(tmp_path: Path) -> Iterator[Tx]:
+    with transaction(f"sqlite:///{tmp_path / 'test.db'}") as opened:
+        yield opened
+
+
+def test_an_entry_for_all_domains_or_for_one(tx: Tx) -> None:
+    suppressions.add(tx, "Ann@Example.com", reason="bounced", now=NOW)
+    suppressions.add(tx, BEN, reason="complained", now=NOW, domain="shop.example")
+    among = suppressions.among
+    assert among(tx.connection, [ANN, BEN], "shop.example") == {ANN: "bounced", BEN: "complained"}
+    assert among(tx.connection, ["ANN@example.com", BEN], "other.example") == {ANN: "bounced"}
+
+
+def test_an_address_is_added_once_and_removed_everywhere(tx: Tx) -> None:
+    assert suppressions.add(tx, ANN, reason="bounced", now=NOW)
+    assert not suppressions.add(tx, ANN, reason="bounced", now=NOW)
+    assert suppressions.add(tx, ANN, reason="complained", now=NOW, domain="shop.example")
+    assert suppressions.remove(tx, ANN.upper()) == 2
+    assert list(suppressions.everything(tx.connection)) == []
+
+
+@pytest.mark.parametrize("order", [("complained", "unsubscribed"), ("unsubscribed", "complained")])
+def test_a_complaint_outweighs_an_unsubscription(tx: Tx, order: tuple[str, str]) -> None:
+    for reason in order:
+        suppressions.add(tx, ANN, reason=reason, now=NOW, domain="shop.example")
+    assert [row.reason for row in suppressions.everything(tx.connection)] == ["complained"]

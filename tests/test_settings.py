@@ -1,0 +1,203 @@
+"""Settings: where they come from, which one wins, and how a wrong one is named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inboxkit import ConfigurationError, Settings
+from inboxkit.settings import checked, host_port, is_loopback, load, masked, without_password
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOML = """\
+domain = "file.example"
+hostname = "file"
+provider = ["smtp", "mailgun"]
+catch_all = true
+
+[mailgun]
+domain = "mg.file.example"
+api_key = "file-key"
+
+[smtp]
+host = "relay.file.example"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "inboxkit.toml"
+    path.write_text(TOML)
+    return path
+
+
+def test_what_is_given_wins_over_variables_over_the_file(file: Path) -> None:
+    environ = {"INBOXKIT_DOMAIN": "variable.example", "INBOXKIT_HOSTNAME": "variable"}
+    settings = load({"domain": "given.example", "http": None}, environ=environ, file=file)
+    assert (settings.domain, settings.hostname) == ("given.example", "variable")
+    assert (settings.provider, settings.catch_all) == (("smtp", "mailgun"), True)
+
+
+def test_options_of_a_provider_are_merged_key_by_key(file: Path) -> None:
+    environ = {"INBOXKIT_MAILGUN_API_KEY": "variable-key", "INBOXKIT_SMTP_PORT": "2525"}
+    settings = load({"mailgun": {"domain": "mg.given.example"}}, environ=environ, file=file)
+    assert settings.provider_options("mailgun") == {
+        "domain": "mg.given.example",
+        "api_key": "variable-key",
+    }
+    assert settings.provider_options("smtp") == {"host": "relay.file.example", "port": "2525"}
+    assert settings.provider_options("memory") == {}
+
+
+def test_the_port_and_the_provider_called_smtp_go_together(tmp_path: Path) -> None:
+    path = tmp_path / "both.toml"
+    path.write_text('smtp = "127.0.0.1:1025"\n[options.smtp]\nhost = "relay.example"\n')
+    settings = load(environ={"INBOXKIT_SMTP_USERNAME": "ann"}, file=path)
+    assert settings.smtp == "127.0.0.1:1025"
+    assert settings.provider_options("smtp") == {"host": "relay.example", "username": "ann"}
+
+
+def test_variables_are_read_as_what_they_stand_for() -> None:
+    environ = {
+        "INBOXKIT_CATCH_ALL": "true",
+        "INBOXKIT_MAX_RECIPIENTS": "7",
+        "INBOXKIT_PROVIDER": "smtp, memory",
+        "INBOXKIT_TRUSTED_NETWORKS": "10.0.0.0/8 ::1/128",
+        "INBOXKIT_SMTP_USERS": '{"ann": "secret"}',
+        "INBOXKIT_DOMAIN": " Inbox.Example ",
+        "HOME": "/root",
+    }
+    settings = load(environ=environ, file=None)
+    assert (settings.catch_all, settings.max_recipients) == (True, 7)
+    assert settings.provider == ("smtp", "memory")
+    assert settings.trusted_networks == ("10.0.0.0/8", "::1/128")
+    assert settings.smtp_users == {"ann": "secret"}
+    assert settings.domain == "inbox.example"
+
+
+def test_no_file_and_no_variables_give_the_defaults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load(environ={}) == Settings()
+
+
+def test_a_file_in_the_working_directory_is_read(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    assert load(environ={}).domain == "file.example"
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"colour": "red"}, "colour: unknown key; known are any_recipient, api_key"),
+        ({"smtp": "1025"}, "smtp: '1025' is not HOST:PORT, such as 127.0.0.1:1025"),
+        ({"http": "host:99999"}, "http: 'host:99999' is not HOST:PORT"),
+        ({"max_recipients": 0}, "max_recipients: "),
+        ({"max_recipients": "many"}, "max_recipients: "),
+        ({"catch_all": "perhaps"}, "catch_all: "),
+        ({"smtp_users": "ann:secret"}, "smtp_users: write it as JSON"),
+        ({"log_format": "xml"}, "log_format: "),
+        ({"options": "x"}, "options: "),
+        ({"options": {"mailgun": "x"}}, "options.mailgun: "),
+        ({"colour": "red", "max_recipients": 0}, "; "),
+    ],
+    ids=str,
+)
+def test_a_wrong_value_names_its_key(values: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        checked(values)
+    assert str(raised.value).startswith("settings: ")
+    assert says in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["api_key", "tls_key", "smtp_users", "options"])
+def test_a_secret_is_in_no_error_and_no_repr(name: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        checked({name: ["canary"]})
+    assert "canary" not in str(raised.value)
+    right: dict[str, Any] = {
+        "smtp_users": {"ann": "canary"},
+        "options": {"mailgun": {"domain": "canary"}},
+    }
+    assert "canary" not in repr(checked({name: right.get(name, "canary")}))
+
+
+def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"nosuch\.toml does not exist"):
+        load(environ={}, file=tmp_path / "nosuch.toml")
+
+
+@pytest.mark.parametrize("content", [b"[domain", b"domain = 'caf\xe9'"], ids=["toml", "utf8"])
+def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"broken\.toml: "):
+        load(environ={}, file=path)
+
+
+@pytest.mark.parametrize(
+    ("bind", "host", "port"),
+    [
+        ("127.0.0.1:1025", "127.0.0.1", 1025),
+        (":0", "127.0.0.1", 0),
+        ("[::1]:25", "::1", 25),
+        ("mx.example.com:25", "mx.example.com", 25),
+    ],
+)
+def test_host_and_port(bind: str, host: str, port: int) -> None:
+    assert host_port(bind) == (host, port)
+
+
+@pytest.mark.parametrize("bind", ["", "1025", "host:", "host:port", "host:-1", "host:65536"])
+def test_what_is_no_host_and_port(bind: str) -> None:
+    with pytest.raises(ValueError, match="is not HOST:PORT"):
+        host_port(bind)
+
+
+@pytest.mark.parametrize(
+    ("host", "answer"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("mx.example.com", False),
+        ("127.evil.example", False),
+    ],
+)
+def test_what_only_this_machine_reaches(host: str, answer: bool) -> None:
+    assert is_loopback(host) is answer
+
+
+def test_masked_shows_which_secrets_are_set() -> None:
+    options = {"mailgun": {"api_key": "x", "domain": "mg.example"}}
+    given = checked({"api_key": "x" * 16, "smtp_users": {"ann": "x"}, "options": options})
+    shown = masked(given)
+    assert (shown["api_key"], shown["smtp_users"]) == ("***", {"ann": "***"})
+    assert shown["options"] == {"mailgun": {"api_key": "***", "domain": "mg.example"}}
+    assert masked(Settings())["api_key"] == ""
+    assert shown.keys() == Settings.model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("sqlite:///inboxkit.db", "sqlite:///inboxkit.db"),
+        ("postgresql://ann:p@ss:w@host:5432/db", "postgresql://ann:***@host:5432/db"),
+        ("postgresql://ann@host/db", "postgresql://ann@host/db"),
+        (
+            "postgresql://host/db?user=a&password=p&x=y",
+            "postgresql://host/db?user=a&password=***&x=y",
+        ),
+    ],
+)
+def test_a_password_is_not_shown(url: str, shown: str) -> None:
+    assert without_password(url) == shown

@@ -1,0 +1,165 @@
+"""The mailbox: what a sync test of an app sees, and what it does not see of other tests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import smtplib
+import subprocess
+import sys
+from email.message import EmailMessage
+
+import pytest
+
+from inboxkit import ConfigurationError, EventType, Kind, WaitTimeout
+from inboxkit.testing import Mailbox
+from tests.mails import mail
+
+APP = "shop@shop.example"
+USER = "user@example.com"
+
+
+def send(mailbox: Mailbox, to: str | list[str] = USER, text: str = "Hello", **more: str) -> None:
+    """Send as an application does: by SMTP, blocking."""
+    recipients = [to] if isinstance(to, str) else to
+    raw = mail(text, sender=APP, to=", ".join(recipients), **more)  # type: ignore[arg-type]
+    with smtplib.SMTP(mailbox.host, mailbox.port, timeout=10) as client:
+        client.sendmail(APP, recipients, raw)
+
+
+def test_a_code_is_read(mailbox: Mailbox) -> None:
+    send(mailbox, text="Your code is 123456.", subject="Your code")
+    code = mailbox.wait_for_otp(to=USER, sender="shop@*")
+    assert code == "123456"
+    assert code.message.subject == "Your code"
+
+
+def test_a_link_is_read(mailbox: Mailbox) -> None:
+    send(mailbox, text="Reset your password: https://shop.example/reset?token=a1b2c3d4e5f6")
+    assert mailbox.wait_for_link().startswith("https://shop.example/reset")
+
+
+def test_messages_are_all_that_came_oldest_first_and_read(mailbox: Mailbox) -> None:
+    for number in range(15):
+        send(mailbox, subject=f"Number {number}", text=f"text {number}")
+    assert [m.text.strip() for m in mailbox.messages()] == [f"text {n}" for n in range(15)]
+    assert [m.subject for m in mailbox.messages(subject="*1")] == ["Number 1", "Number 11"]
+
+
+def test_each_recipient_has_a_message_of_their_own(mailbox: Mailbox) -> None:
+    send(mailbox, [USER, "boss+copies@example.com"], subject="To both")
+    for to in (USER, "boss+*"):
+        assert [m.subject for m in mailbox.messages(to=to)] == ["To both"]
+        assert mailbox.wait_for_message(to=to).subject == "To both"
+    assert mailbox.messages(to="nobody@*") == []
+
+
+def test_a_bcc_is_found_by_its_recipient(mailbox: Mailbox) -> None:
+    with smtplib.SMTP(mailbox.host, mailbox.port) as client:
+        client.sendmail(APP, ["hidden@example.com"], mail(to=USER))
+    assert mailbox.wait_for_message(to="hidden@example.com").to[0].email == USER
+    assert mailbox.messages(to=USER) == []
+
+
+def test_waits_return_messages_in_turn(mailbox: Mailbox) -> None:
+    for name in ("one", "two"):
+        send(mailbox, subject=name)
+    assert [mailbox.wait_for_message().subject for _ in range(2)] == ["one", "two"]
+    with pytest.raises(WaitTimeout):
+        mailbox.wait_for_message(timeout=0.01)
+
+
+def test_filters_may_be_regexes(mailbox: Mailbox) -> None:
+    send(mailbox, subject="Order 17")
+    send(mailbox, subject="Order 42", to="other@example.com")
+    found = mailbox.wait_for_message(to=re.compile("^other@"), subject=re.compile(r"\d+"))
+    assert found.subject == "Order 42"
+
+
+def test_a_failed_wait_lists_what_did_arrive(mailbox: Mailbox) -> None:
+    send(mailbox, subject="Welcome", text="Nothing to enter.")
+    with pytest.raises(WaitTimeout) as caught:
+        mailbox.wait_for_otp(timeout=0.01)
+    assert "no otp to * from * within 0.01 s" in str(caught.value)
+    assert "'Welcome' from shop@shop.example" in str(caught.value)
+
+
+def test_leaves_something_behind(mailbox: Mailbox) -> None:
+    send(mailbox, "left@example.com", subject="Left behind")
+    mailbox.fail_next(451, times=5)
+    assert len(mailbox.messages()) == 1
+
+
+def test_sees_nothing_of_the_test_before(mailbox: Mailbox) -> None:
+    mailbox.assert_none(within=0.05)
+    assert mailbox.messages() == []
+    send(mailbox, "left@example.com", subject="Mine")
+    assert [m.subject for m in mailbox.messages()] == ["Mine"]
+
+
+def test_assert_none_fails_when_something_comes(mailbox: Mailbox) -> None:
+    send(mailbox, subject="Too much")
+    mailbox.assert_none(to="nobody@example.com", within=0.05)
+    with pytest.raises(AssertionError, match=r"to user@\*: 'Too much' from shop@shop.example"):
+        mailbox.assert_none(to="user@*")
+
+
+@pytest.mark.parametrize("code", [451, 550])
+def test_fail_next_refuses_so_many_recipients(mailbox: Mailbox, code: int) -> None:
+    mailbox.fail_next(code, times=2)
+    for _ in range(2):
+        with pytest.raises(smtplib.SMTPRecipientsRefused) as caught:
+            send(mailbox)
+        assert caught.value.recipients[USER][0] == code
+    send(mailbox)
+    assert len(mailbox.messages()) == 1
+
+
+@pytest.mark.parametrize("code", [200, 354, 600, 0])
+def test_fail_next_takes_refusals_only(mailbox: Mailbox, code: int) -> None:
+    with pytest.raises(ConfigurationError, match="is no SMTP refusal"):
+        mailbox.fail_next(code)
+
+
+def test_a_simulated_bounce_comes_back_to_the_sender(mailbox: Mailbox) -> None:
+    send(mailbox, [USER, "other@example.com"], subject="Hello")
+    mailbox.simulate(EventType.BOUNCED, mailbox.wait_for_message(to=USER))
+    report = mailbox.wait_for_message(to=APP)
+    assert (report.kind, report.envelope.mail_from) == (Kind.BOUNCE, "")
+    assert USER in report.text
+    assert "other@example.com" not in report.text
+
+
+def test_a_simulated_complaint_sends_nothing(mailbox: Mailbox) -> None:
+    send(mailbox)
+    mailbox.simulate(EventType.COMPLAINED, mailbox.wait_for_message())
+    mailbox.assert_none(within=0.05)
+
+
+def test_the_environment_leads_an_app_in_another_process_here(mailbox: Mailbox) -> None:
+    app = (
+        "import os, smtplib\n"
+        "with smtplib.SMTP(os.environ['EMAIL_HOST'], int(os.environ['EMAIL_PORT'])) as client:\n"
+        "    client.sendmail('a@shop.example', ['u@example.com'], 'Subject: From afar\\n\\nHi')\n"
+    )
+    environ = os.environ | dict(mailbox.env)
+    subprocess.run([sys.executable, "-c", app], env=environ, check=True, timeout=30)
+    assert mailbox.wait_for_message().subject == "From afar"
+    assert mailbox.env["SMTP_URL"] == f"smtp://{mailbox.host}:{mailbox.port}"
+
+
+def test_attachments_can_be_read(mailbox: Mailbox) -> None:
+    made = EmailMessage()
+    made["From"], made["To"] = APP, USER
+    made.set_content("See the invoice.")
+    made.add_attachment(b"%PDF-1.7", maintype="application", subtype="pdf", filename="i.pdf")
+    with smtplib.SMTP(mailbox.host, mailbox.port) as client:
+        client.send_message(made)
+    (file,) = mailbox.wait_for_message().attachments
+    assert asyncio.run(file.read()) == b"%PDF-1.7"
+
+
+def test_each_test_has_an_address_of_its_own(mailbox: Mailbox) -> None:
+    send(mailbox, mailbox.address)
+    assert mailbox.wait_for_message(to=mailbox.address).inbox == mailbox.address
