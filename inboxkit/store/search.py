@@ -32,15 +32,6 @@ if TYPE_CHECKING:
     from .query import Query, Term
     from .writer import Tx
 
-CREATE_SQLITE = (
-    "CREATE VIEW IF NOT EXISTS inboxkit_searchable AS"
-    " SELECT m.id AS id, m.subject AS subject,"
-    " m.sender_email || ' ' || m.sender_name AS sender, m.\"to\" || ' ' || m.cc AS recipients,"
-    " c.text AS body FROM inboxkit_message m JOIN inboxkit_content c ON c.message_id = m.id",
-    "CREATE VIRTUAL TABLE IF NOT EXISTS inboxkit_search USING fts5("
-    "subject, sender, recipients, body, content='inboxkit_searchable', content_rowid='id',"
-    " tokenize='unicode61 remove_diacritics 2')",
-)
 _COLUMNS = "rowid, subject, sender, recipients, body"
 _SOURCE = "SELECT id, subject, sender, recipients, body FROM inboxkit_searchable WHERE id"
 
@@ -126,6 +117,10 @@ def _label(term: Term) -> ColumnElement[bool]:
     return exists().where(mine)
 
 
+def _is(term: Term) -> ColumnElement[bool]:
+    return _flag(term.value)
+
+
 def _flag(name: str) -> ColumnElement[bool]:
     flags: dict[str, ColumnElement[bool]] = {
         "unread": message.c.unread,
@@ -187,7 +182,7 @@ _FILTERS: dict[str, Any] = {
     "before": _before,
     "after": _after,
     "label": _label,
-    "is": lambda t: _flag(t.value),
+    "is": _is,
     "state": _state,
     "kind": _kind,
     "tag": _tag,

@@ -43,10 +43,11 @@ BYTES: dict[str, Callable[[bytes], object]] = {
 }
 PIECES = [
     *("<a href=", "<!--", "<td>", "</p>", "&#", "style='display:none'", "http://a.example/?code=1"),
-    *("> ", "On 3 May 2024, Ann wrote:\n", "-- \n", "From: a@b.example\n", "Subject: x\n", "\r\n\r\n"),
-    *("Your code is 482913\n", "123-456", "コード", "رمز", "550 5.1.1 ", "Final-Recipient: rfc822; a@b\n"),
-    *("Content-Type: multipart/report; boundary=b\n\n--b\n", "=?utf-8?q?=C3", "\0", "\ud800", "\u202e"),
-]  # fmt: skip
+    *("> ", "On 3 May 2024, Ann wrote:\n", "-- \n", "From: a@b.example\n", "Subject: x\n"),
+    *("Your code is 482913\n", "123-456", "コード", "رمز", "550 5.1.1 ", "\r\n\r\n"),
+    *("Final-Recipient: rfc822; a@b\n", "Content-Type: multipart/report; boundary=b\n\n--b\n"),
+    *("=?utf-8?q?=C3", "\0", "\ud800", "\u202e"),
+]
 MIXED = st.lists(st.sampled_from(PIECES) | st.text(max_size=12), max_size=30).map("".join)
 
 
