@@ -91,7 +91,7 @@ class Edges:
         except UnknownRecipient:
             raise SmtpRefused(550, "5.1.1", f"No inbox {address} here") from None
         except StoreError as error:
-            log.error("recipient %s: %s", address, error)
+            log.error("a recipient could not be looked up: %s", error)
             raise SmtpRefused(451, "4.3.0", "Storage is not available, try again later") from error
 
     async def _take(self, incoming: Incoming) -> None:
@@ -121,6 +121,7 @@ class Edges:
 def smtp_settings(settings: Settings, bind: str) -> SmtpSettings:
     """Return the listener's settings; raise ConfigurationError that names the key."""
     host, port = host_port(bind)
+    check_auth(settings)
     return SmtpSettings(
         host=host,
         port=port,
@@ -132,8 +133,28 @@ def smtp_settings(settings: Settings, bind: str) -> SmtpSettings:
         trusted_networks=settings.trusted_networks,
         tls_context=_tls(settings),
         auth=settings.smtp_users or None,
+        auth_without_tls=settings.smtp_auth_without_tls,
         require_auth=settings.smtp_require_auth,
+        idle_seconds=settings.smtp_idle_seconds,
+        data_seconds=settings.smtp_data_seconds,
+        min_data_rate=settings.smtp_min_data_rate,
+        max_errors=settings.smtp_max_errors,
+        max_commands=settings.smtp_max_commands,
+        bare_newline="refuse" if settings.smtp_bare_newline == "refuse" else "normalise",
+        proxy_protocol=settings.smtp_proxy_protocol,
     )
+
+
+def check_auth(settings: Settings) -> None:
+    """Raise ConfigurationError, by the keys that users set, for AUTH that cannot work."""
+    if settings.smtp_require_auth and not settings.smtp_users:
+        raise ConfigurationError("smtp_require_auth: needs smtp_users; name at least one user")
+    protected = settings.tls_certificate or settings.smtp_auth_without_tls
+    if settings.smtp_users and not protected:
+        raise ConfigurationError(
+            "smtp_users: passwords need TLS; set tls_certificate and tls_key, "
+            "or smtp_auth_without_tls where the network is trusted"
+        )
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

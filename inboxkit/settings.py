@@ -53,6 +53,14 @@ class Settings(BaseModel):
     max_connections: int = Field(default=1_000, gt=0)
     max_connections_per_client: int = Field(default=20, gt=0)
     trusted_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    smtp_auth_without_tls: bool = False
+    smtp_idle_seconds: float = Field(default=60, gt=0)
+    smtp_data_seconds: float = Field(default=300, gt=0)
+    smtp_min_data_rate: int = Field(default=500, ge=0)
+    smtp_max_errors: int = Field(default=20, gt=0)
+    smtp_max_commands: int = Field(default=1_000, gt=0)
+    smtp_bare_newline: str = Field(default="normalise", pattern="^(normalise|refuse)$")
+    smtp_proxy_protocol: bool = False
     auto_replies_per_thread_hour: int = Field(default=20, ge=0)
     auto_replies_per_inbox_hour: int = Field(default=1_000, ge=0)
     send_concurrency: int = Field(default=10, gt=0)

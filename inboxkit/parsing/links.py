@@ -187,13 +187,10 @@ def _addresses(text: str, seen: set[str]) -> Iterator[_Mention]:
 def _urls(text: str) -> Iterator[re.Match[str]]:
     # All that ``_URL.finditer`` gives, found by the sign in it rather than by trying each place.
     done, sign = 0, text.find("://")
-    while sign >= 0:
-        starts = (start for start in (sign - 5, sign - 4) if start >= done)
-        match = next(filter(None, (_URL.match(text, start) for start in starts)), None)
-        if match:
-            yield match
-            done = match.end()
-        sign = text.find("://", max(done, sign + 3))
+    while sign >= 0 and (match := _URL.search(text, max(done, sign - 5))):
+        yield match
+        done = match.end()
+        sign = text.find("://", done)
 
 
 def clean_url(url: str) -> str:

@@ -99,7 +99,7 @@ class _Reader:
         return []
 
     def _part(self, node: Entity, container: str) -> Part:
-        disposition = parameters.parse(node.raw("disposition"))
+        disposition, found = parameters.parse(node.raw("disposition")), node.raw("id")
         return Part(
             content_type="text/plain" if node.is_multipart else node.media_type,
             data=node.body,
@@ -107,7 +107,7 @@ class _Reader:
             charset=node.parameters.get("charset", ""),
             filename=_filename(node, disposition.parameters),
             disposition=disposition.value,
-            content_id=headers.decode_field("", node.raw("id")).strip("<> "),
+            content_id=headers.decode_field("", found).strip("<> ") if found else "",
             container=container,
         )
 

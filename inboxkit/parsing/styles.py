@@ -97,21 +97,26 @@ class Sheet:
     def _compute(self, name: str, attributes: dict[str, str]) -> Style:
         style = self._rules.get(name, NOTHING)
         for kind, key in ((".", "class"), ("#", "id")):
-            for word in attributes.get(key, "").lower().split() if self._rules else ():
+            for word in attributes.get(key, "").lower().split():
                 for selector in (kind + word, name + kind + word):
                     style = merged(style, self._rules.get(selector, NOTHING))
-        style = merged(_from_attributes(attributes), style)
-        if "style" in attributes:
-            style = merged(style, declarations(attributes["style"][:_MAX_STYLE]))
-        if style.flat and name not in _TABLE_PARTS:
-            style = style._replace(lost=True)
-        return style
+        return _completed(name, style, attributes)
 
 
 @functools.lru_cache(maxsize=512)
 def _own(name: str, attributes: str) -> Style:
     # What a tag does by itself, where there are no rules.
-    return Sheet()._compute(name, tags.attributes(attributes))
+    return _completed(name, NOTHING, tags.attributes(attributes))
+
+
+def _completed(name: str, style: Style, attributes: dict[str, str]) -> Style:
+    # The style that rules give, with what the attributes add.
+    style = merged(_from_attributes(attributes), style)
+    if "style" in attributes:
+        style = merged(style, declarations(attributes["style"][:_MAX_STYLE]))
+    if style.flat and name not in _TABLE_PARTS:
+        style = style._replace(lost=True)
+    return style
 
 
 def merged(below: Style, above: Style) -> Style:

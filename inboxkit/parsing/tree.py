@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .entity import Fields
     from .model import Limits
 
-_FIELD = re.compile(r"^([!-9;-~]+):[ \t]*(.*(?:\n[ \t].*)*)", re.MULTILINE)
+_FIELD = re.compile(r"^([!-9;-~]++):[ \t]*+(.*+(?:\n[ \t].*+)*+)", re.MULTILINE)
 
 
 def read(raw: bytes, limits: Limits) -> Entity:

@@ -142,6 +142,15 @@ def test_a_broken_handler_stops_the_start_with_its_traceback(bare: Command) -> N
     assert not (bare.folder / "inboxkit.db").exists()
 
 
+def test_two_handlers_of_the_same_messages_stop_the_start(bare: Command) -> None:
+    write_handler(bare.folder)
+    write_handler(bare.folder, name="again.py")
+    done = bare("run")
+    assert (done.code, done.out) == (2, "")
+    assert "handlers.again.echo and handlers.echo.echo take the same messages" in done.err
+    assert not (bare.folder / "inboxkit.db").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
