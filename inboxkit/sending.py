@@ -114,42 +114,8 @@ class Composer:
     ) -> Staged:
         everybody = (*made.to, *made.cc, *made.bcc)
         later = draft.at is not None and draft.at > now
-        state = "rejected" if context.stopped else "scheduled" if later else "queued"
-        row = blank_send(
-            id=row_id,
-            inbox_id=context.inbox.id,
-            state=state,
-            message_id=made.message_id,
-            thread_id=context.thread_id,
-            thread_reason="send",
-            mail_from=context.inbox.address,
-            rcpt_to=list(dict.fromkeys(a.email for a in everybody)),
-            sender_email=made.sender.email,
-            sender_name=made.sender.name,
-            to=pairs(made.to),
-            cc=pairs(made.cc),
-            bcc=pairs(made.bcc),
-            reply_to=pairs(made.reply_to),
-            subject=made.subject,
-            date_at=now,
-            received_at=now,
-            size=len(raw),
-            sha256=hashlib.sha256(raw).hexdigest(),
-            in_reply_to=made.in_reply_to,
-            tag=draft.tag,
-            metadata=dict(draft.metadata),
-            send_key=draft.key,
-            fingerprint=fingerprint(draft, context),
-            automatic=context.automatic,
-            send_at=draft.at,
-            error=context.stopped,
-            created_at=now,
-            updated_at=now,
-            text=draft.text,
-            attachment_count=len(draft.attachments),
-        )
         return Staged(
-            row=row,
+            row=_row(draft, context, made, raw, row_id, now),
             content=_content(draft, made),
             packed=self._blobs.pack(raw),
             references=made.references,
@@ -162,6 +128,52 @@ class Composer:
             stopped=context.stopped,
             files=_as_composed(draft),
         )
+
+
+def _row(
+    draft: Draft, context: Context, made: Composition, raw: bytes, row_id: int, now: datetime
+) -> dict[str, Any]:
+    """Return the columns of the message."""
+    later = draft.at is not None and draft.at > now
+    asked = {
+        "tag": draft.tag,
+        "metadata": dict(draft.metadata),
+        "send_key": draft.key,
+        "send_at": draft.at,
+        "text": draft.text,
+        "attachment_count": len(draft.attachments),
+        "fingerprint": fingerprint(draft, context),
+        "state": "rejected" if context.stopped else "scheduled" if later else "queued",
+    }
+    placed = {
+        "inbox_id": context.inbox.id,
+        "thread_id": context.thread_id,
+        "thread_reason": "send",
+        "mail_from": context.inbox.address,
+        "automatic": context.automatic,
+        "error": context.stopped,
+    }
+    times = dict.fromkeys(("date_at", "received_at", "created_at", "updated_at"), now)
+    return blank_send(id=row_id, **asked, **placed, **times, **_composed(made, raw))
+
+
+def _composed(made: Composition, raw: bytes) -> dict[str, Any]:
+    """Return the columns that say what was composed."""
+    everybody = (*made.to, *made.cc, *made.bcc)
+    return {
+        "message_id": made.message_id,
+        "rcpt_to": list(dict.fromkeys(a.email for a in everybody)),
+        "sender_email": made.sender.email,
+        "sender_name": made.sender.name,
+        "to": pairs(made.to),
+        "cc": pairs(made.cc),
+        "bcc": pairs(made.bcc),
+        "reply_to": pairs(made.reply_to),
+        "subject": made.subject,
+        "in_reply_to": made.in_reply_to,
+        "size": len(raw),
+        "sha256": hashlib.sha256(raw).hexdigest(),
+    }
 
 
 def _as_composed(draft: Draft) -> tuple[File, ...]:

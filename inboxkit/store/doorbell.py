@@ -1,7 +1,8 @@
 """Wake-ups between processes on one SQLite file: a datagram to each neighbour after a commit.
 
-Unix datagram sockets in a private folder of the temporary directory; loopback UDP on Windows,
-where the file's name is the port. A lost datagram costs a heartbeat's delay, no more.
+Unix datagram sockets in a private folder of the temporary directory; loopback UDP on Windows and
+where that folder's path is too long, with the port as the file's name. A lost datagram costs a
+heartbeat's delay, no more.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("inboxkit.doorbell")
 _UNIX = hasattr(socket, "AF_UNIX") and os.name != "nt"
 _LISTING_SECONDS = 0.5
+_LONGEST_FOLDER = 80  # an address has room for 104 bytes, a name of ours takes 20
 
 
 class Doorbell:
@@ -33,12 +35,13 @@ class Doorbell:
         owner = os.getuid() if hasattr(os, "getuid") else 0
         self._folder = Path(tempfile.gettempdir()) / f"inboxkit-{owner}" / digest
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._unix = _UNIX and len(os.fsencode(self._folder)) <= _LONGEST_FOLDER
         self._socket, self._entry = self._bind(name)
         self._neighbours: list[str] = []
         self._listed_at = 0.0
 
     def _bind(self, name: str) -> tuple[socket.socket, Path]:
-        if _UNIX:
+        if self._unix:
             entry = self._folder / name
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             sock.bind(str(entry))
@@ -53,17 +56,21 @@ class Doorbell:
     def listen(self, heard: Callable[[list[str]], None]) -> None:
         """Call ``heard`` with the topics of each ring, in the running event loop."""
         asyncio.get_running_loop().add_reader(self._socket, self._receive, heard)
+        self.ring([])  # nothing happened, but the neighbours are to know this door
 
     def _receive(self, heard: Callable[[list[str]], None]) -> None:
         with contextlib.suppress(BlockingIOError):
             while True:
-                heard(self._socket.recv(4096).decode("ascii", "replace").split())
+                topics = self._socket.recv(4096).decode("ascii", "replace").split()
+                if not topics:
+                    self._listed_at = 0.0
+                heard(topics)
 
     def ring(self, topics: Iterable[str]) -> None:
         """Tell every neighbour; one that is gone is forgotten."""
         payload = " ".join(sorted(topics)).encode()
         for name in self._others():
-            target = str(self._folder / name) if _UNIX else ("127.0.0.1", int(name))
+            target = str(self._folder / name) if self._unix else ("127.0.0.1", int(name))
             try:
                 self._socket.sendto(payload, target)
             except (ConnectionRefusedError, FileNotFoundError):

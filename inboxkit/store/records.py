@@ -83,6 +83,33 @@ def addresses(pairs: Sequence[Sequence[str]]) -> tuple[Address, ...]:
     return tuple(Address(email, name) for email, name in pairs)
 
 
+def _from_columns(said: Mapping[str, Any], address: str, actions: Actions) -> dict[str, Any]:
+    """Return the fields of a Message that its own row holds."""
+    thread_id = said["thread_id"]
+    return {
+        "id": public_id("msg", said["id"]),
+        "message_id": said["message_id"],
+        "direction": Direction(said["direction"]),
+        "inbox": address,
+        "sender": Address(said["sender_email"], said["sender_name"]),
+        "envelope": Envelope(said["mail_from"], tuple(said["rcpt_to"])),
+        "received_at": said["received_at"],
+        "actions": actions,
+        "to": addresses(said["to"]),
+        "cc": addresses(said["cc"]),
+        "reply_to": addresses(said["reply_to"]),
+        "date": said["date_at"],
+        "subject": said["subject"],
+        "preview": said["preview"],
+        "tag": said["tag"],
+        "metadata": said["metadata"],
+        "thread_id": "" if thread_id is None else public_id("thd", thread_id),
+        "thread_reason": said["thread_reason"],
+        "in_reply_to": said["in_reply_to"],
+        "size": said["size"],
+    }
+
+
 def _message(
     row: Row[Any],
     labels: set[str],
@@ -93,39 +120,20 @@ def _message(
     said = columns(row)
     system = {"received" if row.direction == "inbound" else "sent"}
     made = Message(
-        id=public_id("msg", row.id),
-        message_id=row.message_id,
-        direction=Direction(row.direction),
-        inbox=row.inbox_address,
-        sender=Address(row.sender_email, row.sender_name),
-        envelope=Envelope(row.mail_from, tuple(row.rcpt_to)),
-        received_at=row.received_at,
-        actions=actions,
-        to=addresses(said["to"]),
-        cc=addresses(row.cc),
-        reply_to=addresses(row.reply_to),
-        date=row.date_at,
-        subject=row.subject,
+        **_from_columns(said, row.inbox_address, actions),
         headers=dict(reversed([(n, v) for n, v in said["headers"] or ()])),
         text=said["text"] or "",
         html=row.html or "",
         reply_text=row.reply_text or "",
         signature=row.signature or "",
         visible_text=row.visible_text or "",
-        preview=row.preview,
         kind=Kind(row.kind),
         auth=Auth(**row.auth),
         state=row.state,
         defects=tuple(row.defects or ()),
         labels=frozenset(labels | system | ({"unread"} if row.unread else set())),
-        tag=row.tag,
-        metadata=said["metadata"],
-        thread_id="" if row.thread_id is None else public_id("thd", row.thread_id),
-        thread_reason=row.thread_reason,
         participant=row.participant,
-        in_reply_to=row.in_reply_to,
         references=tuple(said["references"] or ()),
-        size=row.size,
         answers=answers,
     )
     return _with_parts(made, row, files)
@@ -209,31 +217,12 @@ def staged_message(
 ) -> Message:
     """Return a send that is staged: it has an id, but nobody else can see it yet."""
     return Message(
-        id=public_id("msg", row["id"]),
-        message_id=row["message_id"],
-        direction=Direction.OUTBOUND,
-        inbox=address,
-        sender=Address(row["sender_email"], row["sender_name"]),
-        envelope=Envelope(row["mail_from"], tuple(row["rcpt_to"])),
-        received_at=row["received_at"],
-        actions=actions,
-        to=addresses(row["to"]),
-        cc=addresses(row["cc"]),
-        reply_to=addresses(row["reply_to"]),
-        date=row["date_at"],
-        subject=row["subject"],
+        **_from_columns(row, address, actions),
         text=said["text"],
         html=said["html"],
         reply_text=said["text"],
         visible_text=said["text"],
-        preview=row["preview"],
         state="staged",
         labels=frozenset({"sent"}),
-        tag=row["tag"],
-        metadata=row["metadata"],
-        thread_id="" if row["thread_id"] is None else public_id("thd", row["thread_id"]),
-        thread_reason="send",
-        in_reply_to=row["in_reply_to"],
         references=tuple(said["references"]),
-        size=row["size"],
     )

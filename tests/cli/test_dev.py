@@ -34,20 +34,40 @@ def test_changed_handlers_answer_on_the_same_ports(inboxkit: Command) -> None:
         server.line("loaded again", "err")
         server.send(mail(1))
         server.line("(accepted)")
-        path.write_text("import nosuch\n")
-        server.line("ModuleNotFoundError: No module named 'nosuch'", "err")
-        server.send(mail(2))
-        server.line("(accepted)")
         write_handler(inboxkit.folder, ECHO.replace("echo@", "two@"), "two.py")
-        path.write_text(ECHO.replace("You wrote", "Last words"))
         server.line("loaded again", "err")
-        server.send(mail(3))
+        server.send(mail(2), to="two@inbox.example")
         server.line("(accepted)")
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
-    said = [row["preview"].partition(":")[0] for row in inboxkit.rows("messages", "-q", "is:sent")]
-    assert said == ["Last words", "New words", "New words"]
+    assert answers(inboxkit) == ["You wrote", "New words"]
     assert server.said["out"].count(server.ready) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "says"),
+    [
+        ("echo.py", "import nosuch\n", "ModuleNotFoundError: No module named 'nosuch'"),
+        ("two.py", ECHO, "handlers.echo.echo and handlers.two.echo take the same messages"),
+    ],
+    ids=["broken", "equal"],
+)
+def test_handlers_that_cannot_be_loaded_leave_the_old_ones(
+    inboxkit: Command, name: str, source: str, says: str
+) -> None:
+    write_handler(inboxkit.folder)
+    with Serving(inboxkit.folder, "dev") as server:
+        write_handler(inboxkit.folder, source, name)
+        server.line(says, "err")
+        server.send(mail())
+        server.line("(accepted)")
+    assert answers(inboxkit) == ["You wrote"]
+
+
+def answers(inboxkit: Command) -> list[str]:
+    """Return how each answer begins, newest first."""
+    rows = inboxkit.rows("messages", "-q", "is:sent")
+    return [row["preview"].partition(":")[0] for row in rows]
 
 
 def test_handlers_that_fail_to_start_end_it(inboxkit: Command) -> None:

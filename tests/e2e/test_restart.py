@@ -8,11 +8,13 @@ import smtplib
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
+import anyio
 import pytest
 
-from inboxkit import InboxKit
+from inboxkit import InboxKit, Message, Router
 from inboxkit.store import jobs, runs
 from tests.cli.processes import Process, Serving
 from tests.mails import DESK, mail
@@ -92,7 +94,7 @@ def answered(folder: Path, count: int) -> list[str]:
         kit.only_look()
         async with kit:
             store = kit.runtime.store
-            inbox = await kit.inbox(ASKS, since=kit.clock.now().replace(year=2020))
+            inbox = await kit.inbox(ASKS, since=timedelta(hours=1))
             for _ in range(count):
                 await inbox.wait_for_message(timeout=30)
             async with asyncio.timeout(30):
@@ -156,15 +158,27 @@ def test_another_process_takes_over_at_once(folder: Path) -> None:
             assert time.monotonic() - killed < 8  # without the lock file: ten seconds and more
 
 
-def test_a_graceful_stop_gives_back_what_it_holds(folder: Path) -> None:
-    with Serving(folder, "run") as first:
-        send(first.smtp_port, letters(1))
-        first.line("called")
-        first.signal(signal.SIGTERM)
-        assert first.wait() == 0
-    (folder / "released").touch()
-    with Serving(folder, "run"):
-        assert answered(folder, 1) == ["Re: Question 0"]
+async def test_leaving_the_kit_gives_back_what_a_handler_holds(folder: Path) -> None:
+    router, calls = Router(), list[str]()
+    called = anyio.Event()
+
+    @router.on_message(to="desk@*")
+    async def answer(message: Message) -> None:
+        calls.append(message.subject)
+        await message.reply("Here you are.")
+        called.set()
+        if len(calls) == 1:
+            await anyio.sleep_forever()
+
+    database = f"sqlite:///{folder}/inboxkit.db"
+    async with InboxKit(router, database=database) as kit:
+        await kit.receive(letters(1)[0], mail_from=ASKS, rcpt_to=[DESK])
+        with anyio.fail_after(10):
+            await called.wait()
+    async with InboxKit(router, database=database) as kit:
+        inbox = await kit.inbox(ASKS, since=timedelta(hours=1))
+        assert (await inbox.wait_for_message(timeout=10)).subject == "Re: Question 0"
+    assert calls == ["Question 0", "Question 0"]
 
 
 def test_what_the_command_line_takes_in_is_handled_by_the_server(folder: Path) -> None:

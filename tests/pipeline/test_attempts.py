@@ -185,6 +185,23 @@ async def test_what_a_keyed_provider_may_have_goes_to_no_other(database: str) ->
         assert len({request.body for request in b.server.requests}) == 1
 
 
+async def test_what_a_keyed_provider_may_have_had_stays_with_it(database: str) -> None:
+    async with bench(database, Memory(), Keyed()) as b:
+        sent = await b.send()
+        await b.leave(sent, "keyed")
+        b.server.answer_next(HttpResponse(503))
+        await b.run()
+        assert (await b.state(sent), b.posts) == ("sending", 1)
+
+
+async def test_a_keyed_provider_that_broke_down_may_have_it(database: str) -> None:
+    async with bench(database, Keyed(), Memory()) as b:
+        b.server.answer_next(HttpResponse(500))
+        sent = await b.send()
+        await b.run()
+        assert (await b.state(sent), b.posts) == ("sending", 1)
+
+
 async def test_what_a_keyed_provider_may_have_is_never_called_failed(database: str) -> None:
     async with bench(database, Keyed()) as b:
         sent = await b.send()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -257,16 +257,21 @@ async def test_late_events_settle_an_unknown_send(mailgun: Account) -> None:
     assert len([r for r in mailgun.server.requests if r.method == "POST"]) == 1
 
 
-async def test_a_stop_lets_a_send_under_way_end(database: str) -> None:
-    async with account(database=database) as opened:
-        held = opened.server.hold_next()
-        inbox = await opened.sandbox.inbox(SENDER)
-        sent = await inbox.send(ANN, "Size", "Which size?")
-        await held.reached.wait()
-        stopping = asyncio.create_task(asyncio.to_thread(opened.runner.stop))
-        held.release.set()
-        await stopping
-    async with InboxKit(settings=Settings(database=database)) as kit:
+async def test_a_stop_lets_a_send_under_way_end(mailgun: Account, database: str) -> None:
+    options = {"mailgun": {**OPTIONS, "base_url": mailgun.server.url}}
+    settings = Settings(
+        database=database, provider=("mailgun",), domain="shop.example", options=options
+    )
+    held, kits = mailgun.server.hold_next(), AsyncExitStack()
+    kit = await kits.enter_async_context(InboxKit(settings=settings))
+    sent = await (await kit.inbox(SENDER)).send(ANN, "Size", "Which size?")
+    await held.reached.wait()
+    stopping = asyncio.create_task(kits.aclose())
+    for _ in range(50):  # let it cancel what it cancels
+        await asyncio.sleep(0)
+    held.release.set()
+    await stopping
+    async with InboxKit(settings=settings) as kit:
         assert (await kit.message(sent.id)).state == "accepted"
 
 

@@ -142,7 +142,8 @@ async def test_every_request_has_a_connection_of_its_own(transport: Transport) -
     connections = list[int]()
     async with serving(handle) as port:
         for _ in range(3):
-            assert (await transport.http(get(port))).status == 200
+            request = HttpRequest(method="POST", url=f"http://127.0.0.1:{port}/")
+            assert (await transport.http(request)).status == 200
     assert len(connections) == 3
 
 
@@ -344,7 +345,7 @@ async def test_a_mail_arrives_byte_for_byte(transport: Transport, mime: bytes) -
 
 async def test_a_bare_line_end_cannot_smuggle_a_second_mail(transport: Transport) -> None:
     mime = MAIL + b"a\n.\nMAIL FROM:<b@example.com>\r.\r\n.\nend"
-    async with listening() as server:
+    async with listening(bare_newline="refuse") as server:
         await transport.smtp(session(server.port, mime=mime))
     assert server.bodies == [MAIL + b"a\r\n.\r\nMAIL FROM:<b@example.com>\r\n.\r\n.\r\nend\r\n"]
 
