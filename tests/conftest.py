@@ -10,11 +10,12 @@ import pytest
 from inboxkit import InboxKit
 from inboxkit.clock import Clock
 from inboxkit.store.store import Store
+from inboxkit.testing.template import fresh_database
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'test.db'}"
+    return fresh_database(tmp_path / "test.db")
 
 
 @pytest.fixture

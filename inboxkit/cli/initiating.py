@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+TEMPLATE = ("template", "handlers")  # where the wheel carries them, below this package
 _SETTINGS = """\
 # Settings of inboxkit. Every key is also a flag and a variable, such as INBOXKIT_DOMAIN.
 database = "sqlite:///inboxkit.db"
@@ -76,7 +77,7 @@ def init(folder: Path) -> None:
 
 def _ready_made() -> list[Traversable]:
     """Return the ready-made handlers: in the wheel, or in the checkout that is installed."""
-    packed = files("inboxkit.cli").joinpath("template", "handlers")
+    packed = files("inboxkit.cli").joinpath(*TEMPLATE)
     folder: Traversable = packed
     if not packed.is_dir():
         folder = Path(__file__).parents[2] / "handlers"

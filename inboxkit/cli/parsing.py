@@ -14,7 +14,7 @@ from .printing import as_json, moment, plain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..parsing.model import ParsedMessage
+    from ..parsing.model import Bounce, ParsedAttachment, ParsedMessage
     from ..values import Address
 
 
@@ -70,23 +70,10 @@ def parsed_row(path: str, parsed: ParsedMessage) -> dict[str, Any]:
         "visible_text": parsed.visible_text,
         "otp": parsed.code.value if parsed.code else None,
         "link": parsed.links[0].url if parsed.links else None,
-        "attachments": [
-            {
-                "filename": a.filename,
-                "content_type": a.content_type,
-                "size": a.size,
-                "sha256": a.sha256,
-                "inline": a.inline,
-                "content_id": a.content_id,
-            }
-            for a in parsed.attachments
-        ],
+        "attachments": [_attachment(part) for part in parsed.attachments],
         "kind": str(parsed.kind),
         "kind_reason": parsed.kind_reason,
-        "bounce": [
-            {"recipient": b.recipient, "status": b.status, "reason": b.reason, "hard": b.hard}
-            for b in parsed.report.bounces
-        ],
+        "bounce": [_bounce(found) for found in parsed.report.bounces],
         "in_reply_to": parsed.in_reply_to,
         "references": list(parsed.references),
         "defects": list(parsed.defects),
@@ -96,3 +83,23 @@ def parsed_row(path: str, parsed: ParsedMessage) -> dict[str, Any]:
 
 def _addresses(found: tuple[Address, ...]) -> list[dict[str, str]]:
     return [{"name": a.name, "email": a.email} for a in found]
+
+
+def _attachment(part: ParsedAttachment) -> dict[str, Any]:
+    return {
+        "filename": part.filename,
+        "content_type": part.content_type,
+        "size": part.size,
+        "sha256": part.sha256,
+        "inline": part.inline,
+        "content_id": part.content_id,
+    }
+
+
+def _bounce(found: Bounce) -> dict[str, Any]:
+    return {
+        "recipient": found.recipient,
+        "status": found.status,
+        "reason": found.reason,
+        "hard": found.hard,
+    }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from ..models import Event, Message, Thread
+    from ..models import Attachment, Event, Message, Thread
 
 
 # What would end a line for some reader of JSON lines, and what no UTF-8 can hold.
@@ -119,17 +119,18 @@ def message_whole(message: Message) -> dict[str, Any]:
         "answers": None if answers is None else answers.id,
         "metadata": dict(message.metadata),
         "defects": list(message.defects),
-        "attachments": [
-            {
-                "id": a.id,
-                "filename": a.filename,
-                "content_type": a.content_type,
-                "size": a.size,
-                "sha256": a.sha256,
-                "inline": a.inline,
-            }
-            for a in message.attachments
-        ],
+        "attachments": [_attachment(part) for part in message.attachments],
+    }
+
+
+def _attachment(part: Attachment) -> dict[str, Any]:
+    return {
+        "id": part.id,
+        "filename": part.filename,
+        "content_type": part.content_type,
+        "size": part.size,
+        "sha256": part.sha256,
+        "inline": part.inline,
     }
 
 

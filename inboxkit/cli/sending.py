@@ -16,7 +16,6 @@ from .printing import as_json, message_row
 if TYPE_CHECKING:
     from ..kit import InboxKit
     from ..models import Message
-    from ..values import Files
 
 _SENT_WITHIN_SECONDS = 20.0
 _WAITING = ("queued", "sending")
@@ -25,6 +24,7 @@ _json = click.option("--json", "json_", is_flag=True, help="The message as JSON.
 _html = click.option("--html", default="", help="HTML body.")
 _attach = click.option(
     "--attach",
+    "attachments",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A file; repeatable.",
@@ -75,34 +75,16 @@ def send(ctx: click.Context, /, sender: str, json_: bool, **draft: Any) -> None:
 async def _send(
     ctx: click.Context,
     sender: str,
-    *,
     to: tuple[str, ...],
-    cc: tuple[str, ...],
-    bcc: tuple[str, ...],
     subject: str,
     text: str | None,
     html: str,
-    attach: Files,
-    tag: str,
-    key: str | None,
-    at: datetime | None,
+    **draft: Any,
 ) -> Message:
     body = _body(text, html)
     async with opened(ctx, works=True) as kit:
         inbox = await kit.inbox(sender)
-        sent = await inbox.send(
-            to,
-            subject,
-            body,
-            html=html,
-            cc=cc,
-            bcc=bcc,
-            attachments=attach,
-            tag=tag,
-            key=key,
-            at=at,
-        )
-        return await _settled(kit, sent)
+        return await _settled(kit, await inbox.send(to, subject, body, html=html, **draft))
 
 
 @click.command()
@@ -116,37 +98,19 @@ async def _send(
 @_json
 @click.pass_context
 def reply(
-    ctx: click.Context,
-    message_id: str,
-    text: str | None,
-    html: str,
-    everyone: bool,
-    attach: tuple[Path, ...],
-    tag: str,
-    key: str | None,
-    json_: bool,
+    ctx: click.Context, /, message_id: str, everyone: bool, json_: bool, **draft: Any
 ) -> None:
     """Answer a message in its thread."""
-    _print(run(_reply(ctx, message_id, text, html, everyone, attach, tag, key)), json_)
+    _print(run(_reply(ctx, message_id, everyone, **draft)), json_)
 
 
 async def _reply(
-    ctx: click.Context,
-    message_id: str,
-    text: str | None,
-    html: str,
-    everyone: bool,
-    attach: tuple[Path, ...],
-    tag: str,
-    key: str | None,
+    ctx: click.Context, message_id: str, everyone: bool, text: str | None, html: str, **draft: Any
 ) -> Message:
     body = _body(text, html)
     async with opened(ctx, works=True) as kit:
         asked = await kit.message(message_id)
-        sent = await asked.reply(
-            body, html=html, all=everyone, attachments=attach, tag=tag, key=key
-        )
-        return await _settled(kit, sent)
+        return await _settled(kit, await asked.reply(body, html=html, all=everyone, **draft))
 
 
 def _body(text: str | None, html: str) -> str:

@@ -24,7 +24,7 @@ from ..store.jobs import Job, LeaseLost
 from ..tokens import public_id
 from . import outcomes
 from .attempts import Attempt, Attempts
-from .leases import give_back
+from .leases import give_back, insist
 from .outcomes import RETRIES
 from .transport import Transport
 
@@ -212,7 +212,7 @@ class Outbox:
         if not isinstance(attempt.outcome, Sent):
             log.warning("send %s: %s", public_id("msg", row.id), attempt.outcome)
         now = self._store.clock.now()
-        await self._store.write(record, job, row, recipients, attempt, now)
+        await insist(self._store, record, job, row, recipients, attempt, now)
 
     def _configured(self, name: str) -> Configured | None:
         return next((p for p in self._providers if p.provider.name == name), None)

@@ -74,7 +74,8 @@ class Doorbell:
             try:
                 self._socket.sendto(payload, target)
             except (ConnectionRefusedError, FileNotFoundError):
-                (self._folder / name).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    (self._folder / name).unlink()
                 self._listed_at = 0.0
             except BlockingIOError:
                 continue  # its buffer is full of rings already

@@ -16,6 +16,7 @@ from ..clock import Clock
 from ..kit import InboxKit
 from ..settings import Settings
 from .call import Call
+from .template import fresh_database
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,7 +31,7 @@ class Runner:
 
     def __init__(self, *, clock: Clock | None = None, **settings: Any) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="inboxkit-")
-        database = f"sqlite:///{Path(self._folder.name) / 'test.db'}"
+        database = fresh_database(Path(self._folder.name) / "test.db")
         given: dict[str, Any] = {"database": database, "smtp": _ANY_PORT, "http": _ANY_PORT}
         self.clock = clock or Clock()
         self.kit = InboxKit(settings=Settings(**given | settings), clock=self.clock)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from inboxkit.cli.initiating import TEMPLATE
 
 if TYPE_CHECKING:
     from .conftest import Command
@@ -30,6 +33,12 @@ def test_a_new_project_has_settings_and_the_ready_made_handlers(bare: Command) -
     shop = ("--config", "shop/inboxkit.toml")
     assert bare(*shop, "config", "check").out == "ok\n"
     assert len(bare.rows("routes", "--handlers", "shop/handlers")) == 7
+
+
+def test_the_wheel_carries_the_handlers_where_init_looks() -> None:
+    project = tomllib.loads((HANDLERS.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"] == {"handlers": f"inboxkit/cli/{'/'.join(TEMPLATE)}"}
 
 
 def test_files_that_are_there_are_kept(bare: Command) -> None:
