@@ -20,7 +20,8 @@ def trace_fields(row: Any, hostname: str) -> bytes:
         return b""
     trace = row.trace
     peer, helo = _safe(trace.get("peer", "")), _safe(trace.get("helo", ""))
-    origin = f"from {helo or 'unknown'} ([{peer or 'unknown'}])\r\n\t" if helo or peer else ""
+    literal = f"IPv6:{peer}" if ":" in peer else peer or "unknown"  # RFC 5321 section 4.1.3
+    origin = f"from {helo or 'unknown'} ([{literal}])\r\n\t" if helo or peer else ""
     protocol = _safe(trace.get("protocol", "")) or "local"
     lines = [
         f"Return-Path: <{_safe(row.mail_from)}>",

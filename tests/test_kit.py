@@ -232,15 +232,14 @@ async def test_a_resource_that_does_not_open_stops_the_start(database: str) -> N
 
 
 async def test_no_signal_handler_is_installed_and_no_loop_replaced(database: str) -> None:
-    def everything() -> list[object]:
-        policy = asyncio.get_event_loop_policy()
-        return [*(signal.getsignal(s) for s in signal.valid_signals()), policy]
+    def handlers() -> list[object]:
+        return [signal.getsignal(number) for number in signal.valid_signals()]
 
-    before, loop = everything(), asyncio.get_running_loop()
+    before, loop = handlers(), asyncio.get_running_loop()
     async with InboxKit(database=database, smtp="127.0.0.1:0", http="127.0.0.1:0"):
-        assert everything() == before
+        assert handlers() == before
         assert asyncio.get_running_loop() is loop
-    assert everything() == before
+    assert handlers() == before
 
 
 async def test_an_event_that_is_none_is_not_found(kit: InboxKit) -> None:
@@ -256,7 +255,7 @@ async def test_an_id_that_is_none_is_not_found(kit: InboxKit, name: str) -> None
             await find(id)
 
 
-SCRIPT = '''
+SCRIPT = """
 import asyncio, sys
 from inboxkit import InboxKit
 
@@ -270,7 +269,7 @@ async def main() -> None:
         print(got.state, len(raw) > 256 * 1024, got.size == len(raw))
 
 asyncio.run(main())
-'''
+"""
 
 
 def test_a_script_without_a_guard_runs_once_though_a_parser_process_is_used(tmp_path: Path) -> None:
@@ -297,7 +296,7 @@ async def test_a_step_that_breaks_wakes_every_wait_with_an_error(database: str) 
     kit = await InboxKit(database=database, clock=clock).__aenter__()
     inbox = await kit.inbox(DESK)
     sent = await inbox.send(ANN, "Size?")
-    waits = [
+    waits: list[asyncio.Future[Any]] = [
         asyncio.create_task(inbox.wait_for_message(timeout=60)),
         asyncio.create_task(sent.wait_for_reply(timeout=60)),
         asyncio.create_task(kit.serve()),

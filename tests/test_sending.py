@@ -111,7 +111,7 @@ async def test_a_time_that_is_past_sends_now(kit: InboxKit, desk: Inbox) -> None
 
 
 async def test_a_time_without_a_zone_is_refused(kit: InboxKit, desk: Inbox) -> None:
-    with pytest.raises(SendError, match="at=.*time zone"):
+    with pytest.raises(SendError, match=r"at=.*time zone"):
         await desk.send(ANN, "When?", at=datetime(2030, 1, 1))
     assert await sent_by(kit) == []
 
@@ -150,7 +150,7 @@ async def test_a_hard_bounce_by_mail_suppresses(sandbox: Sandbox) -> None:
     inbox = await sandbox.inbox(DESK)
     sent = await inbox.send("gone@example.com", "Hi")
     await sandbox.emit(EventType.BOUNCED, sent)
-    with pytest.raises(Suppressed, match="gone@example.com"):
+    with pytest.raises(Suppressed, match=r"gone@example\.com"):
         await inbox.send("gone@example.com", "Again")
 
 
@@ -203,14 +203,14 @@ async def test_a_name_or_file_name_that_is_odd_is_encoded_not_refused(
 async def test_a_paused_inbox_sends_nothing(kit: InboxKit, desk: Inbox) -> None:
     store = kit.runtime.store
     found = await store.read(inboxes.require, DESK)
-    await store.write(inboxes.touch, found.id, kit.clock.now(), status="paused")
+    await store.write(lambda tx: inboxes.touch(tx, found.id, kit.clock.now(), status="paused"))
     with pytest.raises(SendError, match="is paused"):
         await desk.send(ANN, "Hi")
 
 
 async def test_an_inbox_that_is_gone_sends_nothing(kit: InboxKit, desk: Inbox) -> None:
     await desk.delete()
-    with pytest.raises(NotFound, match="no inbox desk@inbox.example"):
+    with pytest.raises(NotFound, match=r"no inbox desk@inbox\.example"):
         await desk.send(ANN, "Hi")
 
 

@@ -25,6 +25,7 @@ from .serving import (
     first,
     handlers_argument,
     http_option,
+    is_app,
     listen,
     make_kit,
     smtp_bind,
@@ -60,8 +61,7 @@ def dev(ctx: click.Context, /, no_reload: bool, **flags: str | None) -> None:
     # A file that changes twice in a second, to the same length, would be taken from its cache.
     sys.dont_write_bytecode = True
     given = flags_of(ctx, any_recipient=True, **flags)
-    folder = Path(settings.handlers)
-    watched = folder if folder.is_dir() and not no_reload else None
+    watched = None if no_reload or is_app(settings.handlers) else Path(settings.handlers)
     run_async(_develop(Source(settings, given, watched)))
 
 
@@ -122,18 +122,19 @@ class Source:
         """Yield when it is time to look: twice a second, and at once with the extra ``dev``."""
         if self._folder is None:
             await told.wait()
-        elif find_spec("watchfiles") is None:
-            while not told.is_set():
-                await anyio.sleep(_LOOK_SECONDS)
-                yield
-        else:
-            from watchfiles import awatch  # an extra, and of no use elsewhere
+            return
+        while not told.is_set():
+            if self._folder.is_dir() and find_spec("watchfiles") is not None:
+                from watchfiles import awatch  # the extra, and of no use elsewhere
 
-            milliseconds = int(_LOOK_SECONDS * 1000)
-            async for _ in awatch(
-                self._folder, stop_event=told, rust_timeout=milliseconds, yield_on_timeout=True
-            ):
-                yield
+                at_most = int(_LOOK_SECONDS * 1000)
+                watch = awatch(
+                    self._folder, stop_event=told, rust_timeout=at_most, yield_on_timeout=True
+                )
+                async for _ in watch:
+                    yield
+            await anyio.sleep(_LOOK_SECONDS)
+            yield
 
     def _state(self) -> Mapping[Path, tuple[int, int]]:
         """Return what tells one state of the files from another."""

@@ -36,21 +36,17 @@ _text = click.option(
 )
 
 
-class Moment(click.ParamType[datetime]):
-    """A moment in ISO 8601, with its zone: 2026-01-31T12:00Z or 2026-01-31T12:00+01:00."""
-
-    name = "moment"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            moment = datetime.min
-        if moment.tzinfo is None:
-            self.fail(f"{value!r} is no moment with a zone, such as 2026-01-31T12:00Z", param, ctx)
-        return moment
+def _moment(_ctx: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
+    """Read a moment in ISO 8601, which must have its zone."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        moment = datetime.min
+    if moment.tzinfo is None:
+        raise click.BadParameter(f"{value!r} is no moment with a zone, such as 2026-01-31T12:00Z")
+    return moment
 
 
 @click.command()
@@ -64,7 +60,9 @@ class Moment(click.ParamType[datetime]):
 @_attach
 @_tag
 @_key
-@click.option("--at", type=Moment(), metavar="TIME", help="When to send it: 2026-01-31T12:00Z.")
+@click.option(
+    "--at", callback=_moment, metavar="TIME", help="When to send it, such as 2026-01-31T12:00Z."
+)
 @_json
 @click.pass_context
 def send(ctx: click.Context, /, sender: str, json_: bool, **draft: Any) -> None:

@@ -67,7 +67,7 @@ def make_kit(settings: Settings, flags: Mapping[str, Any]) -> InboxKit:
 
     A kit that ``handlers`` names as ``package.module:kit`` has settings of its own; flags win.
     """
-    if _APP.fullmatch(settings.handlers) and not Path(settings.handlers).is_dir():
+    if is_app(settings.handlers):
         found = discovery.load_app(settings.handlers)
         if not isinstance(found, InboxKit):
             raise ConfigurationError(f"handlers: {settings.handlers} is no InboxKit")
@@ -79,6 +79,11 @@ def make_kit(settings: Settings, flags: Mapping[str, Any]) -> InboxKit:
         kit = InboxKit(*routers, settings=settings)
     kit.plan_messages()
     return kit
+
+
+def is_app(handlers: str) -> bool:
+    """Whether ``handlers`` names a kit, as ``package.module:kit``, and no folder."""
+    return _APP.fullmatch(handlers) is not None and not Path(handlers).is_dir()
 
 
 async def listen(kit: InboxKit) -> None:

@@ -25,11 +25,13 @@ def test_arrivals_are_printed_and_a_signal_ends_it(
         server.signal(number)
         assert server.wait() == 0
     assert server.said["out"] == [server.ready, line]
+    assert [said.partition(": ")[2] for said in server.said["err"]] == [f"stopping ({number.name})"]
 
 
 def test_changed_handlers_answer_on_the_same_ports(inboxkit: Command) -> None:
-    path = write_handler(inboxkit.folder)
     with Serving(inboxkit.folder, "dev") as server:
+        path = write_handler(inboxkit.folder)
+        server.line("loaded again", "err")
         path.write_text(ECHO.replace("You wrote", "New words"))
         server.line("loaded again", "err")
         server.send(mail(1))

@@ -111,5 +111,6 @@ def test_purge_keeps_the_newest_or_the_young_and_what_is_not_done(inboxkit: Comm
     assert inboxkit(*purge, "--older-than", "9999w").err == "deleted 0\n"
     assert inboxkit(*purge, "--keep", "2").err == "deleted 2\n"
     assert [row["state"] for row in inboxkit.rows("messages")] == ["scheduled", "parsed"]
+    assert inboxkit("purge", "--older-than", "1d", stdin=b"n\n").code == 1
     assert inboxkit("purge", "--older-than", "1d", stdin=b"y\n").err.endswith("deleted 1\n")
     assert inboxkit(*purge, "--keep", "0").err == "deleted 0\n"

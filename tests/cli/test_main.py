@@ -83,7 +83,6 @@ def test_version(inboxkit: Command) -> None:
         ("link a@inbox.example --timeout 0.1", 4, "no link for a@inbox.example"),
         ("wait a@inbox.example --timeout 0.1", 4, "nothing came"),
         ("send --from a@inbox.example --to nobody --text x", 1, "'nobody'"),
-        ("purge --older-than 1d", 1, "aborted"),
     ],
 )
 def test_exit_codes(inboxkit: Command, arguments: str, code: int, says: str) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +20,7 @@ from tests.mails import ANN, DESK, mail
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from inboxkit.store.writer import Tx
 
@@ -67,9 +66,7 @@ async def rung(store: Store, other: Store) -> bool:
     return store.bell.count("event") > seen
 
 
-async def test_a_commit_wakes_the_neighbour_without_polling(
-    store: Store, neighbour: Store
-) -> None:
+async def test_a_commit_wakes_the_neighbour_without_polling(store: Store, neighbour: Store) -> None:
     for _ in range(5):
         assert await rung(store, neighbour)
         assert await rung(neighbour, store)
@@ -137,14 +134,15 @@ def queue_job(tx: Tx) -> None:
 
 async def test_what_a_killed_process_held_is_free_at_once(store: Store, database: str) -> None:
     await store.write(queue_job)
-    command = [sys.executable, "-c", HOLDS_A_JOB, database]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        line = await asyncio.to_thread(holder.stdout.readline)
-        worker, held = map(int, line.split())
-        assert held == 1
-        assert await buried(store) == []  # it lives
-        holder.kill()
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOLDS_A_JOB, database, stdout=asyncio.subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    worker, held = map(int, (await asyncio.wait_for(holder.stdout.readline(), 30)).split())
+    assert held == 1
+    assert await buried(store) == []  # it lives
+    holder.kill()
+    await holder.communicate()
     assert await buried(store) == [worker]
     again = await store.write(
         jobs.claim, "run", worker=store.worker_id, now=store.clock.now(), limit=1, start=0
@@ -156,6 +154,4 @@ async def test_what_a_killed_process_held_is_free_at_once(store: Store, database
 
 async def buried(store: Store) -> list[int]:
     now = store.clock.beat()
-    return await store.write(
-        workers.bury, now, locks=store.files_folder, myself=store.worker_id
-    )
+    return await store.write(workers.bury, now, locks=store.files_folder, myself=store.worker_id)

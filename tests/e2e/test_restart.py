@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -19,9 +19,12 @@ from inboxkit.store import jobs, runs
 from tests.cli.processes import Process, Serving
 from tests.mails import DESK, mail
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 ASKS = "asks@inbox.example"  # an inbox of ours, so that what is answered comes back
 
-HANDLER = '''
+HANDLER = """
 from pathlib import Path
 
 import anyio
@@ -40,9 +43,9 @@ async def answer(message: Message) -> None:
     if not Path("released").exists():
         print("called", flush=True)
         await anyio.sleep_forever()
-'''
+"""
 
-ACCEPTS_ONLY = '''
+ACCEPTS_ONLY = """
 import asyncio
 
 from inboxkit import InboxKit
@@ -57,7 +60,7 @@ async def main() -> None:
 
 
 asyncio.run(main())
-'''
+"""
 
 
 @pytest.fixture

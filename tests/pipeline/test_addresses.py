@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import smtplib
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -28,6 +27,8 @@ from inboxkit.store import runs
 from tests.mails import ANN, DESK, arrive, happened, mail
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from inboxkit.store.store import Store
 
 
@@ -35,7 +36,7 @@ async def resolved(kit: InboxKit, address: str) -> str | None:
     """Return the inbox that an address means, looked up anew."""
     kit.runtime.addresses.forget()
     found = await kit.runtime.addresses.resolve(address)
-    return found and found.address
+    return None if found is None else found.address
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_a_local_part_that_would_be_too_long_stays_as_it_is() -> None:
 
 
 async def test_mail_to_an_unknown_recipient_is_refused(kit: InboxKit) -> None:
-    with pytest.raises(UnknownRecipient, match="nobody@inbox.example"):
+    with pytest.raises(UnknownRecipient, match=r"nobody@inbox\.example"):
         await kit.receive(mail(), mail_from=ANN, rcpt_to=["nobody@inbox.example"])
     assert [m async for m in kit.search()] == []
 

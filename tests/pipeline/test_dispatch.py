@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,7 +22,11 @@ from inboxkit import (
     WaitTimeout,
 )
 from inboxkit.store import runs
-from inboxkit.testing import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from inboxkit.testing import Sandbox
 
 FAST = Retries(attempts=3, first=timedelta(seconds=5))
 

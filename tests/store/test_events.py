@@ -11,13 +11,13 @@ import pytest
 
 from inboxkit import EventType, InboxKit
 from inboxkit.store import events, inboxes, purge
-from inboxkit.store.store import Store
 from inboxkit.tokens import row_id
 from tests.mails import ANN, BEGINNING, DESK, arrive, happened
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from inboxkit.store.store import Store
     from inboxkit.store.writer import Tx
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -58,9 +58,7 @@ async def follow(store: Store, count: int) -> list[tuple[int, int]]:
     return seen
 
 
-async def test_a_cursor_skips_nothing_that_two_processes_write(
-    store: Store, database: str
-) -> None:
+async def test_a_cursor_skips_nothing_that_two_processes_write(store: Store, database: str) -> None:
     async def write(number: int) -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", WRITER, database, str(number)

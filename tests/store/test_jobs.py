@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from inboxkit.store import jobs, workers
 from inboxkit.store.jobs import Job, LeaseLost
-from inboxkit.store.store import Store
 from inboxkit.tokens import new_id
+
+if TYPE_CHECKING:
+    from inboxkit.store.store import Store
 
 SECOND = timedelta(seconds=1)
 
@@ -104,9 +107,7 @@ async def test_a_job_of_a_dead_worker_is_taken_over(store: Store) -> None:
     await store.write(workers.register, dead, long_ago)
     await put(store, "a")
     await claim(store, worker=dead)
-    buried = await store.write(
-        workers.bury, store.clock.beat(), locks=None, myself=store.worker_id
-    )
+    buried = await store.write(workers.bury, store.clock.beat(), locks=None, myself=store.worker_id)
     assert buried == [dead]
     assert [j.key for j in await claim(store)] == ["a"]
 

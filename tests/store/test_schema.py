@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
@@ -10,6 +10,9 @@ from sqlalchemy import text
 from inboxkit.errors import ConfigurationError
 from inboxkit.store import schema
 from inboxkit.store.database import open_database, parse_url
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_ensure_twice_changes_nothing(tmp_path: Path) -> None:

@@ -147,17 +147,13 @@ CASES: list[tuple[str, Test]] = [
     ("inbox:DESK@inbox.example from:ann", lambda m: m.inbox == DESK and m.sender.email == ANN),
     (
         "from:ann garden -is:taken after:36h label:later",
-        lambda m: (
-            letters(lambda n: n % 3 == 0 and n % 2 == 1 and n >= COUNT // 2)(m)
-        ),
+        lambda m: letters(lambda n: n % 3 == 0 and n % 2 == 1 and n >= COUNT // 2)(m),
     ),
 ]
 
 
 @pytest.mark.parametrize(("query", "wanted"), CASES, ids=[query or "all" for query, _ in CASES])
-def test_a_query_finds_what_it_says_newest_first(
-    filled: Runner, query: str, wanted: Test
-) -> None:
+def test_a_query_finds_what_it_says_newest_first(filled: Runner, query: str, wanted: Test) -> None:
     everything = found(filled)
     assert len(everything) == COUNT + 5
     ids = [m.id for m in everything]
@@ -172,7 +168,22 @@ def test_a_limit_cuts_wherever_it_lies_in_a_page(filled: Runner, limit: int) -> 
 
 @pytest.mark.parametrize(
     "query",
-    ["'", '"', '""', "*", "(", "a AND", "NEAR(", "^x", "col:", "x\0y", '"a""b"', "-", "--x", "a:b/c"],
+    [
+        "'",
+        '"',
+        '""',
+        "*",
+        "(",
+        "a AND",
+        "NEAR(",
+        "^x",
+        "col:",
+        "x\0y",
+        '"a""b"',
+        "-",
+        "--x",
+        "a:b/c",
+    ],
 )
 def test_what_is_special_to_the_index_is_not_to_us(filled: Runner, query: str) -> None:
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -11,7 +11,11 @@ from sqlmodel import Field, Session, SQLModel, create_engine, select
 
 from inboxkit.store import schema, tables
 from inboxkit.store.database import open_database
-from inboxkit.store.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inboxkit.store.store import Store
 
 
 class Message(SQLModel, table=True):

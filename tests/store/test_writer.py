@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import func, insert, select
 
 from inboxkit.errors import StoreError
-from inboxkit.store.store import Store
 from inboxkit.store.tables import setting
-from inboxkit.store.writer import Tx
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from inboxkit.store.store import Store
+    from inboxkit.store.writer import Tx
 
 
 def put(tx: Tx, key: str) -> str:

@@ -9,12 +9,15 @@ import smtplib
 import subprocess
 import sys
 from email.message import EmailMessage
+from typing import TYPE_CHECKING
 
 import pytest
 
 from inboxkit import ConfigurationError, EventType, Kind, WaitTimeout
-from inboxkit.testing import Mailbox
 from tests.mails import mail
+
+if TYPE_CHECKING:
+    from inboxkit.testing import Mailbox
 
 APP = "shop@shop.example"
 USER = "user@example.com"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-STORY = '''
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STORY = """
 import smtplib
 
 from inboxkit import Message, Router
@@ -34,9 +37,9 @@ async def story(sandbox: Sandbox) -> None:
 def send(mailbox: Mailbox, subject: str) -> None:
     with smtplib.SMTP(mailbox.host, mailbox.port) as client:
         client.sendmail("a@shop.example", ["u@example.com"], f"Subject: {subject}\\n\\nHi")
-'''
+"""
 
-ANYIO = '''
+ANYIO = """
 import pytest
 
 
@@ -51,9 +54,9 @@ async def test_story(sandbox: Sandbox) -> None:
 async def test_blocking_mail_in_the_loop(sandbox: Sandbox, mailbox: Mailbox) -> None:
     send(mailbox, "one")
     assert mailbox.wait_for_message().subject == "one"
-'''
+"""
 
-ASYNCIO = '''
+ASYNCIO = """
 import pytest
 
 
@@ -71,9 +74,9 @@ class TestSync:
     def test_mailbox(self, mailbox: Mailbox) -> None:
         send(mailbox, "one")
         assert [m.subject for m in mailbox.messages()] == ["one"]
-'''
+"""
 
-MANY = '''
+MANY = """
 import pytest
 
 
@@ -82,7 +85,7 @@ def test_sees_its_own_mail_only(mailbox: Mailbox, number: int) -> None:
     send(mailbox, f"Number {number}")
     assert mailbox.wait_for_message().subject == f"Number {number}"
     assert len(mailbox.messages()) == 1
-'''
+"""
 
 
 _SCOPE = ["-o", "asyncio_default_fixture_loop_scope=function"]
@@ -106,9 +109,7 @@ def run(folder: Path, text: str, *options: str) -> str:
     ],
     ids=["anyio", "pytest-asyncio", "xdist"],
 )
-def test_the_fixtures_work_in(
-    tmp_path: Path, text: str, options: list[str], passed: int
-) -> None:
+def test_the_fixtures_work_in(tmp_path: Path, text: str, options: list[str], passed: int) -> None:
     assert run(tmp_path, text, *options).startswith(f"{passed} passed")
 
 
@@ -132,4 +133,4 @@ def test_the_names_of_the_package_are_resolved_when_used() -> None:
     assert package.__all__ == sorted(package.__all__)
     assert [getattr(package, name).__name__ for name in package.__all__] == package.__all__
     with pytest.raises(AttributeError, match="no attribute 'Postman'"):
-        _ = package.Postman  # type: ignore[attr-defined]
+        _ = package.Postman
