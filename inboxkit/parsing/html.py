@@ -143,8 +143,10 @@ class _Writer:
     def close_link(self, _: str) -> None:
         """End <a>, and write its target unless its words are the target."""
         target, self._target = self._target, ""
+        if not target.lower().startswith(_SCHEMES):
+            return
         words = "".join(self._pieces[self._target_start :]).strip()
-        if not words or not target.lower().startswith(_SCHEMES):
+        if not words:
             return
         shown = target[7:].partition("?")[0] if target[:7].lower() == "mailto:" else target
         if _bare(words) != _bare(shown) and len(target) <= _MAX_TARGET:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 T = TypeVar("T")
-_START_SECONDS = 30.0
+_START_SECONDS = _STOP_SECONDS = 30.0
 _ANY_PORT = "127.0.0.1:0"
 
 
@@ -56,7 +56,9 @@ class Runner:
         if self._loop is not None and self._over is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self.kit.stop)
             self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(_START_SECONDS)
+        self._thread.join(_STOP_SECONDS)
+        if self._thread.is_alive():
+            raise RuntimeError("the runtime does not stop; does a handler block its event loop?")
         self._folder.cleanup()
         if self._failure is not None:
             raise self._failure
@@ -82,6 +84,8 @@ class Runner:
 
     def call(self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
         """Run a coroutine function in the kit's loop and wait for it, blocking."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("called from a handler, whose loop would wait for itself")
         return self._begin(function, *args, **kwargs).answer.result()
 
     async def acall(
