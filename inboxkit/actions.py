@@ -11,7 +11,7 @@ from .errors import HandlerError, NotFound, SendError, Suppressed
 from .parsing.attachments import extract
 from .parsing.forensics import forensics
 from .pipeline import replies
-from .pipeline.staging import current
+from .pipeline.staging import active, current
 from .providers.base import Feature, Outgoing, refuse_unsupported
 from .sending import Composer, Context
 from .store import inboxes, messages, purge, records, search, sends, suppressions, threads
@@ -106,7 +106,7 @@ class LocalActions:
     # changing
 
     async def label(self, message: Message, *, add: Sequence[str], remove: Sequence[str]) -> None:
-        staging = current.get()
+        staging = active()
         if staging is not None:
             staging.labels.append((row_id("msg", message.id), tuple(add), tuple(remove)))
             return
@@ -121,7 +121,7 @@ class LocalActions:
             raise NotFound(f"no message {message.id}")
 
     async def update_thread(self, thread: Thread, state: Mapping[str, Any]) -> None:
-        staging = current.get()
+        staging = active()
         if staging is not None:
             staging.update_thread(row_id("thd", thread.id), state)
             return
@@ -159,7 +159,7 @@ class LocalActions:
     async def reply(self, message: Message, draft: Draft, *, everyone: bool) -> Message:
         inbox = await self._inbox(message.inbox)
         thread_id = row_id("thd", message.thread_id)
-        staging = current.get()
+        staging = active()
         automatic = staging is not None and message.direction == "inbound"
         stopped = await self._stopped(message, inbox, thread_id) if automatic else ""
         context = Context(
@@ -182,7 +182,7 @@ class LocalActions:
         known = await self.thread_messages(thread)
         inbox = await self._inbox(thread.inbox)
         ours = [m for m in known if m.direction == "outbound"]
-        staging = current.get()
+        staging = active()
         context = Context(
             inbox=inbox,
             thread_id=row_id("thd", thread.id),
@@ -203,7 +203,7 @@ class LocalActions:
 
     async def _send(self, draft: Draft, context: Context) -> Message:
         staged = self._composer.stage(draft, context, self._store.clock.now())
-        staging = current.get()
+        staging = active()
         repeats = staging is not None and staging.again  # a replay that is to send once more
         first = None if repeats else await self._first_of_key(staged)
         if first is not None:

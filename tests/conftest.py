@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,17 @@ from inboxkit.store.store import Store
 from inboxkit.testing.template import fresh_database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _untouched_log() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction] - used by pytest
+    """Give our logger back as it was: commands send it to standard error."""
+    logger = logging.getLogger("inboxkit")
+    before = (logger.handlers[:], logger.level, logger.propagate)
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before
 
 
 @pytest.fixture

@@ -112,8 +112,7 @@ class Dispatch:
         )
         token = current.set(staging)
         try:
-            with anyio.fail_after(router.timeout):
-                await handler.function(item, *loaded.arguments)
+            await _run(loaded, handler, item, staging)
             await self._settle(job, row, "done", staging)
         except SkipHandler:
             await self._skip(job, row, router, item)
@@ -125,9 +124,6 @@ class Dispatch:
             raise
         except (SendError, HandlerError) as error:  # trying again would change nothing
             await self._fail(job, row, _shown(error), Retries(attempts=1))
-        except TimeoutError as error:
-            late = f"took longer than {router.timeout} s\n{_shown(error)}"
-            await self._fail(job, row, late, router.retries)
         except BaseException as error:  # a handler is foreign code: sys.exit() in it ends its Run
             if isinstance(error, (CancelledError, KeyboardInterrupt, GeneratorExit)):
                 raise
@@ -223,6 +219,21 @@ class Dispatch:
             reason=f"{row.handler}: {error.strip().splitlines()[-1]}",
             data={"run": row.id, "handler": row.handler},
         )
+
+
+async def _run(loaded: Loaded, handler: Handler, item: Any, staging: Staging) -> None:
+    """Call a handler; raise TimeoutError that says so when it takes too long."""
+    timeout = loaded.router.timeout
+    scope: anyio.CancelScope | None = None
+    try:
+        with anyio.fail_after(timeout) as scope:
+            await handler.function(item, *loaded.arguments)
+    except TimeoutError as error:
+        if scope is None or not scope.cancelled_caught:  # a timeout of its own, such as WaitTimeout
+            raise
+        raise TimeoutError(f"took longer than {timeout} s") from error
+    finally:
+        staging.over = True
 
 
 def _shown(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ..errors import HandlerError
 from ..store import messages, sends, threads
 from ..store.sends import Staged
 
@@ -26,12 +27,14 @@ class Staging:
     ``reminder`` is set while a timer's handler runs. ``record`` keeps sends from going out.
     ``key`` begins the keys of sends that have none, so that a replay sends nothing twice;
     ``again`` ends all keys of a replay that is asked to send once more.
+    ``over`` is set when the handler has ended: what it left running can stage nothing more.
     """
 
     key: str
     again: str = ""
     reminder: bool = False
     record: bool = False
+    over: bool = False
     sends: list[Staged] = field(default_factory=list[Staged])
     states: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
     labels: list[tuple[int, tuple[str, ...], tuple[str, ...]]] = field(
@@ -55,7 +58,7 @@ class Staging:
 
     def holds(self, message_id: int) -> bool:
         """Whether a send is only staged: nobody has it yet."""
-        return any(item.id == message_id for item in self.sends)
+        return not self.over and any(item.id == message_id for item in self.sends)
 
     def carry_out(self, tx: Tx, now: datetime) -> None:
         """Do it all, in the transaction of the Run's end."""
@@ -67,3 +70,17 @@ class Staging:
 
 
 current: ContextVar[Staging | None] = ContextVar("inboxkit_staging", default=None)
+
+
+def active() -> Staging | None:
+    """Return what the running handler has asked for so far, None outside of handlers.
+
+    Raise HandlerError in a task that a handler has left behind: its effects would be lost.
+    """
+    found = current.get()
+    if found is not None and found.over:
+        raise HandlerError(
+            "the handler that started this task has ended, and with it what it may send or change; "
+            "await the task in the handler, or start it outside of handlers"
+        )
+    return found

@@ -23,6 +23,7 @@ ADDRESSES = {
     "open comments": ("", "(", ""),
     "nested comments": ("(" * 20_000, ")", "a@b"),
     "open brackets": ("", "<", ""),
+    "open squares": ("", "[", ""),
     "commas": ("", ",", ""),
     "names": ("", "a,", "<"),
     "colons": ("", "a:", ""),
@@ -32,6 +33,7 @@ ADDRESSES = {
 MARKUP = {
     "open comments": "<!--",
     "open tags": "<a ",
+    "lone link ends": "x</a>",
     "quoted brackets": '<a x=">"',
     "open quotes": "<a x='>",
     "cdata": "<![CDATA[",

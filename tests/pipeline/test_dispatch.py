@@ -280,3 +280,42 @@ async def test_a_key_answers_a_thread_once(sandbox: Sandbox, times: int) -> None
         await ann.send("bot@inbox.example", "Lamp", headers={"In-Reply-To": first.message_id})
     await sandbox.settle()
     assert len(sandbox.outbox) == 1
+
+
+async def test_a_task_that_outlives_its_handler_is_refused_not_lost(sandbox: Sandbox) -> None:
+    router, gate, left = Router(), asyncio.Event(), list[asyncio.Task[Message]]()
+
+    @router.on_message()
+    async def hurried(message: Message) -> None:
+        async def later() -> Message:
+            await gate.wait()
+            return await message.reply("Too late.")
+
+        left.append(asyncio.create_task(later()))
+
+    async def end() -> None:
+        gate.set()
+        await left[0]
+
+    sandbox.include(router)
+    await write(sandbox)
+    with pytest.raises(HandlerError, match="has ended"):
+        await asyncio.to_thread(sandbox._runner.call, end)  # pyright: ignore[reportPrivateUsage] - the task lives in that loop
+    assert list(sandbox.outbox) == []
+
+
+async def test_a_timeout_of_its_own_is_not_taken_for_the_handlers(sandbox: Sandbox) -> None:
+    router, seen = Router(retries=Retries(attempts=1)), list[str]()
+
+    @router.on_message()
+    async def waits(message: Message) -> None:
+        raise WaitTimeout("no answer of the other side")
+
+    @router.on_event(EventType.HANDLER_FAILED)
+    async def failed(event: Event) -> None:
+        seen.append(event.reason)
+
+    sandbox.include(router)
+    await write(sandbox)
+    assert "no answer of the other side" in seen[0]
+    assert "took longer" not in seen[0]

@@ -329,3 +329,24 @@ def test_it_starts_in_less_than_two_seconds() -> None:
     elapsed = time.monotonic() - began
     runner.stop()
     assert elapsed < 2
+
+
+async def test_a_handler_that_asks_the_sandbox_itself_is_told(sandbox: Sandbox) -> None:
+    router, errors = Router(), list[str]()
+
+    @router.on_message()
+    async def asks(message: Message) -> None:
+        try:
+            len(sandbox.outbox)
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    sandbox.include(router)
+    await sandbox.person(ANN).send(DESK)
+    await sandbox.settle()
+    assert errors == ["called from a handler, whose loop would wait for itself"]
+
+
+async def test_a_long_mail_is_read_in_a_process_of_its_own(sandbox: Sandbox) -> None:
+    got = await sandbox.person(ANN).send(DESK, "Long", "word " * 100_000)
+    assert (got.state, len(got.text) > 450_000) == ("parsed", True)
