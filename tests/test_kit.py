@@ -10,6 +10,7 @@ import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import anyio
 import pytest
 import trio
@@ -312,3 +313,29 @@ async def test_a_step_that_breaks_wakes_every_wait_with_an_error(database: str) 
     ] * 4
     with pytest.raises(InboxKitError, match="the clock has stopped"):
         await kit.__aexit__()
+
+
+async def test_a_broken_runtime_is_not_ready_and_says_why_in_the_log(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = StoppableClock()
+    kit = await InboxKit(database=database, clock=clock, http="127.0.0.1:0").__aenter__()
+    url = f"{kit.url}/readyz"
+    async with aiohttp.ClientSession() as session:
+        assert await answer(session, url) == (200, "ok")
+        clock.broken = True
+        kit.runtime.store.bell.ring(["read"])
+        with pytest.raises(InboxKitError):
+            await asyncio.wait_for(kit.serve(), 10)
+        reason = "the runtime has stopped: RuntimeError: the clock has stopped"
+        assert await answer(session, url) == (503, reason)
+    with pytest.raises(InboxKitError):
+        await kit.__aexit__()
+    assert [r.levelname for r in caplog.records if r.message == "the runtime has stopped"] == [
+        "CRITICAL"
+    ]
+
+
+async def answer(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:
+    async with session.get(url) as response:
+        return response.status, await response.text()

@@ -29,10 +29,11 @@ from .outcomes import RETRIES
 from .transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from anyio.abc import TaskGroup
+    from sqlalchemy import Connection
 
     from ..settings import Settings
     from ..store.store import Store
@@ -123,8 +124,7 @@ class Outbox:
         await give_back(self._store, job, error, after=RETRIES.delay(job.attempts))
 
     async def _one(self, job: Job) -> None:
-        row = await self._store.read(sends.to_send, int(job.key))
-        waiting = await self._store.read(deliveries.pending, int(job.key))
+        row, waiting, blocked = await self._store.read(_look, int(job.key))
         states = set(waiting.values())
         if row is None or not waiting:  # purged, or events have told all there is
             await self._store.write(jobs.complete, [job])
@@ -132,13 +132,13 @@ class Outbox:
             await self._ask(job, row, list(waiting), outcomes.answered)
         elif "sending" in states:
             await self._take_up(job, row, list(waiting))
-        elif left := await self._allowed(job, row, list(waiting)):
+        elif left := await self._allowed(job, row, list(waiting), blocked):
             await self._send(job, row, left)
 
-    async def _allowed(self, job: Job, row: Any, waiting: list[str]) -> list[str]:
+    async def _allowed(
+        self, job: Job, row: Any, waiting: list[str], blocked: Mapping[str, str]
+    ) -> list[str]:
         """Return the recipients that may be written to; end the send when nobody may."""
-        domain = row.sender_email.rpartition("@")[2].lower()
-        blocked = await self._store.read(suppressions.among, waiting, domain)
         refused = {r: blocked[r.lower()] for r in waiting if r.lower() in blocked}
         allowed = [r for r in waiting if r not in refused]
 
@@ -221,6 +221,17 @@ class Outbox:
         """Return the providers that did not ask for a pause, in order."""
         now = self._store.clock.now()
         return [p for p in self._providers if self._paused.get(p.provider.name, now) <= now]
+
+
+def _look(connection: Connection, row_id: int) -> tuple[Any, dict[str, str], dict[str, str]]:
+    """Return a send, the states of the recipients it waits for, and who of them is suppressed."""
+    row = sends.to_send(connection, row_id)
+    if row is None:
+        return None, {}, {}
+    waiting = deliveries.pending(connection, row_id)
+    domain = row.sender_email.rpartition("@")[2].lower()
+    blocked = suppressions.among(connection, list(waiting), domain)
+    return row, waiting, blocked
 
 
 def _blamed(refused: Refused, chosen: Configured, attempts: int) -> Attempt:

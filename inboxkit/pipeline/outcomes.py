@@ -43,6 +43,8 @@ class Case:
 
     def left(self, recipients: Sequence[str]) -> list[str]:
         """Return those of the recipients whom no provider has taken the send for yet."""
+        if not recipients:
+            return []
         waiting = deliveries.pending(self.tx.connection, self.row.id)
         return [r for r in recipients if r in waiting]
 
@@ -111,13 +113,14 @@ def _sent(case: Case, recipients: Sequence[str], sent: Sent) -> None:
         case.row.id,
         provider=provider.name if provider else case.row.provider,
         provider_id=sent.provider_id,
-        aliases=sent.aliases,
+        aliases=[alias for alias in sent.aliases if alias != case.row.message_id],
     )
     for recipient, reason in sent.recipients.items():
         _refused_recipient(case, [recipient], reason)
     for recipient in recipients:
         if recipient not in sent.recipients and recipient not in sent.deferred:
-            case.happened([recipient], EventType.ACCEPTED)
+            took = Outcome(type=EventType.ACCEPTED, at=case.now, recipient=recipient)
+            deliveries.happened(case.tx, case.row.id, took, now=case.now)
     if later := case.left(list(sent.deferred)):
         reasons = sorted({sent.deferred[r] for r in later})
         _not_sent(case, later, Retry(reason="; ".join(reasons)))

@@ -100,9 +100,7 @@ def begin(
     lease = select(job.c.id).where(job.c.id == held.id, job.c.token == held.token)
     if tx.connection.execute(lease).first() is None:
         raise jobs.LeaseLost(f"job {held.id}: the lease was taken over")
-    mine = message.c.id == message_id
-    tx.connection.execute(update(message).where(mine).values(provider=provider))
-    _move(tx, message_id, recipients, "sending", at)
+    _move(tx, message_id, recipients, "sending", at, provider=provider)
 
 
 def requeue(tx: Tx, message_id: int, recipients: Sequence[str], *, at: datetime) -> None:
@@ -110,7 +108,9 @@ def requeue(tx: Tx, message_id: int, recipients: Sequence[str], *, at: datetime)
     _move(tx, message_id, recipients, "queued", at)
 
 
-def _move(tx: Tx, message_id: int, recipients: Sequence[str], state: str, at: datetime) -> None:
+def _move(
+    tx: Tx, message_id: int, recipients: Sequence[str], state: str, at: datetime, **columns: Any
+) -> None:
     """Set a state of the outbox's own; what a provider has taken meanwhile stays as it is."""
     tx.connection.execute(
         update(delivery)
@@ -121,7 +121,7 @@ def _move(tx: Tx, message_id: int, recipients: Sequence[str], state: str, at: da
         )
         .values(state=state, updated_at=at)
     )
-    _set_state(tx, message_id, at)
+    _set_state(tx, message_id, at, **columns)
 
 
 def happened_to(
@@ -207,12 +207,12 @@ def _states(connection: Connection, message_id: int) -> set[str]:
     return set(connection.execute(query).scalars())
 
 
-def _set_state(tx: Tx, message_id: int, at: datetime) -> None:
+def _set_state(tx: Tx, message_id: int, at: datetime, **columns: Any) -> None:
     """A send is as far as the furthest of those who get it, and lost when nobody does."""
     states = _states(tx.connection, message_id)
     furthest = max(states - _LOST or states, key=_RANK.__getitem__, default="")
     if furthest:
-        values = {"state": furthest, "updated_at": at}
+        values = {"state": furthest, "updated_at": at, **columns}
         tx.connection.execute(update(message).where(message.c.id == message_id).values(**values))
 
 
@@ -222,8 +222,7 @@ def _act(tx: Tx, row: Any, recipient: str, outcome: Outcome, now: datetime) -> N
     Only a recipient of the send is suppressed: whoever forges a report could name anybody.
     """
     hard_bounce = outcome.type == EventType.BOUNCED and outcome.hard
-    lost_for_all = _states(tx.connection, row.id) <= _LOST
-    if hard_bounce and lost_for_all and row.thread_id is not None:
+    if hard_bounce and row.thread_id is not None and _states(tx.connection, row.id) <= _LOST:
         threads.stop_waiting(tx, row.thread_id)
     if recipient not in row.rcpt_to or not (hard_bounce or outcome.type in _LASTING):
         return

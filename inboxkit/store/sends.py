@@ -210,6 +210,8 @@ def learn_aliases(tx: Tx, row_id: int, aliases: Sequence[str]) -> None:
 
     One that ends in ``@`` is known by its local part only, as its vendor adds a host of its own.
     """
+    if not aliases:
+        return
     row = tx.connection.execute(
         select(message.c.inbox_id, message.c.thread_id).where(message.c.id == row_id)
     ).first()

@@ -51,8 +51,9 @@ async def account(**settings: Any) -> AsyncGenerator[Account]:
     fake = MailgunFake(Mailgun().configure(OPTIONS), lambda: clock[0]())
     async with FakeProvider(fake) as server:
         options = {"mailgun": {**OPTIONS, "base_url": server.url}}
-        given = {"provider": ("mailgun",), "domain": "shop.example", "any_recipient": True}
-        runner = Runner(**{**given, "options": options, **settings})
+        given: dict[str, Any] = {"provider": ("mailgun",), "domain": "shop.example"}
+        given |= {"any_recipient": True, "options": options}
+        runner = Runner(**given | settings)
         clock[0] = runner.clock.now
         await asyncio.to_thread(runner.start)
         try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from sqlalchemy import make_url, update
+from sqlalchemy import update
 
 from inboxkit import EventType, InboxKit, Message
 from inboxkit.errors import UnsupportedFeature
@@ -259,25 +257,6 @@ async def test_whoever_lost_the_lease_sends_nothing(database: str) -> None:
         assert b.posts == 0
         await b.run(theirs)
         assert (await b.state(sent), b.posts) == ("accepted", 1)
-
-
-async def test_an_answer_is_recorded_however_late_the_database_takes_it(
-    database: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with bench(database, Mailgun()) as b:
-        sent, held = await b.send(), b.server.hold_next()
-        write = b.kit.runtime.store.write
-        await write(lambda tx: tx.connection.exec_driver_sql("PRAGMA busy_timeout=1"))
-        await b.outbox.work([await b.lease()])
-        await held.reached.wait()
-        other = sqlite3.connect(make_url(database).database or "", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        held.release.set()
-        while "locked; trying again" not in caplog.text:  # noqa: ASYNC110 - a log line rings no bell
-            await asyncio.sleep(0)
-        other.close()
-        await b.outbox.idle()
-        assert (await b.state(sent), len(b.server.requests)) == ("accepted", 1)
 
 
 async def test_events_that_came_first_end_the_send(database: str) -> None:
