@@ -7,12 +7,13 @@ readers (query_only). A deferred write transaction would fail by the thousand wi
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from ..errors import ConfigurationError
 
@@ -99,7 +100,10 @@ def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         driver: Any = connection.connection.dbapi_connection
-        driver.execute(begin).close()  # not by way of SQLAlchemy: every commit pays for it
+        try:
+            driver.execute(begin).close()  # not by way of SQLAlchemy: every commit pays for it
+        except sqlite3.Error as error:  # locked, as a rule
+            raise OperationalError(begin, None, error) from error
 
     return engine
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from ..values import EventType
 from . import events, jobs, suppressions, threads
@@ -61,6 +61,28 @@ _PENDING = tuple(state.name for state in STATES if state.pending)
 _LOST = frozenset(state.name for state in STATES if state.lost)
 _LASTING = (EventType.COMPLAINED, EventType.UNSUBSCRIBED)
 
+# Built once: every send asks these, and to build a statement costs as much as to run it.
+_OF_SEND = delivery.c.message_id == bindparam("send")
+_SELECT_STATES = select(delivery.c.state).where(_OF_SEND)
+_SELECT_PENDING = select(delivery.c.recipient, delivery.c.state).where(
+    _OF_SEND, delivery.c.state.in_(_PENDING)
+)
+_SELECT_SEND = select(
+    message.c.id,
+    message.c.inbox_id,
+    message.c.thread_id,
+    message.c.rcpt_to,
+    message.c.sender_email,
+).where(message.c.id == bindparam("send"))
+_SELECT_LOGGED = select(event.c.data).where(
+    event.c.message_id == bindparam("send"),
+    event.c.type == bindparam("type"),
+    event.c.recipient == bindparam("recipient"),
+)
+_SELECT_LEASE = select(job.c.id).where(
+    job.c.id == bindparam("job"), job.c.token == bindparam("token")
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -78,10 +100,8 @@ class Outcome:
 
 def pending(connection: Connection, message_id: int) -> dict[str, str]:
     """Return the recipients whom no provider has taken the send for yet, and their states."""
-    query = select(delivery.c.recipient, delivery.c.state).where(
-        delivery.c.message_id == message_id, delivery.c.state.in_(_PENDING)
-    )
-    return {row.recipient: row.state for row in connection.execute(query)}
+    rows = connection.execute(_SELECT_PENDING, {"send": message_id})
+    return {row.recipient: row.state for row in rows}
 
 
 def begin(
@@ -97,8 +117,8 @@ def begin(
 
     Raise LeaseLost when another worker has taken the job over: it may be sending already.
     """
-    lease = select(job.c.id).where(job.c.id == held.id, job.c.token == held.token)
-    if tx.connection.execute(lease).first() is None:
+    lease = {"job": held.id, "token": held.token}
+    if tx.connection.execute(_SELECT_LEASE, lease).first() is None:
         raise jobs.LeaseLost(f"job {held.id}: the lease was taken over")
     _move(tx, message_id, recipients, "sending", at, provider=provider)
 
@@ -139,7 +159,7 @@ def happened_to(
 
 def happened(tx: Tx, message_id: int, outcome: Outcome, *, now: datetime) -> bool:
     """Log an outcome and act on it; False when this very outcome is logged already."""
-    row = tx.connection.execute(select(message).where(message.c.id == message_id)).first()
+    row = tx.connection.execute(_SELECT_SEND, {"send": message_id}).first()
     if row is None:
         return False
     recipient = _recipient(row.rcpt_to, outcome.recipient)
@@ -165,12 +185,8 @@ def happened(tx: Tx, message_id: int, outcome: Outcome, *, now: datetime) -> boo
 
 def _is_logged(tx: Tx, message_id: int, recipient: str, outcome: Outcome) -> bool:
     """A provider takes a send once for each recipient, whoever tells of it, we or an event."""
-    query = select(event.c.data).where(
-        event.c.message_id == message_id,
-        event.c.type == str(outcome.type),
-        event.c.recipient == recipient,
-    )
-    found = tx.connection.execute(query).scalars().all()
+    about = {"send": message_id, "type": str(outcome.type), "recipient": recipient}
+    found = tx.connection.execute(_SELECT_LOGGED, about).scalars().all()
     if outcome.type == EventType.ACCEPTED:
         return bool(found)
     return any(outcome.event_id and data.get("id") == outcome.event_id for data in found)
@@ -203,8 +219,7 @@ def _advance(tx: Tx, message_id: int, recipient: str, outcome: Outcome, now: dat
 
 
 def _states(connection: Connection, message_id: int) -> set[str]:
-    query = select(delivery.c.state).where(delivery.c.message_id == message_id)
-    return set(connection.execute(query).scalars())
+    return set(connection.execute(_SELECT_STATES, {"send": message_id}).scalars())
 
 
 def _set_state(tx: Tx, message_id: int, at: datetime, **columns: Any) -> None:

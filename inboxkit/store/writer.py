@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from ..errors import StoreError
 
@@ -159,7 +159,7 @@ class Writer:
         except _Failed as failed:  # the only unit of its transaction; nothing was committed
             results = [(None, failed.error)]
             tx.woken.clear()
-        except SQLAlchemyError as error:
+        except Exception as error:  # noqa: BLE001 - the thread outlives whatever broke a batch
             results = [(None, _refused(error))] * len(batch)
             tx.woken.clear()
         _deliver(batch, results)
@@ -257,7 +257,7 @@ def _is_fatal(error: DBAPIError) -> bool:
     )
 
 
-def _refused(error: SQLAlchemyError) -> StoreError:
+def _refused(error: Exception) -> StoreError:
     cause = getattr(error, "orig", None) or error
     refused = StoreError(f"the database refused: {type(cause).__name__}: {cause}")
     refused.__cause__ = error

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import sqlite3
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from sqlalchemy import update
+from sqlalchemy import make_url, update
 
 from inboxkit import EventType, InboxKit, Message
 from inboxkit.errors import UnsupportedFeature
@@ -257,6 +260,39 @@ async def test_whoever_lost_the_lease_sends_nothing(database: str) -> None:
         assert b.posts == 0
         await b.run(theirs)
         assert (await b.state(sent), b.posts) == ("accepted", 1)
+
+
+class Refusals(logging.Handler):
+    """Notices when the database refused to record something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "locked" in record.getMessage():
+            self.seen.set()
+
+
+async def test_an_answer_is_recorded_however_late_the_database_takes_it(
+    database: str, request: pytest.FixtureRequest
+) -> None:
+    refusals, log = Refusals(), logging.getLogger("inboxkit.pipeline")
+    log.addHandler(refusals)
+    request.addfinalizer(lambda: log.removeHandler(refusals))
+    async with bench(database, Mailgun()) as b:
+        sent, held = await b.send(), b.server.hold_next()
+        write = b.kit.runtime.store.write
+        await write(lambda tx: tx.connection.exec_driver_sql("PRAGMA busy_timeout=1"))
+        await b.outbox.work([await b.lease()])
+        await held.reached.wait()
+        other = sqlite3.connect(make_url(database).database or "", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        held.release.set()
+        await asyncio.wait_for(refusals.seen.wait(), 10)
+        other.close()
+        await b.outbox.idle()
+        assert (await b.state(sent), len(b.server.requests)) == ("accepted", 1)
 
 
 async def test_events_that_came_first_end_the_send(database: str) -> None:

@@ -189,17 +189,21 @@ async def test_advance_moves_due_times_and_no_lease(sandbox: Sandbox) -> None:
 
 
 async def test_settle_says_what_is_left(sandbox: Sandbox) -> None:
-    router, gate = Router(), threading.Event()
+    router, entered, gate = Router(), threading.Event(), threading.Event()
 
     @router.on_message()
     async def slow(message: Message) -> None:
-        await anyio.to_thread.run_sync(gate.wait)
+        entered.set()
+        await anyio.to_thread.run_sync(gate.wait, 20)
 
     sandbox.include(router)
     await sandbox.person(ANN).send(DESK)
-    with pytest.raises(WaitTimeout, match=r"did not settle within 0\.1 s; left: {'run leased': 1}"):
-        await sandbox.settle(timeout=0.1)
-    gate.set()
+    assert await anyio.to_thread.run_sync(entered.wait, 20)
+    try:
+        with pytest.raises(WaitTimeout, match=r"not settle within 0\.1 s; left: {'run leased': 1}"):
+            await sandbox.settle(timeout=0.1)
+    finally:
+        gate.set()
     await sandbox.settle()
 
 
