@@ -9,6 +9,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 from sqlmodel import Field, Session, SQLModel, create_engine, select
 
+from examples.tickets import Ticket
 from inboxkit.store import schema, tables
 from inboxkit.store.database import open_database
 
@@ -35,10 +36,6 @@ class Inbox(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
 
 
-class Ticket(SQLModel, table=True):
-    id: int | None = Field(default=None, primary_key=True)
-
-
 async def test_a_users_tables_live_beside_ours(store: Store, database: str) -> None:
     engine = create_engine(database)
     SQLModel.metadata.create_all(engine)
@@ -46,6 +43,7 @@ async def test_a_users_tables_live_beside_ours(store: Store, database: str) -> N
         session.add(Message(text="mine"))
         session.commit()
         assert session.exec(select(Message)).one().text == "mine"
+        assert session.exec(select(Ticket)).all() == []
     engine.dispose()
     names = await store.read(lambda c: set(inspect(c).get_table_names()))
     assert {"message", "event", "thread", "inbox", "ticket", "inboxkit_message"} <= names
