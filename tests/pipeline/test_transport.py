@@ -90,9 +90,6 @@ def get(port: int, path: str = "/", **changes: Any) -> HttpRequest:
     return HttpRequest(method="GET", url=f"http://127.0.0.1:{port}{path}", **changes)
 
 
-# HTTP
-
-
 async def _in_pieces(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.readuntil(b"\r\n\r\n")
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n")
@@ -196,8 +193,9 @@ async def test_without_a_connection_nothing_was_sent(transport: Transport, url: 
 
 async def test_no_tls_no_request(transport: Transport) -> None:
     async with serving(scripted(b"220 hi")) as port:
+        request = HttpRequest(method="POST", url=f"https://127.0.0.1:{port}/")
         with pytest.raises(NotDelivered) as raised:
-            await transport.http(HttpRequest(method="POST", url=f"https://127.0.0.1:{port}/"))
+            await transport.http(request)
     assert not raised.value.request_sent
 
 
@@ -270,9 +268,6 @@ async def test_a_wrong_password_is_told_as_such(transport: Transport) -> None:
         response = await transport.smtp(session(port, username="shop", password="secret-3"))
     assert response.code == 535
     assert "secret" not in repr(response)
-
-
-# SMTP: our own listener
 
 
 @dataclass
