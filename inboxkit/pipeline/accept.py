@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
+from ..errors import NotFound, StoreError
 from ..store import arrivals
 from ..store.arrivals import Arrival, dedupe_key
 from ..tokens import new_id
@@ -16,7 +17,7 @@ from .addresses import UNROUTED, Addresses, Target
 from .pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from ..store.blobs import Packed
@@ -24,15 +25,20 @@ if TYPE_CHECKING:
 
 _HEAD_BYTES = 64 * 1024
 _SMALL_BYTES = 32 * 1024
+_PACKERS = 4  # large messages compressed and synced at once
 _MESSAGE_ID = re.compile(rb"^message-id:[ \t]*(?:\r?\n[ \t]+)?(<[^<>\r\n]{1,990}>)", re.I | re.M)
 
 
-class UnknownRecipient(Exception):
+class UnknownRecipient(NotFound):
     """No inbox takes mail for this address."""
 
     def __init__(self, address: str) -> None:
         super().__init__(f"no inbox takes mail for {address}")
         self.address = address
+
+
+class InboxGone(UnknownRecipient):
+    """An inbox was deleted between the look-up of its address and the commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +64,7 @@ class Accept:
     def __init__(self, store: Store, addresses: Addresses) -> None:
         self._store = store
         self._addresses = addresses
+        self._packers = CapacityLimiter(_PACKERS)
         self.pace = Pace()
 
     async def is_ours(self, address: str) -> bool:
@@ -92,7 +99,10 @@ class Accept:
         Durable when it returns. Raise UnknownRecipient when no recipient is known, StoreError when
         the disk or the database refuses; then nothing is stored.
         """
-        return await self.store(await self.prepare(mail))
+        try:
+            return await self.store(await self.prepare(mail))
+        except InboxGone:  # the address may mean another inbox now
+            return await self.store(await self.prepare(mail))
 
     async def prepare(self, mail: Arriving) -> tuple[Arrival, ...]:
         """Return what is to be stored, a copy for each inbox; ids are given here, in order."""
@@ -122,8 +132,25 @@ class Accept:
         )
 
     async def store(self, copies: tuple[Arrival, ...]) -> list[tuple[int, bool]]:
-        """Store what ``prepare`` returned."""
-        return await self._store.write_grouped(arrivals.accept, copies)
+        """Store what ``prepare`` returned; raise InboxGone when it is out of date."""
+        try:
+            stored = await self._store.write_grouped(arrivals.accept, copies)
+        except StoreError:
+            await self._drop(copies)
+            raise
+        if stored is None:
+            self._addresses.forget()
+            await self._drop(copies)
+            raise InboxGone(", ".join(copies[0].rcpt_to))
+        pairs = zip(copies, stored, strict=True)
+        await self._drop(copy for copy, (_, before) in pairs if before)
+        return stored
+
+    async def _drop(self, copies: Iterable[Arrival]) -> None:
+        """Delete the files of copies that were not stored: a sender may try again and again."""
+        locations = [copy.packed.location for copy in copies if copy.packed.location]
+        if locations:
+            await to_thread.run_sync(self._store.blobs.remove, locations)
 
     async def _targets(self, mail: Arriving) -> tuple[list[Target], tuple[str, ...]]:
         targets: dict[int, Target] = {}
@@ -141,18 +168,25 @@ class Accept:
         """Compress on the spot what is small, in a thread what is not."""
         if isinstance(mail.raw, bytes) and mail.size <= _SMALL_BYTES:
             return _head(mail.raw), self._pack_now(mail.raw, copies)
-        return await to_thread.run_sync(self._pack_large, mail.raw, copies)
+        return await to_thread.run_sync(self._pack_large, mail.raw, copies, limiter=self._packers)
 
     def _pack_large(self, source: bytes | BinaryIO, copies: int) -> tuple[bytes, list[Packed]]:
-        raw = source if isinstance(source, bytes) else source.read()
-        return _head(raw), self._pack_now(raw, copies)
+        if isinstance(source, bytes):
+            return _head(source), self._pack_now(source, copies)
+        source.seek(0)
+        return _head(source.read(_HEAD_BYTES)), self._pack_now(source, copies)
 
-    def _pack_now(self, raw: bytes, copies: int) -> list[Packed]:
+    def _pack_now(self, raw: bytes | BinaryIO, copies: int) -> list[Packed]:
         """A row shares a small blob's bytes with nobody, a large one's file neither."""
-        first = self._store.blobs.pack(raw)
-        if first.data is not None:
-            return [first] * copies
-        return [first] + [self._store.blobs.pack(raw) for _ in range(copies - 1)]
+        packed = [self._store.blobs.pack(raw)]
+        if packed[0].data is not None:
+            return packed * copies
+        try:
+            packed += (self._store.blobs.pack(raw) for _ in range(copies - 1))
+        except StoreError:
+            self._store.blobs.remove([part.location for part in packed])
+            raise
+        return packed
 
 
 def _head(raw: bytes) -> bytes:

@@ -16,8 +16,11 @@ from ..router import Handler, Retries, Router
 from ..store import events, jobs, runs, threads
 from ..store.jobs import Job, LeaseLost
 from ..store.runs import NewRun
+from ..store.writer import Unstorable
 from ..values import EventType
 from . import items
+from .crew import Crew
+from .faults import fault
 from .staging import Staging, current
 
 if TYPE_CHECKING:
@@ -44,44 +47,20 @@ class Dispatch:
     ) -> None:
         self._store = store
         self._actions = actions
-        self._tasks = tasks
         self._handlers = handlers
-        self._running = 0
+        self._crew = Crew(store, "run", tasks, self._one, size=_CONCURRENCY)
 
     def room(self) -> int:
         """Return how many more Runs may be leased now."""
-        return _CONCURRENCY - self._running
+        return self._crew.room()
 
     async def idle(self) -> None:
         """Return when no handler is being called."""
-        while self._running:
-            await self._store.bell.wait("run", self._store.bell.count("run"))
+        await self._crew.idle()
 
     async def work(self, taken: list[Job]) -> None:
         """Start a task for each leased Run."""
-        for job in taken:
-            self._running += 1
-            self._tasks.start_soon(self._guarded, job)
-
-    async def _guarded(self, job: Job) -> None:
-        try:
-            await self._one(job)
-        except LeaseLost as error:
-            log.warning("run %s: %s; nothing of it was kept", job.key, error)
-        except StoreError as error:  # the lease ends with this process or is put back by a beat
-            log.error("run %s: %s", job.key, error)
-            with anyio.CancelScope(shield=True):
-                await self._give_back(job, str(error))
-        finally:
-            self._running -= 1
-            self._store.bell.ring(["run"])
-
-    async def _give_back(self, job: Job, error: str) -> None:
-        due = self._store.clock.now() + _LOST.first
-        try:
-            await self._store.write(jobs.put_back, job, due_at=due, error=error)
-        except (StoreError, LeaseLost) as again:
-            log.error("run %s: could not be put back: %s", job.key, again)
+        await self._crew.work(taken)
 
     async def _one(self, job: Job) -> None:
         row = await self._store.read(runs.by_id, int(job.key))
@@ -90,12 +69,17 @@ class Dispatch:
             return
         found = self._handlers.find(row.handler)
         if found is None:
-            await self._fail(
-                job, row, f"handler {row.handler} is not loaded; was it renamed?", _LOST
-            )
+            missing = f"handler {row.handler} is not loaded; was it renamed?"
+            await self._fail(job, row, HandlerError(missing), _LOST)
             return
         loaded, handler = found
-        item = await items.load(self._store, self._actions, row, handler)
+        try:
+            item = await items.load(self._store, self._actions, row, handler)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what is stored of a mail came from outside
+            await self._fail(job, row, error, loaded.router.retries)
+            return
         if item is None:
             await self._settle(job, row, "done", Staging(row.key))
             return
@@ -120,14 +104,16 @@ class Dispatch:
             await self._settle(job, row, "rejected", Staging(row.key), error=outcome.reason)
         except RetryLater as outcome:
             await self._later(job, row, outcome)
+        except Unstorable as error:
+            await self._fail(job, row, error, router.retries)
         except (StoreError, LeaseLost):
             raise
         except (SendError, HandlerError) as error:  # trying again would change nothing
-            await self._fail(job, row, _shown(error), Retries(attempts=1))
+            await self._fail(job, row, error, Retries(attempts=1))
         except BaseException as error:  # a handler is foreign code: sys.exit() in it ends its Run
             if isinstance(error, (CancelledError, KeyboardInterrupt, GeneratorExit)):
                 raise
-            await self._fail(job, row, _shown(error), router.retries)
+            await self._fail(job, row, error, router.retries)
         finally:
             current.reset(token)
 
@@ -181,9 +167,9 @@ class Dispatch:
 
         await self._store.write(commit)
 
-    async def _fail(self, job: Job, row: Any, error: str, retries: Retries) -> None:
-        """Try again after a while, or give up and say so."""
-        last = job.attempts >= retries.attempts
+    async def _fail(self, job: Job, row: Any, cause: BaseException, retries: Retries) -> None:
+        """Try again after a while, or give up and say so; the text is for the Run alone."""
+        last, error = job.attempts >= retries.attempts, _shown(cause)
         log.log(
             logging.ERROR if last else logging.WARNING,
             "run %s of %s: attempt %d of %d failed: %s",
@@ -191,7 +177,7 @@ class Dispatch:
             row.handler,
             job.attempts,
             retries.attempts,
-            error.strip().splitlines()[-1],
+            fault(cause),
         )
 
         def commit(tx: Tx) -> None:
@@ -238,4 +224,5 @@ async def _run(loaded: Loaded, handler: Handler, item: Any, staging: Staging) ->
 
 def _shown(error: BaseException) -> str:
     """Return the traceback without the runtime's own frames on top."""
-    return "".join(traceback.format_exception(error, limit=-8))
+    shown = "".join(traceback.format_exception(error, limit=-8))
+    return shown.encode("utf-8", "replace").decode()  # half a surrogate pair fits in no database

@@ -11,7 +11,7 @@ from ..errors import StoreError
 from ..store import jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from ..store.jobs import Job
@@ -44,19 +44,27 @@ async def insist(
     raise StoreError(f"the database refused for {_PATIENCE_SECONDS:g} s")
 
 
-async def give_back(store: Store, job: Job, error: str, *, after: timedelta) -> None:
-    """Put a job back, however long the database refuses; a stop gives it back by itself.
+async def give_back(
+    store: Store, job: Job, error: str, *, after: timedelta, blameless: bool = False
+) -> None:
+    """Put one job back; see ``give_all_back``."""
+    await give_all_back(store, [job], error, after=after, blameless=blameless)
+
+
+async def give_all_back(
+    store: Store, held: Sequence[Job], error: str, *, after: timedelta, blameless: bool = False
+) -> None:
+    """Put jobs back, however long the database refuses; what is not ours any more is left alone.
 
     A lease that is neither used nor given back would keep the job until this process ends.
+    ``blameless``: the attempt does not count, as it was not the job that failed.
     """
     while True:
         due = store.clock.now() + after
         try:
-            await store.write(jobs.put_back, job, due_at=due, error=error)
-        except jobs.LeaseLost:
-            return
+            await store.write(jobs.give_back, held, due_at=due, error=error, blameless=blameless)
         except StoreError as again:
-            log.error("%s %s: could not be put back yet: %s", job.kind, job.key, again)
+            log.error("%s %s: could not be put back yet: %s", held[0].kind, held[0].key, again)
             await anyio.sleep(_PAUSE_SECONDS)
         else:
             return

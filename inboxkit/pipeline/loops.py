@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import anyio
 
 from ..errors import StoreError
+from ..router import Retries
 from ..store import jobs
+from .faults import fault
+from .leases import give_all_back
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("inboxkit.pipeline")
 _LONGEST_WAIT = 30.0
 _PAUSE_AFTER_REFUSAL = 1.0
+_BROKEN = Retries(first=timedelta(seconds=5))
 
 
 class Consumer:
@@ -44,12 +49,29 @@ class Consumer:
             try:
                 taken = await self._claim()
                 if taken:
-                    await self._work(taken)
+                    await self._worked(taken)
                 else:
                     await self._rest(seen)
-            except (StoreError, jobs.LeaseLost) as error:
+            except StoreError as error:
                 log.warning("%s: %s; trying again", self._kind, error)
                 await anyio.sleep(_PAUSE_AFTER_REFUSAL)
+
+    async def _worked(self, taken: list[Job]) -> None:
+        """Work on jobs; give back what is still leased when that fails."""
+        try:
+            await self._work(taken)
+        except (StoreError, jobs.LeaseLost) as error:
+            log.warning("%s: %s; trying again", self._kind, error)
+            pause = timedelta(seconds=_PAUSE_AFTER_REFUSAL)
+            await give_all_back(self._store, taken, str(error), after=pause, blameless=True)
+        except Exception as error:  # noqa: BLE001 - one job must not stop the step for all others
+            log.error("%s %s: %s", self._kind, [job.key for job in taken], fault(error))
+            if len(taken) > 1:  # whose fault it was shows when each is done by itself
+                for job in taken:
+                    await self._worked([job])
+            else:
+                pause = _BROKEN.delay(taken[0].attempts)
+                await give_all_back(self._store, taken, type(error).__name__, after=pause)
 
     async def _claim(self) -> list[Job]:
         room = self._room()

@@ -20,6 +20,7 @@ from ..store.runs import NewRun
 from ..tokens import row_id
 from ..values import Direction, EventType
 from .addresses import UNROUTED
+from .faults import fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -170,6 +171,6 @@ class Plan:
 
     async def _again(self, job: Job, error: Exception) -> None:
         shown = f"{type(error).__name__}: {error}"
-        log.error("plan of %s: %s; tried again", job.key, shown, exc_info=error)
+        log.error("plan of %s: %s; tried again", job.key, fault(error))
         due = self._store.clock.now() + _RETRIES.delay(job.attempts)
         await self._store.write(jobs.put_back, job, due_at=due, error=shown)

@@ -6,20 +6,27 @@ A message that exceeds a limit or breaks the parser is kept whole and marked; it
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 from anyio import to_thread
 
-from ..parsing import parse
+from ..errors import StoreError
+from ..parsing import guard, parse
 from ..parsing.model import Limits, ParsedMessage
 from ..parsing.worker import ParserProcess, needs_process
 from ..store import inboxes, jobs, readings
+from ..store.blobs import Unreadable
 from ..store.jobs import Job, LeaseLost
 from ..store.readings import Reading, Stored
+from ..store.writer import Unstorable
 from ..tokens import public_id
 from .addresses import token_row
+from .faults import fault
+from .leases import give_all_back
 from .pace import Pace
 
 if TYPE_CHECKING:
@@ -29,8 +36,12 @@ if TYPE_CHECKING:
 
     from ..store.store import Store
 
+    Held: TypeAlias = tuple[Job, Stored]
+    Owners: TypeAlias = Mapping[int, tuple[str, ...]]
+
 log = logging.getLogger("inboxkit.read")
 BATCH = 32
+_SLICE_SECONDS = 2.0
 
 
 class Read:
@@ -47,46 +58,61 @@ class Read:
         return Pace.PORTION if self._pace.is_pressed else BATCH
 
     async def work(self, taken: list[Job]) -> None:
-        """Read a batch of messages."""
+        """Read a batch of messages, those first that take no time."""
         stored = await self._store.read(readings.unread, [int(j.key) for j in taken])
         gone = [j for j in taken if int(j.key) not in stored]
         if gone:  # purged before it was read
             await self._store.write(jobs.complete, gone)
         held = [(j, stored[int(j.key)]) for j in taken if int(j.key) in stored]
-        parsed = await self._parse([item for _, item in held])
         owners = await self._store.read(_owners, {item.inbox_id for _, item in held})
-        read = [
-            self._reading(job, item, result, owners[item.inbox_id])
-            for (job, item), result in zip(held, parsed, strict=True)
-        ]
-        await self._record(read)
+        parsed = await to_thread.run_sync(self._parse_small, [item for _, item in held])
+        pairs = list(zip(held, parsed, strict=True))
+        await self._record(
+            [self._reading(*one, result, owners) for one, result in pairs if result is not None]
+        )
+        await self._work_slowly([one for one, result in pairs if result is None], owners)
         if self._pace.is_pressed:
             await anyio.sleep(Pace.PAUSE_SECONDS)
 
-    async def _parse(self, items: Sequence[Stored]) -> list[ParsedMessage]:
-        raws = await to_thread.run_sync(self._unpack, items)
-        small = [(i, raw) for i, raw in enumerate(raws) if not needs_process(raw)]
-        results: dict[int, ParsedMessage] = {}
-        parsed = await to_thread.run_sync(self._parse_small, items, small)
-        results.update(zip((i for i, _ in small), parsed, strict=True))
-        for i, raw in enumerate(raws):
-            if i not in results:
-                results[i] = await self._process.parse(
-                    raw, mail_from=items[i].mail_from, limits=self._limits
-                )
-        return [results[i] for i in range(len(items))]
+    async def _work_slowly(self, held: Sequence[Held], owners: Owners) -> None:
+        """Read what may take seconds, one by one; give back what is left when time is up.
 
-    def _unpack(self, items: Sequence[Stored]) -> list[bytes]:
-        return [self._store.blobs.unpack(item.packed) for item in items]
+        So a flood of such messages holds up those of other inboxes for one of them at most.
+        """
+        end = time.monotonic() + _SLICE_SECONDS
+        for number, (job, item) in enumerate(held):
+            if number and time.monotonic() > end:
+                left = [job for job, _ in held[number:]]
+                await give_all_back(self._store, left, "", after=timedelta(0), blameless=True)
+                return
+            result = await self._parse_large(item)
+            await self._record([self._reading(job, item, result, owners)])
 
-    def _parse_small(
-        self, items: Sequence[Stored], small: Sequence[tuple[int, bytes]]
-    ) -> list[ParsedMessage]:
-        return [parse(raw, mail_from=items[i].mail_from, limits=self._limits) for i, raw in small]
+    def _parse_small(self, items: Sequence[Stored]) -> list[ParsedMessage | None]:
+        """Parse what is small and plain; None for what needs a process that can be ended."""
+        return [self._parsed(item) for item in items]
 
-    def _reading(
-        self, job: Job, item: Stored, parsed: ParsedMessage, own: tuple[str, ...]
-    ) -> Reading:
+    def _parsed(self, item: Stored) -> ParsedMessage | None:
+        if item.size > guard.ORDINARY_BYTES:
+            return None
+        try:
+            raw = self._store.blobs.unpack(item.packed)
+        except Unreadable as error:
+            return _failed(error)
+        if needs_process(raw):
+            return None
+        return parse(raw, mail_from=item.mail_from, limits=self._limits)
+
+    async def _parse_large(self, item: Stored) -> ParsedMessage:
+        try:
+            raw = await to_thread.run_sync(self._store.blobs.unpack, item.packed)
+            return await self._process.parse(raw, mail_from=item.mail_from, limits=self._limits)
+        except Unreadable as error:
+            return _failed(error)
+        except OSError as error:
+            raise StoreError(f"no parser can be started: {error.strerror or error}") from error
+
+    def _reading(self, job: Job, item: Stored, parsed: ParsedMessage, owners: Owners) -> Reading:
         if parsed.state != "parsed":
             log.warning(
                 "message %s: %s: %s",
@@ -98,26 +124,33 @@ class Read:
             stored=item,
             parsed=parsed,
             auth={},
-            own=own,
+            own=owners[item.inbox_id],
             token_row=token_row(item.rcpt_to, self._store.secret),
             job=job,
             now=self._store.clock.now(),
         )
 
     async def _record(self, items: Sequence[Reading]) -> None:
-        """Store what was read; what the database refuses is kept, marked and shown."""
+        """Store what was read; what the database cannot take is kept, marked and shown.
+
+        Raise StoreError when the database takes nothing now: then nothing is wrong with the mail.
+        """
         results = await self._store.write_each(readings.record, items)
+        refusals: list[StoreError] = []
         for reading, result in zip(items, results, strict=True):
             if isinstance(result, LeaseLost):
                 log.warning("message %s: read by another", public_id("msg", reading.stored.id))
+            elif isinstance(result, StoreError) and not isinstance(result, Unstorable):
+                refusals.append(result)
             elif isinstance(result, Exception):
-                log.error(
-                    "message %s: cannot be stored as read: %s",
-                    public_id("msg", reading.stored.id),
-                    result,
-                )
-                broken = ParsedMessage(state="failed", defects=(f"store: {result}"[:500],))
-                await self._store.write(readings.record, [replace(reading, parsed=broken)])
+                await self._record_failed(reading, result)
+        if refusals:
+            raise refusals[0]
+
+    async def _record_failed(self, reading: Reading, error: Exception) -> None:
+        shown = public_id("msg", reading.stored.id)
+        log.error("message %s: cannot be stored as read: %s", shown, fault(error))
+        await self._store.write(readings.record, [replace(reading, parsed=_failed(error))])
 
     async def close(self) -> None:
         """End the parser process."""
@@ -128,3 +161,7 @@ def _owners(connection: Connection, ids: Iterable[int]) -> Mapping[int, tuple[st
     """Return the addresses of each inbox, none for one that was deleted meanwhile."""
     found = {i: inboxes.by_id(connection, i) for i in ids}
     return {i: (owner.address, *owner.aliases) if owner else () for i, owner in found.items()}
+
+
+def _failed(error: Exception) -> ParsedMessage:
+    return ParsedMessage(state="failed", defects=(f"store: {error}"[:500],))

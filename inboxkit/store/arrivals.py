@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert
 from . import jobs
 from .bulk import BulkInsert, Finder
 from .messages import BLANK, blank
-from .tables import label, message, raw
+from .tables import inbox, label, message, raw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,15 +52,20 @@ def dedupe_key(message_id: str, sha256: str, *, unique: bool = False) -> str | N
     return blake2b(f"{message_id}\n{sha256}".encode(), digest_size=16).hexdigest()
 
 
-def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[list[tuple[int, bool]]]:
+def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[list[tuple[int, bool]] | None]:
     """Store mails; return for each its copies as (row id, whether it was here before).
 
-    Same inbox, Message-ID and sha256 is the same mail: the sender has tried again.
+    Same inbox, Message-ID and sha256 is the same mail: the sender has tried again. None for a mail
+    of which nothing was stored, as one of its inboxes is no longer there.
     """
+    living = {row[0] for row in _inboxes(tx.connection, list(_wanted(arrivals)))}
     known = _known(tx.connection, [a for copies in arrivals for a in copies])
     fresh: list[Arrival] = []
-    results: list[list[tuple[int, bool]]] = []
+    results: list[list[tuple[int, bool]] | None] = []
     for copies in arrivals:
+        if any(arrival.inbox_id not in living for arrival in copies):
+            results.append(None)
+            continue
         result: list[tuple[int, bool]] = []
         for arrival in copies:
             key = (arrival.inbox_id, arrival.dedupe)
@@ -74,6 +79,10 @@ def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[list[tuple[i
     return results
 
 
+def _wanted(arrivals: Sequence[tuple[Arrival, ...]]) -> set[int]:
+    return {arrival.inbox_id for copies in arrivals for arrival in copies}
+
+
 def _known(
     connection: Connection, arrivals: Sequence[Arrival]
 ) -> dict[tuple[int, str | None], int]:
@@ -83,6 +92,7 @@ def _known(
     return {(row[0], row[1]): row[2] for row in _by_dedupe(connection, keys)}
 
 
+_inboxes = Finder(inbox.c.id, inbox.c.id)
 _by_dedupe = Finder(message.c.dedupe, message.c.inbox_id, message.c.dedupe, message.c.id)
 _insert_messages = BulkInsert(message, BLANK)
 _insert_raw = BulkInsert(raw)

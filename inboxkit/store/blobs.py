@@ -12,10 +12,13 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
+from ..errors import StoreError
+
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
 if sys.version_info >= (3, 14):
@@ -25,8 +28,13 @@ else:
 
 INLINE_BYTES = 64 * 1024
 _LEVEL = 1  # of 5 kB of text it leaves 2 % more than level 3, and a sender waits for it
+_PIECE_BYTES = 1024 * 1024
 _local = threading.local()
 _ORPHAN_SECONDS = 24 * 3600
+
+
+class Unreadable(StoreError):
+    """The bytes of a message are gone from the disk, or damaged there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +52,36 @@ class Blobs:
         self._folder = folder
 
     def pack(self, raw: bytes | BinaryIO) -> Packed:
-        """Compress, and write what is too large for a row to a file that survives a power cut."""
-        data = raw if isinstance(raw, bytes) else raw.read()
-        packed = _compressor().compress(data, zstd.ZstdCompressor.FLUSH_FRAME)
-        if len(packed) <= INLINE_BYTES or self._folder is None:
-            return Packed(packed)
-        return Packed(None, _write(self._folder, packed))
+        """Compress, and write what is too large for a row to a file that survives a power cut.
+
+        A file is read from its beginning, in pieces. Raise StoreError when the disk refuses.
+        """
+        if not isinstance(raw, bytes):
+            return self._pack_pieces(_compressed(raw))
+        return self._pack_pieces(
+            iter([_compressor().compress(raw, zstd.ZstdCompressor.FLUSH_FRAME)])
+        )
+
+    def _pack_pieces(self, pieces: Iterator[bytes]) -> Packed:
+        begun = bytearray()
+        for piece in pieces:
+            begun += piece
+            if len(begun) > INLINE_BYTES and self._folder is not None:
+                return Packed(None, _write(self._folder, chain([bytes(begun)], pieces)))
+        return Packed(bytes(begun))
 
     def unpack(self, packed: Packed) -> bytes:
-        """Return the bytes as they came."""
-        if packed.data is not None:
-            return zstd.decompress(packed.data)
-        assert self._folder is not None
-        return zstd.decompress((self._folder / packed.location).read_bytes())
+        """Return the bytes as they came; raise Unreadable, or StoreError when the disk refuses."""
+        try:
+            if packed.data is not None:
+                return zstd.decompress(packed.data)
+            assert self._folder is not None
+            return zstd.decompress((self._folder / packed.location).read_bytes())
+        except (FileNotFoundError, zstd.ZstdError) as error:
+            place = packed.location or "the database"
+            raise Unreadable(f"a message in {place}: {type(error).__name__}") from error
+        except OSError as error:
+            raise StoreError(f"{packed.location} cannot be read: {error.strerror}") from error
 
     def remove(self, locations: Collection[str]) -> None:
         """Delete the files of rows that are gone."""
@@ -87,19 +112,36 @@ def _compressor() -> zstd.ZstdCompressor:
     return found
 
 
-def _write(folder: Path, data: bytes) -> str:
+def _compressed(source: BinaryIO) -> Iterator[bytes]:
+    source.seek(0)
+    compressor = zstd.ZstdCompressor(_LEVEL)
+    while piece := source.read(_PIECE_BYTES):
+        yield compressor.compress(piece)
+    yield compressor.flush()
+
+
+def _write(folder: Path, pieces: Iterable[bytes]) -> str:
     name = secrets.token_hex(16)
     target = folder / name[:2] / f"{name}.zst"
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".zst-new")
-    with temporary.open("wb") as file:
-        file.write(data)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write_durably(temporary, pieces)
+        temporary.rename(target)
+        for path in (target.parent, folder):
+            _sync_folder(path)
+    except OSError as error:
+        for path in (temporary, target):  # a full disk needs the room
+            path.unlink(missing_ok=True)
+        raise StoreError(f"{folder} takes no message: {error.strerror or error}") from error
+    return str(target.relative_to(folder))
+
+
+def _write_durably(path: Path, pieces: Iterable[bytes]) -> None:
+    with path.open("wb") as file:
+        file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())
-    temporary.rename(target)
-    for path in (target.parent, folder):
-        _sync_folder(path)
-    return str(target.relative_to(folder))
 
 
 def _sync_folder(folder: Path) -> None:

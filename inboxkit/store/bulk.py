@@ -31,7 +31,7 @@ class BulkInsert:
         self._table = table
         self._names = [c.name for c in table.columns if c.name not in omit]
         self._defaults = defaults or {}
-        self._compiled: dict[str, tuple[str, bool, list[_Column]]] = {}
+        self._compiled: dict[str, tuple[str, bool, list[BoundColumn]]] = {}
 
     def __call__(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows, keyed by column name."""
@@ -45,12 +45,12 @@ class BulkInsert:
             names = [c.name for c in columns]
             connection.exec_driver_sql(sql, [dict(zip(names, v, strict=True)) for v in values])
 
-    def _for(self, dialect: Dialect) -> tuple[str, bool, list[_Column]]:
+    def _for(self, dialect: Dialect) -> tuple[str, bool, list[BoundColumn]]:
         known = self._compiled.get(dialect.name)
         if known is None:
             compiled = insert(self._table).compile(dialect=dialect, column_keys=self._names)
             columns = [
-                _Column(
+                BoundColumn(
                     c.name, c.type.dialect_impl(dialect).bind_processor(dialect), self._defaults
                 )
                 for c in self._table.columns
@@ -61,7 +61,7 @@ class BulkInsert:
         return known
 
 
-class _Column:
+class BoundColumn:
     """Converts the values of one column for the driver."""
 
     __slots__ = ("_default", "_default_bound", "_processor", "name")
@@ -80,16 +80,28 @@ class _Column:
 
 
 class Finder:
-    """Looks rows up by many values of one column, with the SQL made once for each number."""
+    """Looks rows up by many values of one column, straight through the driver.
 
-    def __init__(self, column: Column[Any], *wanted: Column[Any]) -> None:
+    With ``within`` only rows that have one given value in that column too.
+    """
+
+    def __init__(
+        self, column: Column[Any], *wanted: Column[Any], within: Column[Any] | None = None
+    ) -> None:
         names = ", ".join(c.name for c in wanted)
         self._start = f"SELECT {names} FROM {column.table.name} WHERE {column.name} IN ("
+        self._within = None if within is None else within.name
 
-    def __call__(self, connection: Connection, values: Sequence[Any]) -> Sequence[Any]:
+    def __call__(
+        self, connection: Connection, values: Sequence[Any], within: Any = None
+    ) -> Sequence[Any]:
         """Return the rows; none for no values."""
         if not values:
             return ()
         mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
         sql = f"{self._start}{', '.join([mark] * len(values))})"
-        return connection.exec_driver_sql(sql, tuple(values)).all()
+        if self._within is None:
+            return connection.exec_driver_sql(sql, tuple(values)).all()
+        return connection.exec_driver_sql(
+            f"{sql} AND {self._within} = {mark}", (*values, within)
+        ).all()

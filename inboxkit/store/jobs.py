@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     Connection,
+    Integer,
+    Select,
     and_,
     bindparam,
     delete,
@@ -25,6 +27,7 @@ from sqlalchemy import (
 
 from ..tokens import new_id
 from .bulk import BulkInsert
+from .prepared import Prepared
 from .tables import job
 
 if TYPE_CHECKING:
@@ -111,46 +114,51 @@ def claim(tx: Tx, kind: str, *, worker: int, now: datetime, limit: int, start: i
 
 def _due_inboxes(connection: Connection, kind: str, now: datetime, start: int) -> list[int]:
     """Walk the index from inbox to inbox (a loose scan), not over the backlog."""
-    due = and_(job.c.kind == kind, job.c.state == "ready", job.c.due_at <= now)
+    rows = _walk_inboxes(connection, kind=kind, now=now)
+    found = [row["inbox_id"] for row in rows if row["inbox_id"] is not None]
+    turned = [i for i in found if i > start] + [i for i in found if i <= start]
+    return turned[:_INBOXES_A_CLAIM]
+
+
+def _inbox_walk() -> Select[Any]:
     walk = (
         select(func.min(job.c.inbox_id).label("inbox_id"), literal(1).label("n"))
-        .where(due)
+        .where(_DUE)
         .cte("walk", recursive=True)
     )
     following = (
-        select(func.min(job.c.inbox_id))
-        .where(due, job.c.inbox_id > walk.c.inbox_id)
-        .scalar_subquery()
+        select(func.min(job.c.inbox_id)).where(_DUE, job.c.inbox_id > walk.c.inbox_id)
+    ).scalar_subquery()
+    more = walk.c.inbox_id.is_not(None) & (walk.c.n < _INBOXES_A_CLAIM * 8)
+    walk = walk.union_all(select(following, walk.c.n + 1).where(more))
+    return select(walk.c.inbox_id)
+
+
+def _due_of_an_inbox() -> Select[Any]:
+    """Select an inbox's due jobs; of a lane only the first."""
+    earlier = job.alias("earlier")
+    blocked = exists().where(earlier.c.lane == job.c.lane, earlier.c.id < job.c.id)
+    return (
+        select(job.c.id)
+        .where(_DUE, job.c.inbox_id == bindparam("inbox"), or_(job.c.lane.is_(None), not_(blocked)))
+        .order_by(job.c.id)
+        .limit(bindparam("most", type_=Integer))
+        .with_for_update(skip_locked=True)
     )
-    walk = walk.union_all(
-        select(following, walk.c.n + 1).where(
-            walk.c.inbox_id.is_not(None), walk.c.n < _INBOXES_A_CLAIM * 8
-        )
-    )
-    found = [row for (row,) in connection.execute(select(walk.c.inbox_id)) if row is not None]
-    turned = [i for i in found if i > start] + [i for i in found if i <= start]
-    return turned[:_INBOXES_A_CLAIM]
+
+
+_DUE = and_(
+    job.c.kind == bindparam("kind"), job.c.state == "ready", job.c.due_at <= bindparam("now")
+)
+_walk_inboxes = Prepared(_inbox_walk())
+_due_jobs = Prepared(_due_of_an_inbox())
 
 
 def _due_ids(
     connection: Connection, kind: str, inbox_id: int, now: datetime, limit: int
 ) -> list[int]:
-    earlier = job.alias("earlier")
-    blocked = exists().where(earlier.c.lane == job.c.lane, earlier.c.id < job.c.id)
-    query = (
-        select(job.c.id)
-        .where(
-            job.c.kind == kind,
-            job.c.state == "ready",
-            job.c.inbox_id == inbox_id,
-            job.c.due_at <= now,
-            or_(job.c.lane.is_(None), not_(blocked)),
-        )
-        .order_by(job.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return list(connection.execute(query).scalars())
+    rows = _due_jobs(connection, kind=kind, now=now, inbox=inbox_id, most=limit)
+    return [row["id"] for row in rows]
 
 
 _COLUMNS = (
@@ -163,21 +171,21 @@ _COLUMNS = (
     job.c.token,
     job.c.data,
 )
+_LEASE = (
+    update(job)
+    .where(job.c.id.in_(bindparam("ids", expanding=True)), job.c.state == "ready")
+    .values(
+        state="leased",
+        worker_id=bindparam("worker"),
+        token=bindparam("lease"),
+        attempts=job.c.attempts + 1,
+    )
+    .returning(*_COLUMNS)
+)
 
 
 def _lease(connection: Connection, ids: Sequence[int], worker: int) -> list[Job]:
-    query = (
-        update(job)
-        .where(job.c.id.in_(bindparam("ids", expanding=True)), job.c.state == "ready")
-        .values(
-            state="leased",
-            worker_id=bindparam("worker"),
-            token=bindparam("lease"),
-            attempts=job.c.attempts + 1,
-        )
-        .returning(*_COLUMNS)
-    )
-    rows = connection.execute(query, {"ids": ids, "worker": worker, "lease": new_id()})
+    rows = connection.execute(_LEASE, {"ids": ids, "worker": worker, "lease": new_id()})
     return sorted((Job(*row) for row in rows), key=lambda j: j.id)
 
 
@@ -206,6 +214,30 @@ def put_back(tx: Tx, held: Job, *, due_at: datetime, error: str, data: Any = Non
     if tx.connection.execute(update(job).where(ours).values(**values)).rowcount != 1:
         raise LeaseLost(f"job {held.id}: the lease was taken over")
     tx.wake(held.kind, "done")
+
+
+def give_back(
+    tx: Tx, held: Sequence[Job], *, due_at: datetime, error: str, blameless: bool = False
+) -> int:
+    """Make those of these jobs ready again that are still ours; return how many.
+
+    ``blameless``: the attempt does not count, as it was not the job that failed.
+    """
+    freed = 0
+    values: dict[str, Any] = {
+        "state": "ready",
+        "worker_id": None,
+        "token": None,
+        "due_at": due_at,
+        "error": error[:2_000],
+        "attempts": job.c.attempts - int(blameless),
+    }
+    for token in {j.token for j in held}:
+        ids = [j.id for j in held if j.token == token]
+        ours = and_(job.c.id.in_(ids), job.c.token == token)
+        freed += tx.connection.execute(update(job).where(ours).values(**values)).rowcount
+    tx.wake("done", *{j.kind for j in held})
+    return freed
 
 
 def reschedule(tx: Tx, kind: str, key: str, due_at: datetime) -> bool:

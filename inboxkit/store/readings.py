@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, delete, select
 
 from ..tokens import new_id
 from ..values import EventType, Kind
-from . import deliveries, jobs, search, threads
+from . import deliveries, jobs, placing, search
 from .blobs import Packed
 from .bulk import BulkInsert
 from .deliveries import Outcome
 from .messages import pairs, preview
+from .prepared import BulkUpdate
 from .tables import attachment, content, event, message, raw, reference
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Stored:
     mail_from: str
     rcpt_to: tuple[str, ...]
     packed: Packed
+    size: int
 
 
 def unread(connection: Connection, ids: Sequence[int]) -> dict[int, Stored]:
@@ -45,6 +47,7 @@ def unread(connection: Connection, ids: Sequence[int]) -> dict[int, Stored]:
             message.c.received_at,
             message.c.mail_from,
             message.c.rcpt_to,
+            message.c.size,
             raw.c.data,
             raw.c.location,
         )
@@ -59,6 +62,7 @@ def unread(connection: Connection, ids: Sequence[int]) -> dict[int, Stored]:
             row.mail_from,
             tuple(row.rcpt_to),
             Packed(row.data, row.location),
+            row.size,
         )
         for row in connection.execute(query)
     }
@@ -82,7 +86,11 @@ def record(tx: Tx, readings: Sequence[Reading]) -> list[int]:
     again = [r.stored.id for r in readings if r.job.data.get("again")]
     if again:
         _forget(tx, again)
-    placed = [_place(tx, reading) for reading in readings]
+    placed = placing.place(tx, readings)
+    _update_messages(
+        tx.connection,
+        [{"id": r.stored.id, **_columns(r), **p} for r, p in zip(readings, placed, strict=True)],
+    )
     _fill_in(tx, readings)
     _insert_events(tx.connection, [_event_row(r, p) for r, p in zip(readings, placed, strict=True)])
     for reading in readings:
@@ -96,15 +104,30 @@ def record(tx: Tx, readings: Sequence[Reading]) -> list[int]:
 _insert_contents = BulkInsert(content)
 _insert_attachments = BulkInsert(attachment)
 _insert_events = BulkInsert(event, omit=("seq",))
-_UPDATE = update(message).where(message.c.id == bindparam("row"))
-
-
-def _place(tx: Tx, reading: Reading) -> dict[str, Any]:
-    """Decide the thread, one message after the other: each may be the parent of the next."""
-    placed = threads.place(tx, reading)
-    values = {"row": reading.stored.id, **_columns(reading), **placed}
-    tx.connection.execute(_UPDATE, values)
-    return placed
+_update_messages = BulkUpdate(
+    message,
+    "state",
+    "kind",
+    "message_id",
+    "sender_email",
+    "sender_name",
+    "to",
+    "cc",
+    "reply_to",
+    "subject",
+    "preview",
+    "date_at",
+    "in_reply_to",
+    "attachment_count",
+    "otp",
+    "link",
+    "auth",
+    "updated_at",
+    "thread_id",
+    "thread_reason",
+    "participant",
+    "answers_id",
+)
 
 
 def _fill_in(tx: Tx, readings: Sequence[Reading]) -> None:

@@ -14,7 +14,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    ProgrammingError,
+)
 
 from ..errors import StoreError
 
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _BATCH = 256
+_SIGNS = ("full", "locked", "disk i/o", "readonly", "malformed", "unable to open")
+_VALUES_REFUSED = (IntegrityError, DataError, InterfaceError, ProgrammingError)
 
 
 @dataclass(slots=True)
@@ -52,6 +60,10 @@ class _Unit:
     durable: bool
     done: Callable[[Any, BaseException | None], None]
     loop: asyncio.AbstractEventLoop | None
+
+
+class Unstorable(StoreError):
+    """The database is well and does not take these values; trying again would change nothing."""
 
 
 class _Failed(Exception):
@@ -253,12 +265,15 @@ def _is_fatal(error: DBAPIError) -> bool:
     """Whether the whole transaction is lost: a full disk, a lock, a broken connection."""
     text = str(error.orig).lower()
     return error.connection_invalidated or any(
-        sign in text for sign in ("full", "locked", "disk i/o", "readonly", "malformed")
+        sign in text
+        for sign in ("full", "locked", "disk i/o", "readonly", "malformed", "unable to")
     )
 
 
 def _refused(error: Exception) -> StoreError:
     cause = getattr(error, "orig", None) or error
-    refused = StoreError(f"the database refused: {type(cause).__name__}: {cause}")
+    lasting = isinstance(error, _VALUES_REFUSED) and not _is_fatal(error)
+    kind = Unstorable if lasting else StoreError
+    refused = kind(f"the database refused: {type(cause).__name__}: {cause}")
     refused.__cause__ = error
     return refused

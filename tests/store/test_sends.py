@@ -10,8 +10,9 @@ from sqlalchemy import select
 
 from inboxkit.errors import KeyReused
 from inboxkit.store import inboxes, jobs, sends
+from inboxkit.store.known_threads import KnownThreads
+from inboxkit.store.placing import Lookup
 from inboxkit.store.tables import message
-from inboxkit.store.threads import Lookup
 from inboxkit.threads import Clues, Decision, decide
 
 from .sending import ANN, BEN, NOW, staged, stored, transaction
@@ -37,7 +38,7 @@ def placed(tx: Tx, cited: str) -> Decision:
     """Return where a reply goes that cites this id."""
     inbox = inboxes.create(tx, "support@shop.example", now=NOW)
     clues = Clues(received_at=NOW, sender=ANN, in_reply_to=cited, message_id="<r@example.com>")
-    return decide(clues, Lookup(tx.connection, inbox.id))
+    return decide(clues, Lookup(KnownThreads(tx), inbox.id))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,131 @@
+"""Mails that are read in one batch: each sees what the one before it did to the threads."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select
+
+from inboxkit.parsing import parse
+from inboxkit.store import arrivals, inboxes, jobs, readings
+from inboxkit.store.arrivals import Arrival
+from inboxkit.store.blobs import Packed
+from inboxkit.store.readings import Reading
+from inboxkit.store.tables import event, message, reference, thread
+from inboxkit.store.workers import register
+from inboxkit.tokens import new_id
+
+from .sending import NOW, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from inboxkit.store.writer import Tx
+
+SUPPORT = "support@shop.example"
+
+
+@pytest.fixture
+def tx(tmp_path: Path) -> Iterator[Tx]:
+    with transaction(f"sqlite:///{tmp_path / 'placing.db'}") as held:
+        yield held
+
+
+def _mail(name: str, *cited: str, subject: str = "Size") -> bytes:
+    references = f"References: {' '.join(f'<{c}@example.com>' for c in cited)}\r\n" if cited else ""
+    return (
+        f"From: ann@example.com\r\nTo: {SUPPORT}\r\nSubject: {subject}\r\n"
+        f"Message-ID: <{name}@example.com>\r\n{references}\r\nHello from {name}\r\n"
+    ).encode()
+
+
+def _read(tx: Tx, *mails: bytes) -> dict[str, Any]:
+    """Accept and read mails as one batch; return every row by the name in its Message-ID."""
+    inbox = inboxes.create(tx, SUPPORT, now=NOW)
+    worker = new_id()
+    register(tx, worker, NOW)
+    arrivals.accept(tx, [(_arrival(inbox.id, raw),) for raw in mails])
+    taken = jobs.claim(tx, "read", worker=worker, now=NOW, limit=100, start=0)
+    found = readings.unread(tx.connection, [int(job.key) for job in taken])
+    read = [(job, found[int(job.key)]) for job in taken]
+    readings.record(tx, [_reading(job, item) for job, item in read])
+    rows = tx.connection.execute(select(message)).all()
+    return {row.message_id.strip("<>").partition("@")[0]: row for row in rows}
+
+
+def _arrival(inbox_id: int, raw: bytes) -> Arrival:
+    return Arrival(
+        id=new_id(),
+        inbox_id=inbox_id,
+        received_at=NOW,
+        mail_from="ann@example.com",
+        rcpt_to=(SUPPORT,),
+        packed=Packed(raw),
+        size=len(raw),
+        sha256=hashlib.sha256(raw).hexdigest(),
+    )
+
+
+def _reading(job: jobs.Job, item: readings.Stored) -> Reading:
+    raw = item.packed.data
+    assert raw is not None
+    return Reading(
+        stored=item, parsed=parse(raw), auth={}, own=(SUPPORT,), token_row=None, job=job, now=NOW
+    )
+
+
+def _thread(tx: Tx, row_id: int) -> Any:
+    return tx.connection.execute(select(thread).where(thread.c.id == row_id)).one()
+
+
+def test_a_reply_finds_the_mail_before_it_in_the_batch(tx: Tx) -> None:
+    rows = _read(tx, _mail("root"), _mail("reply", "root", subject="Re: Size"))
+
+    assert rows["reply"].thread_id == rows["root"].thread_id
+    assert _thread(tx, rows["root"].thread_id).message_count == 2
+    assert _thread(tx, rows["root"].thread_id).last_message_id == rows["reply"].id
+
+
+def test_a_parent_that_comes_after_its_reply_joins_it(tx: Tx) -> None:
+    rows = _read(tx, _mail("reply", "root", subject="Re: Size"), _mail("root"))
+
+    assert rows["root"].thread_id == rows["reply"].thread_id
+    known = select(reference.c.message_id).where(reference.c.rfc_id == "<root@example.com>")
+    assert tx.connection.execute(known).scalar_one() == rows["root"].id
+
+
+def test_a_mail_that_cites_two_threads_of_its_batch_makes_them_one(tx: Tx) -> None:
+    first, second = _mail("one", subject="A"), _mail("two", subject="B")
+    rows = _read(tx, first, second, _mail("both", "one", "two", subject="C"))
+
+    assert {row.thread_id for row in rows.values()} == {rows["one"].thread_id}
+    assert _thread(tx, rows["one"].thread_id).message_count == 3
+    merged = select(thread.c.merged_into).where(thread.c.id != rows["one"].thread_id)
+    assert tx.connection.execute(merged).scalar_one() == rows["one"].thread_id
+    assert set(tx.connection.execute(select(event.c.thread_id)).scalars()) == {
+        rows["one"].thread_id
+    }
+
+
+def test_threads_of_earlier_batches_are_merged_as_well(tx: Tx) -> None:
+    _read(tx, _mail("one", subject="A"))
+    _read(tx, _mail("two", subject="B"), _mail("three", "two", subject="B"))
+
+    rows = _read(tx, _mail("both", "one", "two", subject="C"), _mail("late", "three", subject="B"))
+
+    assert {row.thread_id for row in rows.values()} == {rows["one"].thread_id}
+    assert _thread(tx, rows["one"].thread_id).message_count == 5
+    where = select(reference.c.thread_id).distinct()
+    assert list(tx.connection.execute(where).scalars()) == [rows["one"].thread_id]
+
+
+def test_what_a_thread_knows_comes_back_as_it_was_written(tx: Tx) -> None:
+    rows = _read(tx, _mail("root"), _mail("reply", "root", subject="Re: Size"))
+    found = _thread(tx, rows["root"].thread_id)
+
+    assert found.last_at == NOW
+    assert [person[0] for person in found.participants] == ["ann@example.com", SUPPORT]
+    assert (found.orphan, found.state, found.sent_at) == (False, {}, None)
