@@ -6,10 +6,11 @@ from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from .base import ParseError, Retry, Unknown
+from .base import ParseError, Refused, Retry, Unknown
 from .payloads import read_object, text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from .base import HttpResponse
@@ -20,6 +21,23 @@ _LONGEST = timedelta(days=7)
 def lost(request_sent: bool, reason: str) -> Retry | Unknown:
     """Say what a broken connection means to a vendor that has no idempotency keys."""
     return Unknown(reason) if request_sent else Retry(reason=reason)
+
+
+def failure(
+    response: HttpResponse, reason: str, faults: Mapping[int, str], *, repeatable: bool = False
+) -> Refused | Retry | Unknown:
+    """Say what the status of an answer without success means, by RFC 9110 section 15.
+
+    ``faults`` names whose fault a 4xx is, "message" where it says nothing. ``repeatable``: the
+    request had an idempotency key, so that an answer that leaves it open is repeated.
+    """
+    if response.status in (408, 429, 503):  # not received, not yet, not handled
+        return Retry(retry_after(response), reason)
+    if 300 <= response.status < 400:
+        return Refused(f"{reason}: the API's URL leads elsewhere", "settings")
+    if 400 <= response.status < 500:
+        return Refused(reason, faults.get(response.status, "message"))
+    return Retry(retry_after(response), reason) if repeatable else Unknown(reason)
 
 
 def retry_after(response: HttpResponse) -> timedelta | None:

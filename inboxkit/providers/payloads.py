@@ -40,6 +40,12 @@ def mapping(value: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
+def objects(value: object) -> tuple[dict[str, Any], ...]:
+    """Return the objects of a list, and nothing for anything else."""
+    values = cast("list[object]", value) if isinstance(value, list) else []
+    return tuple(cast("dict[str, Any]", item) for item in values if isinstance(item, dict))
+
+
 def texts(value: object) -> tuple[str, ...]:
     """Return the texts of a list, or the one text that stands in place of a list."""
     values = cast("list[object]", value) if isinstance(value, list) else [value]
@@ -53,6 +59,15 @@ def moment(value: object) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return datetime.fromtimestamp(seconds, UTC) if 0 <= seconds < _LATEST else None
+
+
+def instant(value: object) -> datetime | None:
+    """Return an ISO 8601 text as a moment (UTC if it names no zone); None for anything else."""
+    try:
+        at = datetime.fromisoformat(text(value, 40))
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def message_id(value: object) -> str:

@@ -10,6 +10,7 @@ from .base import Provider
 from .mailgun import Mailgun
 from .memory import Memory
 from .optional import Fetching, KeyFetching, Lookup
+from .ses import Ses
 from .smtp import Smtp
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 AnyProvider: TypeAlias = Provider[Any]  # goes only with the config that it made itself
 
 PROVIDERS: Mapping[str, AnyProvider] = MappingProxyType(
-    {"mailgun": Mailgun(), "memory": Memory(), "smtp": Smtp()}
+    {"mailgun": Mailgun(), "memory": Memory(), "ses": Ses(), "smtp": Smtp()}
 )
 
 

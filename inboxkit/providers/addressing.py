@@ -1,0 +1,67 @@
+"""Who is named where in the mails that a vendor composes of one message of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import UnsupportedFeature
+from ..values import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .base import Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The recipients of one mail by the field they stand in; there is always somebody in To."""
+
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...] = ()
+    bcc: tuple[Address, ...] = ()
+
+    @property
+    def everybody(self) -> tuple[str, ...]:
+        """Every address, in the order To, Cc, Bcc."""
+        return tuple(address.email for address in (*self.to, *self.cc, *self.bcc))
+
+
+def named(message: Outgoing) -> tuple[Named, ...]:
+    """Return the mails to send, so that everybody in the envelope is in exactly one field of one.
+
+    It is one mail, in which nobody sees who has a blind copy. Where variables differ by recipient,
+    or where there are blind copies only, everybody gets a mail with nobody else in it.
+    """
+    to, cc, bcc = _once(message.to, message.cc, message.bcc)
+    named = {address.email.lower() for address in (*to, *cc, *bcc)}
+    bcc = (*bcc, *(Address(r) for r in message.rcpt_to if r.lower() not in named))
+    if message.recipient_variables or not (to or cc):
+        return tuple(Named((address,)) for address in (*to, *cc, *bcc))
+    # vendors want somebody in To; who has a visible copy may as well be addressed
+    return (Named(to, cc, bcc) if to else Named(cc, (), bcc),)
+
+
+def one_reply_to(provider: str, message: Outgoing) -> Address | None:
+    """Return the address to answer to; raise UnsupportedFeature when there are several."""
+    if len(message.reply_to) > 1:
+        raise UnsupportedFeature(f"{provider} takes one Reply-To: {message.id}")
+    return next(iter(message.reply_to), None)
+
+
+def variables(message: Outgoing, mail: Named) -> dict[str, str]:
+    """Return the variables of the one recipient of a mail, those of the message included."""
+    own: Mapping[str, str] = message.recipient_variables.get(mail.to[0].email, {})
+    return {**message.variables, **own}
+
+
+def _once(*fields: Iterable[Address]) -> list[tuple[Address, ...]]:
+    """Leave out whoever was named before."""
+    seen: set[str] = set()
+    found: list[tuple[Address, ...]] = []
+    for field in fields:
+        people = {p.email.lower(): p for p in field if p.email.lower() not in seen}
+        seen |= people.keys()
+        found.append(tuple(people.values()))
+    return found

@@ -1,0 +1,46 @@
+"""Webhooks signed by HMAC-SHA256 over the raw body, in lower-case hex; there is no timestamp."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .base import Unverified
+
+if TYPE_CHECKING:
+    from .base import WebhookRequest
+    from .options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """The secrets of the webhooks at one URL; without any, everything is taken."""
+
+    header: str
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def refused(self, request: WebhookRequest) -> Unverified | None:
+        """Check the signature in constant time; None when it is right."""
+        if not self.secrets:
+            return None
+        given = request.header(self.header).encode("utf-8", "replace")
+        good = [hmac.compare_digest(sign(s, request.body).encode(), given) for s in self.secrets]
+        if any(good):
+            return None
+        return Unverified(f"wrong {self.header}" if given else f"no {self.header}")
+
+
+def signing(read: Options, header: str, keys: tuple[str, ...]) -> Signing:
+    """Read the secrets; one must be there unless ``insecure`` says that webhooks go unsigned."""
+    secrets = tuple(filter(None, map(read.text, keys)))
+    if not secrets and not read.flag("insecure"):
+        raise read.error(keys[0], "is missing; insecure = yes takes webhooks from anybody")
+    read.flag("insecure")
+    return Signing(header, secrets)
+
+
+def sign(secret: str, body: bytes) -> str:
+    """Return the signature of a body."""
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
