@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from anyio import to_thread
 
 from .errors import HandlerError, NotFound, SendError, Suppressed
-from .parsing.attachments import extract
+from .parsing import parse
+from .parsing.attachments import extract, is_message
+from .parsing.extraction import FileReader
 from .parsing.forensics import forensics
+from .parsing.images import dimensions
 from .pipeline import replies
 from .pipeline.staging import active, current
 from .providers.base import Feature, Outgoing, refuse_unsupported
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .models import Attachment, Message, Thread, Want
+    from .parsing.model import ParsedMessage
     from .pipeline.addresses import Addresses
     from .pipeline.notify import Notify
     from .pipeline.outbox import Configured
@@ -51,6 +55,7 @@ class LocalActions:
         self._addresses = addresses
         self._settings = settings
         self._providers = providers
+        self._files = FileReader()
         self._waits = Waits(store, notify, self)
         self._composer = Composer(settings, store.secret, store.blobs)
 
@@ -71,6 +76,20 @@ class LocalActions:
         data = await self.read_attachment(attachment)
         name = f"{attachment.sha256[:16]}-{attachment.safe_name}"
         return await to_thread.run_sync(_write, folder, name, data)
+
+    async def attachment_text(self, attachment: Attachment, limit: int) -> str | None:
+        data = await self.read_attachment(attachment)
+        return await self._files.words(
+            data, attachment.content_type, attachment.filename, limit=limit
+        )
+
+    async def attachment_dimensions(self, attachment: Attachment) -> tuple[int, int] | None:
+        return dimensions(await self.read_attachment(attachment))
+
+    async def attachment_message(self, attachment: Attachment) -> ParsedMessage | None:
+        if not is_message(attachment.content_type, attachment.filename):
+            return None
+        return await to_thread.run_sync(parse, await self.read_attachment(attachment))
 
     async def forensics(self, message: Message) -> Mapping[str, Any]:
         return await to_thread.run_sync(forensics, await self.raw(message))

@@ -26,6 +26,10 @@ _AUTOMATIC = frozenset({Kind.AUTO_REPLY, Kind.LIST})
 _REPORTS = frozenset({Kind.BOUNCE, Kind.COMPLAINT})
 _UNTYPED = "application/octet-stream"  # says nothing about the content (RFC 2046 section 4.5.1)
 
+_VAGUE = frozenset(
+    (_UNTYPED, "text/plain", "application/zip", "application/xml", "application/x-ole-storage")
+)
+
 
 def matches(pattern: Pattern, text: str) -> bool:
     """Return whether a glob is the whole text, case ignored, or a compiled regex is found in it."""
@@ -202,10 +206,15 @@ def _condition(wanted: Filters, message: Message) -> str | None:
 
 
 def _has_type(content_type: str, attachment: Attachment) -> bool:
-    """Match the declared type; where that says nothing, what the first bytes say."""
-    declared = attachment.content_type
-    known = attachment.sniffed_type if declared in ("", _UNTYPED) else ""
-    return matches(content_type, declared) or bool(known and matches(content_type, known))
+    """Match the declared type, or the one that the first bytes show.
+
+    Plain text and mere containers show in many types: those count only where nothing is declared.
+    """
+    declared, seen = attachment.content_type, attachment.sniffed_type
+    if matches(content_type, declared):
+        return True
+    known = seen if declared in ("", _UNTYPED) or seen not in _VAGUE else ""
+    return bool(known) and matches(content_type, known)
 
 
 def _pairs(routers: Sequence[Router[...]]) -> Iterator[tuple[Handler, Handler]]:

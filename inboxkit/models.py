@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from .parsing.model import ParsedMessage
+
 
 class Otp(str):
     """A one-time code, with the message it came in. Its repr hides the code."""
@@ -94,6 +96,23 @@ class Attachment:
         The same attachment is always saved to the same path, so a retried handler writes no copy.
         """
         return await self.message.actions.save_attachment(self, folder)
+
+    async def text(self, *, limit: int = 200_000) -> str | None:
+        """Return the words of a PDF, DOCX, XLSX, CSV, HTML or text file; None for any other.
+
+        At most ``limit`` characters. None also for a file that is damaged, encrypted or takes too
+        long; "" for one without words, such as a scan. Raise ConfigurationError when the extra
+        ``docs`` is not installed and the file needs it.
+        """
+        return await self.message.actions.attachment_text(self, limit)
+
+    async def dimensions(self) -> tuple[int, int] | None:
+        """Return width and height of a PNG, JPEG, GIF or WebP in pixels; None for any other."""
+        return await self.message.actions.attachment_dimensions(self)
+
+    async def parsed(self) -> ParsedMessage | None:
+        """Return a message that came as a file (message/rfc822) as it reads; None for any other."""
+        return await self.message.actions.attachment_message(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -293,6 +312,9 @@ class Actions(Protocol):
 
     async def read_attachment(self, attachment: Attachment) -> bytes: ...
     async def save_attachment(self, attachment: Attachment, folder: Path) -> Path: ...
+    async def attachment_text(self, attachment: Attachment, limit: int) -> str | None: ...
+    async def attachment_dimensions(self, attachment: Attachment) -> tuple[int, int] | None: ...
+    async def attachment_message(self, attachment: Attachment) -> ParsedMessage | None: ...
     async def raw(self, message: Message) -> bytes: ...
     async def forensics(self, message: Message) -> Mapping[str, Any]: ...
     async def thread(self, thread_id: str) -> Thread: ...

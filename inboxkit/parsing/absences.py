@@ -6,12 +6,13 @@ Three grades: what only a program writes, what needs one more sign, and what nee
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import cache
 
+from .vocabulary import fold
+
 _READ_CHARS = 1_500
+_BEGINNING = 2  # characters; no phrase is shorter
 _NEVER = 99  # signs that no text has
-_INVISIBLE = {ord(c): None for c in "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\ufeff\u00ad"}
 _TAG = re.compile(r"\[[^\]]{1,40}\]\s*")
 _BRACKETED = re.compile(r"[\[(（【]([^\[\]()（）【】]{3,60})[\])）】]$| - ([^-]{3,60})$")
 _DELIMITERS = ":：-–—([/|!.,"
@@ -144,18 +145,18 @@ def is_automatic(subject: str, text: str) -> bool:
 
 def _signs_needed(subject: str) -> int:
     """Return how many signs of the text it takes; _NEVER when it is a subject like any other."""
-    certain, away, leave = _phrases()
-    if subject[:2] in _beginnings():
-        if subject.startswith(certain):
-            return 0 if _ends(subject, certain) else 1
-        if subject.startswith(away) and _ends(subject, away):
-            return 1
-        if subject.startswith(leave) and _ends(subject, leave):
-            return 2
+    beginning = subject[:_BEGINNING]
+    for needed, table in enumerate(_phrases()):
+        phrases = table.get(beginning, ())
+        if subject.startswith(phrases):
+            if _ends(subject, phrases):
+                return needed
+            if needed == 0:
+                return 1
     if subject.endswith(("]", ")", "）", "】")) or " - " in subject:
         match = _BRACKETED.search(subject)
         inside = (match[1] or match[2]).strip() if match else ""
-        if inside in away or inside in certain:
+        if any(inside in table.get(inside[:_BEGINNING], ()) for table in _phrases()[:2]):
             return 1
     return _NEVER
 
@@ -178,16 +179,16 @@ def _signs(text: str) -> int:
 
 
 @cache
-def _phrases() -> tuple[tuple[str, ...], ...]:
-    return tuple(
-        tuple(_folded(p) for p in table.strip().replace("\n", "|").split("|"))
-        for table in (_PREFIXES, _AWAY, _LEAVE)
-    )
-
-
-@cache
-def _beginnings() -> frozenset[str]:
-    return frozenset(phrase[:2] for phrases in _phrases() for phrase in phrases)
+def _phrases() -> tuple[dict[str, tuple[str, ...]], ...]:
+    """Return the phrases of each table by how they begin: ordinary subjects begin like few."""
+    found: list[dict[str, tuple[str, ...]]] = []
+    for table in (_PREFIXES, _AWAY, _LEAVE):
+        phrases: dict[str, tuple[str, ...]] = {}
+        for phrase in map(_folded, table.strip().replace("\n", "|").split("|")):
+            beginning = phrase[:_BEGINNING]
+            phrases[beginning] = (*phrases.get(beginning, ()), phrase)
+        found.append(phrases)
+    return tuple(found)
 
 
 @cache
@@ -197,8 +198,4 @@ def _sign_phrases() -> tuple[tuple[str, ...], ...]:
 
 
 def _folded(text: str) -> str:
-    """Return the text in lower case, without accents and marks of direction."""
-    if text.isascii():
-        return text.lower().strip()
-    text = unicodedata.normalize("NFKD", text.translate(_INVISIBLE).casefold())
-    return "".join([c for c in text if not unicodedata.combining(c)]).strip()
+    return fold(text).strip()

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from . import bodies, magic, mime
+from . import bodies, images, magic, mime
 from .model import Limits, ParsedAttachment
 
 if TYPE_CHECKING:
@@ -68,6 +68,13 @@ def extract(raw: bytes, index: int, limits: Limits = Limits()) -> bytes:
     return _files(mime.decode(raw, limits))[index].data
 
 
+def is_message(content_type: str, filename: str = "") -> bool:
+    """Tell whether a file is a message, by its declared type, or by its name where there is none."""
+    if content_type in ("", "application/octet-stream"):
+        return filename.lower().endswith(".eml")
+    return content_type in ("message/rfc822", "message/global")
+
+
 def safe_name(filename: str) -> str:
     """Return a file name that can do no harm in a folder, in a shell or on a page; never empty.
 
@@ -111,6 +118,7 @@ def _describe(index: int, part: Part, html: str) -> ParsedAttachment:
         inline=inline,
         content_id=part.content_id,
         data=part.data,
+        dimensions=images.dimensions(part.data),
     )
 
 

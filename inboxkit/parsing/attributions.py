@@ -228,7 +228,7 @@ def is_rule(line: str) -> bool:
 
 def is_device_line(line: str) -> bool:
     """Tell whether a program added the line to say what sent the mail."""
-    if len(line) > 200:
+    if len(line) > 200 or (line.isascii() and line.isalnum()):  # a single word is a name
         return False
     plain = _LINK.sub("", line.translate(words.BIDI)).strip("<>()[]*_~-—.! \t\u00a0")
     head, tail = _first_clause(plain)

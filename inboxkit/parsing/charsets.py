@@ -114,6 +114,9 @@ _BOMS = (
 )
 
 
+_MARKING = frozenset(mark[0] for mark, _ in _BOMS)
+
+
 @functools.lru_cache(maxsize=256)
 def codec(label: str) -> str:
     """Return the Python codec for a charset label, or "" when it names no charset of text."""
@@ -164,13 +167,13 @@ def _sniffed(data: bytes, otherwise: str, *, is_utf8: bool = False) -> str:
         if b"\x1b" in data and any(mark in data for mark in _MULTIBYTE_ESCAPES):
             return _with_codec(data, "iso2022_jp_ext")
         return data.decode("ascii")
-    for mark, name in _BOMS:
-        if data.startswith(mark):
-            return data.decode(name, "replace")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
+    if data[0] in _MARKING:
+        for mark, name in _BOMS:
+            if data.startswith(mark):
+                return data.decode(name, "replace")
+    text = _strictly(data, "utf-8")
+    if text is not None:
+        return text
     # A cut or damaged UTF-8 text stays UTF-8; one with next to no valid sequence never was UTF-8.
     text = data.decode("utf-8", "replace")
     wrong = text.count("\ufffd")
@@ -181,11 +184,10 @@ def _sniffed(data: bytes, otherwise: str, *, is_utf8: bool = False) -> str:
 def _with_codec(data: bytes, name: str) -> str:
     if name.startswith(_ONE_BYTE) and (text := _as_utf8(data)):
         return text
-    try:
-        return data.decode(name)
-    except (UnicodeError, ValueError):
-        pass
-    if text := _as_utf8(data):
+    text = _strictly(data, name)
+    if text is None:
+        text = _as_utf8(data)
+    if text:
         return text
     if name == "iso2022_jp_ext":
         return _decode_jis(data)
@@ -195,15 +197,20 @@ def _with_codec(data: bytes, name: str) -> str:
         return data.decode("latin-1")
 
 
+def _strictly(data: bytes, name: str) -> str | None:
+    # The text if every byte of the data fits the codec.
+    try:
+        return data.decode(name)
+    except (UnicodeError, ValueError):
+        return None
+
+
 def _as_utf8(data: bytes) -> str:
     # The text if it is UTF-8 beyond doubt: two characters that by chance no other charset gives.
     if data.isascii():
         return ""
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        return ""
-    return text if len(data) - len(text) > 1 else ""
+    text = _strictly(data, "utf-8")
+    return text if text and len(data) - len(text) > 1 else ""
 
 
 def _decode_jis(data: bytes) -> str:

@@ -29,9 +29,10 @@ _THRESHOLD = 5.0
 _BESIDE = 32  # how far a label stands from its number, in characters
 _CLOSE = 40  # how far "code is" stands from the code
 # What most texts with a code have in them; without it, words are not searched for codes.
+_ASCII_MARKS = ("code", "Code", "kod", "Kod", "digo", "dice", "OTP", "PIN")
 _MARKS = (
-    *("code", "Code", "kod", "Kod", "digo", "dice", "OTP", "PIN", "код", "Код", "κωδ", "Κωδ"),
-    *("码", "碼", "コード", "코드", "رمز", "کد", "קוד", "कोड", "รหัส"),
+    *_ASCII_MARKS,
+    *("код", "Код", "κωδ", "Κωδ", "码", "碼", "コード", "코드", "رمز", "کد", "קוד", "कोड", "รหัส"),
 )
 _SHORT = 60  # a mail as short as this is about its number
 _SUBJECT = 300
@@ -92,9 +93,16 @@ def _search(body: str, subject: str, html: str) -> Code | None:
     found = [_judge(body, each, title) for each in _unlisted(body, candidates(body))]
     found += [_judge_titled(subject, each, title) for each in candidates(subject)]
     code = _best(found, body, title, html)
-    if code is None and (title.has(NOUN | PROOF) or any(mark in body for mark in _MARKS)):
+    if code is None and (title.has(NOUN | PROOF) or _is_marked(body)):
         code = _best(_judge_letters(body, subject, title), body, title, html)
     return code
+
+
+def _is_marked(body: str) -> bool:
+    for mark in _ASCII_MARKS if body.isascii() else _MARKS:
+        if mark in body:
+            return True
+    return False
 
 
 def _best(found: Iterable[_Judged | None], body: str, title: Zone, html: str) -> Code | None:

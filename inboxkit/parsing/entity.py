@@ -36,7 +36,7 @@ class Entity:
 
     def __post_init__(self) -> None:
         self._content_fields = {
-            name.lower(): value
+            name[8:].lower(): value[:MAX_CONTENT_FIELD]
             for name, value in reversed(self.fields)  # of two alike, the first counts
             if name[:1] in "cC" and name[:8].lower() == "content-"
         }
@@ -45,7 +45,7 @@ class Entity:
 
     def raw(self, name: str) -> str:
         """Return the Content- field of that name, cut where it is too long."""
-        return self._content_fields.get(f"content-{name}", "")[:MAX_CONTENT_FIELD]
+        return self._content_fields.get(name, "")
 
     @property
     def is_multipart(self) -> bool:

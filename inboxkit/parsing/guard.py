@@ -13,8 +13,9 @@ _CONTENT_FIELD = re.compile(
 _BOUNDARY = re.compile(rb'boundary\s*=\s*(?:"([^"\r\n]{1,250})|([^\s;"]{1,250}))', re.IGNORECASE)
 _MAX_WORK = 5_000_000  # lines times depth: each line is compared with every open boundary
 # What no ordinary mail reaches: over it, a message is parsed in a process that can be ended.
+ORDINARY_BYTES = 256 * 1024
 _ORDINARY = Limits(
-    message_bytes=256 * 1024,
+    message_bytes=ORDINARY_BYTES,
     header_bytes=32 * 1024,
     header_fields=200,
     field_bytes=16 * 1024,

@@ -87,13 +87,16 @@ class _Writer:
         """Write all tokens, and return the text."""
         breaks, steps = _BREAKS.get, _STEPS.get
         for name, text in tokens:
-            if not name:
+            if name:
+                if lines := breaks(name):
+                    if lines > self._lines:
+                        self._lines = lines
+                elif step := steps(name):
+                    step(self, text)
+            elif text != "\n" or self._pre:
                 self.text(text)
-            elif lines := breaks(name):
-                if lines > self._lines:
-                    self._lines = lines
-            elif step := steps(name):
-                step(self, text)
+            elif not self._space:
+                self._space = " "
         return "".join(self._pieces).strip()
 
     def text(self, text: str) -> None:

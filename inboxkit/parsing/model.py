@@ -152,7 +152,10 @@ class CalendarEvent:
 
 @dataclass(frozen=True, slots=True)
 class ParsedAttachment:
-    """A file of a message. ``index`` finds it again in the same bytes."""
+    """A file of a message. ``index`` finds it again in the same bytes.
+
+    A message/rfc822 is a file too: ``parse`` reads its ``data`` like any other message.
+    """
 
     index: int
     filename: str
@@ -164,6 +167,7 @@ class ParsedAttachment:
     inline: bool
     content_id: str
     data: bytes = field(repr=False)
+    dimensions: tuple[int, int] | None = None  # of a picture, in pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,10 @@ def split_reply(text: str, html: str = "") -> Reply:
 def _may_quote(html: str) -> bool:
     # Looking for words is many times as fast as an expression of them, and most mails have none.
     html = html.lower()
-    return any(word in html for word in _IN_MARKUP) and _MARKUP.search(html) is not None
+    for word in _IN_MARKUP:
+        if word in html:
+            return _MARKUP.search(html) is not None
+    return False
 
 
 def _from_html(html: str) -> Reply:

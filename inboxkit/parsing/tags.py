@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import html
 import re
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _TAG = re.compile(
 _ATTRIBUTE = re.compile(
     r"""([^\s=/"'>]{1,100})(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>]*+)))?"""
 )
+_NOTHING = ("", "")
 _KEPT_LENGTH = 64 * 1024
 _BIG_NUMBER = re.compile(r"&#0*[0-9]{8,}+;?")
 
@@ -63,18 +65,14 @@ def _kept(source: str) -> tuple[Token, ...]:
 def _split(source: str) -> tuple[Token, ...]:
     # Plain markup is split by one expression; () where a "<" is left over or a raw text begins.
     pieces = _TAG.split(source)
-    texts, names = pieces[::3], [name.lower() for name in pieces[1::3]]
+    texts, names = pieces[::3], list(map(str.lower, pieces[1::3]))
     if not _RAW.keys().isdisjoint(names) or "<" in "".join(texts):
         return ()
     if "&" in source:
-        texts = [unescape(text) for text in texts]
-    found: list[Token] = [("", texts[0])] if texts[0] else []
-    add = found.append
-    for name, attributes, text in zip(names, pieces[2::3], texts[1:], strict=True):
-        add((name, attributes))
-        if text:
-            add(("", text))
-    return tuple(found)
+        texts = list(map(unescape, texts))
+    starts = zip(["", *names], ["", *pieces[2::3]], strict=True)
+    pairs = zip(starts, zip(repeat(""), texts), strict=False)
+    return tuple([token for token in chain.from_iterable(pairs) if token != _NOTHING])
 
 
 def _scan(source: str) -> Iterator[Token]:

@@ -24,12 +24,10 @@ def decode(data: bytes, encoding: str) -> bytes:
 
 def decode_base64(data: bytes) -> bytes:
     """Return the bytes of base64 text; strange signs, bad padding and joined texts are borne."""
-    try:
-        if b"=" not in data.rstrip(b"= \t\r\n"):
-            return binascii.a2b_base64(data + b"==")
-    except binascii.Error:
-        pass
-    return b"".join(map(_decode_group, _PADDING.split(data)))
+    decoded = None if b"=" in data.rstrip(b"= \t\r\n") else _decode_whole(data)
+    if decoded is None:
+        return b"".join(map(_decode_group, _PADDING.split(data)))
+    return decoded
 
 
 def decode_quoted_printable(data: bytes) -> bytes:
@@ -37,6 +35,13 @@ def decode_quoted_printable(data: bytes) -> bytes:
     if b"= " in data or b"=\t" in data:
         data = _LOOSE_SOFT_BREAK.sub(b"=", data)
     return binascii.a2b_qp(data)
+
+
+def _decode_whole(data: bytes) -> bytes | None:
+    try:
+        return binascii.a2b_base64(data + b"==")
+    except binascii.Error:
+        return None  # a letter too many or too few
 
 
 def _decode_group(group: bytes) -> bytes:

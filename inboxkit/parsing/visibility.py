@@ -61,16 +61,13 @@ def _shows_all(tokens: tuple[Token, ...]) -> bool:
     # Whether nothing in a mail can hide a text. Most mails of people are such.
     sheet = styles.Sheet()
     inks, grounds = {colours.BLACK}, {colours.WHITE}
-    known: set[Token] = set()
-    for token in tokens:
-        name, text = token
+    for name, text in set(tokens):  # a mail repeats its tags
         if not name:
             if not text.isascii() and _TAGGED.search(text):
                 return False
         elif name in _TELLING:
             return False
-        elif text and name not in tags.VOID and token not in known:
-            known.add(token)
+        elif text and name not in tags.VOID:
             style = sheet.style(name, text)
             if style.hides:
                 return False

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inboxkit.parsing.links import clean_url, find_links
+from inboxkit.parsing.links import find_links
+from inboxkit.parsing.mentions import clean_url
 
 from .otp_corpus import samples, score
 

@@ -1,0 +1,84 @@
+"""What the address of a link says by itself: a token made for one mail, an action, a shop."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}|[A-Za-z0-9]{4,}(?:[-.][A-Za-z0-9]{4,}){2,}")
+_DIGIT = re.compile(r"\d")
+_INNER_CAPITAL = re.compile(r"[a-z][A-Z]")
+_CAMPAIGN = re.compile(
+    r"(?:utm_\w{1,20}|ref|source|campaign|redirect\w{0,12}|return\w{0,8}|next)=[^&#]*",
+    re.IGNORECASE,
+)
+_FIELD = re.compile(
+    r"[?&#;](?:[a-z_]{0,24}(?:token|code|key|hash|secret|ticket|otp|sig|signature|invite|invitation)"
+    r"|t|k|c|h|s|oobcode|upn|jwt)=[^&]{6}",
+    re.IGNORECASE,
+)
+_FILE = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|ico|css|js|woff2?|pdf)$", re.IGNORECASE)
+_STORE = re.compile(
+    r"^(?:apps|itunes)\.apple\.com|^play\.google\.com|^(?:www\.)?w3\.org", re.IGNORECASE
+)
+_SOCIAL = re.compile(
+    r"^(?:www\.|m\.)?(?:facebook|twitter|x|instagram|linkedin|youtube|tiktok|pinterest)\.com$"
+    r"|^(?:t|wa)\.me$",
+    re.IGNORECASE,
+)
+_ADDRESS_WORDS = re.compile(
+    r"(?<![a-z])(?:verif|confirm|activat|validat|reset|password|passwd|recover|magic|log-?in|sign-?in|"
+    r"signup|auth|invit|accept|join|unlock|token|regist|enrol|opt-?in|callback|otp|session)",
+    re.IGNORECASE,
+)
+_ADDRESS_AVOID = re.compile(
+    r"unsubscri|opt-?out|(?<![a-z])(?:preferences|privacy|terms|legal|help|support|faq|contact|"
+    r"decline|reject|cancel|revoke|report|deny|(?:was-?)?not-?me|abuse|blog|logo|pixel|track/open|"
+    r"open\.(?:php|aspx|gif)|view-?in-?browser|webversion|ignore)(?![a-z])",
+    re.IGNORECASE,
+)
+_WITHOUT_TOKEN = {"login": 4.0, "reset": 2.5}  # a page for everyone, not for this reader
+
+
+def is_telling(url: str) -> bool:
+    """Tell whether an address carries a token or names an action."""
+    rest = url.partition("://")[2].partition("/")[2]
+    return _has_token(url, rest) or _ADDRESS_WORDS.search(rest) is not None
+
+
+def _has_token(url: str, rest: str) -> bool:
+    """Tell whether an address carries a value that was made for one mail."""
+    if _FIELD.search(url):
+        return True
+    for match in _TOKEN.finditer(_CAMPAIGN.sub("", rest[:1024])):
+        value = match.group()
+        if len(_DIGIT.findall(value)) > 1 or len(_INNER_CAPITAL.findall(value)) > 1:
+            return True
+    return False
+
+
+def weigh(url: str, purpose: str, reasons: list[str], *, asked: bool) -> float:
+    """Return what the address itself is worth; -99 when it cannot be such a link.
+
+    Newsletters too say "log in": unless the mail is about that, the address must say so as well.
+    """
+    host, _, rest = url.partition("://")[2].partition("/")
+    path = rest.partition("?")[0]
+    if not host or _FILE.search(path) or _STORE.match(host):
+        return -99.0
+    if _ADDRESS_AVOID.search(unquote(path)):
+        return -99.0
+    score = 0.0
+    if _ADDRESS_WORDS.search(rest):
+        score += 1.0
+        reasons.append("its address names it")
+    elif purpose == "login" and not asked:
+        score -= 3.0
+    if _has_token(url, rest):
+        score += 1.5
+        reasons.append("its address carries a token")
+    else:
+        score -= 4.0 if _SOCIAL.match(host) else _WITHOUT_TOKEN.get(purpose, 0.0)
+    if not rest.strip("/") or (len(rest) < 4 and "?" not in rest):
+        score -= 4.0
+    return score
