@@ -223,15 +223,33 @@ def test_attachment_handlers_look_at_addresses_and_can_be_skipped() -> None:
     [
         ("application/octet-stream", "application/pdf", True),
         ("", "application/pdf", True),
-        ("image/png", "application/pdf", False),
+        ("image/png", "application/pdf", True),
         ("application/pdf", "application/x-dosexec", True),
+        ("image/png", "image/png", False),
     ],
 )
-def test_content_is_looked_at_only_where_the_declared_type_says_nothing(
+def test_a_file_is_taken_by_its_declared_type_or_by_what_it_is(
     declared: str, sniffed: str, taken: bool
 ) -> None:
     router = Router()
     router.on_attachment("application/pdf")(takes_pdf)
+    assert bool(match_attachments(router, with_files((declared, sniffed)))) is taken
+
+
+@pytest.mark.parametrize(
+    ("declared", "sniffed", "taken"),
+    [
+        ("text/csv", "text/plain", False),
+        ("application/pgp-keys", "text/plain", False),
+        ("application/octet-stream", "text/plain", True),
+        ("", "text/plain", True),
+    ],
+)
+def test_that_a_file_is_text_counts_only_where_nothing_is_declared(
+    declared: str, sniffed: str, taken: bool
+) -> None:
+    router = Router()
+    router.on_attachment("text/plain")(takes_file)
     assert bool(match_attachments(router, with_files((declared, sniffed)))) is taken
 
 

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "dev": ("developing", "dev", "Run for development: take any mail, reload handlers, print it."),
     "events": ("reading", "events", "List what happened to messages."),
     "export": ("exporting", "export", "Write messages to a folder, a file each."),
+    "fake": ("faking", "fake", "Emulate the vendors' APIs, for programs under test."),
     "import": ("importing", "import_", "Take in mbox, Maildir and .eml files."),
     "inbox": ("inboxes", "inbox", "Create, list, show and delete inboxes."),
     "init": ("initiating", "init", "Lay out a new project."),
@@ -41,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "show": ("reading", "show", "Show a message."),
     "suppressions": ("suppressing", "suppressions", "List and change who is not written to."),
     "thread": ("reading", "thread", "Show a conversation."),
+    "trigger": ("triggering", "trigger", "Let something happen to what a fake vendor took."),
     "wait": ("waiting", "wait", "Wait for a message and print it."),
     "webhook-url": ("configuring", "webhook_url", "Print the address for a provider's webhooks."),
 }

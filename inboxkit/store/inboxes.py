@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
 
-from ..errors import ConfigurationError, NotFound
+from ..errors import ConfigurationError, InboxKitError, NotFound
 from ..tokens import new_id
+from .api_tables import DEFAULT_POD
+from .pages import Page, paged
 from .rows import columns
 from .tables import alias, inbox, message
 
@@ -16,7 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from .reach import Reach
     from .writer import Tx
+
+_WORD_STARTS = ("", "%.", "%@", "%-", "%+", "%\\_", "% ")  # of an address or a display name
+
+
+class Taken(InboxKitError):
+    """The address belongs to another inbox already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,7 @@ class InboxRecord:
     updated_at: datetime
     expires_at: datetime | None
     aliases: tuple[str, ...] = field(default=())
+    pod_id: str = DEFAULT_POD
 
 
 def normalize(address: str) -> str:
@@ -50,21 +60,23 @@ def create(
     client_id: str | None = None,
     expires_at: datetime | None = None,
     aliases: Sequence[str] = (),
+    pod_id: str = DEFAULT_POD,
+    status: str = "active",
 ) -> InboxRecord:
     """Create the inbox, or return the one that has the address or the ``client_id`` already."""
     found = find(tx.connection, address)
     if found is None and client_id is not None:
-        found = find_client(tx.connection, client_id)
+        found = find_client(tx.connection, client_id, pod_id)
     row_id = found.id if found else new_id()
     if found is None:
         row = {
             "id": row_id,
-            "pod_id": "pod_default",
+            "pod_id": pod_id,
             "address": normalize(address),
             "display_name": display_name,
             "client_id": client_id,
             "metadata": dict(metadata or {}),
-            "status": "active",
+            "status": status,
             "draft_policy": "auto",
             "expires_at": expires_at,
             "created_at": now,
@@ -106,9 +118,73 @@ def find_tagged(connection: Connection, address: str) -> InboxRecord | None:
     return found
 
 
-def find_client(connection: Connection, client_id: str) -> InboxRecord | None:
-    """Return the inbox that was created under this client id."""
-    row = connection.execute(select(inbox).where(inbox.c.client_id == client_id)).first()
+def claim(
+    tx: Tx, address: str, *, pod_id: str, client_id: str | None, **values: Any
+) -> InboxRecord:
+    """Create an inbox that is new; raise Taken when somebody has the address.
+
+    The same ``client_id`` returns the inbox that was made under it.
+    """
+    known = None if client_id is None else find_client(tx.connection, client_id, pod_id)
+    if known is not None:
+        return known
+    if find(tx.connection, address) is not None:
+        raise Taken(f"the address {normalize(address)} is taken; choose another username")
+    return create(tx, address, pod_id=pod_id, client_id=client_id, **values)
+
+
+def within(connection: Connection, reach: Reach, address: str) -> InboxRecord | None:
+    """Return the inbox with this address or alias if it lies within reach."""
+    found = find(connection, address)
+    if found is None or not reach.holds(found.pod_id, found.id):
+        return None
+    return found
+
+
+def listed(connection: Connection, reach: Reach, page: Page[int]) -> list[InboxRecord]:
+    """Return a page of the inboxes within reach."""
+    query = paged(select(inbox).where(reach.inboxes()), inbox.c.id, page)
+    return [_record(connection, row) for row in connection.execute(query)]
+
+
+def search(connection: Connection, reach: Reach, text: str, page: Page[int]) -> list[InboxRecord]:
+    """Return a page of inboxes in whose address or name each word begins a word.
+
+    An address that is exactly the text comes first.
+    """
+    exact = inbox.c.address == normalize(text)
+    mine = select(inbox).where(reach.inboxes())
+    words = mine.where(~exact, *(_begins(word) for word in text.lower().split()))
+    rows: list[Row[Any]] = []
+    if page.after is None:
+        rows += connection.execute(mine.where(exact))
+    rows += connection.execute(paged(words, inbox.c.id, page))
+    return [_record(connection, row) for row in rows[: page.size + 1]]
+
+
+def _begins(word: str) -> ColumnElement[bool]:
+    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return or_(
+        *(
+            func.lower(column).like(f"{start}{escaped}%", escape="\\")
+            for column in (inbox.c.address, inbox.c.display_name)
+            for start in _WORD_STARTS
+        )
+    )
+
+
+def count(connection: Connection, reach: Reach) -> int:
+    """Return how many inboxes there are within reach."""
+    query = select(func.count()).select_from(inbox).where(reach.inboxes())
+    return connection.execute(query).scalar_one()
+
+
+def find_client(
+    connection: Connection, client_id: str, pod_id: str = DEFAULT_POD
+) -> InboxRecord | None:
+    """Return the inbox that was created under this client id in a pod."""
+    mine = (inbox.c.client_id == client_id) & (inbox.c.pod_id == pod_id)
+    row = connection.execute(select(inbox).where(mine)).first()
     return None if row is None else _record(connection, row)
 
 
@@ -148,6 +224,27 @@ def touch(tx: Tx, inbox_id: int, now: datetime, **values: Any) -> None:
     tx.connection.execute(update(inbox).where(mine).values(updated_at=now, **values))
 
 
+def change(
+    tx: Tx,
+    inbox_id: int,
+    now: datetime,
+    values: Mapping[str, Any],
+    metadata: Mapping[str, Any] | None,
+) -> InboxRecord:
+    """Change columns, and merge metadata: a value of None deletes its key."""
+    known = by_id(tx.connection, inbox_id)
+    if known is None:
+        raise NotFound("the inbox was deleted meanwhile")
+    changed = dict(values)
+    if metadata is not None:
+        merged = {**known.metadata, **metadata}
+        changed["metadata"] = {k: v for k, v in merged.items() if v is not None}
+    touch(tx, inbox_id, now, **changed)
+    made = by_id(tx.connection, inbox_id)
+    assert made is not None
+    return made
+
+
 def _record(connection: Connection, row: Row[Any]) -> InboxRecord:
     names = select(alias.c.address).where(alias.c.inbox_id == row.id).order_by(alias.c.address)
     return InboxRecord(
@@ -161,6 +258,7 @@ def _record(connection: Connection, row: Row[Any]) -> InboxRecord:
         updated_at=row.updated_at,
         expires_at=row.expires_at,
         aliases=tuple(connection.execute(names).scalars()),
+        pod_id=row.pod_id,
     )
 
 

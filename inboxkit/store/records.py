@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, select
@@ -10,6 +11,8 @@ from sqlalchemy import Connection, Row, select
 from ..models import Actions, Attachment, Event, Link, Message, Otp, Thread
 from ..tokens import public_id
 from ..values import Address, Auth, Direction, Envelope, EventType, Kind
+from . import wire_ids
+from .conversations import computed_labels
 from .events import cursor_id
 from .rows import columns
 from .tables import attachment, content, inbox, label, message
@@ -17,6 +20,7 @@ from .threads import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
 _CONTENT = (
     content.c.text,
@@ -53,6 +57,55 @@ def messages(
         for i in ids
         if i in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message as programs outside see it: under its name there, with what only they ask for."""
+
+    name: str
+    message: Message
+    labels: frozenset[str]
+    bcc: tuple[Address, ...]
+    reply_html: str = field(repr=False)
+    created_at: datetime
+    updated_at: datetime
+
+
+def shown(connection: Connection, ids: Sequence[int], actions: Actions) -> list[Shown]:
+    """Return messages for programs outside, in the order of the ids."""
+    query = (
+        select(
+            message.c.id,
+            message.c.bcc,
+            message.c.direction,
+            message.c.unread,
+            content.c.reply_html,
+            message.c.created_at,
+            message.c.updated_at,
+        )
+        .outerjoin(content, content.c.message_id == message.c.id)
+        .where(message.c.id.in_(ids))
+    )
+    rows = {public_id("msg", row.id): row for row in connection.execute(query)}
+    names = {public_id("msg", i): name for i, name in wire_ids.of(connection, ids).items()}
+    return [
+        _shown(names[found.id], found, rows[found.id])
+        for found in messages(connection, ids, actions)
+    ]
+
+
+def _shown(name: str, found: Message, row: Row[Any]) -> Shown:
+    computed = computed_labels(row.direction, found.state, unread=row.unread)
+    return Shown(
+        name=name,
+        message=found,
+        labels=found.labels | computed,
+        bcc=addresses(row.bcc),
+        reply_html=row.reply_html or "",
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
 
 
 def _public(row_id: int | None) -> str:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from .pages import Page, paged
 from .tables import attachment, inbox, label, message
 
 if TYPE_CHECKING:
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .query import Query, Term
+    from .reach import Reach
     from .writer import Tx
 
+# No rows of the label table: columns of the message.
+COMPUTED_LABELS = frozenset({"unread", "read", "received", "sent", "scheduled", "bounced"})
 _COLUMNS = "rowid, subject, sender, recipients, body"
 _SOURCE = "SELECT id, subject, sender, recipients, body FROM inboxkit_searchable WHERE id"
 
@@ -67,16 +71,50 @@ def find(
         wanted = wanted.where(message.c.inbox_id == inbox_id)
     if before is not None:
         wanted = wanted.where(message.c.id < before)
+    return list(connection.execute(wanted.where(*conditions(query))).scalars())
+
+
+def page(
+    connection: Connection,
+    reach: Reach,
+    query: Query,
+    page: Page[int],
+    *,
+    hidden: Sequence[str] = (),
+) -> list[int]:
+    """Return a page of messages within reach that match and carry no ``hidden`` label.
+
+    What is not read yet has no thread, and is not listed.
+    """
+    wanted = select(message.c.id).where(
+        reach.owns(message.c.inbox_id),
+        message.c.thread_id.is_not(None),
+        *conditions(query),
+        *shown(hidden),
+    )
+    return list(connection.execute(paged(wanted, message.c.id, page)).scalars())
+
+
+def shown(hidden: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Return what holds for messages that carry none of these labels."""
+    mine = and_(label.c.message_id == message.c.id, label.c.label.in_(hidden))
+    return [not_(exists().where(mine))] if hidden else []
+
+
+def conditions(query: Query) -> list[ColumnElement[bool]]:
+    """Return what holds for messages that match."""
+    found: list[ColumnElement[bool]] = []
     matches = " ".join(_fts(term) for term in query.words if not term.negated)
     if matches:
-        wanted = wanted.where(_in_index(matches))
-    for term in query.words:
-        if term.negated:
-            wanted = wanted.where(not_(_in_index(_fts(term))))
-    for term in query.filters:
-        condition = _FILTERS[term.field](term)
-        wanted = wanted.where(not_(condition) if term.negated else condition)
-    return list(connection.execute(wanted).scalars())
+        found.append(_in_index(matches))
+    found += [not_(_in_index(_fts(term))) for term in query.words if term.negated]
+    return found + [condition(term) for term in query.filters]
+
+
+def condition(term: Term) -> ColumnElement[bool]:
+    """Return what holds for messages that one filter wants."""
+    found: ColumnElement[bool] = _FILTERS[term.field](term)
+    return not_(found) if term.negated else found
 
 
 def _fts(term: Term) -> str:
@@ -111,7 +149,7 @@ def _has(term: Term) -> ColumnElement[bool]:
 
 
 def _label(term: Term) -> ColumnElement[bool]:
-    if term.value in ("unread", "received", "sent"):  # no rows: columns of the message
+    if term.value in COMPUTED_LABELS:
         return _flag(term.value)
     mine = and_(label.c.message_id == message.c.id, label.c.label == term.value)
     return exists().where(mine)
@@ -125,6 +163,8 @@ def _flag(name: str) -> ColumnElement[bool]:
     flags: dict[str, ColumnElement[bool]] = {
         "unread": message.c.unread,
         "read": not_(message.c.unread),
+        "scheduled": message.c.state == "scheduled",
+        "bounced": message.c.state == "bounced",
         "taken": message.c.taken_at.is_not(None),
         "inbound": message.c.direction == "inbound",
         "received": message.c.direction == "inbound",

@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .fakes import FakeAccount, Fakes
     from .mailbox import Mailbox
     from .person import Person
     from .sandbox import Sandbox
 
-__all__ = ["Mailbox", "Person", "Sandbox"]
+__all__ = ["FakeAccount", "Fakes", "Mailbox", "Person", "Sandbox"]
+_MODULES = {"FakeAccount": "fakes"}  # the others live in a module of their own name
 
 
 def __getattr__(name: str) -> Any:
@@ -21,4 +23,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f".{name.lower()}", __name__), name)
+    return getattr(import_module(f".{_MODULES.get(name, name.lower())}", __name__), name)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..inbox import Inbox
+    from ..parsing.model import ParsedMessage
     from ..values import Draft
     from .runner import Runner
 
@@ -32,6 +33,15 @@ class Bridge:
 
     async def save_attachment(self, attachment: Attachment, folder: Path) -> Path:
         return await self._runner.acall(self._there.save_attachment, attachment, folder)
+
+    async def attachment_text(self, attachment: Attachment, limit: int) -> str | None:
+        return await self._runner.acall(self._there.attachment_text, attachment, limit)
+
+    async def attachment_dimensions(self, attachment: Attachment) -> tuple[int, int] | None:
+        return await self._runner.acall(self._there.attachment_dimensions, attachment)
+
+    async def attachment_message(self, attachment: Attachment) -> ParsedMessage | None:
+        return await self._runner.acall(self._there.attachment_message, attachment)
 
     async def raw(self, message: Message) -> bytes:
         return await self._runner.acall(self._there.raw, message)

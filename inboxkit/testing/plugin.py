@@ -1,4 +1,7 @@
-"""The pytest plugin: fixtures ``sandbox`` and ``mailbox``. Nothing heavy is imported to load it."""
+"""The pytest plugin: fixtures ``sandbox``, ``mailbox`` and ``fake_provider``.
+
+Nothing heavy is imported to load it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .fakes import Fakes
     from .mailbox import Mailbox
     from .runner import Runner
     from .sandbox import Sandbox
@@ -50,3 +54,12 @@ def mailbox(inboxkit_server: Runner) -> Iterator[Mailbox]:
     view = Mailbox(inboxkit_server, f"{encode(new_id())}@inbox.example")
     yield view
     view.close()
+
+
+@pytest.fixture
+def fake_provider() -> Iterator[Fakes]:
+    """Every vendor's API on a loopback port: ``fake_provider("mailgun").url`` and what it took."""
+    from .fakes import Fakes  # see above
+
+    with Fakes() as fakes:
+        yield fakes

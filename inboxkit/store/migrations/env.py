@@ -2,12 +2,12 @@
 
 from alembic import context
 
-from inboxkit.store.tables import metadata
+from inboxkit.store import api_tables
 
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=metadata,
+    target_metadata=api_tables.pod.metadata,
     version_table="inboxkit_version",
     transactional_ddl=True,
 )

@@ -1,0 +1,85 @@
+"""How much of what others send is held in memory at once, over all requests.
+
+The first part of every body is free, so that ordinary webhooks never wait for large ones; what
+goes beyond is charged as it arrives, not as it is announced.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ..errors import InboxKitError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator
+
+MOST_BYTES = 64 * 1024 * 1024  # inbound mail as base64 in JSON
+_MOST_HELD_BYTES = 2 * MOST_BYTES
+_FREE_BYTES = 64 * 1024
+_PATIENCE_SECONDS = 10.0
+
+
+class BodyRefused(InboxKitError):
+    """A body is too large, or there is no room for it now; ``status`` is the answer."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Intake:
+    """Reads the bodies of requests into a bounded amount of memory."""
+
+    def __init__(
+        self,
+        *,
+        most: int = MOST_BYTES,
+        held: int = _MOST_HELD_BYTES,
+        free: int = _FREE_BYTES,
+        patience: float = _PATIENCE_SECONDS,
+    ) -> None:
+        self._most = most
+        self._left = held
+        self._free = free
+        self._patience = patience
+        self._released = anyio.Event()
+
+    @asynccontextmanager
+    async def body(self, pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        """Read a body and hold it; its room is given back at the end.
+
+        Raise BodyRefused, 413 when it is longer than ``most`` bytes, 503 when others hold all the
+        room for longer than ``patience`` seconds.
+        """
+        parts, size, charged = list[bytes](), 0, 0
+        try:
+            async for piece in pieces:
+                size += len(piece)
+                if size > self._most:
+                    raise BodyRefused(413, f"a body may have {self._most} bytes")
+                due = max(0, size - self._free) - charged
+                await self._take(due)
+                charged += due
+                parts.append(piece)
+            whole = b"".join(parts)
+            parts.clear()
+            yield whole
+        finally:
+            self._give_back(charged)
+
+    async def _take(self, size: int) -> None:
+        with anyio.move_on_after(self._patience):
+            while size > self._left:
+                await self._released.wait()
+        if size > self._left:
+            raise BodyRefused(503, "too much is being received, try again later")
+        self._left -= size
+
+    def _give_back(self, size: int) -> None:
+        if size:
+            self._left += size
+            released, self._released = self._released, anyio.Event()
+            released.set()

@@ -1,0 +1,127 @@
+"""API keys: only their SHA-256 is stored. A key is random 256 bits, so no slow hash is needed:
+what makes passwords guessable, few likely values, does not hold for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, delete, exists, insert, or_, select, update
+
+from ..tokens import new_id
+from .api_tables import api_key
+from .pages import Page, paged
+from .rows import columns
+from .tables import inbox
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from .reach import Reach
+    from .writer import Tx
+
+_BYTES = 32
+_SHOWN_CHARACTERS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRecord:
+    """A key as it is stored; ``permissions`` None allows everything within its scope."""
+
+    id: int
+    prefix: str
+    name: str
+    live: bool
+    pod_id: str | None = None
+    inbox_id: int | None = None
+    inbox: str | None = None
+    permissions: Mapping[str, bool] | None = None
+    used_at: datetime | None = None
+    expires_at: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+def hashed(secret: str) -> str:
+    """Return what is stored of a key."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def create(tx: Tx, wanted: KeyRecord) -> tuple[KeyRecord, str]:
+    """Store a new key and return it with its secret, which is nowhere else."""
+    secret = f"ik_{'live' if wanted.live else 'test'}_{secrets.token_urlsafe(_BYTES)}"
+    made = replace(wanted, id=new_id(), prefix=secret[:_SHOWN_CHARACTERS])
+    row = {name: getattr(made, name) for name in KeyRecord.__slots__ if name != "inbox"}
+    row["permissions"] = None if made.permissions is None else dict(made.permissions)
+    tx.connection.execute(insert(api_key), [row | {"hash": hashed(secret)}])
+    return made, secret
+
+
+def exist(connection: Connection) -> bool:
+    """Whether there is any key at all."""
+    return bool(connection.execute(select(exists().select_from(api_key))).scalar())
+
+
+def find_secret(connection: Connection, secret: str, now: datetime) -> KeyRecord | None:
+    """Return the key with this secret if it is still good and its inbox still exists."""
+    query = _all().where(
+        api_key.c.hash == hashed(secret),
+        or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > now),
+        or_(api_key.c.inbox_id.is_(None), inbox.c.id.is_not(None)),
+    )
+    row = connection.execute(query).first()
+    return None if row is None else _record(row)
+
+
+def find(connection: Connection, reach: Reach, key_id: int) -> KeyRecord | None:
+    """Return a key within reach."""
+    row = connection.execute(_within(reach).where(api_key.c.id == key_id)).first()
+    return None if row is None else _record(row)
+
+
+def listed(connection: Connection, reach: Reach, page: Page[int]) -> list[KeyRecord]:
+    """Return a page of the keys within reach."""
+    rows = connection.execute(paged(_within(reach), api_key.c.id, page))
+    return [_record(row) for row in rows]
+
+
+def change(tx: Tx, key_id: int, now: datetime, values: Mapping[str, Any]) -> None:
+    """Change the name or the permissions of a key."""
+    mine = update(api_key).where(api_key.c.id == key_id)
+    tx.connection.execute(mine.values(updated_at=now, **values))
+
+
+def touch(tx: Tx, key_id: int, now: datetime) -> None:
+    """Remember that a key was used."""
+    tx.connection.execute(update(api_key).where(api_key.c.id == key_id).values(used_at=now))
+
+
+def remove(tx: Tx, key_id: int) -> bool:
+    """Delete a key; False when there is none."""
+    return bool(tx.connection.execute(delete(api_key).where(api_key.c.id == key_id)).rowcount)
+
+
+def _all() -> Any:
+    return select(api_key, inbox.c.address.label("inbox"), inbox.c.pod_id.label("home")).outerjoin(
+        inbox, inbox.c.id == api_key.c.inbox_id
+    )
+
+
+def _within(reach: Reach) -> Any:
+    """Return the keys bound to what is within reach; an organization's own only from above."""
+    query = _all()
+    if reach.inbox_id is not None:
+        return query.where(api_key.c.inbox_id == reach.inbox_id)
+    if reach.pod_id is not None:
+        return query.where(or_(api_key.c.pod_id == reach.pod_id, inbox.c.pod_id == reach.pod_id))
+    return query
+
+
+def _record(row: Row[Any]) -> KeyRecord:
+    said = columns(row)
+    fields = {name: said[name] for name in KeyRecord.__slots__ if name != "pod_id"}
+    return KeyRecord(**fields, pod_id=said["pod_id"] or said["home"])

@@ -1,0 +1,264 @@
+"""What lists show of threads: who wrote, to whom, what about, which labels. Newest first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    exists,
+    func,
+    select,
+    tuple_,
+)
+
+from . import search, wire_ids
+from .pages import Page, paged
+from .rows import columns
+from .tables import attachment, inbox, label, message, thread
+from .threads import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from .query import Query, Term
+    from .reach import Reach
+
+_MEMBERS = 100  # the newest messages of a thread; older ones add nobody to a list
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file of some message of a thread."""
+
+    id: int
+    filename: str
+    content_type: str
+    size: int
+    inline: bool
+    content_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """A thread as it is listed. Senders and recipients are pairs of email and name."""
+
+    id: int
+    inbox: str
+    labels: frozenset[str]
+    last_at: datetime
+    received_at: datetime | None
+    sent_at: datetime | None
+    senders: Sequence[Sequence[str]]
+    recipients: Sequence[Sequence[str]]
+    subject: str
+    preview: str
+    files: Sequence[File]
+    last_message: str
+    message_count: int
+    size: int
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def key(self) -> tuple[datetime, int]:
+        """Where it stands in a list."""
+        return (self.last_at, self.id)
+
+
+def listed(
+    connection: Connection,
+    reach: Reach,
+    query: Query,
+    page: Page[tuple[datetime, int]],
+    *,
+    hidden: Sequence[str] = (),
+) -> list[Conversation]:
+    """Return a page of threads; each term holds for one of a thread's messages or another.
+
+    A thread of which every message carries a ``hidden`` label is not listed.
+    """
+    key = tuple_(thread.c.last_at, thread.c.id)
+    order = key.asc() if page.ascending else key.desc()
+    wanted = _visible(reach, hidden).where(*(_holds(term) for term in query.filters))
+    if page.after is not None:
+        after = tuple_(*page.after)
+        wanted = wanted.where(key > after if page.ascending else key < after)
+    rows = connection.execute(wanted.order_by(order).limit(page.size + 1)).all()
+    return _conversations(connection, rows)
+
+
+def found(
+    connection: Connection,
+    reach: Reach,
+    query: Query,
+    page: Page[int],
+    *,
+    hidden: Sequence[str] = (),
+) -> list[tuple[int, Conversation]]:
+    """Return a page of threads with a message that matches, with the newest such message."""
+    newest = func.max(message.c.id)
+    hits = (
+        select(message.c.thread_id, newest.label("hit"))
+        .where(
+            reach.owns(message.c.inbox_id),
+            message.c.thread_id.is_not(None),
+            *search.conditions(query),
+            *search.shown(hidden),
+        )
+        .group_by(message.c.thread_id)
+        .subquery()
+    )
+    rows = connection.execute(paged(select(hits), hits.c.hit, page)).all()
+    threads = select(thread, inbox.c.address).join(inbox, inbox.c.id == thread.c.inbox_id)
+    known = connection.execute(threads.where(thread.c.id.in_([r.thread_id for r in rows]))).all()
+    shown = {c.id: c for c in _conversations(connection, known)}
+    return [(row.hit, shown[row.thread_id]) for row in rows if row.thread_id in shown]
+
+
+def find(connection: Connection, reach: Reach, thread_id: int) -> Conversation | None:
+    """Return a thread within reach, or the one that it was merged into."""
+    row = resolve(connection, thread_id)
+    if row is None:
+        return None
+    wanted = _visible(reach, reach.forbidden).where(thread.c.id == row.id)
+    rows = connection.execute(wanted).all()
+    return next(iter(_conversations(connection, rows)), None)
+
+
+def members(connection: Connection, reach: Reach, thread_id: int, page: Page[int]) -> list[int]:
+    """Return a page of a thread's messages."""
+    mine = select(message.c.id).where(
+        message.c.thread_id == thread_id, *search.shown(reach.forbidden)
+    )
+    return list(connection.execute(paged(mine, message.c.id, page)).scalars())
+
+
+def _visible(reach: Reach, hidden: Sequence[str]) -> Select[Any]:
+    seen = exists().where(message.c.thread_id == thread.c.id, *search.shown(hidden))
+    return (
+        select(thread, inbox.c.address)
+        .join(inbox, inbox.c.id == thread.c.inbox_id)
+        .where(reach.owns(thread.c.inbox_id), thread.c.merged_into.is_(None), seen)
+    )
+
+
+def _holds(term: Term) -> ColumnElement[bool]:
+    if term.field == "before":
+        return thread.c.last_at < term.moment
+    if term.field == "after":
+        return thread.c.last_at >= term.moment
+    one = search.condition(term)
+    return exists().where(message.c.thread_id == thread.c.id, one)
+
+
+def _conversations(connection: Connection, rows: Sequence[Row[Any]]) -> list[Conversation]:
+    ids = [row.id for row in rows]
+    people = _members(connection, ids)
+    labels = _labels(connection, ids)
+    files = _files(connection, ids)
+    last = wire_ids.of(connection, [row.last_message_id for row in rows if row.last_message_id])
+    return [
+        _conversation(row, people[row.id], labels[row.id], files[row.id], last)
+        for row in rows
+        if row.last_message_id in last
+    ]
+
+
+def _conversation(
+    row: Row[Any],
+    people: Sequence[Row[Any]],
+    labels: set[str],
+    files: Sequence[File],
+    last: Mapping[int, str],
+) -> Conversation:
+    senders = {(m.sender_email, m.sender_name): None for m in people if m.sender_email}
+    told = (pair for m in people for pair in (*columns(m)["to"], *m.cc, *m.bcc))
+    recipients = dict.fromkeys(told)
+    return Conversation(
+        id=row.id,
+        inbox=row.address,
+        labels=frozenset(labels.union(*(_computed(m) for m in people))),
+        last_at=row.last_at,
+        received_at=row.received_at,
+        sent_at=row.sent_at,
+        senders=list(senders),
+        recipients=list(recipients),
+        subject=row.subject,
+        preview=row.preview,
+        files=files,
+        last_message=last[row.last_message_id],
+        message_count=row.message_count,
+        size=row.size,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _members(connection: Connection, ids: Sequence[int]) -> Mapping[int, list[Row[Any]]]:
+    place = func.row_number().over(partition_by=message.c.thread_id, order_by=message.c.id.desc())
+    ranked = (
+        select(message.c.id, place.label("place")).where(message.c.thread_id.in_(ids)).subquery()
+    )
+    wanted = (message.c.thread_id, message.c.direction, message.c.unread, message.c.state)
+    people = (message.c.sender_email, message.c.sender_name)
+    told = (message.c.to, message.c.cc, message.c.bcc)
+    query = (
+        select(*wanted, *people, *told)
+        .join(ranked, and_(ranked.c.id == message.c.id, ranked.c.place <= _MEMBERS))
+        .order_by(message.c.id)
+    )
+    return _by_thread(connection.execute(query))
+
+
+def _labels(connection: Connection, ids: Sequence[int]) -> Mapping[int, set[str]]:
+    query = (
+        select(message.c.thread_id, label.c.label)
+        .join(message, message.c.id == label.c.message_id)
+        .where(message.c.thread_id.in_(ids))
+        .distinct()
+    )
+    rows = _by_thread(connection.execute(query))
+    return defaultdict(set, {i: {row.label for row in found} for i, found in rows.items()})
+
+
+def _files(connection: Connection, ids: Sequence[int]) -> Mapping[int, list[File]]:
+    query = (
+        select(message.c.thread_id, attachment)
+        .join(attachment, attachment.c.message_id == message.c.id)
+        .where(message.c.thread_id.in_(ids), message.c.attachment_count > 0)
+        .order_by(attachment.c.message_id, attachment.c.position)
+    )
+    rows = _by_thread(connection.execute(query))
+    return defaultdict(list, {i: [_file(row) for row in found] for i, found in rows.items()})
+
+
+def _file(row: Row[Any]) -> File:
+    said = columns(row)
+    return File(**{name: said[name] for name in File.__slots__})
+
+
+def _by_thread(rows: Iterable[Row[Any]]) -> Mapping[int, list[Row[Any]]]:
+    grouped: defaultdict[int, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        grouped[row.thread_id].append(row)
+    return grouped
+
+
+def _computed(row: Row[Any]) -> set[str]:
+    return computed_labels(row.direction, row.state, unread=row.unread)
+
+
+def computed_labels(direction: str, state: str, *, unread: bool) -> set[str]:
+    """Return the labels that follow from what a message is."""
+    found = {state} & {"scheduled", "bounced"}
+    if direction == "outbound":
+        return found | {"sent"}
+    return found | {"received", "unread" if unread else "read"}

@@ -1,0 +1,54 @@
+"""What was answered under an idempotency key, remembered in the transaction that did the work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from ..errors import KeyReused
+from .api_tables import idempotency
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from .writer import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key that a request came with; ``fingerprint`` tells the same request from another."""
+
+    scope: str
+    key: str
+    fingerprint: str
+    expires_at: datetime
+
+
+def answered(connection: Connection, claim: Claim, now: datetime) -> Mapping[str, Any] | None:
+    """Return what the key was answered with before; raise KeyReused for another request."""
+    query = select(idempotency.c.fingerprint, idempotency.c.response).where(
+        idempotency.c.scope == claim.scope,
+        idempotency.c.key == claim.key,
+        idempotency.c.expires_at > now,
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    if row.fingerprint != claim.fingerprint:
+        raise KeyReused(
+            f"idempotency key {claim.key!r}: was used within 24 hours for another request; "
+            "use a new key, or repeat the first request"
+        )
+    response: Mapping[str, Any] = row.response
+    return response
+
+
+def remember(tx: Tx, claim: Claim, response: Mapping[str, Any], now: datetime) -> None:
+    """Keep the answer until the claim expires; what has expired is forgotten."""
+    tx.connection.execute(delete(idempotency).where(idempotency.c.expires_at <= now))
+    row = {"scope": claim.scope, "key": claim.key, "fingerprint": claim.fingerprint}
+    kept = {"response": dict(response), "expires_at": claim.expires_at}
+    tx.connection.execute(insert(idempotency), [row | kept])

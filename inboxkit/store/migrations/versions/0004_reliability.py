@@ -1,0 +1,13 @@
+"""Nothing yet.
+
+Revision: 0004.
+"""
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Change nothing."""

@@ -1,0 +1,71 @@
+"""Pods: tenants, each with inboxes of its own. Inboxes made without one are in ``pod_default``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, delete, exists, insert, select
+
+from ..tokens import new_id, public_id
+from .api_tables import DEFAULT_POD, api_key, pod
+from .pages import Page, paged
+from .tables import inbox
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from .reach import Reach
+    from .writer import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class PodRecord:
+    """A pod as it is stored."""
+
+    id: str
+    name: str
+    client_id: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+def create(tx: Tx, *, name: str, client_id: str | None, now: datetime) -> PodRecord:
+    """Create a pod, or return the one that has the ``client_id`` already."""
+    if client_id is not None:
+        query = select(pod).where(pod.c.client_id == client_id)
+        found = tx.connection.execute(query).first()
+        if found is not None:
+            return _record(found)
+    made = PodRecord(public_id("pod", new_id()), name, client_id, now, now)
+    row = {"id": made.id, "name": name, "client_id": client_id, "created_at": now}
+    tx.connection.execute(insert(pod), [row | {"updated_at": now}])
+    return made
+
+
+def find(connection: Connection, pod_id: str) -> PodRecord | None:
+    """Return the pod with this id."""
+    row = connection.execute(select(pod).where(pod.c.id == pod_id)).first()
+    return None if row is None else _record(row)
+
+
+def listed(connection: Connection, reach: Reach, page: Page[str]) -> list[PodRecord]:
+    """Return a page of the pods within reach."""
+    query = paged(select(pod), pod.c.id, page)
+    if reach.pod_id is not None:
+        query = query.where(pod.c.id == reach.pod_id)
+    return [_record(row) for row in connection.execute(query)]
+
+
+def remove(tx: Tx, pod_id: str) -> bool:
+    """Delete an empty pod and its keys; False when it still has inboxes or is the default one."""
+    used = select(exists().where(inbox.c.pod_id == pod_id))
+    if pod_id == DEFAULT_POD or tx.connection.execute(used).scalar():
+        return False
+    tx.connection.execute(delete(api_key).where(api_key.c.pod_id == pod_id))
+    tx.connection.execute(delete(pod).where(pod.c.id == pod_id))
+    return True
+
+
+def _record(row: Row[Any]) -> PodRecord:
+    return PodRecord(row.id, row.name, row.client_id, row.created_at, row.updated_at)

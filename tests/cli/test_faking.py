@@ -1,0 +1,130 @@
+"""``fake`` and ``trigger``: a program that sends through a vendor, and nobody outside."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inboxkit.providers.mailgun import Mailgun
+from inboxkit.testing.vendors import VENDORS
+
+from .processes import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .conftest import Command
+
+DRAFT = ("--from=shop@mg.example.com", "--to=ben@example.com", "--text=Hi")
+FORM = (
+    "from=Shop+%3Cshop%40mg.example.com%3E&to=ann%40example.com&subject=Hi&text=Your+code+is+428113"
+)
+
+
+class Fake(Process):
+    """``inboxkit fake``, ready when it is made."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        super().__init__(folder, "fake", "--http", "127.0.0.1:0", *arguments)
+        self.folder = folder
+        self.url = self.line("ready http=").removeprefix("ready http=")
+
+    def post(self, path: str, body: str, method: str = "POST") -> tuple[int, Any]:
+        """Post as JSON, a form as Mailgun's clients do; return status and answer."""
+        request = urllib.request.Request(f"{self.url}{path}", body.encode(), method=method)
+        config = Mailgun().configure(VENDORS["mailgun"].options)
+        request.add_header("Authorization", config.authorization)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    def send(self) -> str:
+        """Send a mail; return the id that our store gives it."""
+        assert self.post("/mailgun/v3/mg.example.com/messages", FORM)[0] == 200
+        with urllib.request.urlopen(f"{self.url}/_fake/messages", timeout=20) as answer:
+            return str(json.load(answer)[0]["id"])
+
+
+@pytest.fixture(scope="module")
+def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fake]:
+    with Fake(tmp_path_factory.mktemp("fake")) as running:
+        yield running
+
+
+def test_it_says_how_to_point_each_vendors_client_here(fake: Fake) -> None:
+    lines = [line.split("\t") for line in fake.said["out"] if "\t" in line]
+    assert [name for name, *_ in lines] == list(VENDORS)
+    assert all(url in sdk for _, url, sdk in lines)
+
+
+def test_what_is_sent_is_read_as_in_any_inbox(fake: Fake, bare: Command) -> None:
+    fake.send()
+    database = f"sqlite:///{fake.folder / 'inboxkit.db'}"
+    done = bare("--database", database, "otp", "ann@example.com", "--timeout", "10")
+    assert (done.code, done.out) == (0, "428113\n")
+
+
+def test_an_event_without_a_webhook_says_what_is_missing(fake: Fake) -> None:
+    asked = json.dumps({"event": "bounced", "id": fake.send()})
+    status, answer = fake.post("/_fake/trigger", asked)
+    assert (status, "--webhook URL" in answer["message"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("event", "id", "code"), [("delivered", "msg_0", 3), ("dancing", "", 1)], ids=["id", "event"]
+)
+def test_what_cannot_be_triggered_is_told_by_the_exit_code(
+    fake: Fake, bare: Command, event: str, id: str, code: int
+) -> None:
+    assert bare("trigger", event, id or fake.send(), "--url", fake.url).code == code
+
+
+def test_nobody_there_is_told_by_the_exit_code(bare: Command) -> None:
+    assert bare("trigger", "delivered", "msg_1", "--url", "http://127.0.0.1:9").code == 5
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "body", "status"),
+    [
+        ("/_fake/mailgun/faults", "POST", '{"kind": "drop", "taken": true, "times": 0}', 200),
+        ("/_fake/mailgun/faults", "POST", '{"kind": "dance"}', 400),
+        ("/_fake/mailgun/faults", "POST", '{"times": -1}', 400),
+        ("/_fake/mailgun/faults", "POST", "[]", 400),
+        ("/_fake/pigeon/faults", "POST", "{}", 404),
+        ("/_fake/mailgun/inbound", "POST", "Subject: x", 400),
+        ("/_fake/mailgun/webhook", "PUT", '{"url": ""}', 200),
+        ("/_fake/trigger", "POST", "{", 400),
+    ],
+)
+def test_the_api_answers(fake: Fake, path: str, method: str, body: str, status: int) -> None:
+    assert fake.post(path, body, method)[0] == status
+
+
+def test_a_reply_reaches_the_program_and_joins_its_thread(
+    fake: Fake, bare: Command, tmp_path: Path
+) -> None:
+    options = {**VENDORS["mailgun"].options, "base_url": f"{fake.url}/mailgun"}
+    flags = [f"--set=mailgun.{key}={value}" for key, value in options.items()]
+    shop = ("--domain", "mg.example.com", "--provider", "mailgun", *flags)
+    with Process(tmp_path, *shop, "run", "--smtp", "127.0.0.1:0", "--http", "127.0.0.1:0") as app:
+        url = app.line("ready ").partition("http=")[2]
+        hook = json.dumps({"url": f"{url}/webhooks/mailgun"})
+        assert fake.post("/_fake/mailgun/webhook", hook, "PUT")[0] == 200
+        assert bare(*shop, "send", *DRAFT).code == 0
+        asked = ("trigger", "reply", _newest(fake), "--text=Blue", "--url", fake.url)
+        assert bare(*asked).code == 0
+        [reply] = bare.rows(*shop, "wait", "shop@mg.example.com")
+    assert (reply["reply_text"], reply["thread_reason"]) == ("Blue", "token")
+
+
+def _newest(fake: Fake) -> str:
+    with urllib.request.urlopen(f"{fake.url}/_fake/messages", timeout=20) as answer:
+        return str(json.load(answer)[0]["message_id"])

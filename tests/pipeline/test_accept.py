@@ -1,0 +1,110 @@
+"""Accepting: inboxes that go away meanwhile, and files that no row names."""
+
+from __future__ import annotations
+
+import io
+import secrets
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inboxkit import InboxKit, NotFound, StoreError
+from inboxkit.pipeline.accept import UnknownRecipient
+from inboxkit.store import inboxes, purge
+from tests.faults.locking import impatient, locked
+from tests.mails import ANN, DESK, mail
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inboxkit.store.writer import Tx
+
+LARGE = {"large.bin": secrets.token_bytes(200_000)}
+
+
+async def take(kit: InboxKit, raw: bytes, *to: str) -> list[tuple[int, bool]]:
+    return await kit.runtime.accept.mail(raw, mail_from=ANN, rcpt_to=to or [DESK])
+
+
+def files(kit: InboxKit) -> list[Path]:
+    folder = kit.runtime.store.files_folder
+    assert folder is not None
+    return list(folder.rglob("*.zst*"))
+
+
+def delete_elsewhere(tx: Tx, address: str) -> None:
+    """Delete an inbox as another process does: our addresses are not told."""
+    found = inboxes.find(tx.connection, address)
+    assert found is not None
+    purge.inbox(tx, found.id)
+
+
+async def test_an_inbox_that_another_process_deleted_takes_no_more_mail(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    await take(kit, mail())
+    await kit.runtime.store.write(delete_elsewhere, DESK)
+    with pytest.raises(UnknownRecipient, match=r"desk@inbox\.example"):
+        await take(kit, mail(files=LARGE))
+    assert files(kit) == []
+
+
+async def test_mail_goes_to_the_inbox_that_has_the_address_now(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    await take(kit, mail())
+    await kit.runtime.store.write(delete_elsewhere, DESK)
+    await kit.runtime.store.write(inboxes.create, DESK, now=kit.clock.now())
+    [(_, before)] = await take(kit, mail())
+    assert not before
+
+
+async def test_the_other_recipients_of_a_mail_still_get_it(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    await kit.inbox("help@inbox.example")
+    await take(kit, mail(), DESK, "help@inbox.example")
+    await kit.runtime.store.write(delete_elsewhere, DESK)
+    assert len(await take(kit, mail(), DESK, "help@inbox.example")) == 1
+
+
+def test_an_unknown_recipient_is_not_found() -> None:
+    assert issubclass(UnknownRecipient, NotFound)
+
+
+async def test_a_large_mail_that_comes_again_leaves_one_file(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    raw = mail(files=LARGE)
+    assert [(await take(kit, raw))[0][1] for _ in range(3)] == [False, True, True]
+    assert len(files(kit)) == 1
+
+
+async def test_a_large_mail_that_is_refused_leaves_no_file(kit: InboxKit, tmp_path: Path) -> None:
+    await kit.inbox(DESK)
+    await impatient(kit.runtime.store)
+    await kit.runtime.accept.check(DESK)
+    with locked(tmp_path / "test.db"), pytest.raises(StoreError):
+        await take(kit, mail(files=LARGE))
+    assert files(kit) == []
+
+
+@pytest.mark.parametrize("size", [100, 3_000_000], ids=["small", "in pieces"])
+async def test_a_spooled_mail_is_stored_as_it_came(kit: InboxKit, size: int) -> None:
+    raw = mail(files={"a.bin": secrets.token_bytes(size)})
+    blobs = kit.runtime.store.blobs
+    source = io.BytesIO(raw)
+    source.seek(7)  # as somebody who looked at its beginning leaves it
+    assert blobs.unpack(blobs.pack(source)) == raw
+
+
+async def test_a_folder_that_takes_nothing_refuses_with_store_error(
+    kit: InboxKit, tmp_path: Path
+) -> None:
+    folder = kit.runtime.store.files_folder
+    assert folder is not None
+    await kit.inbox(DESK)
+    for number in range(256):
+        (folder / f"{number:02x}").touch()  # where the folders of files would be
+    with pytest.raises(StoreError, match="takes no message"):
+        await take(kit, mail(files=LARGE))
+    with sqlite3.connect(tmp_path / "test.db") as connection:
+        assert connection.execute("SELECT count(*) FROM inboxkit_message").fetchone() == (0,)
+    connection.close()

@@ -1,0 +1,231 @@
+"""The fixture ``fake_provider``: what people's tests do with a vendor that is not there."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import http.client
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import pytest
+from aiohttp import web
+
+from inboxkit.pipeline.transport import NotDelivered, Transport
+from inboxkit.providers.base import HttpRequest, Outgoing, ProviderEvent, Sent
+from inboxkit.providers.registry import PROVIDERS, provider
+from inboxkit.testing.vendors import VENDORS, chosen
+from inboxkit.values import Address, EventType
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from inboxkit.providers.base import WebhookRequest
+    from inboxkit.testing import FakeAccount, Fakes
+
+    Listener = tuple[str, asyncio.Queue[bytes]]
+
+
+@pytest.fixture
+def mailgun(fake_provider: Fakes) -> FakeAccount:
+    return fake_provider("mailgun")
+
+
+def send(account: FakeAccount, *to: str, key: str = "") -> int:
+    """Send as an application does that knows nothing but a URL and a key; return the status."""
+    form = urlencode(
+        {
+            "from": "Shop <shop@mg.example.com>",
+            "to": ", ".join(to),
+            "subject": "Hi",
+            "text": "Hello",
+        }
+    )
+    domain = account.options["domain"]
+    request = urllib.request.Request(f"{account.url}/v3/{domain}/messages", form.encode())
+    token = base64.b64encode(f"api:{key or account.options['api_key']}".encode()).decode()
+    request.add_header("Authorization", f"Basic {token}")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+def events(webhook: WebhookRequest, account: FakeAccount) -> list[tuple[EventType, str, bool]]:
+    """Return what our own adapter reads in a webhook."""
+    chosen = provider("mailgun")
+    found = chosen.parse_events(webhook, chosen.configure(account.options))
+    return [(e.type, e.recipient, e.hard) for e in found if isinstance(e, ProviderEvent)]
+
+
+# what is sent
+
+
+def test_what_is_sent_can_be_looked_at(mailgun: FakeAccount) -> None:
+    assert send(mailgun, "ann@example.com", "ben@example.com") == 200
+    [caught] = mailgun.sent
+    assert caught.rcpt_to == ("ann@example.com", "ben@example.com")
+    assert b"Subject: Hi" in caught.mime
+
+
+def test_a_wrong_key_is_refused_as_the_vendor_refuses(mailgun: FakeAccount) -> None:
+    assert send(mailgun, "ann@example.com", key="another") == 401
+    assert (len(mailgun.requests), mailgun.sent) == (1, ())
+
+
+def test_a_host_may_name_the_vendor(mailgun: FakeAccount) -> None:
+    port = int(mailgun.url.split(":")[2].split("/")[0])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/v3/x/events", headers={"Host": f"mailgun.localhost:{port}"})
+    assert connection.getresponse().status == 401
+    connection.close()
+    assert mailgun.requests[0].url.endswith("/v3/x/events")
+
+
+def test_an_unknown_vendor_is_answered_with_those_there_are(fake_provider: Fakes) -> None:
+    url = fake_provider("mailgun").url.replace("/mailgun", "/pigeon")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(url, timeout=10)
+    assert b"/mailgun/" in refused.value.read()
+    assert refused.value.code == 404
+
+
+# what goes wrong
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_failure_is_told_and_takes_nothing(mailgun: FakeAccount, status: int) -> None:
+    mailgun.fail_next(status, times=2)
+    assert [send(mailgun, "ann@example.com") for _ in range(3)] == [status, status, 200]
+    assert len(mailgun.sent) == 1
+
+
+@pytest.mark.parametrize(("taken", "caught"), [(True, 1), (False, 0)], ids=["taken", "lost"])
+def test_a_broken_connection_takes_the_message_or_not(
+    mailgun: FakeAccount, taken: bool, caught: int
+) -> None:
+    mailgun.drop_next(taken=taken)
+    with pytest.raises(OSError):
+        send(mailgun, "ann@example.com")
+    assert len(mailgun.sent) == caught
+
+
+def test_a_late_answer_is_an_answer(mailgun: FakeAccount) -> None:
+    mailgun.delay_next(0.05)
+    assert send(mailgun, "ann@example.com") == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "status"), [("ratelimit@x.example", 429), ("error+1@x.example", 503)]
+)
+def test_an_address_asks_for_a_failure(mailgun: FakeAccount, address: str, status: int) -> None:
+    assert send(mailgun, address) == status
+    assert mailgun.sent == ()
+
+
+def test_an_address_asks_for_a_broken_connection(mailgun: FakeAccount) -> None:
+    with pytest.raises(OSError):
+        send(mailgun, "drop@x.example")
+    assert len(mailgun.sent) == 1
+
+
+# what comes back
+
+
+def test_an_event_is_signed_as_the_vendor_signs(mailgun: FakeAccount) -> None:
+    send(mailgun, "ann@example.com")
+    webhook = mailgun.event("bounced", mailgun.sent[0])
+    assert events(webhook, mailgun) == [(EventType.BOUNCED, "ann@example.com", True)]
+
+
+def test_a_reply_cites_what_the_recipient_saw(mailgun: FakeAccount) -> None:
+    send(mailgun, "ann@example.com")
+    webhook = mailgun.reply(mailgun.sent[0], "Blue, please.")
+    adapter = provider("mailgun")
+    [mail] = adapter.parse_inbound(webhook, adapter.configure(mailgun.options))
+    raw = getattr(mail, "raw", b"")
+    assert mailgun.sent[0].message_id.encode() in raw
+    assert (b"Blue, please." in raw, b"To: shop@mg.example.com" in raw) == (True, True)
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Listener]:
+    """An application that takes webhooks, refusing the first of them."""
+    bodies: asyncio.Queue[bytes] = asyncio.Queue()
+    answers = iter([500])
+
+    async def take(request: web.Request) -> web.Response:
+        bodies.put_nowait(await request.read())
+        return web.Response(status=next(answers, 200))
+
+    app = web.Application()
+    app.router.add_post("/hook", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/hook", bodies
+    await runner.cleanup()
+
+
+async def test_what_becomes_of_a_message_is_posted_until_it_is_taken(
+    mailgun: FakeAccount, listener: Listener
+) -> None:
+    url, bodies = listener
+    await asyncio.to_thread(send, mailgun, "ann@example.com")
+    mailgun.send_webhooks_to(url)
+    [status] = await asyncio.wrap_future(mailgun.trigger("delivered", mailgun.sent[0]))
+    assert (status, bodies.qsize()) == (200, 2)
+    assert await bodies.get() == await bodies.get()
+
+
+async def test_outcomes_follow_the_address(mailgun: FakeAccount, listener: Listener) -> None:
+    url, bodies = listener
+    mailgun.send_webhooks_to(url)
+    await asyncio.to_thread(send, mailgun, "complaint@example.com")
+    async with asyncio.timeout(10):
+        told = [await bodies.get() for _ in range(3)]  # the first one twice
+    assert [b'"delivered"' in told[1], b'"complained"' in told[2]] == [True, True]
+
+
+# every vendor
+
+
+OUTGOING = Outgoing(
+    id="msg_1",
+    message_id="<1@mg.example.com>",
+    idempotency_key="k",
+    sender=Address("shop@mg.example.com"),
+    mail_from="shop@mg.example.com",
+    rcpt_to=("ann@example.com",),
+    mime=b"From: shop@mg.example.com\r\nTo: ann@example.com\r\nSubject: Hi\r\n"
+    b"Message-ID: <1@mg.example.com>\r\n\r\nHello\r\n",
+    to=(Address("ann@example.com"),),
+    subject="Hi",
+    text="Hello",
+)
+
+
+@pytest.mark.parametrize("name", sorted(VENDORS))
+async def test_each_vendor_takes_what_its_adapter_builds(fake_provider: Fakes, name: str) -> None:
+    account, adapter, transport = fake_provider(name), provider(name), Transport()
+    config = adapter.configure(account.options)
+    request = adapter.build_send(OUTGOING, config, datetime.now(UTC))
+    assert isinstance(request, HttpRequest)
+    answer = await transport.http(request)
+    account.drop_next(taken=True)
+    with pytest.raises(NotDelivered) as broken:
+        await transport.http(request)
+    await transport.close()
+    assert isinstance(adapter.parse_send(answer, OUTGOING, config), Sent)
+    assert (broken.value.request_sent, len(account.sent)) == (True, 2)
+
+
+def test_every_provider_with_an_api_can_be_emulated() -> None:
+    with_api = {name for name, found in PROVIDERS.items() if found.transport == "http"}
+    assert with_api == set(VENDORS)
+    assert chosen(()) == tuple(VENDORS)
