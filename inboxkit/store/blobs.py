@@ -6,6 +6,7 @@ Files that no row names are orphans of a crash; they are swept when a day old.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sys
@@ -87,7 +88,7 @@ class Blobs:
         """Delete the files of rows that are gone."""
         for location in locations:
             if location and self._folder is not None:
-                (self._folder / location).unlink(missing_ok=True)
+                _unlink(self._folder / location)
 
     def sweep(self, known: Collection[str]) -> int:
         """Delete files older than a day that no row names; return how many."""
@@ -100,7 +101,7 @@ class Blobs:
             if entry.stat().st_mtime < cutoff and str(entry.relative_to(self._folder)) not in known
         ]
         for entry in orphans:
-            entry.unlink(missing_ok=True)
+            _unlink(entry)
         return len(orphans)
 
 
@@ -131,10 +132,15 @@ def _write(folder: Path, pieces: Iterable[bytes]) -> str:
         for path in (target.parent, folder):
             _sync_folder(path)
     except OSError as error:
-        for path in (temporary, target):  # a full disk needs the room
-            path.unlink(missing_ok=True)
+        _unlink(temporary, target)  # a full disk needs the room
         raise StoreError(f"{folder} takes no message: {error.strerror or error}") from error
     return str(target.relative_to(folder))
+
+
+def _unlink(*paths: Path) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):  # what stays is swept when it is a day old
+            path.unlink(missing_ok=True)
 
 
 def _write_durably(path: Path, pieces: Iterable[bytes]) -> None:

@@ -82,14 +82,20 @@ class BoundColumn:
 class Finder:
     """Looks rows up by many values of one column, straight through the driver.
 
-    With ``within`` only rows that have one given value in that column too.
+    With ``within`` only rows that have one given value in that column too; ``where`` is a further
+    condition, so that a partial index can serve.
     """
 
     def __init__(
-        self, column: Column[Any], *wanted: Column[Any], within: Column[Any] | None = None
+        self,
+        column: Column[Any],
+        *wanted: Column[Any],
+        within: Column[Any] | None = None,
+        where: str = "",
     ) -> None:
         names = ", ".join(c.name for c in wanted)
-        self._start = f"SELECT {names} FROM {column.table.name} WHERE {column.name} IN ("
+        condition = f"{where} AND " if where else ""
+        self._start = f"SELECT {names} FROM {column.table.name} WHERE {condition}{column.name} IN ("
         self._within = None if within is None else within.name
 
     def __call__(

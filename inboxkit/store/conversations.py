@@ -245,8 +245,8 @@ def _file(row: Row[Any]) -> File:
     return File(**{name: said[name] for name in File.__slots__})
 
 
-def _by_thread(rows: Iterable[Row[Any]]) -> Mapping[int, list[Row[Any]]]:
-    grouped: defaultdict[int, list[Row[Any]]] = defaultdict(list)
+def _by_thread(rows: Iterable[Any]) -> Mapping[int, list[Any]]:
+    grouped: defaultdict[int, list[Any]] = defaultdict(list)
     for row in rows:
         grouped[row.thread_id].append(row)
     return grouped

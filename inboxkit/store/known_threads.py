@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select, text, update
 
 from .bulk import BulkInsert, Finder
 from .prepared import BulkUpdate, Prepared
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ThreadColumns = dict[str, Any]  # a thread's row by column name
 CANDIDATES = 20  # more than this decide nothing
 _IDS_A_QUERY = 5_000
+_IS_ORPHAN = "orphan IS TRUE"  # to the letter that of the partial index, or it is not used
 
 
 @dataclass(slots=True)
@@ -65,12 +66,15 @@ _alive = (thread.c.base_subject == bindparam("base")) & (thread.c.last_at >= bin
 _by_id = Prepared(select(thread).where(thread.c.id == bindparam("row")).with_for_update())
 _by_index = Prepared(_living.where(thread.c.topic == bindparam("root")))
 _by_subject = Prepared(_living.where(_alive))
-_orphans = Prepared(_living.where(_alive, thread.c.orphan))
+_orphans = Prepared(_living.where(_alive, text(_IS_ORPHAN)))
 _last_outbound = Prepared(
     select(message.c.id)
     .where(message.c.thread_id == bindparam("thread"), message.c.direction == "outbound")
     .order_by(message.c.id.desc())
     .limit(1)
+)
+_waiting = Finder(
+    thread.c.base_subject, thread.c.base_subject, within=thread.c.inbox_id, where=_IS_ORPHAN
 )
 _insert_references = BulkInsert(reference)
 _insert_threads = BulkInsert(thread)
@@ -88,6 +92,7 @@ class KnownThreads:
         self._fresh: set[int] = set()
         self._changed: set[int] = set()
         self._last_outbound: dict[int, int | None] = {}
+        self._waiting: dict[int, set[str]] = {}
 
     def prefetch(self, wanted: Iterable[tuple[int, str]]) -> None:
         """Read the references to these ids, of each inbox in one query."""
@@ -105,6 +110,15 @@ class KnownThreads:
                         found_in, rfc_id, thread_id, message_id, bool(outbound), bool(alias)
                     )
                     self._references[inbox_id, known.rfc_id] = known
+
+    def prefetch_waiting(self, wanted: Iterable[tuple[int, str]]) -> None:
+        """Read which of these bare subjects have threads whose parent may still come: few do."""
+        by_inbox: defaultdict[int, set[str]] = defaultdict(set)
+        for inbox_id, base in wanted:
+            by_inbox[inbox_id].add(base)
+        for inbox_id, bases in by_inbox.items():
+            found = _waiting(self._tx.connection, sorted(bases), inbox_id)
+            self._waiting[inbox_id] = {row[0] for row in found}
 
     def references(self, inbox_id: int, ids: Iterable[str]) -> list[KnownReference]:
         """Return those of these ids that the inbox knows."""
@@ -157,7 +171,8 @@ class KnownThreads:
     ) -> list[ThreadColumns]:
         """Return the newest threads with a bare subject, or only those whose parent may come."""
         query = _orphans if orphans else _by_subject
-        found = query(self._tx.connection, inbox=inbox_id, base=base, since=since)
+        none = orphans and base not in self._waiting.get(inbox_id, (base,))
+        found = [] if none else query(self._tx.connection, inbox=inbox_id, base=base, since=since)
 
         def fits(row: ThreadColumns) -> bool:
             alive = row["base_subject"] == base and row["last_at"] >= since

@@ -68,6 +68,9 @@ def place(tx: Tx, readings: Sequence[Reading]) -> list[dict[str, Any]]:
     """Find or make the threads of arriving messages; return the columns of each message's row."""
     known = KnownThreads(tx)
     known.prefetch(pair for reading in readings for pair in _ids(reading))
+    known.prefetch_waiting(
+        (r.stored.inbox_id, base) for r in readings if (base := base_subject(r.parsed.subject))
+    )
     placed: list[dict[str, Any]] = []
     for reading in readings:
         placed.append(_place(tx, known, reading, placed))

@@ -95,7 +95,7 @@ def shown(connection: Connection, ids: Sequence[int], actions: Actions) -> list[
     ]
 
 
-def _shown(name: str, found: Message, row: Row[Any]) -> Shown:
+def _shown(name: str, found: Message, row: Any) -> Shown:
     computed = computed_labels(row.direction, found.state, unread=row.unread)
     return Shown(
         name=name,

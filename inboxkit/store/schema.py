@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .database import Database
 
-HEAD = "0004"
+HEAD = "0005"
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 

@@ -27,6 +27,7 @@ from sqlmodel import Field, SQLModel
 metadata = MetaData()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_SUBJECT = ("inbox_id", "base_subject", "last_at")
 
 
 class Moment(TypeDecorator[datetime]):
@@ -198,8 +199,9 @@ class LabelRow(Base, table=True):
 class ThreadRow(Base, table=True):
     __table_args__ = (
         Index("inboxkit_thread_inbox", "inbox_id", "last_at"),
-        Index("inboxkit_thread_subject", "inbox_id", "base_subject", "last_at"),
-        Index("inboxkit_thread_topic", "inbox_id", "topic"),
+        Index("inboxkit_thread_subject", *_SUBJECT),
+        _partial("inboxkit_thread_orphan", *_SUBJECT, where="orphan IS TRUE"),
+        Index("inboxkit_thread_topic", "inbox_id", "topic", "last_at"),
     )
     id: int = _id()
     inbox_id: int = _big()
