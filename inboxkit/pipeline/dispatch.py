@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from asyncio import CancelledError
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,16 @@ _CONCURRENCY = 64
 _LOST = Retries(attempts=3, first=timedelta(seconds=30))
 
 
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A Run that has ended, with what it staged."""
+
+    job: Job
+    row: Any
+    ending: runs.Ending
+    staging: Staging
+
+
 class Dispatch:
     """Calls handlers, as many at once as their routers allow."""
 
@@ -48,6 +59,7 @@ class Dispatch:
         self._store = store
         self._actions = actions
         self._handlers = handlers
+        self._held: dict[int, items.Held] = {}
         self._crew = Crew(store, "run", tasks, self._one, size=_CONCURRENCY)
 
     def room(self) -> int:
@@ -59,11 +71,13 @@ class Dispatch:
         await self._crew.idle()
 
     async def work(self, taken: list[Job]) -> None:
-        """Start a task for each leased Run."""
+        """Start a task for each leased Run; what they need is loaded at once."""
+        self._held |= await items.prefetch(self._store, self._actions, taken)
         await self._crew.work(taken)
 
     async def _one(self, job: Job) -> None:
-        row = await self._store.read(runs.by_id, int(job.key))
+        held = self._held.pop(job.id, items.Held())
+        row = held.run or await self._store.read(runs.by_id, int(job.key))
         if row is None:
             await self._store.write(jobs.complete, [job])
             return
@@ -74,7 +88,7 @@ class Dispatch:
             return
         loaded, handler = found
         try:
-            item = await items.load(self._store, self._actions, row, handler)
+            item = await items.load(self._store, self._actions, row, handler, held.message)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - what is stored of a mail came from outside
@@ -120,15 +134,19 @@ class Dispatch:
     async def _settle(
         self, job: Job, row: Any, state: str, staging: Staging, *, error: str = ""
     ) -> None:
-        def commit(tx: Tx) -> None:
-            now = self._store.clock.now()
-            jobs.complete(tx, [job])
-            staging.carry_out(tx, now)
-            runs.settle(tx, row.id, state, attempts=job.attempts, now=now, error=error)
-            if staging.reminder and row.thread_id is not None:
-                threads.remind(tx, row.thread_id, int(row.item.rpartition(":")[2]))
+        ending = runs.Ending(row.id, state, job.attempts, error)
+        await self._store.write_grouped(self._end, _Ended(job, row, ending, staging))
 
-        await self._store.write(commit)
+    def _end(self, tx: Tx, ended: list[_Ended]) -> list[None]:
+        """End Runs that meet in one commit; what each has staged is carried out with it."""
+        now = self._store.clock.now()
+        jobs.complete(tx, [e.job for e in ended])
+        for one in ended:
+            one.staging.carry_out(tx, now)
+            if one.staging.reminder and one.row.thread_id is not None:
+                threads.remind(tx, one.row.thread_id, int(one.row.item.rpartition(":")[2]))
+        runs.end(tx, [e.ending for e in ended], now)
+        return [None] * len(ended)
 
     async def _skip(self, job: Job, row: Any, router: Router[...], item: Any) -> None:
         """Offer the item to the next handler that matches."""

@@ -2,30 +2,81 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import matching
+from ..errors import StoreError
 from ..models import Actions, Attachment, Event, Message, Otp, Thread
 from ..router import Handler, HandlerKind, Router
-from ..store import events, records
+from ..store import events, records, runs
+from ..tokens import row_id
 from ..values import EventType
+from .faults import fault
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from ..store.jobs import Job
     from ..store.store import Store
 
 Item = Message | Otp | Attachment | Event | Thread
+log = logging.getLogger("inboxkit.dispatch")
 
 
-async def load(store: Store, actions: Actions, run: Any, handler: Handler) -> Item | None:
-    """Return the item of a Run; None when it is gone (purged) or no longer waited for."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What was loaded for a Run before its turn; None for what was not."""
+
+    run: Any = None
+    message: Message | None = None
+
+
+async def prefetch(store: Store, actions: Actions, taken: Sequence[Job]) -> dict[int, Held]:
+    """Return what leased Runs need, by job id, from one look at the database.
+
+    One message that cannot be loaded must not hurt the others: then each is loaded by itself.
+    """
+    try:
+        return await store.read(_held, taken, actions)
+    except StoreError:
+        raise
+    except Exception as error:  # noqa: BLE001 - what is stored of a mail came from outside
+        log.warning("runs %s: %s; loaded one by one", [job.key for job in taken], fault(error))
+        return {}
+
+
+def _held(connection: Connection, taken: Sequence[Job], actions: Actions) -> dict[int, Held]:
+    rows = {row.id: row for row in runs.by_ids(connection, [int(job.key) for job in taken])}
+    wanted = dict.fromkeys(r.message_id for r in rows.values() if r.kind != HandlerKind.TIMER)
+    found = {row_id("msg", m.id): m for m in records.messages(connection, list(wanted), actions)}
+    held = {job.id: rows.get(int(job.key)) for job in taken}
+    return {
+        job_id: Held(row, None if row is None else found.get(row.message_id))
+        for job_id, row in held.items()
+    }
+
+
+async def load(
+    store: Store, actions: Actions, run: Any, handler: Handler, message: Message | None = None
+) -> Item | None:
+    """Return the item of a Run; None when it is gone (purged) or no longer waited for.
+
+    ``message`` is the Run's, when it was loaded before.
+    """
     if handler.kind == HandlerKind.TIMER:
         return await _thread(store, actions, run)
     if handler.kind == HandlerKind.EVENT and run.item != "received":
         row = await store.read(events.by_seq, events.cursor_seq(run.item))
-        found = await store.read(records.events, [row] if row else [], actions)
-        return found[0] if found else None
-    messages = await store.read(records.messages, [run.message_id], actions)
-    return _part(messages[0], run, handler) if messages else None
+        happened = await store.read(records.events, [row] if row else [], actions)
+        return happened[0] if happened else None
+    if message is None:
+        found = await store.read(records.messages, [run.message_id], actions)
+        message = found[0] if found else None
+    return None if message is None else _part(message, run, handler)
 
 
 def _part(message: Message, run: Any, handler: Handler) -> Item | None:

@@ -189,11 +189,16 @@ def _lease(connection: Connection, ids: Sequence[int], worker: int) -> list[Job]
     return sorted((Job(*row) for row in rows), key=lambda j: j.id)
 
 
+_DONE = delete(job).where(
+    job.c.id.in_(bindparam("ids", expanding=True)), job.c.token == bindparam("lease")
+)
+
+
 def complete(tx: Tx, done: Sequence[Job]) -> None:
     """Take finished jobs out; raise LeaseLost when one of them is no longer ours."""
     for token in {j.token for j in done}:
         ids = [j.id for j in done if j.token == token]
-        gone = tx.connection.execute(delete(job).where(job.c.id.in_(ids), job.c.token == token))
+        gone = tx.connection.execute(_DONE, {"ids": ids, "lease": token})
         if gone.rowcount != len(ids):
             raise LeaseLost(f"job {ids}: the lease was taken over")
     tx.wake("done", *({"run"} & {j.kind for j in done}))  # the next Run of a lane may be ready

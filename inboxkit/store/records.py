@@ -44,7 +44,7 @@ def messages(
         .outerjoin(content, content.c.message_id == message.c.id)
         .where(message.c.id.in_(ids))
     )
-    rows = {row.id: row for row in connection.execute(query)}
+    rows = {row.id: row for row in connection.execute(query).all()}
     labels = _labels(connection, list(rows))
     files = _files(connection, [r.id for r in rows.values() if r.attachment_count])
     asked = {r.answers_id for r in rows.values() if r.answers_id} if answers else set[int]()

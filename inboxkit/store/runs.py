@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from ..tokens import new_id
 from . import jobs
+from .bulk import BulkInsert
+from .prepared import BulkUpdate
 from .tables import run
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ class NewRun:
         return f"{self.message_id}|{self.handler}|{self.item}"
 
 
+_insert = BulkInsert(run)
+
+
 def insert_new(tx: Tx, found: Sequence[NewRun], now: datetime) -> list[int]:
     """Store Runs that are not there yet and queue them; return the new row ids."""
     if not found:
@@ -50,7 +55,7 @@ def insert_new(tx: Tx, found: Sequence[NewRun], now: datetime) -> list[int]:
     fresh = [(new_id(), f) for f in found if f.key not in known]
     if not fresh:
         return []
-    tx.connection.execute(insert(run), [_row(row_id, f, now) for row_id, f in fresh])
+    _insert(tx.connection, [_row(row_id, f, now) for row_id, f in fresh])
     jobs.put(
         tx,
         [
@@ -90,6 +95,42 @@ def _row(row_id: int, found: NewRun, now: datetime) -> dict[str, Any]:
 def by_id(connection: Connection, row_id: int) -> Row[Any] | None:
     """Return one Run."""
     return connection.execute(select(run).where(run.c.id == row_id)).first()
+
+
+def by_ids(connection: Connection, row_ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """Return Runs; unknown ids are left out."""
+    return connection.execute(_BY_IDS, {"ids": list(row_ids)}).all()
+
+
+_BY_IDS = select(run).where(run.c.id.in_(bindparam("ids", expanding=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a Run ended: done, rejected or failed, and after how many attempts."""
+
+    run_id: int
+    state: str
+    attempts: int
+    error: str = ""
+
+
+_end = BulkUpdate(run, "state", "attempts", "error", "finished_at")
+
+
+def end(tx: Tx, endings: Sequence[Ending], now: datetime) -> None:
+    """Record how Runs ended."""
+    rows = [
+        {
+            "id": e.run_id,
+            "state": e.state,
+            "attempts": e.attempts,
+            "error": e.error[:8_000],
+            "finished_at": now,
+        }
+        for e in endings
+    ]
+    _end(tx.connection, rows)
 
 
 def settle(
