@@ -158,6 +158,10 @@ class Mailgun:
         """
         if not isinstance(response, HttpResponse):
             return Unknown("an SMTP reply to an HTTP request")
+        if response.status == 200:
+            provider_id = payloads.message_id(json_object(response).get("id"))
+            if provider_id:
+                return Sent(provider_id, (provider_id,))
         reason = said(response, "message")
         if response.status in (429, 420):
             return Retry(retry_after(response) or _named_time(reason, response), reason)
@@ -169,9 +173,6 @@ class Mailgun:
             return Refused(reason, _FAULTS.get(response.status, "message"))
         if b"Mailgun Magnificent API" in response.body:  # its 200 to every unknown path
             return Refused("base_url or domain is wrong: no such path", "settings")
-        provider_id = payloads.message_id(json_object(response).get("id"))
-        if response.status == 200 and provider_id:
-            return Sent(provider_id, (provider_id,))
         return Unknown(reason)
 
     def transport_error(self, request_sent: bool, reason: str) -> Retry | Unknown:

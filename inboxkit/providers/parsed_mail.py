@@ -22,7 +22,7 @@ def header_pairs(value: object) -> Iterator[tuple[str, str]]:
 
 def header(pairs: Iterable[tuple[str, str]], name: str) -> str | None:
     """Return the first field of that name, whatever its case, or None."""
-    return next((value for key, value in pairs if key.lower() == name), None)
+    return next((value for key, value in pairs if key.lower() == name.lower()), None)
 
 
 def header_map(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:

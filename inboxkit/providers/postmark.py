@@ -135,9 +135,7 @@ class Postmark:
         error = answer.get("ErrorCode", 0)
         provider_id = payloads.text(answer.get("MessageID"))
         if response.status == 200 and error == 0 and provider_id:
-            # should X-PM-KeepID have no effect, replies cite the id with a host of Postmark's
-            aliases = (message.message_id, f"<{provider_id}@")
-            return Sent(provider_id, aliases, _inactive(answer, message))
+            return Sent(provider_id, _aliases(provider_id, message), _inactive(answer, message))
         if isinstance(error, int) and error in _ERRORS and response.status < 500:
             return Refused(reason, _ERRORS[error])
         if response.status == 200 and error:
@@ -164,7 +162,7 @@ class Postmark:
             provider_id = payloads.text(item.get("MessageID"))
             mine = message.id in payloads.mapping(item.get("Metadata")).values()
             if response.status == 200 and provider_id and mine:
-                return Sent(provider_id, (message.message_id, f"<{provider_id}@"))
+                return Sent(provider_id, _aliases(provider_id, message))
         return Unknown(f"{response.status} this message is not listed")
 
     def verify(
@@ -186,6 +184,11 @@ class Postmark:
         """Return the mail: its RawEmail if the server includes it, else rebuilt from the fields."""
         payload = payloads.read_object(request.body)
         return (postmark_posts.mail(payload),) if postmark_posts.is_mail(payload) else ()
+
+
+def _aliases(provider_id: str, message: Outgoing) -> tuple[str, str]:
+    """Return what replies may cite: our id, or Postmark's own where X-PM-KeepID has no effect."""
+    return message.message_id, f"<{provider_id}@mtasv.net>"
 
 
 def _body(message: Outgoing, config: PostmarkConfig) -> dict[str, Any]:

@@ -64,9 +64,14 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True)
 class PrivateKey:
-    """A key that signs as a vendor does, for the Fakes; made by ``rsa`` or ``ecdsa``."""
+    """A key that signs as a vendor does, for the Fakes; made by ``rsa``, ``ecdsa`` or ``read``."""
 
     _key: Any = field(repr=False)
+
+    @classmethod
+    def read(cls, text: str) -> PrivateKey:
+        """Read base64 of a DER private key (RFC 5208); raise ValueError for anything else."""
+        return cls(_cryptography().serialization.load_der_private_key(base64.b64decode(text), None))
 
     @classmethod
     def rsa(cls) -> PrivateKey:

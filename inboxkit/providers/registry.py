@@ -6,12 +6,23 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import ConfigurationError
+from .agentmail import AgentMail
 from .base import Provider
+from .brevo import Brevo
+from .mailersend import MailerSend
 from .mailgun import Mailgun
+from .mailjet import Mailjet
+from .mailtrap import Mailtrap
+from .mandrill import Mandrill
 from .memory import Memory
 from .optional import Fetching, KeyFetching, Lookup
+from .postal import Postal
+from .postmark import Postmark
+from .resend import Resend
+from .sendgrid import Sendgrid
 from .ses import Ses
 from .smtp import Smtp
+from .sparkpost import SparkPost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +30,23 @@ if TYPE_CHECKING:
 AnyProvider: TypeAlias = Provider[Any]  # goes only with the config that it made itself
 
 PROVIDERS: Mapping[str, AnyProvider] = MappingProxyType(
-    {"mailgun": Mailgun(), "memory": Memory(), "ses": Ses(), "smtp": Smtp()}
+    {
+        "agentmail": AgentMail(),
+        "brevo": Brevo(),
+        "mailersend": MailerSend(),
+        "mailgun": Mailgun(),
+        "mailjet": Mailjet(),
+        "mailtrap": Mailtrap(),
+        "mandrill": Mandrill(),
+        "memory": Memory(),
+        "postal": Postal(),
+        "postmark": Postmark(),
+        "resend": Resend(),
+        "sendgrid": Sendgrid(),
+        "ses": Ses(),
+        "smtp": Smtp(),
+        "sparkpost": SparkPost(),
+    }
 )
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 from ..errors import UnsupportedFeature
 from . import payloads, public_keys, ses_events, ses_requests
-from .answers import json_object, lost, retry_after, said
+from .answers import failure, json_object, lost, retry_after, said
 from .base import (
     Feature,
     FetchPlan,
@@ -192,14 +192,10 @@ class Ses:
         answer, reason = json_object(response), said(response, "message", "Message")
         kind = response.header("x-amzn-errortype") or payloads.text(answer.get("__type"))
         kind = kind.partition(":")[0].rpartition("#")[2]
-        if response.status in (408, 429, 503) or (response.status == 400 and kind in _LATER):
+        if response.status == 400 and kind in _LATER:
             return Retry(retry_after(response), reason)
-        if 300 <= response.status < 400:
-            return Refused(f"{reason}: api_url leads elsewhere", "settings")
-        if 400 <= response.status < 500:
-            return Refused(reason, _fault(kind, response.status, reason))
         if response.status != 200:
-            return Unknown(reason)
+            return failure(response, reason, {response.status: _fault(kind, response, reason)})
         if isinstance(answer.get("BulkEmailEntryResults"), list):
             return _bulk_outcome(answer["BulkEmailEntryResults"], message, config)
         provider_id = payloads.text(answer.get("MessageId"))
@@ -305,7 +301,7 @@ class Ses:
 
 def aliases(provider_id: str, config: SesConfig) -> tuple[str, ...]:
     """Return the Message-ID that recipients see, and its local part: the host is not documented."""
-    return (f"<{provider_id}@{message_host(config.region)}>", f"<{provider_id}@>")
+    return (f"<{provider_id}@{message_host(config.region)}>", f"<{provider_id}@")
 
 
 def message_host(region: str) -> str:
@@ -328,10 +324,10 @@ def _hosts(note: Notification, config: SesConfig) -> tuple[str, ...]:
     return tuple(filter(None, (note.topic.host, config.local_host)))
 
 
-def _fault(kind: str, status: int, reason: str) -> str:
+def _fault(kind: str, response: HttpResponse, reason: str) -> str:
     if kind == "MessageRejected" and "not verified" in reason:  # sender, or any in the sandbox
         return "settings"
-    return _FAULTS.get(kind) or ("message" if kind else _BY_STATUS.get(status, "message"))
+    return _FAULTS.get(kind) or ("message" if kind else _BY_STATUS.get(response.status, "message"))
 
 
 def _bulk_outcome(results: list[object], message: Outgoing, config: SesConfig) -> SendOutcome:

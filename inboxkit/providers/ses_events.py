@@ -11,10 +11,10 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Any, cast
 
-from ..parsing.reasons import judge
 from ..values import EventType
 from . import payloads
 from .base import ParseError, ProviderEvent
+from .event_facts import facts, severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -138,7 +138,7 @@ def _event(
         at=at,
         recipient=payloads.text(person.get("emailAddress")),
         provider_id=provider_id,
-        message_id=payloads.message_id(f"{provider_id}@") if provider_id else "",
+        message_id=f"<{provider_id}@" if provider_id else "",
         hard=hard,
         reason_class=reason_class,
         reason=reason,
@@ -170,13 +170,9 @@ def _class(
     if kind not in (EventType.BOUNCED, EventType.DEFERRED):
         return False, ""
     subtype = payloads.text(about.get("bounceSubType"))
-    verdict = judge(reason, status=payloads.text(person.get("status")))
-    reason_class = _SUBTYPES.get(subtype, verdict.reason)
-    # "Permanent" is also said of blocked mail; the address is dead when the server, or the
-    # subtype, says so, or when nobody says anything else
-    dead = verdict.hard or subtype == "NoEmail" or reason_class == "other"
     permanent = kind is EventType.BOUNCED and about.get("bounceType") == "Permanent"
-    return permanent and dead, reason_class
+    status = payloads.text(person.get("status"))
+    return severity(reason, hard=permanent, known=_SUBTYPES.get(subtype, ""), status=status)
 
 
 def _details(
@@ -187,17 +183,16 @@ def _details(
     told: Mapping[str, Any],
 ) -> dict[str, Any]:
     tags, metadata = read_tags(_pairs(payloads.mapping(told.get("mail")).get("tags")))
-    details: dict[str, Any] = {
-        "name": name,
-        "metadata": metadata,
-        "tags": tags,
-        "url": payloads.text(about.get("link"), 2_000),
-        "ip": payloads.text(about.get("ipAddress")),
-        "user_agent": payloads.text(about.get("userAgent")),
-        "status": payloads.text(person.get("status")),
-        "payload": dict(told) if kind is EventType.UNKNOWN else None,
-    }
-    return {key: value for key, value in details.items() if value}
+    return facts(
+        name=name,
+        metadata=metadata,
+        tags=tags,
+        url=payloads.text(about.get("link"), 2_000),
+        ip=payloads.text(about.get("ipAddress")),
+        user_agent=payloads.text(about.get("userAgent")),
+        status=payloads.text(person.get("status")),
+        payload=dict(told) if kind is EventType.UNKNOWN else None,
+    )
 
 
 def _pairs(tags: object) -> Iterator[tuple[str, str]]:

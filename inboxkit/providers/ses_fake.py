@@ -11,7 +11,6 @@ import json
 import re
 import secrets
 import uuid
-from collections import deque
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -21,12 +20,13 @@ from ..errors import UnsupportedFeature
 from ..values import EventType
 from . import ses_requests, ses_submissions
 from .base import HttpResponse, WebhookRequest
-from .fake import Caught, outcome
+from .fake import Caught
+from .fake_account import FakeAccount, json_answer
 from .hosts import is_local
 from .public_keys import PrivateKey
 from .ses import message_host
 from .ses_events import email_tags
-from .ses_submissions import Refusal, answer
+from .ses_submissions import Refusal
 from .sns import Notification, Topic
 
 if TYPE_CHECKING:
@@ -65,35 +65,15 @@ def _key() -> PrivateKey:
     return PrivateKey.rsa()
 
 
-class SesFake:
+class SesFake(FakeAccount):
     """SES with SNS and S3 for one account, in memory."""
 
     def __init__(self, config: SesConfig, now: Callable[[], datetime]) -> None:
-        self.caught: list[Caught] = []
+        super().__init__(now)
         self.confirmed: list[str] = []  # the topics whose subscription was confirmed
         self._config = config
-        self._now = now
-        self._failures: deque[int] = deque()
         self._objects: dict[str, bytes] = {}
         self._url = config.api_url if config.local_host else ""
-
-    def fail_next(self, status: int) -> None:
-        """Answer the next request with this status instead."""
-        self._failures.append(status)
-
-    def handle(self, request: HttpRequest) -> HttpResponse:
-        """Answer a request as SES, SNS or S3 does."""
-        if self._failures:
-            return _failure(self._failures.popleft())
-        parts = urlsplit(request.url)
-        if is_local(parts.hostname or ""):
-            self._url = f"{parts.scheme}://{parts.netloc}"
-        try:
-            if request.method == "POST":
-                return self._sent(request, parts.path)
-            return self._given(request, parts.path, dict(parse_qsl(parts.query)))
-        except Refusal as refusal:
-            return refusal.answer
 
     def event(
         self, kind: EventType, message: Caught, recipient: str, *, hard: bool = True
@@ -115,14 +95,6 @@ class SesFake:
         about = {**_about(kind, recipient, hard=hard), "timestamp": at}
         told = {"eventType": name, _KEYS.get(name, name.lower()): about, "mail": mail}
         return self._posted({"Type": "Notification", "Message": json.dumps(told)})
-
-    def outcomes(self, message: Caught) -> tuple[WebhookRequest, ...]:
-        """Return every notification due for a message, by the addresses it was sent to."""
-        return tuple(
-            self.event(happening.type, message, recipient, hard=happening.hard)
-            for recipient in message.rcpt_to
-            for happening in outcome(recipient)
-        )
 
     def inbound(
         self,
@@ -199,6 +171,14 @@ class SesFake:
         }
         return WebhookRequest(headers=headers, body=json.dumps(whole).encode())
 
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        parts = urlsplit(request.url)
+        if is_local(parts.hostname or ""):
+            self._url = f"{parts.scheme}://{parts.netloc}"
+        if request.method == "POST":
+            return self._sent(request, parts.path)
+        return self._given(request, parts.path, dict(parse_qsl(parts.query)))
+
     def _sent(self, request: HttpRequest, path: str) -> HttpResponse:
         self._check(request)
         if path not in (ses_requests.SINGLE, ses_requests.BULK):
@@ -222,9 +202,9 @@ class SesFake:
                 )
             )
         if path == ses_requests.SINGLE:
-            return answer(200, {"MessageId": ids[0]})
+            return json_answer(200, {"MessageId": ids[0]})
         results = [{"Status": "SUCCESS", "MessageId": id_} for id_ in ids]
-        return answer(200, {"BulkEmailEntryResults": results})
+        return json_answer(200, {"BulkEmailEntryResults": results})
 
     def _given(self, request: HttpRequest, path: str, query: Mapping[str, str]) -> HttpResponse:
         if path == _CERTIFICATE:
@@ -298,12 +278,6 @@ def _about(kind: EventType, recipient: str, *, hard: bool) -> dict[str, Any]:
         EventType.UNSUBSCRIBED: {"source": "UnsubscribeHeader", "newTopicPreferences": preferences},
     }
     return known.get(kind, {})
-
-
-def _failure(status: int) -> HttpResponse:
-    if status == 429:
-        return Refusal(429, "TooManyRequestsException", "Maximum sending rate exceeded.").answer
-    return Refusal(status, "InternalFailure", "").answer
 
 
 def _iso(moment: datetime) -> str:

@@ -37,7 +37,7 @@ def _single(message: Outgoing) -> dict[str, Any]:
     people = {name: [r for r in message.rcpt_to if r in who] for name, who in shown.items()}
     taken = {*people["ToAddresses"], *people["CcAddresses"]}
     people["BccAddresses"] = [r for r in message.rcpt_to if r not in taken]
-    destination = {name: [*map(_ascii, who)] for name, who in people.items() if who}
+    destination = {name: who for name, who in people.items() if who}
     if not message.template:
         raw = base64.b64encode(message.mime).decode()
         return {"Destination": destination, "Content": {"Raw": {"Data": raw}}}
@@ -53,7 +53,7 @@ def _bulk(message: Outgoing) -> dict[str, Any]:
         replaced = {"ReplacementTemplate": {"ReplacementTemplateData": json.dumps(variables)}}
         entries.append(
             {
-                "Destination": {"ToAddresses": [_ascii(recipient)]},
+                "Destination": {"ToAddresses": [recipient]},
                 "ReplacementEmailContent": replaced,
             }
         )
@@ -90,13 +90,4 @@ def _attachment(file: File) -> dict[str, str]:
 
 
 def _written(address: Address) -> str:
-    return formataddr((address.name, _ascii(address.email)))
-
-
-def _ascii(address: str) -> str:
-    """Return an address with its domain in ASCII (RFC 3490), the only form that SES takes."""
-    local, _, host = address.rpartition("@")
-    try:
-        return f"{local}@{host.encode('idna').decode()}"
-    except UnicodeError:
-        return address
+    return formataddr((address.name, address.email))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
-from . import payloads
-from .base import HttpResponse, ParseError
+from . import fake_account, payloads
+from .base import ParseError
+from .fake_account import json_answer
 from .mime import Piece
 from .ses_events import read_tags
 from .submission import Submission, decoded, listed, parsed
@@ -27,18 +27,12 @@ _DATA = "ReplacementTemplateData"
 _FORBIDDEN = ("message-id", "date", "from", "to", "cc", "bcc", "subject", "return-path")
 
 
-class Refusal(Exception):
-    """What the API answers to a request that it does not take."""
+class Refusal(fake_account.Refusal):
+    """What the API answers to a request that it does not take: the type is in a header."""
 
     def __init__(self, status: int, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.answer = answer(status, {"message": message}, {"x-amzn-errortype": kind})
-
-
-def answer(status: int, value: object, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    """Return an answer of the API."""
-    head = {"content-type": "application/json", **(headers or {})}
-    return HttpResponse(status, head, json.dumps(value).encode())
+        super().__init__(status, {"message": message})
+        self.answer = json_answer(status, {"message": message}, {"x-amzn-errortype": kind})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
