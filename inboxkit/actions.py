@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from .values import Address, Draft
 from .waits import Waits
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from .models import Attachment, Message, Thread, Want
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .store.inboxes import InboxRecord
     from .store.sends import Staged
     from .store.store import Store
+    from .store.writer import Tx
 
 _PAGE = 50
 
@@ -58,6 +60,13 @@ class LocalActions:
         self._files = FileReader()
         self._waits = Waits(store, notify, self)
         self._composer = Composer(settings, store.secret, store.blobs)
+        self._store_sends: Callable[[Tx, Sequence[Staged]], list[int]] = sends.store
+
+    def storing(self, function: Callable[[Tx, Sequence[Staged]], list[int]]) -> LocalActions:
+        """Return the same actions whose sends ``function`` stores, and more in one transaction."""
+        other = copy(self)
+        other._store_sends = function
+        return other
 
     # reading
 
@@ -231,7 +240,7 @@ class LocalActions:
         if staging is not None:
             staging.add(staged)
             return records.staged_message(staged.row, staged.content, context.inbox.address, self)
-        (sent,) = await self._store.write(sends.store, [staged])
+        (sent,) = await self._store.write(self._store_sends, [staged])
         return await self.message(public_id("msg", sent))
 
     async def _first_of_key(self, staged: Staged) -> Message | None:

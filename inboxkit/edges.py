@@ -13,9 +13,10 @@ from .settings import Settings, host_port
 from .smtp.listener import Listener
 from .smtp.replies import SmtpRefused
 from .smtp.settings import SmtpSettings
+from .store import api_keys
 
 if TYPE_CHECKING:
-    from .pipeline.feedback import Feedback
+    from .http.parts import Parts
     from .smtp.incoming import Incoming
 
 log = logging.getLogger("inboxkit.edges")
@@ -24,12 +25,11 @@ log = logging.getLogger("inboxkit.edges")
 class Edges:
     """Where mail and webhooks come in."""
 
-    def __init__(
-        self, settings: Settings, accept: Accept, feedback: Feedback, health: Health
-    ) -> None:
-        self._settings = settings
+    def __init__(self, accept: Accept, parts: Parts, health: Health) -> None:
+        self._settings = parts.settings
         self._accept = accept
-        self._app = make_app(feedback, health)
+        self._store = parts.store
+        self._app = make_app(parts, health)
         self._listener: Listener | None = None
         self._server: HttpServer | None = None
         self._failures: list[int] = []
@@ -47,7 +47,7 @@ class Edges:
     async def open(self, *, smtp: str, http: str) -> None:
         """Listen where it is asked; what is open already stays. Raise ConfigurationError."""
         if http and self._server is None:
-            check_bind(self._settings)
+            check_bind(self._settings, has_keys=await self._store.read(api_keys.exist))
             server = HttpServer(self._app, http)
             await server.start()
             self._server = server

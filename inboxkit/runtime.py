@@ -13,8 +13,9 @@ from .actions import LocalActions
 from .compose import check_address as checked_address
 from .edges import Edges
 from .errors import ConfigurationError, InboxKitError, NotFound
+from .http.parts import Parts
 from .inbox import Inbox
-from .pipeline import dispatch, feedback, outbox, plan, read, remind
+from .pipeline import dispatch, feedback, outbox, plan, read, remind, watchdog
 from .pipeline.accept import Accept
 from .pipeline.addresses import Addresses
 from .pipeline.handlers import Handlers
@@ -24,6 +25,7 @@ from .pipeline.notify import Notify
 from .pipeline.resources import Resources
 from .store import events, inboxes
 from .store.bell import stopped
+from .store.room import try_room
 from .store.store import Store
 from .tokens import encode, new_id, public_id
 
@@ -56,7 +58,6 @@ class Runtime:
         self.addresses = Addresses(self.store, settings)
         self.accept = Accept(self.store, self.addresses)
         self.feedback = feedback.Feedback(self.store, self.accept, settings)
-        self.edges = Edges(settings, self.accept, self.feedback, self)
         self.stopping = anyio.Event()
         self.handlers = Handlers()
         self.failure: BaseException | None = None
@@ -81,6 +82,7 @@ class Runtime:
             self.actions = LocalActions(
                 self.store, self.notify, self.settings, self._providers, self.addresses
             )
+            self.edges = Edges(self.accept, self._parts(), self)
             await self.notify.start()
             started = anyio.Event()
             # A task of its own, awaited in ``stop``: anyio's scopes must not cross the user's,
@@ -94,6 +96,17 @@ class Runtime:
         except BaseException:
             await self.stop()
             raise
+
+    def _parts(self) -> Parts:
+        """Return what the HTTP routes work on."""
+        return Parts(
+            settings=self.settings,
+            store=self.store,
+            actions=self.actions,
+            addresses=self.addresses,
+            notify=self.notify,
+            feedback=self.feedback,
+        )
 
     async def _started(self, started: anyio.Event) -> None:
         assert self._main is not None
@@ -135,6 +148,7 @@ class Runtime:
             tasks.start_soon(self.notify.run)
             if works:
                 tasks.start_soon(Janitor(self.store).run)
+                tasks.start_soon(watchdog.watch)
                 self._consume("read", self._read.work, self._read.room)
                 self._consume("webhook", self.feedback.work, lambda: feedback.BATCH)
                 self._consume("send", self._outbox.work, self._outbox.room)
@@ -202,7 +216,7 @@ class Runtime:
         if self._main is None or self._main.done():
             return str(stopped(self.failure)) if self.failure else "the runtime has stopped"
         try:
-            await self.store.write_lightly(lambda tx: None)
+            await self.store.write_lightly(try_room)
         except InboxKitError as error:
             return str(error)
         return ""

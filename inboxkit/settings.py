@@ -21,6 +21,7 @@ from .errors import ConfigurationError
 FILE = "inboxkit.toml"
 _PREFIX = "INBOXKIT_"
 _SECRET_WORDS = ("key", "secret", "password", "token")
+_RATES = re.compile(r"[1-9]\d{0,8}/[smhd]( [1-9]\d{0,8}/[smhd]){0,3}")
 _PASSWORD = re.compile(r"(://[^:/@]*:).*@")
 _PASSWORD_ARGUMENT = re.compile(r"([?&]\w*password=)[^&]*")
 
@@ -64,6 +65,9 @@ class Settings(BaseModel):
     auto_replies_per_thread_hour: int = Field(default=20, ge=0)
     auto_replies_per_inbox_hour: int = Field(default=1_000, ge=0)
     send_concurrency: int = Field(default=10, gt=0)
+    send_rates: Mapping[str, str] = Field(default_factory=dict[str, str])
+    send_slots: Mapping[str, int] = Field(default_factory=dict[str, int])
+    unknown_sends: str = Field(default="keep", pattern="^(keep|sent|retry)$")
     log_format: str = Field(default="text", pattern="^(text|json)$")
     options: Mapping[str, Mapping[str, Any]] = Field(
         default_factory=dict[str, Mapping[str, Any]], repr=False
@@ -74,14 +78,29 @@ class Settings(BaseModel):
     def _words(cls, value: Any) -> Any:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
-    @field_validator("smtp_users", mode="before")
+    @field_validator("smtp_users", "send_rates", "send_slots", mode="before")
     @classmethod
-    def _users(cls, value: Any) -> Any:
+    def _table(cls, value: Any) -> Any:
         """From a variable or a flag: as JSON."""
         try:
             return json.loads(value) if isinstance(value, str) else value
         except ValueError:
-            raise ValueError('write it as JSON, such as {"name": "password"}') from None
+            raise ValueError('write it as JSON, such as {"name": "value"}') from None
+
+    @field_validator("send_rates")
+    @classmethod
+    def _rates(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        for rates in value.values():
+            if not _RATES.fullmatch(rates):
+                raise ValueError(f"{rates!r} is no rate, such as 14/s, or 14/s 50000/d")
+        return value
+
+    @field_validator("send_slots")
+    @classmethod
+    def _slots(cls, value: Mapping[str, int]) -> Mapping[str, int]:
+        if any(count < 1 for count in value.values()):
+            raise ValueError("sends under way at once: 1 or more")
+        return value
 
     @field_validator("smtp", "http")
     @classmethod

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "import": ("importing", "import_", "Take in mbox, Maildir and .eml files."),
     "inbox": ("inboxes", "inbox", "Create, list, show and delete inboxes."),
     "init": ("initiating", "init", "Lay out a new project."),
+    "key": ("keys", "key", "Create, list and revoke API keys."),
     "link": ("waiting", "link", "Wait for a link to act on and print it."),
     "messages": ("reading", "messages", "List messages, newest first."),
     "otp": ("waiting", "otp", "Wait for a one-time code and print it."),

@@ -10,11 +10,13 @@ from aiohttp import web
 
 from ..errors import ConfigurationError
 from ..settings import Settings, host_port, is_loopback
+from .api.app import add_api
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ..pipeline.feedback import Feedback
+    from .parts import Parts
 
 log = logging.getLogger("inboxkit.http")
 _MOST_BODY_BYTES = 64 * 1024 * 1024  # inbound mail as base64 in JSON
@@ -29,12 +31,13 @@ class Health(Protocol):
         ...
 
 
-def make_app(feedback: Feedback, health: Health) -> web.Application:
+def make_app(parts: Parts, health: Health) -> web.Application:
     """Return the application; nothing listens yet."""
     app = web.Application(client_max_size=_MOST_BODY_BYTES, middlewares=[_quiet])
-    app.router.add_route("*", "/webhooks/{provider}", _webhook(feedback))
+    app.router.add_route("*", "/webhooks/{provider}", _webhook(parts.feedback))
     app.router.add_get("/livez", _alive)
     app.router.add_get("/readyz", _ready(health))
+    add_api(app, parts)
     return app
 
 
@@ -114,10 +117,11 @@ class HttpServer:
         await self._runner.cleanup()
 
 
-def check_bind(settings: Settings) -> None:
+def check_bind(settings: Settings, *, has_keys: bool = False) -> None:
     """Refuse a bind that others can reach without an API key."""
-    if settings.http and not settings.api_key and not is_loopback(host_port(settings.http)[0]):
+    guarded = settings.api_key or has_keys
+    if settings.http and not guarded and not is_loopback(host_port(settings.http)[0]):
         raise ConfigurationError(
             f"http: {settings.http} can be reached from outside; set api_key (INBOXKIT_API_KEY), "
-            "or bind to 127.0.0.1 behind a proxy"
+            "make a key with `inboxkit key create NAME`, or bind to 127.0.0.1"
         )

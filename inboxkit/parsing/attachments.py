@@ -69,7 +69,7 @@ def extract(raw: bytes, index: int, limits: Limits = Limits()) -> bytes:
 
 
 def is_message(content_type: str, filename: str = "") -> bool:
-    """Tell whether a file is a message, by its declared type, or by its name where there is none."""
+    """Tell whether a file is a message: by its declared type, else by its name."""
     if content_type in ("", "application/octet-stream"):
         return filename.lower().endswith(".eml")
     return content_type in ("message/rfc822", "message/global")

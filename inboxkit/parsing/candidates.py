@@ -34,6 +34,7 @@ _CELLS = re.compile(rf"[\s|]({_CELL}(?:[\s|*•·-]{{1,9}}{_CELL}){{3,9}})(?![^\
 _BETWEEN = re.compile(r"[\s|*•·-]+")
 _COUNTING = "0123456789"  # pages, steps
 _NUMERIC = re.compile(r"\d[.,:/]\d|/\w")  # prices, dates, times, addresses of the web
+_CLAUSE = re.compile(r"\d,\d{1,2}[^\x00-\x7f\d]")  # "8 8 2 0 1 4,5分钟": a comma ends the clause
 _DAY = re.compile(  # before a year: "14 March ", "4 de marzo de ", "Mar 3, "
     r"\d{1,2}(?:st|nd|rd|th|\.|º)?(?: de)? [^\W\d_]{3,12}\.?,?(?: de)? $"
     r"|[^\W\d_]{3,12}\.? \d{1,2},? $"
@@ -75,6 +76,7 @@ _TOLD = re.compile(
     r"(?:[:：]|\b(?:is|est|es|è|é|ist|lautet|jest)|为|是|は)[ \t\n]{1,3}[*_\"'“«\[(]{0,3}"
     r"([A-Z]{2,10}(?:-[A-Z]{2,6}){0,3}"
     r"|[a-z]{3,10}(?:-[a-z]{3,10}){1,4}(?=[ \t.*\"'_]{0,4}(?:\n|$)))(?![\w-])"
+    r"|\b(?:type|enter|use|code) [*_\"'“«\[(]{0,3}([A-Z]{3,6}(?:-[A-Z]{3,6}){1,3})(?![\w-])"
 )
 _FIRST = re.compile(r"\A[ \t*_]{0,4}([A-Z]{2,10}(?:-[A-Z]{2,5}){0,3})(?=[ \t]{1,3}[a-z(–-])")
 
@@ -101,8 +103,11 @@ def candidates(text: str) -> Iterator[Candidate]:
             singles += end - start == 1 and text[end : end + 1] <= " "
             continue
         if (number := _NUMERIC.search(text, start, end)) is not None:
+            clause = _CLAUSE.match(text, number.start())
             end = text.rfind(" ", start, number.start())  # "123456 18:00"
-            if end < 0:
+            if clause is not None:
+                end = number.start() + 1
+            elif end < 0:
                 continue
         found = _in_run(text, start, end)
         if found is not None:
@@ -120,7 +125,8 @@ def letter_candidates(text: str) -> Iterator[Candidate]:
     padded = f"\n{text}\n"
     for pattern, searched, shift in ((_LONE, padded, 1), (_TOLD, text, 0), (_FIRST, text, 0)):
         for match in pattern.finditer(searched):
-            start, word = match.start(1) - shift, match.group(1).rstrip()
+            group = match.lastindex or 1
+            start, word = match.start(group) - shift, match.group(group).rstrip()
             weight = _letters_weight(word)
             if weight is not None and start not in seen:
                 seen.add(start)

@@ -43,6 +43,7 @@ _ANSWER = re.compile(
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
 _BRACKETED = re.compile(r"[(\[]\s*\w[\w.]{0,14}[.:]?\s*$")
 _CONTEXT = NOUN | PROOF | USE
+_GROUNDS = PROOF | HINT | USE  # beside "code", what makes it one to be entered
 _OTHER = LABEL | PERK
 
 
@@ -194,7 +195,7 @@ def _weigh_lines(judged: _Judged, body: str, title: Zone) -> bool:
         return False
     below = read_zone(surroundings.below(body, end))
     above = read_zone(surroundings.above(body, start))
-    if not above.folded:
+    if not above.folded or (below.has(NOUN) and below.has(_GROUNDS) and not above.meaning):
         above, below = below, NOTHING
     judged.add(2.0 * above.has(NOUN), "introduced as a code" if above.has(NOUN) else "")
     judged.add(1.0 * (below.has(NOUN) and not above.has(NOUN)))
@@ -223,6 +224,7 @@ def _weigh_inline(judged: _Judged, body: str, title: Zone) -> bool:
         return False
     _weigh_sentence(judged, left, right)
     judged.add(0.5 * after.has(PROOF) + 0.5 * after.has(USE) - 2.0 * after.has(PERK))
+    judged.add(1.0 * (after.has(USE) and after.has(NOUN) and not after.has(PERK)))
     return True
 
 
@@ -329,12 +331,13 @@ class _About:
         self._trade = sum(1 for hit in (*zone.hits, *title.hits) if hit.meaning & TRADE)
         other = (zone.meaning | title.meaning) & (LABEL | PERK | TRADE)
         self._only = len(body) < _SHORT and not other
+        self._for_apps = body.startswith("<#>")  # what Android hands to the app that waits for it
 
     def weigh(self, judged: _Judged, html: str) -> None:
         """Add what the whole mail says to a candidate's score."""
         judged.add(1.5 * self._lasts, "expires soon" if self._lasts else "")
         judged.add(1.0 * self._zone.has(SECRET))
-        judged.add(1.0 * self._only)
+        judged.add(1.0 * self._only + 1.0 * self._for_apps)
         if not judged.strong or not (self._lasts or self._zone.has(SECRET | USE)):
             judged.add(-1.0 * min(self._trade, 2))
         candidate = judged.candidate

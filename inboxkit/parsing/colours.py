@@ -1,8 +1,9 @@
-"""CSS colours (CSS Color 4) as far as mails use them: names, hex, rgb() and rgba()."""
+"""CSS colours (CSS Color 4) as far as mails use them: names, hex, rgb() and hsl()."""
 
 from __future__ import annotations
 
 import re
+from colorsys import hls_to_rgb
 from typing import NamedTuple
 
 
@@ -44,7 +45,7 @@ _NAMES = {
     "orange": Colour(255, 165, 0),
 }
 _HEX = re.compile(r"#?([0-9a-f]{3,8})\Z")
-_FUNCTION = re.compile(r"rgba?\(([^()]{1,60})\)")
+_FUNCTION = re.compile(r"(rgb|hsl)a?\(([^()]{1,60})\)")
 _NEAR = 30  # the sum of the differences of the three channels below which no eye reads a text
 
 
@@ -78,12 +79,28 @@ def _channels(text: str) -> tuple[float, ...]:
         numbers = [int(digits[i : i + 2], 16) for i in range(0, len(digits) - 1, 2)]
         return (*numbers[:3], *(alpha / 255 for alpha in numbers[3:]))
     if match := _FUNCTION.match(text):
-        parts = match[1].replace(",", " ").replace("/", " ").split()
+        parts = match[2].replace(",", " ").replace("/", " ").split()
         try:
-            return tuple(_number(part, index) for index, part in enumerate(parts[:4]))
+            return (_rgb if match[1] == "rgb" else _hsl)(parts[:4])
         except ValueError:
             return ()
     return ()
+
+
+def _rgb(parts: list[str]) -> tuple[float, ...]:
+    return tuple(_number(part, index) for index, part in enumerate(parts))
+
+
+def _hsl(parts: list[str]) -> tuple[float, ...]:
+    if len(parts) < 3:
+        return ()
+    hue = float(parts[0].removesuffix("deg")) % 360 / 360
+    saturation, lightness = (float(part.removesuffix("%")) / 100 for part in parts[1:3])
+    channels = hls_to_rgb(hue, lightness, saturation)
+    return (
+        *(max(channel, 0) * 255 for channel in channels),
+        *_rgb(["0", "0", "0", *parts[3:]])[3:],
+    )
 
 
 def _number(text: str, index: int) -> float:

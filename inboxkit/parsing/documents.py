@@ -37,7 +37,7 @@ _TEXT_TYPES = frozenset(
     f"application/{name}" for name in ("csv", "json", "xml", "yaml", "x-yaml", "ics", "x-ndjson")
 )
 _PAGE_TYPES = frozenset(("text/html", "application/xhtml+xml"))
-LIBRARIES = {"pdf": "pypdf", "docx": "docx2txt", "xlsx": "openpyxl"}
+_LIBRARIES = {"pdf": "pypdf", "docx": "docx2txt", "xlsx": "openpyxl"}
 
 
 def document_text(
@@ -63,7 +63,7 @@ def document_text(
 
 def missing_library(data: bytes, content_type: str, filename: str = "") -> str:
     """Return the library of the extra ``docs`` that this file needs and that is not installed."""
-    library = LIBRARIES.get(_kind(data, content_type, filename), "")
+    library = _LIBRARIES.get(_kind(data, content_type, filename), "")
     return library if library and find_spec(library) is None else ""
 
 

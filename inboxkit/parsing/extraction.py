@@ -5,6 +5,7 @@ Run as ``python -m inboxkit.parsing.extraction``: the file comes on stdin, its w
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import json
@@ -49,19 +50,29 @@ class FileReader:
             )
         asked = {"content_type": content_type, "filename": filename, "limit": limit}
         async with self._turns:
-            with anyio.move_on_after(self._seconds):
-                return await _asked_for(json.dumps(asked).encode() + b"\n" + data)
-        return None
+            return await self._asked_for(json.dumps(asked).encode() + b"\n" + data)
 
-
-async def _asked_for(request: bytes) -> str | None:
-    done = await anyio.run_process(
-        [sys.executable, "-P", "-m", "inboxkit.parsing.extraction"],
-        input=request,
-        check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
-    return str(json.loads(done.stdout)) if done.returncode == 0 and done.stdout else None
+    async def _asked_for(self, request: bytes) -> str | None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # what lies in the working directory is not ours to import
+            "-m",
+            "inboxkit.parsing.extraction",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        try:
+            async with asyncio.timeout(self._seconds):
+                answer, _ = await process.communicate(request)
+        except TimeoutError:
+            return None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await asyncio.shield(process.wait())
+        return str(json.loads(answer)) if answer and process.returncode == 0 else None
 
 
 def serve(request: BinaryIO, answer: BinaryIO) -> None:

@@ -16,8 +16,18 @@ _SHAPELESS = re.compile(
     "|(?<![\u0300-\u1fff\u2190-\U0001ffff])[\u200c\u200d]"
     "|[\u200c\u200d](?![\u0300-\u1fff\u2190-\U0001ffff])"
 )
-_CARRIERS = re.compile("[\U000e0000-\U000e0fff]|[\ufe00-\ufe0d\u200b-\u200f\u2060-\u2064\ufeff]{8}")
-_MAX_TEXT = 1024 * 1024
+# The flags of England, Scotland and Wales are spelled with tags; no other text has a use for them.
+_FLAG = (
+    "\U0001f3f4\U000e0067\U000e0062(?:\U000e0065\U000e006e\U000e0067"
+    "|\U000e0073\U000e0063\U000e0074|\U000e0077\U000e006c\U000e0073)\U000e007f"
+)
+_FLAGS = re.compile(_FLAG)
+_LEFT_OUT = re.compile(f"({_FLAG})|{_SHAPELESS.pattern}")
+_CARRIERS = re.compile(
+    "[\U000e0000-\U000e00ff]|[\U000e0100-\U000e01ef]{2}"
+    "|[\ufe00-\ufe0f\u200b-\u200f\u2060-\u2064\ufeff]{8}"
+)
+_GAPS = re.compile(r"\n{3,}")
 
 
 def visible_text(text: str, source: str = "") -> tuple[str, bool]:
@@ -33,12 +43,14 @@ def visible_text(text: str, source: str = "") -> tuple[str, bool]:
         if source
         else ""
     )
-    seen, carried = without_shapeless(seen or text)
-    return seen, carried or any(any(map(str.isalnum, part)) for part in left_out)
+    shown, carried = without_shapeless(seen or text)
+    if seen and shown != seen:
+        shown = _GAPS.sub("\n\n", shown).strip()  # a paragraph of nothing else is none
+    return shown, carried or any(any(map(str.isalnum, part)) for part in left_out)
 
 
 def without_shapeless(text: str) -> tuple[str, bool]:
     """Return the text without signs that have no shape, and whether they could carry a text."""
     if text.isascii() or not _SHAPELESS.search(text):
         return text, False
-    return _SHAPELESS.sub("", text), _CARRIERS.search(text) is not None
+    return _LEFT_OUT.sub(r"\1", text), _CARRIERS.search(_FLAGS.sub("", text)) is not None

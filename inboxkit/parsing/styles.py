@@ -1,53 +1,42 @@
 """Which texts of an HTML mail a person cannot see: by styles, attributes and colours.
 
-Reads inline styles and the simple selectors of style sheets (tag, class, id). Rules inside @media
-are left out: they speak of other screens or of dark mode. When in doubt, text is visible.
+Reads inline styles and the rules of style sheets that apply to a wide, light screen. When in
+doubt, text is visible.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from . import colours, tags
+from . import colours, media, selectors, tags
+from .declarations import NOTHING, Style, declarations, merged
 
-_MAX_RULES = 2_000
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .selectors import Compound
+
 _MAX_STYLE = 4_096
+_MAX_COMPLEX = 50  # rules with the same tag, class or id last
+_MAX_CHECKS = 50_000  # of elements against such rules; in a mail with more they say nothing
 _KEPT_LENGTH = 500  # characters of attributes that are remembered
 # The attributes that can hide something, without style sheets and with them.
-_BY_ITSELF = re.compile(r"style|hidden|color|background", re.IGNORECASE)
-_WITH_RULES = re.compile(r"style|hidden|color|background|class|\bid", re.IGNORECASE)
+_BY_ITSELF = re.compile(r"style|hidden|color|background|\btext\b", re.IGNORECASE)
+_WITH_RULES = re.compile(r"style|hidden|color|background|\btext\b|class|\bid", re.IGNORECASE)
 _SIMPLE = re.compile(r"(?:[a-z][a-z0-9]{0,40})?(?:[.#][a-z0-9_-]{1,100})?\Z")
-_LENGTH = re.compile(r"(-?)(\d{0,6}(?:\.\d{0,6})?)([a-z%]{0,4})\Z")
-_ZERO_CLIP = re.compile(r"rect\((?:[01](?:px)?[\s,]*){4}\)|inset\((?:50|100)%")
-_ZERO_FONT = re.compile(r"(?:^|\s)0(?:px)?(?:/|\s|\Z)")
 _TABLE_PARTS = frozenset("table tbody thead tfoot tr td th col colgroup".split())
-_OFF_SCREEN = 500  # pixels to the left or above: no mail is that wide in the margin
 
 
-class Style(NamedTuple):
-    """What declarations do to an element; None where they say nothing."""
-
-    absent: bool | None = None  # display
-    invisible: bool | None = None  # visibility, which a child may undo
-    tiny: bool | None = None  # a font no one can read, which a child may undo
-    lost: bool = False  # transparent, off-screen, clipped
-    flat: bool = False  # no height or no width: hides in a box, not in a table cell
-    clear: bool | None = None  # transparent letters
-    colour: colours.Colour | None = None
-    background: colours.Colour | None = None
-    repaints: bool = False  # the background is a picture, so nothing is known of it
-
-    @property
-    def hides(self) -> bool:
-        """Whether it can hide a text whatever the colours are."""
-        return bool(
-            self.absent or self.invisible or self.tiny or self.lost or self.flat or self.clear
-        )
+Element: TypeAlias = tuple[str, str]  # a tag and its attributes as written
 
 
-NOTHING = Style()
+class _Rule(NamedTuple):
+    """A rule that looks at more than a tag, a class or an id."""
+
+    parts: tuple[Compound, ...]
+    style: Style
 
 
 class Sheet:
@@ -56,22 +45,30 @@ class Sheet:
     def __init__(self) -> None:
         self._rules: dict[str, Style] = {}
         self._known: dict[tuple[str, str], Style] = {}
+        self._complex: dict[str, list[_Rule]] = {}  # by what elements that match have
+        self._checks = _MAX_CHECKS
 
     def __bool__(self) -> bool:
-        return bool(self._rules)
+        return bool(self._rules or self._complex)
 
     def learn(self, css: str) -> None:
         """Add the rules of a style element."""
-        for rule in _without_blocks(css).split("}", _MAX_RULES)[:_MAX_RULES]:
-            selectors, _, body = rule.partition("{")
-            style = declarations(body) if body else NOTHING
+        for listed, body in media.rules(css):
+            style = declarations(body)
             if style != NOTHING:
-                for selector in selectors.split(","):
-                    self._add(selector.strip().lower(), style)
+                for selector in listed.split(","):
+                    self._add(selector.strip(), style)
         self._known.clear()
 
-    def style(self, name: str, attributes: str) -> Style:
-        """Return the style of an element that has these attributes, as written."""
+    def style(self, name: str, attributes: str, path: Sequence[Element] = ()) -> Style:
+        """Return the style of an element that has these attributes, as written.
+
+        ``path`` are the elements it is in, the outermost first.
+        """
+        inside = self._inside(name, attributes, path) if self._complex else None
+        return self._by_itself(name, attributes) if inside is None else inside
+
+    def _by_itself(self, name: str, attributes: str) -> Style:
         wanted = _WITH_RULES if self._rules else _BY_ITSELF
         if name not in self._rules and not (attributes and wanted.search(attributes)):
             return NOTHING
@@ -83,24 +80,55 @@ class Sheet:
             self._known[key] = style
         return style
 
+    def _inside(self, name: str, attributes: str, path: Sequence[Element]) -> Style | None:
+        # The style with what rules say that look at more than a tag, a class or an id.
+        known = tags.attributes(attributes) if attributes else {}
+        found: list[Style] = []
+        for key in (name, "*", *selectors.words(known)):
+            for rule in self._complex.get(key, ()):
+                *outer, last = rule.parts
+                self._checks -= 1
+                if self._checks > 0 and last.fits(name, known) and self._is_within(outer, path):
+                    found.append(rule.style)
+        if not found:
+            return None
+        return _completed(name, functools.reduce(merged, found, self._ruled(name, known)), known)
+
+    def _is_within(self, outer: list[Compound], path: Sequence[Element]) -> bool:
+        # Whether the elements around hold those that are asked for, in order.
+        for element in reversed(path) if outer else ():
+            self._checks -= 1
+            if self._checks < 0:
+                return False
+            if outer[-1].fits(element[0], tags.attributes(element[1]) if element[1] else {}):
+                outer.pop()
+                if not outer:
+                    return True
+        return not outer
+
     def _add(self, selector: str, style: Style) -> None:
-        last = selector.replace(">", " ").replace("+", " ").split(" ")[-1]
-        if not _SIMPLE.match(last):
-            return
-        if last != selector:
+        if _SIMPLE.match(selector):
+            self._rules[selector] = merged(self._rules.get(selector, NOTHING), style)
+        elif parts := selectors.parse(selector):
+            rules = self._complex.setdefault(parts[-1].key, [])
+            if len(rules) < _MAX_COMPLEX:
+                rules.append(_Rule(parts, style))
+        elif style.background or style.repaints:
             # It applies somewhere only. What it paints must not make other texts look hidden.
-            if not (style.background or style.repaints):
-                return
-            style = Style(repaints=True)
-        self._rules[last] = merged(self._rules.get(last, NOTHING), style)
+            last = selector.replace(">", " ").replace("+", " ").split(" ")[-1]
+            if _SIMPLE.match(last):
+                self._rules[last] = merged(self._rules.get(last, NOTHING), Style(repaints=True))
 
     def _compute(self, name: str, attributes: dict[str, str]) -> Style:
+        return _completed(name, self._ruled(name, attributes), attributes)
+
+    def _ruled(self, name: str, attributes: dict[str, str]) -> Style:
+        # What the rules for a tag, a class and an id say.
         style = self._rules.get(name, NOTHING)
-        for kind, key in ((".", "class"), ("#", "id")):
-            for word in attributes.get(key, "").lower().split():
-                for selector in (kind + word, name + kind + word):
-                    style = merged(style, self._rules.get(selector, NOTHING))
-        return _completed(name, style, attributes)
+        for word in selectors.words(attributes):
+            for selector in (word, name + word):
+                style = merged(style, self._rules.get(selector, NOTHING))
+        return style
 
 
 @functools.lru_cache(maxsize=512)
@@ -114,68 +142,17 @@ def _completed(name: str, style: Style, attributes: dict[str, str]) -> Style:
     style = merged(_from_attributes(attributes), style)
     if "style" in attributes:
         style = merged(style, declarations(attributes["style"][:_MAX_STYLE]))
-    if style.flat and name not in _TABLE_PARTS:
-        style = style._replace(lost=True)
-    return style
+    return _flattened(name, style)
 
 
-def merged(below: Style, above: Style) -> Style:
-    """Return one style laid over another."""
-    if below is NOTHING:
-        return above
-    if above is NOTHING:
-        return below
-    paints = above.background is not None or above.repaints
-    return Style(
-        below.absent if above.absent is None else above.absent,
-        below.invisible if above.invisible is None else above.invisible,
-        below.tiny if above.tiny is None else above.tiny,
-        below.lost or above.lost,
-        below.flat or above.flat,
-        below.clear if above.clear is None else above.clear,
-        above.colour or below.colour,
-        above.background if paints else below.background,
-        above.repaints if paints else below.repaints,
-    )
-
-
-@functools.lru_cache(maxsize=1024)  # a mail repeats its styles, a sender repeats its mails
-def declarations(text: str) -> Style:
-    """Return what a list of CSS declarations does."""
-    values: dict[str, str] = {}
-    for declaration in text[:_MAX_STYLE].lower().split(";"):
-        name, colon, value = declaration.partition(":")
-        if colon:
-            values[name.strip()] = value.partition("!")[0].strip()
-    if values.keys().isdisjoint(_READ):
-        return NOTHING
-    background = values.get("background-color") or values.get("background", "")
-    pictures = values.get("background-image", "") + values.get("background", "")
-    size = values.get("font-size")
-    colour = values.get("color", "")
-    return Style(
-        absent=values["display"] == "none" if "display" in values else None,
-        invisible=_is_invisible(values.get("visibility")),
-        tiny=_is_tiny(size, values.get("font", "")),
-        lost=_is_lost(values),
-        flat=_is_flat(values),
-        clear=_is_clear(colour, values),
-        colour=colours.parse(colour) if colour else None,
-        background=_painted(background) if background else None,
-        repaints="url(" in pictures or "gradient" in pictures,
-    )
-
-
-_READ = frozenset(
-    "display visibility font-size font color background background-color background-image opacity "
-    "left top right margin-left margin-top text-indent clip clip-path transform "
-    "height width max-height max-width".split()
-)
+def _flattened(name: str, style: Style) -> Style:
+    return style._replace(lost=True) if style.flat and name not in _TABLE_PARTS else style
 
 
 def _from_attributes(attributes: dict[str, str]) -> Style:
     hidden = "hidden" in attributes
-    colour, background = attributes.get("color"), attributes.get("bgcolor")
+    colour = attributes.get("color") or attributes.get("text")  # of <font>, of <body>
+    background = attributes.get("bgcolor")
     picture = bool(attributes.get("background"))
     if not (hidden or colour or background or picture):
         return NOTHING
@@ -185,81 +162,3 @@ def _from_attributes(attributes: dict[str, str]) -> Style:
         background=colours.parse(background) if background else None,
         repaints=picture,
     )
-
-
-def _without_blocks(css: str) -> str:
-    # The rules outside of @media and the like, without comments.
-    first, *others = css.replace("<!--", " ").replace("-->", " ").split("/*")
-    css = first + " ".join(other.partition("*/")[2] for other in others)
-    kept: list[str] = []
-    depth, skipping, place = 0, False, 0
-    for match in re.finditer(r"[{}]", css):
-        piece = css[place : match.end()]
-        place = match.end()
-        if depth == 0:
-            skipping = "@" in piece and piece[0] != "}"
-        depth = depth + 1 if match[0] == "{" else max(depth - 1, 0)
-        if not skipping:
-            kept.append(piece)
-    return "".join(kept)
-
-
-def _pixels(text: str) -> float | None:
-    # A length in pixels, near enough; None when it is none.
-    match = _LENGTH.match(text.strip())
-    if not match or not match[2].strip("."):
-        return None
-    number = float(match[2]) * _UNITS.get(match[3], 1.0)
-    return -number if match[1] else number
-
-
-_UNITS = {"em": 16.0, "rem": 16.0, "pt": 1.33, "%": 0.16, "cm": 37.8, "mm": 3.78, "in": 96.0}
-
-
-def _is_tiny(size: str | None, font: str) -> bool | None:
-    if size is None:
-        return True if _ZERO_FONT.search(font) else None
-    pixels = _pixels(size)
-    return pixels is not None and pixels < 2
-
-
-def _is_invisible(value: str | None) -> bool | None:
-    return None if value is None else value in ("hidden", "collapse")
-
-
-def _is_clear(colour: str, values: dict[str, str]) -> bool | None:
-    if not colour:
-        return None
-    clipped = "background-clip" in values or "-webkit-background-clip" in values
-    return colours.is_transparent(colour) and not clipped
-
-
-def _is_lost(values: dict[str, str]) -> bool:
-    opacity = values.get("opacity", "")
-    if opacity and opacity.strip("0.%") == "":
-        return True
-    if _ZERO_CLIP.search(values.get("clip", "") + values.get("clip-path", "")):
-        return True
-    if "scale(0)" in values.get("transform", ""):
-        return True
-    for name in ("left", "top", "right", "margin-left", "margin-top", "text-indent"):
-        if name in values and (_pixels(values[name]) or 0) <= -_OFF_SCREEN:
-            return True
-    return False
-
-
-def _is_flat(values: dict[str, str]) -> bool:
-    cut = values.get("overflow", "") == "hidden"
-    return any(
-        name in values
-        and (pixels := _pixels(values[name])) is not None
-        and pixels <= (1 if cut else 0)
-        for name in ("height", "width", "max-height", "max-width")
-    )
-
-
-def _painted(value: str) -> colours.Colour | None:
-    whole = colours.parse(value)
-    if whole:
-        return whole
-    return next((found for word in value.split() if (found := colours.parse(word))), None)

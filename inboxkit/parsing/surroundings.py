@@ -8,7 +8,7 @@ LEFT, RIGHT = 110, 48  # how far a sentence is read to both sides, in characters
 _ABOVE, _BELOW, _AFTER, _LIST = 320, 200, 120, 160
 _WRAPPED = 40  # a line as long as this may be one that a mailer has wrapped
 _SENTENCE = re.compile(r"[.!?;؟]\s|[。！？।։]")
-_EDGE = " \t*_|>[](){}\"'«»“”:.,-–—+=\u00a0"
+_EDGE = " \t*_|>[](){}\"'«»“”:.,-–—+=\u00a0\u3000"
 
 
 def before(text: str, start: int) -> str:

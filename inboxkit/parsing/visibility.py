@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import colours, styles, tags
+from .declarations import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from .declarations import Style
     from .tags import Token
 
-# Tag characters spell ASCII without a shape. But in the flags of England and the like, they come
-# only from who writes to a program behind its reader's back: such a text is left out whole.
-_TAGGED = re.compile("(?<!\U0001f3f4)(?<![\U000e0020-\U000e007f])[\U000e0020-\U000e007f]")
 _MAX_PAIRS = 64  # of colours; more are not worth comparing
 _UNSEEN = frozenset(("template", "datalist"))
-_TELLING = _UNSEEN | {"!style"}
+_TELLING = _UNSEEN | {"!style", "object"}
 # Elements that a closing tag inside of them does not reach out of (HTML Standard, "in scope").
 _SCOPES = frozenset(("table", "td", "th", "caption", "template"))
 _TABLE_PARTS = _SCOPES | {"tr", "tbody", "thead", "tfoot"}
@@ -62,12 +60,9 @@ def _shows_all(tokens: tuple[Token, ...]) -> bool:
     sheet = styles.Sheet()
     inks, grounds = {colours.BLACK}, {colours.WHITE}
     for name, text in set(tokens):  # a mail repeats its tags
-        if not name:
-            if not text.isascii() and _TAGGED.search(text):
-                return False
-        elif name in _TELLING:
+        if name in _TELLING:
             return False
-        elif text and name not in tags.VOID:
+        if name and text and name not in tags.VOID:
             style = sheet.style(name, text)
             if style.hides:
                 return False
@@ -84,9 +79,9 @@ def _filtered(tokens: Iterable[Token], left_out: list[str]) -> Iterator[Token]:
     for token in tokens:
         name, text = token
         if not name:
-            if look.shows and (text.isascii() or not _TAGGED.search(text)):
+            if look.shows:
                 yield token
-            elif not look.unseen and not text.isspace():
+            elif not text.isspace():
                 left_out.append(text)
             continue
         if name[0] == "/":
@@ -106,6 +101,7 @@ class _Page:
         self.sheet = styles.Sheet()
         self.look = _Look()
         self._open: list[tuple[str, _Look]] = [("", self.look)]
+        self._path: list[styles.Element] = []
         self._counts: list[dict[str, int]] = [{}]  # how many of each name, a dict for each scope
         self._parts: dict[str, int] = {}  # the same for tables and their parts, over all scopes
 
@@ -115,11 +111,15 @@ class _Page:
         while implied and self._open[-1][0] in implied:
             self._pop()
         look = self._open[-1][1]
-        style = self.sheet.style(name, attributes) if attributes or self.sheet else styles.NOTHING
-        if style is not styles.NOTHING or name in _UNSEEN:
-            look = _styled(look, style, unseen=name in _UNSEEN)
+        style = NOTHING
+        if attributes or self.sheet:
+            style = self.sheet.style(name, attributes, self._path)
+        unseen = name in _UNSEEN or (name == "object" and "data" in tags.attributes(attributes))
+        if style is not NOTHING or unseen:
+            look = _styled(look, style, unseen=unseen)
         self.look = look
         self._open.append((name, look))
+        self._path.append((name, attributes))
         counts = self._parts if name in _TABLE_PARTS else self._counts[-1]
         counts[name] = counts.get(name, 0) + 1
         if name in _SCOPES:
@@ -137,6 +137,7 @@ class _Page:
 
     def _pop(self) -> str:
         name, _ = self._open.pop()
+        self._path.pop()
         if name in _SCOPES:
             self._counts.pop()
         counts = self._parts if name in _TABLE_PARTS else self._counts[-1]
@@ -144,7 +145,7 @@ class _Page:
         return name
 
 
-def _styled(parent: _Look, style: styles.Style, *, unseen: bool) -> _Look:
+def _styled(parent: _Look, style: Style, *, unseen: bool) -> _Look:
     unseen = unseen or parent.unseen
     gone = parent.gone or bool(style.absent) or style.lost
     invisible = parent.invisible if style.invisible is None else style.invisible

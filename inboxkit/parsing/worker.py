@@ -23,8 +23,11 @@ from .read import parse
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
+    from collections.abc import Mapping
 
 _SIZE = struct.Struct("!I")
+_PIECE_BYTES = 256 * 1024
+_PICTURES = 8  # HTML may be so many times longer than what is read of it: pictures lie within
 
 
 def needs_process(raw: bytes) -> bool:
@@ -44,14 +47,23 @@ class ParserProcess:
         self._turn = asyncio.Lock()
 
     async def parse(
-        self, raw: bytes, mail_from: str | None = None, limits: Limits = Limits()
+        self,
+        raw: bytes,
+        mail_from: str | None = None,
+        limits: Limits = Limits(),
+        *,
+        lean: bool = False,
     ) -> ParsedMessage:
-        """Read a message as ``parsing.parse`` does; never raises for what is in it."""
+        """Read a message as ``parsing.parse`` does; never raises for what is in it.
+
+        ``lean`` leaves out the attachments' bytes, and of a text what is beyond the limits.
+        """
         async with self._turn:
             process = await self._started()
+            meta = {"mail_from": mail_from, "limits": asdict(limits), "lean": lean}
             try:
                 async with asyncio.timeout(limits.seconds):
-                    return await _exchange(process, raw, mail_from, limits)
+                    return await _exchange(process, raw, meta)
             except TimeoutError:
                 await self._end()
                 return _headers_only(raw, "limited", "limit: seconds")
@@ -89,14 +101,13 @@ class ParserProcess:
         await process.wait()
 
 
-async def _exchange(
-    process: Process, raw: bytes, mail_from: str | None, limits: Limits
-) -> ParsedMessage:
+async def _exchange(process: Process, raw: bytes, given: Mapping[str, Any]) -> ParsedMessage:
     assert process.stdin is not None and process.stdout is not None
-    meta = json.dumps({"mail_from": mail_from, "limits": asdict(limits)}).encode() + b"\n"
+    meta = json.dumps(given).encode() + b"\n"
     process.stdin.write(_SIZE.pack(len(meta) + len(raw)) + meta)
-    process.stdin.write(raw)
-    await process.stdin.drain()
+    for start in range(0, len(raw), _PIECE_BYTES):  # or the pipe's buffer would hold it once more
+        process.stdin.write(raw[start : start + _PIECE_BYTES])
+        await process.stdin.drain()
     (size,) = _SIZE.unpack(await process.stdout.readexactly(_SIZE.size))
     answer = await process.stdout.readexactly(size)
     # Our own process wrote this: it parses hostile bytes, but runs nothing of them. JSON would
@@ -110,13 +121,24 @@ def _headers_only(raw: bytes, state: str, defect: str) -> ParsedMessage:
     return replace(known, state=state, defects=(defect, *known.defects), size=len(raw))
 
 
+def _lean(message: ParsedMessage, limits: Limits) -> ParsedMessage:
+    """Leave out what is found in the raw bytes again and would only be carried around."""
+    most = {"text": limits.text_bytes, "html": _PICTURES * limits.html_bytes}
+    cut = {name: size for name, size in most.items() if len(getattr(message, name)) > size}
+    kept = {name: getattr(message, name)[:size] for name, size in cut.items()}
+    told = tuple(f"{name}: only its first {size} characters are kept" for name, size in cut.items())
+    files = tuple(replace(part, data=b"") for part in message.attachments)
+    return replace(message, attachments=files, defects=(*message.defects, *told), **kept)
+
+
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer framed requests until the other side closes: length, a line of JSON, the message."""
     while len(head := requests.read(_SIZE.size)) == _SIZE.size:
         meta, _, raw = requests.read(_SIZE.unpack(head)[0]).partition(b"\n")
         given: dict[str, Any] = json.loads(meta)
         limits = Limits(**given["limits"])
-        answer = pickle.dumps(parse(raw, mail_from=given["mail_from"], limits=limits))
+        found = parse(raw, mail_from=given["mail_from"], limits=limits)
+        answer = pickle.dumps(_lean(found, limits) if given["lean"] else found)
         answers.write(_SIZE.pack(len(answer)) + answer)
         answers.flush()
 

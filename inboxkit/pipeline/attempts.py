@@ -33,12 +33,13 @@ if TYPE_CHECKING:
 
     from ..providers.base import Outgoing, SendOutcome
     from ..providers.registry import AnyProvider
+    from ..store.departures import Look
     from ..store.store import Store
     from .outbox import Configured
 
 log = logging.getLogger("inboxkit.outbox")
-_SMALL_BYTES = 64 * 1024
 _NOT_HANDLED = (408, 425, 429, 503)  # RFC 9110 sections 15.5.9 and 15.6.4, RFC 8470, RFC 6585
+_CLOSING = 421
 UNSUPPORTED = "unsupported"  # the reason class of what this provider cannot send, others may
 
 
@@ -47,12 +48,14 @@ class Attempt:
     """What came of trying one provider; None when the one that was tried is no longer configured.
 
     ``certain``: a Retry means that nothing was sent, so that another provider may be tried. It is
-    not when a provider that sends once under a key may have the message already.
+    not when a provider that sends once under a key may have the message already. ``failed``: the
+    provider itself is at fault, not the message: it cannot be reached, or says that it is broken.
     """
 
     provider: AnyProvider | None
     outcome: SendOutcome
     certain: bool = True
+    failed: bool = False
 
     @property
     def allows_another(self) -> bool:
@@ -70,10 +73,11 @@ class Attempts:
         self._accept = accept
         self._transport = transport
 
-    async def send(self, chosen: Configured, row: Any, recipients: Sequence[str]) -> Attempt:
+    async def send(self, chosen: Configured, look: Look, recipients: Sequence[str]) -> Attempt:
         """Try one provider; never raises for what a provider or its adapter does."""
+        row = look.row
         try:
-            message, request = await self._prepare(chosen, row, recipients)
+            message, request = await self._prepare(chosen, look, recipients)
         except SendError as error:
             return Attempt(chosen.provider, Refused(str(error), UNSUPPORTED))
         except Exception as error:
@@ -85,13 +89,15 @@ class Attempts:
             response = await self._carry(request)
         except NotDelivered as error:
             broken = chosen.provider.transport_error(error.request_sent, error.reason)
-            return Attempt(chosen.provider, broken, certain=not error.request_sent)
+            certain = not error.request_sent
+            return Attempt(chosen.provider, broken, certain=certain, failed=True)
         try:
             outcome = chosen.provider.parse_send(response, message, chosen.config)
         except Exception as error:
             log.exception("send %s: the answer cannot be read", public_id("msg", row.id))
             outcome = Unknown(f"the answer cannot be read: {type(error).__name__}")
-        return Attempt(chosen.provider, outcome, certain=_is_certain(chosen, response))
+        certain, failed = _is_certain(chosen, response), _is_broken(response)
+        return Attempt(chosen.provider, outcome, certain=certain, failed=failed)
 
     async def ask(
         self, chosen: Configured | None, row: Any, recipients: Sequence[str]
@@ -112,15 +118,17 @@ class Attempts:
             return Unknown(f"the look-up failed: {type(error).__name__}")
 
     async def _prepare(
-        self, chosen: Configured, row: Any, recipients: Sequence[str]
+        self, chosen: Configured, look: Look, recipients: Sequence[str]
     ) -> tuple[Outgoing, HttpRequest | SmtpRequest | Capture]:
+        row = look.row
+
         def work() -> tuple[Outgoing, HttpRequest | SmtpRequest | Capture]:
-            raw = self._store.blobs.unpack(Packed(row.data, row.location))
+            raw = look.raw or self._store.blobs.unpack(Packed(row.data, row.location))
             message = outgoing(row, raw, recipients, chosen.provider)
             now = self._store.clock.now()
             return message, chosen.provider.build_send(message, chosen.config, now)
 
-        return work() if row.size <= _SMALL_BYTES else await to_thread.run_sync(work)
+        return work() if look.raw is not None else await to_thread.run_sync(work)
 
     async def _carry(
         self, request: HttpRequest | SmtpRequest | Capture
@@ -143,6 +151,13 @@ class Attempts:
         except StoreError as error:
             raise NotDelivered(str(error), request_sent=False) from error
         return HttpResponse(200)
+
+
+def _is_broken(response: HttpResponse | SmtpResponse) -> bool:
+    """Whether an answer says that the server itself does not work (RFC 5321 section 3.8: 421)."""
+    if isinstance(response, SmtpResponse):
+        return response.code == _CLOSING
+    return response.status >= 500
 
 
 def _is_certain(chosen: Configured, response: HttpResponse | SmtpResponse) -> bool:

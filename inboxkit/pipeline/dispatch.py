@@ -22,6 +22,7 @@ from ..values import EventType
 from . import items
 from .crew import Crew
 from .faults import fault
+from .leases import give_back
 from .staging import Staging, current
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.dispatch")
 _CONCURRENCY = 64
+_TURN = timedelta(seconds=1)
 _LOST = Retries(attempts=3, first=timedelta(seconds=30))
 
 
@@ -72,7 +74,12 @@ class Dispatch:
 
     async def work(self, taken: list[Job]) -> None:
         """Start a task for each leased Run; what they need is loaded at once."""
-        self._held |= await items.prefetch(self._store, self._actions, taken)
+        try:
+            self._held |= await items.prefetch(self._store, self._actions, taken)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - each is loaded by itself then, and fails by itself
+            log.error("runs %s: %s", [job.key for job in taken], fault(error))
         await self._crew.work(taken)
 
     async def _one(self, job: Job) -> None:
@@ -97,8 +104,24 @@ class Dispatch:
         if item is None:
             await self._settle(job, row, "done", Staging(row.key))
             return
-        async with loaded.limit:
+        await self._in_turn(job, row, loaded, handler, item)
+
+    async def _in_turn(
+        self, job: Job, row: Any, loaded: Loaded, handler: Handler, item: Any
+    ) -> None:
+        """Call as soon as the router may have one more call; go to the end of the line meanwhile.
+
+        Else the backlog of one slow router would fill all places, and the others would starve.
+        """
+        with anyio.move_on_after(_TURN.total_seconds()) as waiting:
+            await loaded.limit.acquire()
+        if waiting.cancelled_caught:
+            await give_back(self._store, job, "", after=_TURN, blameless=True)
+            return
+        try:
             await self._call(job, row, loaded, handler, item)
+        finally:
+            loaded.limit.release()
 
     async def _call(self, job: Job, row: Any, loaded: Loaded, handler: Handler, item: Any) -> None:
         router = loaded.router

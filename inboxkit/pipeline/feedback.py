@@ -24,7 +24,7 @@ from ..providers.base import (
     Verified,
     WebhookRequest,
 )
-from ..providers.registry import PROVIDERS, provider
+from ..providers.registry import PROVIDERS, key_fetching, provider
 from ..router import Retries
 from ..store import deliveries, jobs, sends, suppressions, webhooks
 from ..store.deliveries import Outcome
@@ -32,6 +32,7 @@ from ..store.jobs import LeaseLost
 from ..tokens import row_id
 from ..values import EventType, WebhookResponse
 from . import downloads
+from .certificates import Certificates
 from .downloads import NotFetched
 from .leases import give_back
 from .outbox import Configured
@@ -69,6 +70,7 @@ class Feedback:
         self._accept = accept
         self._settings = settings
         self._configured: dict[str, Configured] = {}
+        self._certificates = Certificates(store.clock)
 
     def _provider(self, name: str) -> Configured:
         if name not in self._configured:
@@ -111,7 +113,26 @@ class Feedback:
             return chosen.provider.verify(request, chosen.config, now)
 
         verdict = await _off_loop(check, len(request.body))
-        return _uncheckable(verdict) if isinstance(verdict, NeedsFetch) else verdict
+        if not isinstance(verdict, NeedsFetch):
+            return verdict
+        return await self._verify_with(chosen, request, verdict)
+
+    async def _verify_with(
+        self, chosen: Configured, request: WebhookRequest, needed: NeedsFetch
+    ) -> Verified | Unverified:
+        """Check a signature with its certificate; without it the vendor is to try again."""
+        reader, now = key_fetching(chosen.provider), self._store.clock.now()
+        if reader is None:
+            return Unverified("it is signed with a certificate that nothing reads", 503)
+        try:
+            certificate = await self._certificates.get(needed.plan)
+        except NotFetched as error:
+            return Unverified(str(error), 503)
+
+        def check() -> Verified | Unverified:
+            return reader.verify_fetched(request, certificate, chosen.config, now)
+
+        return await _off_loop(check, len(request.body))
 
     async def _keep(
         self, name: str, request: WebhookRequest, verified: Verified
@@ -243,12 +264,6 @@ class Feedback:
 
 def _has_webhooks(name: str) -> bool:
     return bool({Feature.EVENTS, Feature.INBOUND} & PROVIDERS[name].capabilities)
-
-
-def _uncheckable(needed: NeedsFetch) -> Unverified:
-    """Refuse for now what only a fetched certificate could verify: the vendor tries again."""
-    hosts = ", ".join(needed.plan.hosts)
-    return Unverified(f"its certificate would have to be fetched from {hosts}", 503)
 
 
 async def _off_loop(work: Callable[[], T], size: int) -> T:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 RETRIES = Retries(attempts=12, first=timedelta(seconds=2), factor=3.0)
 QUESTIONS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
+PATIENCE = timedelta(hours=1)
 _GIVEN_UP = "expired"
 
 
@@ -40,6 +41,7 @@ class Case:
     row: Any
     attempt: Attempt
     now: datetime
+    policy: str = "keep"
 
     def left(self, recipients: Sequence[str]) -> list[str]:
         """Return those of the recipients whom no provider has taken the send for yet."""
@@ -59,10 +61,20 @@ class Case:
 
 
 def record(
-    tx: Tx, job: Job, row: Any, recipients: Sequence[str], attempt: Attempt, now: datetime
+    tx: Tx,
+    job: Job,
+    row: Any,
+    recipients: Sequence[str],
+    attempt: Attempt,
+    now: datetime,
+    *,
+    policy: str = "keep",
 ) -> None:
-    """Record what an attempt to send to these recipients came to."""
-    case = Case(tx, job, row, attempt, now)
+    """Record what an attempt to send to these recipients came to.
+
+    ``policy`` says what becomes of what stays unknown: keep, sent, or retry.
+    """
+    case = Case(tx, job, row, attempt, now, policy)
     if isinstance(attempt.outcome, Sent):
         _sent(case, recipients, attempt.outcome)
     elif left := case.left(recipients):
@@ -72,10 +84,17 @@ def record(
 
 
 def answered(
-    tx: Tx, job: Job, row: Any, recipients: Sequence[str], attempt: Attempt, now: datetime
+    tx: Tx,
+    job: Job,
+    row: Any,
+    recipients: Sequence[str],
+    attempt: Attempt,
+    now: datetime,
+    *,
+    policy: str = "keep",
 ) -> None:
     """Record what a provider says later about a send that was announced as unknown."""
-    case, outcome = Case(tx, job, row, attempt, now), attempt.outcome
+    case, outcome = Case(tx, job, row, attempt, now, policy), attempt.outcome
     left = case.left(recipients)
     if isinstance(outcome, Sent):
         _sent(case, recipients, outcome)
@@ -98,12 +117,6 @@ def suppressed(tx: Tx, row: Any, blocked: Mapping[str, str], now: datetime) -> N
             reason=f"suppressed ({reason})",
         )
         deliveries.happened(tx, row.id, rejected, now=now)
-
-
-def wait(tx: Tx, job: Job, row: Any, until: datetime, reason: str) -> None:
-    """Keep a send back until a provider is ready again."""
-    sends.note(tx, row.id, reason)
-    jobs.put_back(tx, job, due_at=until, error=reason)
 
 
 def _sent(case: Case, recipients: Sequence[str], sent: Sent) -> None:
@@ -185,16 +198,18 @@ def _unknown(case: Case, left: Sequence[str], reason: str) -> None:
 
 
 def _ask_later(case: Case) -> None:
-    """Ask the provider a few times more, as what it did takes time to show."""
+    """Ask the provider a few times more, as what it did takes time to show; then follow the policy.
+
+    Before the policy says that it was sent, or sends it again, events have an hour to tell.
+    """
     asked = int(case.job.data.get("asked", 0))
     provider = case.attempt.provider
-    if provider is None or lookup(provider) is None or asked >= len(QUESTIONS):
+    if provider is not None and lookup(provider) is not None and asked < len(QUESTIONS):
+        due, more = case.now + QUESTIONS[asked], {"asked": str(asked + 1)}
+    elif case.policy != "keep":
+        due, more = case.now + PATIENCE, {"policy": case.policy}
+    else:
         case.complete()
         return
-    jobs.put_back(
-        case.tx,
-        case.job,
-        due_at=case.now + QUESTIONS[asked],
-        error="unknown",
-        data={**case.job.data, "asked": asked + 1},
-    )
+    data = {**case.job.data, **more}
+    jobs.put_back(case.tx, case.job, due_at=due, error="unknown", data=data)

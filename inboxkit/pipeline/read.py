@@ -106,7 +106,9 @@ class Read:
     async def _parse_large(self, item: Stored) -> ParsedMessage:
         try:
             raw = await to_thread.run_sync(self._store.blobs.unpack, item.packed)
-            return await self._process.parse(raw, mail_from=item.mail_from, limits=self._limits)
+            return await self._process.parse(
+                raw, mail_from=item.mail_from, limits=self._limits, lean=True
+            )
         except Unreadable as error:
             return _failed(error)
         except OSError as error:

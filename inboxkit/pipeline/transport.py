@@ -21,6 +21,7 @@ _MOST_ANSWER_BYTES = 1024 * 1024
 _PIECE_BYTES = 512 * 1024
 _CONNECT_SECONDS = 10
 _QUIT_SECONDS = 5
+_IDLE_SECONDS = 1.0
 _SLOWEST_BYTES = 50_000  # a second: how fast a mail must at least leave
 _LINE_ENDS = re.compile(rb"\r\n|\r|\n")
 _READY_FOR_DATA = 354
@@ -43,12 +44,16 @@ class _Progress:
 
 
 class Transport:
-    """Makes requests. Every one has a connection of its own: when a connection that is kept
-    alive breaks, nobody can say whether the server had closed it before the request or after.
+    """Makes requests; ``connections`` of them may be kept open between two requests.
+
+    When a kept connection breaks, nobody can say whether the server had closed it before the
+    request or after. So one that was idle for longer than a second is not used again: servers close
+    idle connections after five seconds or more, and announce it where they count requests.
     """
 
-    def __init__(self, hostname: str = "") -> None:
+    def __init__(self, hostname: str = "", *, connections: int = 0) -> None:
         self._hostname = hostname if "." in hostname else ""  # EHLO wants a full name
+        self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
     async def http(self, request: HttpRequest, *, most: int = _MOST_ANSWER_BYTES) -> HttpResponse:
@@ -116,12 +121,17 @@ class Transport:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(force_close=True),
+                connector=self._connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"Accept-Encoding": "identity"},
                 trace_configs=[_connection_watch()],
             )
         return self._session
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        if not self._connections:
+            return aiohttp.TCPConnector(force_close=True)
+        return aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS)
 
 
 def _connection_watch() -> aiohttp.TraceConfig:

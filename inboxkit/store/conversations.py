@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     exists,
     func,
+    literal,
     select,
     tuple_,
 )
@@ -21,7 +22,7 @@ from sqlalchemy import (
 from . import search, wire_ids
 from .pages import Page, paged
 from .rows import columns
-from .tables import attachment, inbox, label, message, thread
+from .tables import Moment, attachment, inbox, label, message, thread
 from .threads import resolve
 
 if TYPE_CHECKING:
@@ -85,13 +86,15 @@ def listed(
 
     A thread of which every message carries a ``hidden`` label is not listed.
     """
-    key = tuple_(thread.c.last_at, thread.c.id)
-    order = key.asc() if page.ascending else key.desc()
+    key = (thread.c.last_at, thread.c.id)
+    order = [column.asc() if page.ascending else column.desc() for column in key]
     wanted = _visible(reach, hidden).where(*(_holds(term) for term in query.filters))
     if page.after is not None:
-        after = tuple_(*page.after)
-        wanted = wanted.where(key > after if page.ascending else key < after)
-    rows = connection.execute(wanted.order_by(order).limit(page.size + 1)).all()
+        at, row_id = page.after
+        after = tuple_(literal(at, Moment), literal(row_id))
+        place = tuple_(*key)
+        wanted = wanted.where(place > after if page.ascending else place < after)
+    rows = connection.execute(wanted.order_by(*order).limit(page.size + 1)).all()
     return _conversations(connection, rows)
 
 
@@ -179,9 +182,7 @@ def _conversation(
     files: Sequence[File],
     last: Mapping[int, str],
 ) -> Conversation:
-    senders = {(m.sender_email, m.sender_name): None for m in people if m.sender_email}
-    told = (pair for m in people for pair in (*columns(m)["to"], *m.cc, *m.bcc))
-    recipients = dict.fromkeys(told)
+    told = [pair for m in people for pair in (*columns(m)["to"], *m.cc, *m.bcc)]
     return Conversation(
         id=row.id,
         inbox=row.address,
@@ -189,8 +190,8 @@ def _conversation(
         last_at=row.last_at,
         received_at=row.received_at,
         sent_at=row.sent_at,
-        senders=list(senders),
-        recipients=list(recipients),
+        senders=_once((m.sender_email, m.sender_name) for m in people if m.sender_email),
+        recipients=_once(tuple(pair) for pair in told),
         subject=row.subject,
         preview=row.preview,
         files=files,
@@ -200,6 +201,10 @@ def _conversation(
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def _once(pairs: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    return list(dict.fromkeys(pairs))
 
 
 def _members(connection: Connection, ids: Sequence[int]) -> Mapping[int, list[Row[Any]]]:

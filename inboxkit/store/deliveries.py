@@ -18,6 +18,7 @@ from .tables import delivery, event, job, message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from .writer import Tx
@@ -57,7 +58,7 @@ STATES = (
 )
 _RANK = {state.name: rank for rank, state in enumerate(STATES)}
 _OF_EVENT = {state.event: state for state in STATES if state.event is not None}
-_PENDING = tuple(state.name for state in STATES if state.pending)
+PENDING = tuple(state.name for state in STATES if state.pending)
 _LOST = frozenset(state.name for state in STATES if state.lost)
 _LASTING = (EventType.COMPLAINED, EventType.UNSUBSCRIBED)
 
@@ -65,7 +66,7 @@ _LASTING = (EventType.COMPLAINED, EventType.UNSUBSCRIBED)
 _OF_SEND = delivery.c.message_id == bindparam("send")
 _SELECT_STATES = select(delivery.c.state).where(_OF_SEND)
 _SELECT_PENDING = select(delivery.c.recipient, delivery.c.state).where(
-    _OF_SEND, delivery.c.state.in_(_PENDING)
+    _OF_SEND, delivery.c.state.in_(PENDING)
 )
 _SELECT_SEND = select(
     message.c.id,
@@ -137,7 +138,7 @@ def _move(
         .where(
             delivery.c.message_id == message_id,
             delivery.c.recipient.in_(recipients),
-            delivery.c.state.in_(_PENDING),
+            delivery.c.state.in_(PENDING),
         )
         .values(state=state, updated_at=at)
     )
@@ -222,12 +223,14 @@ def _states(connection: Connection, message_id: int) -> set[str]:
     return set(connection.execute(_SELECT_STATES, {"send": message_id}).scalars())
 
 
+def furthest(states: AbstractSet[str]) -> str:
+    """Return how far a send is: as the furthest of those who get it, lost when nobody does."""
+    return max(states - _LOST or states, key=_RANK.__getitem__, default="")
+
+
 def _set_state(tx: Tx, message_id: int, at: datetime, **columns: Any) -> None:
-    """A send is as far as the furthest of those who get it, and lost when nobody does."""
-    states = _states(tx.connection, message_id)
-    furthest = max(states - _LOST or states, key=_RANK.__getitem__, default="")
-    if furthest:
-        values = {"state": furthest, "updated_at": at, **columns}
+    if reached := furthest(_states(tx.connection, message_id)):
+        values = {"state": reached, "updated_at": at, **columns}
         tx.connection.execute(update(message).where(message.c.id == message_id).values(**values))
 
 

@@ -119,7 +119,15 @@ def find_tagged(connection: Connection, address: str) -> InboxRecord | None:
 
 
 def claim(
-    tx: Tx, address: str, *, pod_id: str, client_id: str | None, **values: Any
+    tx: Tx,
+    address: str,
+    *,
+    pod_id: str,
+    client_id: str | None,
+    now: datetime,
+    display_name: str = "",
+    metadata: Mapping[str, Any] | None = None,
+    status: str = "active",
 ) -> InboxRecord:
     """Create an inbox that is new; raise Taken when somebody has the address.
 
@@ -130,7 +138,16 @@ def claim(
         return known
     if find(tx.connection, address) is not None:
         raise Taken(f"the address {normalize(address)} is taken; choose another username")
-    return create(tx, address, pod_id=pod_id, client_id=client_id, **values)
+    return create(
+        tx,
+        address,
+        now=now,
+        display_name=display_name,
+        metadata=metadata,
+        client_id=client_id,
+        pod_id=pod_id,
+        status=status,
+    )
 
 
 def within(connection: Connection, reach: Reach, address: str) -> InboxRecord | None:

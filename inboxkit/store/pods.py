@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, exists, insert, select
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select
 
 from ..tokens import new_id, public_id
-from .api_tables import DEFAULT_POD, api_key, pod
+from .api_tables import DEFAULT_POD, api_key, domain, pod
 from .pages import Page, paged
 from .tables import inbox
 
@@ -65,6 +65,14 @@ def remove(tx: Tx, pod_id: str) -> bool:
     tx.connection.execute(delete(api_key).where(api_key.c.pod_id == pod_id))
     tx.connection.execute(delete(pod).where(pod.c.id == pod_id))
     return True
+
+
+def domains(connection: Connection, reach: Reach) -> int:
+    """Return how many domains there are within reach."""
+    query = select(func.count()).select_from(domain)
+    if reach.pod_id is not None:
+        query = query.where(domain.c.pod_id == reach.pod_id)
+    return connection.execute(query).scalar_one()
 
 
 def _record(row: Row[Any]) -> PodRecord:

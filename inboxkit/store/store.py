@@ -51,6 +51,7 @@ class Store:
         self._readers = anyio.CapacityLimiter(4)
         self._doorbell: Doorbell | None = None
         self._lock: LockFile | None = None
+        self._pulses = workers.Pulses()
 
     @property
     def files_folder(self) -> Path | None:
@@ -147,7 +148,7 @@ class Store:
         now = self.clock.beat()
         if not workers.beat(tx, self.worker_id, now):  # buried while this machine slept
             workers.register(tx, self.worker_id, now)
-        workers.bury(tx, now, locks=self.files_folder, myself=self.worker_id)
+        workers.bury(tx, now, locks=self.files_folder, myself=self.worker_id, pulses=self._pulses)
 
 
 def _applied(

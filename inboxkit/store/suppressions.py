@@ -49,6 +49,15 @@ def among(connection: Connection, addresses: Sequence[str], domain: str) -> dict
     return {row.address: row.reason for row in connection.execute(query)}
 
 
+def of_addresses(connection: Connection, addresses: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return why addresses are suppressed, by sending domain ("" for all)."""
+    query = select(suppression).where(suppression.c.address.in_([a.lower() for a in addresses]))
+    found: dict[str, dict[str, str]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.address, {})[row.domain] = row.reason
+    return found
+
+
 def everything(connection: Connection) -> Sequence[Row[Any]]:
     """Return all entries, by address."""
     return connection.execute(select(suppression).order_by(suppression.c.address)).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING
 
@@ -82,11 +83,37 @@ def beat(tx: Tx, worker_id: int, now: datetime) -> bool:
     return bool(tx.connection.execute(update(worker).where(living).values(beat_at=now)).rowcount)
 
 
-def bury(tx: Tx, now: datetime, *, locks: Path | None, myself: int) -> list[int]:
-    """Take dead workers out and free what they held; return their ids."""
+class Pulses:
+    """How long the beats of others have not changed, by our own monotonic clock.
+
+    Wall clocks jump, and those of two hosts differ: a living worker must not be buried for that.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[datetime, float]] = {}
+
+    def is_still(self, worker_id: int, beat_at: datetime, moment: float) -> bool:
+        """Whether the last beat is the one that was seen ``DEAD_AFTER`` ago."""
+        known = self._seen.get(worker_id)
+        if known is None or known[0] != beat_at:
+            self._seen[worker_id] = (beat_at, moment)
+            return False
+        return moment - known[1] > DEAD_AFTER.total_seconds()
+
+
+def bury(
+    tx: Tx, now: datetime, *, locks: Path | None, myself: int, pulses: Pulses | None = None
+) -> list[int]:
+    """Take dead workers out and free what they held; return their ids.
+
+    Without ``pulses`` a worker is dead that has not beaten for ``DEAD_AFTER`` before ``now``.
+    """
     dead: list[int] = []
     for worker_id, beat_at in tx.connection.execute(select(worker.c.id, worker.c.beat_at)):
-        gone = now - beat_at > DEAD_AFTER
+        if pulses is None:
+            gone = now - beat_at > DEAD_AFTER
+        else:
+            gone = pulses.is_still(worker_id, beat_at, time.monotonic())
         if not gone and locks is not None:
             gone = is_dead(lock_path(locks, worker_id))
         if gone and worker_id != myself:

@@ -109,7 +109,9 @@ async def serve(arguments: argparse.Namespace) -> None:
             await runner.setup()
             await web.TCPSite(runner, host, int(port)).start()
             await kit.runtime.edges.open(smtp=arguments.smtp, http="")
-            print("ready", kit.smtp_address[1], runner.addresses[0][1], flush=True)
+            ports = f"ready {kit.smtp_address[1]} {runner.addresses[0][1]}"
+            sys.stdout.write(ports + "\n")
+            sys.stdout.flush()
             await first(told.wait, kit.serve)
             await kit.runtime.drain(DRAIN_SECONDS)
             await runner.cleanup()

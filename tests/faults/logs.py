@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 import anyio
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
+
+
+async def until(holds: Callable[[], bool], *, timeout: float = 10) -> None:
+    """Return once something holds that rings no bell."""
+    with anyio.fail_after(timeout):
+        while not holds():  # noqa: ASYNC110 - what is waited for sets no event
+            await anyio.sleep(0.01)
 
 
 async def said(caplog: pytest.LogCaptureFixture, text: str, *, timeout: float = 10) -> None:
     """Return once ``text`` is in the log."""
-    with anyio.fail_after(timeout):
-        while text not in caplog.text:
-            await anyio.sleep(0.01)
+    await until(lambda: text in caplog.text, timeout=timeout)

@@ -13,7 +13,6 @@ from inboxkit.pipeline.loops import Consumer
 from inboxkit.pipeline.pace import Pace
 from inboxkit.pipeline.read import Read
 from inboxkit.store import jobs
-from inboxkit.store.jobs import Job
 from inboxkit.testing.settling import settle
 from tests.mails import ANN, DESK, mail
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from inboxkit.store.jobs import Job
     from inboxkit.store.store import Store
 
 

@@ -38,12 +38,56 @@ HIDDEN = [
     '<img alt="NO">',
     '<div style="display:none"><table><tr><td></div>NO</td></tr></table></div>',
     '<div style="display:none"><p>a</div></p>',
-    "<p>\U000e0049\U000e0047 NO</p>",
+    '<div style="background:#000;color:#fff">a<p style="color:#010101">NO</p></div>',
+    '<table bgcolor=#333333><tr><td><font color="#333333">NO</font></td></tr></table>',
+    "<style>.c{color:hsl(0,0%,100%)}</style><p class=c>NO</p>",
+    '<p style="margin:0 0 0 -9999px">NO</p>',
+    '<p style="position:absolute;top:-200vh">NO</p>',
+    '<p style="position:absolute;left:calc(-100vw - 10px)">NO</p>',
+    '<p style="transform:translateX(-9999px)">NO</p>',
+    '<p style="transform:scale3d(0,0,0)">NO</p>',
+    '<p style="clip-path:circle(0)">NO</p>',
+    '<p style="clip-path:polygon(0 0, 0 0, 0 0)">NO</p>',
+    '<p style="opacity:.01">NO</p>',
+    '<p style="filter:opacity(0)">NO</p>',
+    '<p style="filter:alpha(opacity=0)">NO</p>',
+    '<p style="zoom:0">NO</p>',
+    '<p style="content-visibility:hidden">NO</p>',
+    '<p style="-webkit-text-fill-color:transparent">NO</p>',
+    '<p style="mso-hide:all">NO</p>',
+    '<object data="x.png">NO</object>',
+    "<style>@media screen{.h{display:none}}</style><p class=h>NO</p>",
+    "<style>@media only screen and (min-width:1px){@media all{.h{display:none}}}</style>"
+    "<p class=h>NO</p>",
+    "<style>@media (max-width:600px){.h{display:none}} @media (min-width:601px)"
+    "{.h{display:none}}</style><p class=h>NO</p>",
+    "<style>@supports(display:block){.h{display:none}}</style><p class=h>NO</p>",
+    "<style>.w .h{display:none}</style><div class=w><p><b class=h>NO</b></p></div>",
+    "<style>div>p.h{display:none}</style><div><p class=h>NO</p></div>",
+    "<style>.a.b{display:none}</style><p class='b a'>NO</p>",
+    '<style>[class="h"]{display:none}</style><p class=h>NO</p>',
+    "<style>*[data-x]{font-size:0}</style><p data-x=1>NO</p>",
+    "<style>p[class^='hi']{opacity:0}</style><p class=hide>NO</p>",
+    "<style>td.x a{background:#09f} a{color:white}</style><a>NO</a>",
 ]
 SEEN = [
     '<td bgcolor="#003366"><a style="color:white">YES</a></td>',
     "<style>.b{background:#09f}</style><a class=b style='color:#fff'>YES</a>",
-    "<style>td.x a{background:#09f} a{color:white}</style><a>YES</a>",
+    "<style>td.x a{background:#09f} a{color:white}</style><td class='x y'><a>YES</a></td>",
+    "<style>.w .h{display:none}</style><p class=h>YES</p>",
+    "<style>.h{display:none} .w .h{display:block}</style><div class=w><p class=h>YES</p></div>",
+    "<style>.w .h{display:none}</style><div class=w><p class=h style='display:block'>YES</p></div>",
+    "<style>.a.b{display:none}</style><p class=a>YES</p>",
+    "<style>@media print{.h{display:none}}</style><p class=h>YES</p>",
+    "<style>@media (prefers-color-scheme:dark){.h{color:#fff}}</style><p class=h>YES</p>",
+    "<style>@media screen and (max-width:480px){.h{display:none!important}}</style>"
+    "<p class=h>YES</p>",
+    "<style>@keyframes x{from{opacity:0} to{opacity:1}}</style><p>YES</p>",
+    "<object><p>YES</p></object>",
+    '<p aria-hidden="true">YES</p>',
+    '<body text="#ffffff" bgcolor="#000000">YES',
+    '<p style="opacity:.7;zoom:1">YES</p>',
+    '<p style="margin:-20px 0">YES</p>',
     '<div style="background:url(x.png)"><span style="color:#fff">YES</span></div>',
     '<table background="x.png"><tr><td><font color="#ffffff">YES</font></table>',
     '<td style="font-size:0"><div style="font-size:14px">YES</div></td>',
@@ -94,6 +138,28 @@ def test_shapeless_signs_are_dropped_but_not_from_words_that_need_them() -> None
     assert seen == "password می\u200cخواهم \U0001f469\u200d\U0001f4bb evil"
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("<p>Hello</p><p>\U000e0068\U000e0069</p>", ("Hello", True)),
+        ("<p>a</p><p>\U000e0068</p><p>b</p>", ("a\n\nb", True)),
+        ("<p>He\U000e0068llo</p>", ("Hello", True)),
+        ("<p>a</p><template>b</template>", ("a", True)),
+        ("<p>\u8fbb\U000e0100</p>", ("\u8fbb", False)),
+        ("<p>a" + "\U000e0151\U000e0142" * 4 + "</p>", ("a", True)),
+    ],
+    ids=["only tags", "between", "in a word", "template", "variant of a sign", "variants"],
+)
+def test_what_has_no_shape_is_dropped_and_reported(source: str, expected: object) -> None:
+    assert visible_text("", source) == expected
+
+
+def test_flags_that_are_spelled_with_tags_stay() -> None:
+    wales = "\U0001f3f4\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f"
+
+    assert visible_text("", f"<p>{wales} yes</p>") == (f"{wales} yes", False)
+
+
 def test_tag_characters_in_plain_text_are_dropped_and_reported() -> None:
     assert visible_text("Hi\U000e0068\U000e0069!") == ("Hi!", True)
 
@@ -107,4 +173,7 @@ TAGS = "<p> <p/style='display:none'> </p> <td> <table> </table> <style> .a{color
 
 @given(st.lists(st.sampled_from([*TAGS, "</style>", "<a class=a>", "&#x200b;"])).map("".join))
 def test_any_markup_is_read(source: str) -> None:
-    visible_text("", source)
+    seen, found = visible_text("", source)
+
+    assert not set(seen) & {"<", "\u200b"} or "<" in source.replace("<p", "")
+    assert found in (True, False)

@@ -2,12 +2,13 @@
 
 from alembic import context
 
-from inboxkit.store import api_tables
+from inboxkit.store import api_tables, limit_tables, tables
 
+_ALL = (api_tables, limit_tables)  # imported: what defines a table must be
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=api_tables.pod.metadata,
+    target_metadata=tables.metadata,
     version_table="inboxkit_version",
     transactional_ddl=True,
 )

@@ -1,0 +1,99 @@
+"""Downloads without a key: a signed address that names one file and an hour."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from aiohttp import web
+
+from ...errors import NotFound
+from ...tokens import public_id, row_id
+from .envelope import ApiError
+from .page_tokens import micros, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ...models import Attachment, Message
+    from ..parts import Parts
+
+LIFETIME = timedelta(hours=1)
+_MAC_BYTES = 16
+# Served as they are: a browser that shows them runs nothing.
+_HARMLESS = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cache-Control": "private, no-store",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def expiry(now: datetime) -> datetime:
+    """Return until when an address that is made now is good."""
+    return now + LIFETIME
+
+
+def raw_url(base: str, secret: bytes, message: Message, expires_at: datetime) -> str:
+    """Return where a message's bytes can be downloaded."""
+    return f"{base}/download/{_grant(secret, message.id, '', expires_at)}"
+
+
+def file_url(base: str, secret: bytes, file: Attachment, expires_at: datetime) -> str:
+    """Return where a file of a message can be downloaded."""
+    return f"{base}/download/{_grant(secret, file.message.id, file.id, expires_at)}"
+
+
+def route(parts: Parts) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the handler of ``/download/{grant}``."""
+
+    async def answer(request: web.Request) -> web.Response:
+        now = parts.store.clock.now()
+        message_id, file_id = _read(parts.store.secret, request.match_info["grant"], now)
+        message = await parts.actions.message(message_id)
+        if not file_id:
+            return _served(await message.raw(), "message/rfc822", f"{message.id}.eml")
+        file = next((f for f in message.attachments if f.id == file_id), None)
+        if file is None:
+            raise NotFound(f"no attachment {file_id}")
+        return _served(await file.read(), file.content_type, file.safe_name)
+
+    return answer
+
+
+def _served(data: bytes, content_type: str, name: str) -> web.Response:
+    harmless = content_type if content_type in _HARMLESS else "application/octet-stream"
+    shown = "message/rfc822" if content_type == "message/rfc822" else harmless
+    disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"  # RFC 6266 section 4.3
+    headers = {**_HEADERS, "Content-Type": shown, "Content-Disposition": disposition}
+    return web.Response(body=data, headers=headers)
+
+
+def _grant(secret: bytes, message_id: str, file_id: str, expires_at: datetime) -> str:
+    numbers = (row_id("msg", message_id), row_id("att", file_id) if file_id else 0)
+    body = b"".join(n.to_bytes(8, "big") for n in (*numbers, micros(expires_at)))
+    return urlsafe_b64encode(body + _mac(secret, body)).rstrip(b"=").decode()
+
+
+def _read(secret: bytes, grant: str, now: datetime) -> tuple[str, str]:
+    """Return which message and file are meant; raise ApiError for what was not made here."""
+    try:
+        data = urlsafe_b64decode(grant.encode("ascii") + b"=" * (-len(grant) % 4))
+    except ValueError:
+        data = b""
+    body, mac = data[:-_MAC_BYTES], data[-_MAC_BYTES:]
+    if len(body) != 24 or not hmac.compare_digest(mac, _mac(secret, body)):
+        raise ApiError("not_found", "There is no such download")
+    message, file, until = (int.from_bytes(body[i : i + 8], "big") for i in (0, 8, 16))
+    if moment(until) < now:
+        raise ApiError("forbidden", "The address has expired", fix="ask for the file again")
+    return public_id("msg", message), public_id("att", file) if file else ""
+
+
+def _mac(secret: bytes, body: bytes) -> bytes:
+    return hmac.digest(secret, b"download:" + body, hashlib.sha256)[:_MAC_BYTES]

@@ -1,0 +1,138 @@
+"""The one form of every error: ``{name, code, message, fix?, docs?, errors?}``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from ...errors import (
+    ConfigurationError,
+    InboxKitError,
+    KeyReused,
+    NotFound,
+    RemoteError,
+    SendError,
+    StoreError,
+    Suppressed,
+    UnsupportedFeature,
+)
+from ...store.inboxes import Taken
+from .schemas.errors import ErrorResponse, FieldError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic import ValidationError
+
+# code -> (status, name, what it means): the names are those of AgentMail's SDKs.
+CODES: dict[str, tuple[int, str, str]] = {
+    "validation_error": (400, "ValidationError", "The request is not well-formed."),
+    "missing_authorization": (401, "UnauthorizedError", "No API key was given."),
+    "unknown_api_key": (401, "UnauthorizedError", "The API key is unknown, expired or revoked."),
+    "missing_permission": (403, "ForbiddenError", "The key lacks the permission for this route."),
+    "permission_escalation": (403, "ForbiddenError", "A key cannot make one that may do more."),
+    "forbidden": (403, "ForbiddenError", "The request may not be made from there."),
+    "message_rejected": (403, "MessageRejectedError", "The message may not be sent."),
+    "resource_taken": (403, "IsTakenError", "The name belongs to another resource."),
+    "not_found": (404, "NotFoundError", "There is no such resource within the key's scope."),
+    "method_not_allowed": (405, "MethodNotAllowedError", "See the header Allow."),
+    "cannot_delete": (409, "ConflictError", "The resource is in use."),
+    "conflict": (409, "ConflictError", "The idempotency key was used for another request."),
+    "payload_too_large": (413, "PayloadTooLargeError", "The request's body is too large."),
+    "unsupported_media_type": (415, "UnsupportedMediaTypeError", "Send application/json."),
+    "unprocessable": (422, "UnprocessableError", "The request is understood but cannot be done."),
+    "internal_error": (500, "InternalServerError", "A defect; the log of the server has it."),
+    "bad_gateway": (502, "BadGatewayError", "Another server answered with an error."),
+    "service_unavailable": (503, "ServiceUnavailableError", "Nothing was stored; try again."),
+}
+_RETRY_SECONDS = "5"
+_OF_ERRORS: tuple[tuple[type[InboxKitError], str], ...] = (
+    (NotFound, "not_found"),
+    (Taken, "resource_taken"),
+    (KeyReused, "conflict"),
+    (Suppressed, "message_rejected"),
+    (UnsupportedFeature, "unprocessable"),
+    (SendError, "validation_error"),
+    (ConfigurationError, "validation_error"),
+    (StoreError, "service_unavailable"),
+    (RemoteError, "bad_gateway"),
+    (InboxKitError, "service_unavailable"),
+)
+
+
+class ApiError(Exception):
+    """A request that is refused; ``code`` is one of CODES, ``fix`` says the way out."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        fix: str = "",
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.fix = fix
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return CODES[self.code][0]
+
+    def response(self) -> web.Response:
+        """Return the answer."""
+        body = ErrorResponse(
+            name=CODES[self.code][1],
+            code=self.code,
+            message=self.message,
+            fix=self.fix or None,
+            docs=f"/docs#{self.code}",
+            errors=self.errors if self.code == "validation_error" else None,
+        )
+        return web.Response(
+            status=self.status,
+            headers=self.headers,
+            body=body.dumped(),
+            content_type="application/json",
+        )
+
+
+def not_found(what: str, name: str) -> ApiError:
+    """Return the answer for an id that is unknown, or that is somebody else's."""
+    return ApiError("not_found", f"{what} not found: {name[:200]}")
+
+
+def invalid(message: str, *path: str, fix: str = "") -> ApiError:
+    """Return the answer for one field that is wrong."""
+    return ApiError(
+        "validation_error", message, fix=fix, errors=[FieldError(path=path, message=message)]
+    )
+
+
+def malformed(error: ValidationError) -> ApiError:
+    """Return the answer for a request that its model does not take."""
+    errors = [_field(item) for item in error.errors(include_url=False, include_context=False)]
+    first = errors[0]
+    where = ".".join(str(part) for part in first.path)
+    return ApiError(
+        "validation_error", f"{where}: {first.message}" if where else first.message, errors=errors
+    )
+
+
+def refusal(error: InboxKitError) -> ApiError:
+    """Return the answer for an error of ours."""
+    code = next(code for kind, code in _OF_ERRORS if isinstance(error, kind))
+    if code == "service_unavailable":  # what the database said is for the log alone
+        return ApiError(code, CODES[code][2], headers={"Retry-After": _RETRY_SECONDS})
+    return ApiError(code, str(error))
+
+
+def _field(item: Mapping[str, Any] | Any) -> FieldError:
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return FieldError(path=tuple(item["loc"]), message=message)

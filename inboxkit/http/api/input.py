@@ -1,0 +1,79 @@
+"""Reading what a request brings: a JSON body of bounded size, or a query, checked by a model."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ValidationError
+
+from .envelope import ApiError, invalid, malformed
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+M = TypeVar("M", bound=BaseModel)
+_SECONDS = 60  # for a body to arrive
+_MOST_FIELDS = 1_000
+_NO_BODY = (b"", b"null")
+
+
+async def body(request: web.Request, model: type[M], most_bytes: int) -> M:
+    """Return a request's body; without one, as if it were an empty object."""
+    data = (await _read(request, most_bytes)).strip()
+    if data in _NO_BODY:
+        data = b"{}"
+    elif not _is_json(request.headers.get("Content-Type", "")):
+        raise ApiError("unsupported_media_type", "The body is not application/json")
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        raise malformed(error) from None
+
+
+async def _read(request: web.Request, most_bytes: int) -> bytes:
+    too_large = ApiError("payload_too_large", f"The body is larger than {most_bytes} bytes")
+    if (request.content_length or 0) > most_bytes:
+        raise too_large
+    data = bytearray()
+    try:
+        async with asyncio.timeout(_SECONDS):
+            async for piece in request.content.iter_any():
+                data += piece
+                if len(data) > most_bytes:
+                    raise too_large
+    except TimeoutError:
+        raise invalid(f"the body did not arrive within {_SECONDS} s") from None
+    return bytes(data)
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json") or not kind
+
+
+def query(text: str, model: type[M]) -> M:
+    """Return a request's query; a name that comes more than once has all its values."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise invalid(f"the query has more than {_MOST_FIELDS} fields") from None
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        given.setdefault(name, []).append(value)
+    values: dict[str, Any] = {
+        name: found if _takes_many(model, name) else found[-1] for name, found in given.items()
+    }
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise malformed(error) from None
+
+
+def _takes_many(model: type[BaseModel], name: str) -> bool:
+    """Whether a field is a list: such fields are declared with an empty tuple as their default."""
+    for field_name, field in model.model_fields.items():
+        if name in (field_name, field.alias):
+            return bool(field.default == ())
+    return False

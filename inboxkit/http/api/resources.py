@@ -1,0 +1,19 @@
+"""All routes of the API: a resource is a module with ROUTES, named here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import api_keys, inboxes, messages, pods, sends, threads
+
+if TYPE_CHECKING:
+    from .routing import Route
+
+ROUTES: tuple[Route[Any], ...] = (
+    *inboxes.ROUTES,
+    *messages.ROUTES,
+    *sends.ROUTES,
+    *threads.ROUTES,
+    *api_keys.ROUTES,
+    *pods.ROUTES,
+)

@@ -1,0 +1,195 @@
+"""Send, reply, reply to all, forward: the way of ``Inbox.send``, with labels and idempotency."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import timedelta
+from html import escape
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ...compose import quote
+from ...store import acceptance, idempotency
+from ...store.acceptance import Acceptance
+from ...store.idempotency import Claim
+from ...tokens import row_id
+from ...values import Draft
+from .envelope import ApiError, invalid
+from .messages import wanted
+from .routing import At, Route
+from .schemas.messages import (
+    ComposeRequest,
+    ReplyAllMessageRequest,
+    ReplyToMessageRequest,
+    SendMessageRequest,
+    SendMessageResponse,
+)
+from .targets import shown_message_id
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from ...actions import LocalActions
+    from ...models import Message
+    from ...values import File
+    from .call import Call
+    from .routing import Answer
+
+R = TypeVar("R", bound=ComposeRequest)
+_KEPT = timedelta(hours=24)
+_MOST_KEY_CHARACTERS = 256
+_MOST_BYTES = 36 * 1024 * 1024  # 25 MiB of files in base64
+
+
+async def send(call: Call[SendMessageRequest]) -> SendMessageResponse:
+    """Send a mail. The header Idempotency-Key makes a repeated request send once."""
+    _require_recipients(call.given)
+
+    async def go(actions: LocalActions, draft: Draft) -> Message:
+        return await actions.send(call.inbox.address, draft)
+
+    return await accepted(call, "send", go)
+
+
+async def reply(call: Call[ReplyToMessageRequest]) -> SendMessageResponse:
+    """Answer a message in its thread, to its Reply-To or sender unless told otherwise."""
+    return await _reply(call, "reply", everyone=call.given.reply_all)
+
+
+async def reply_all(call: Call[ReplyAllMessageRequest]) -> SendMessageResponse:
+    """Answer a message in its thread, to everybody who got it."""
+    return await _reply(call, "reply-all", everyone=True)
+
+
+async def _reply(call: Call[R], endpoint: str, *, everyone: bool) -> SendMessageResponse:
+    parent = (await wanted(call)).message
+
+    async def go(actions: LocalActions, draft: Draft) -> Message:
+        return await actions.reply(parent, _quoting(draft, parent), everyone=everyone)
+
+    return await accepted(call, f"{endpoint} {parent.id}", go)
+
+
+async def forward(call: Call[SendMessageRequest]) -> SendMessageResponse:
+    """Send a message on, as an attached message, to somebody else."""
+    _require_recipients(call.given)
+    found = (await wanted(call)).message
+
+    async def go(actions: LocalActions, draft: Draft) -> Message:
+        return await actions.forward(found, draft)
+
+    return await accepted(call, f"forward {found.id}", go)
+
+
+def _require_recipients(asked: SendMessageRequest) -> None:
+    if not (asked.to or asked.cc or asked.bcc):
+        raise invalid("give at least one recipient", "to")
+
+
+async def accepted(
+    call: Call[R],
+    endpoint: str,
+    go: Callable[[LocalActions, Draft], Awaitable[Message]],
+) -> SendMessageResponse:
+    """Send once under the request's idempotency key; what is refused is not stored."""
+    claim = claimed(call, endpoint)
+    if claim is not None:
+        known = await call.store.read(idempotency.answered, claim, call.now)
+        if known is not None:
+            return _answer(known)
+    check_sending(call)
+    draft = drafted(call.given)
+    stored = Acceptance(call.given.labels, claim, call.now)
+    sent = await go(call.parts.actions.storing(stored.store), draft)
+    return _answer(await call.store.read(acceptance.answer, row_id("msg", sent.id)))
+
+
+def _answer(said: Mapping[str, Any]) -> SendMessageResponse:
+    message_id = shown_message_id(said["message_id"])
+    return SendMessageResponse(message_id=message_id, thread_id=said["thread_id"])
+
+
+def claimed(call: Call[Any], endpoint: str) -> Claim | None:
+    """Return the claim of the header Idempotency-Key, which holds for a day and the key's scope."""
+    key = call.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not key.strip() or len(key) > _MOST_KEY_CHARACTERS:
+        raise invalid(f"has 1 to {_MOST_KEY_CHARACTERS} characters", "Idempotency-Key")
+    asked = f"{call.inbox.address} {endpoint} {call.given.model_dump_json()}"
+    fingerprint = hashlib.sha256(asked.encode("utf-8", "replace")).hexdigest()
+    scope = "organization" if call.who.pod_id is None else call.who.pod_id
+    return Claim(scope, key.strip(), fingerprint, call.now + _KEPT)
+
+
+def check_sending(call: Call[Any]) -> None:
+    """Raise ApiError when the inbox is paused, or a test key would reach people."""
+    if call.inbox.status == "paused":
+        raise ApiError("message_rejected", f"Inbox {call.inbox.address} is paused")
+    real = [name for name in call.parts.settings.provider if name != "memory"]
+    if real and not call.who.live:
+        raise ApiError(
+            "message_rejected",
+            f"A test key cannot send through {real[0]}",
+            fix="use a live key; make one with: inboxkit key create --live NAME",
+        )
+
+
+def drafted(asked: ComposeRequest) -> Draft:
+    """Return what a request wants sent; raise ApiError for files that cannot be read."""
+    draft = Draft(
+        text=asked.text or "",
+        html=asked.html or "",
+        reply_to=tuple(asked.reply_to),
+        attachments=tuple(_files(asked)),
+        headers=dict(asked.headers),
+    )
+    if isinstance(asked, (SendMessageRequest, ReplyToMessageRequest)):
+        draft = replace(draft, to=tuple(asked.to), cc=tuple(asked.cc), bcc=tuple(asked.bcc))
+    if isinstance(asked, SendMessageRequest):
+        draft = replace(draft, subject=asked.subject or "")
+    return draft
+
+
+def _files(asked: ComposeRequest) -> Sequence[File]:
+    files: list[File] = []
+    for place, one in enumerate(asked.attachments):
+        if one.url is not None:
+            raise ApiError(
+                "unprocessable",
+                f"attachments.{place}.url: files are not fetched from elsewhere",
+                fix="give the file itself as content, in base64",
+            )
+        try:
+            files.append(one.file())
+        except ValueError as error:
+            raise invalid(str(error), "attachments", str(place)) from None
+    return files
+
+
+def _quoting(draft: Draft, parent: Message) -> Draft:
+    """Return an answer with the words it answers quoted under its own."""
+    when = parent.date or parent.received_at
+    quoted = quote(parent.text, parent.sender, when)
+    line, _, _ = quoted.partition("\n")
+    words = escape(parent.text).replace("\n", "<br>\n")
+    below = f'<br><div>{escape(line)}</div><blockquote type="cite">{words}</blockquote>'
+    return replace(
+        draft,
+        text=f"{draft.text}\n\n{quoted}" if draft.text and parent.text else draft.text,
+        html=draft.html + below if draft.html and parent.text else draft.html,
+    )
+
+
+def _route(path: str, handler: Callable[[Call[R]], Awaitable[Answer]], takes: type[R]) -> Route[R]:
+    gives, at = SendMessageResponse, At.INBOX
+    return Route("POST", path, handler, takes, gives, "message_send", at, _MOST_BYTES)
+
+
+_ITEM = "/messages/{message_id}"
+ROUTES: tuple[Route[Any], ...] = (
+    _route("/messages/send", send, SendMessageRequest),
+    _route(f"{_ITEM}/reply", reply, ReplyToMessageRequest),
+    _route(f"{_ITEM}/reply-all", reply_all, ReplyAllMessageRequest),
+    _route(f"{_ITEM}/forward", forward, SendMessageRequest),
+)

@@ -1,0 +1,37 @@
+"""The tables of what holds sends back: rates, requests under way, and providers that are down.
+
+Private to ``store``, on the MetaData of ``tables``. All processes on a database share them.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table
+
+from .tables import Moment, metadata
+
+pace = Table(
+    "inboxkit_pace",
+    metadata,
+    Column("provider", String, primary_key=True),
+    Column("rate", String, primary_key=True),  # as the settings have it: 14/s
+    Column("next_at", Moment, nullable=False),
+)
+
+slot = Table(
+    "inboxkit_slot",
+    metadata,
+    Column("job_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("token", BigInteger, nullable=False),  # of the lease: it counts while that is held
+    Column("provider", String, nullable=False),
+    Index("inboxkit_slot_provider", "provider"),
+)
+
+circuit = Table(
+    "inboxkit_circuit",
+    metadata,
+    Column("provider", String, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("reason", String, nullable=False),
+)

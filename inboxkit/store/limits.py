@@ -1,0 +1,207 @@
+"""What holds sends back, as rows that all processes share: rates, slots, and the circuit.
+
+The circuit opens after several failures in a row: then one send at a time tries whether the
+provider is back. A provider that asks for a pause opens it too.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Table, and_, delete, exists, func, insert, select, update
+
+from .limit_tables import circuit, pace, slot
+from .tables import job
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+    from datetime import datetime
+
+    from .jobs import Job
+    from .writer import Tx
+
+_PERIODS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
+_RATE = re.compile(r"([1-9]\d{0,8})/([smhd])")
+_FAILURES = 5
+_FIRST = timedelta(seconds=30)
+_LONGEST = timedelta(minutes=10)
+_PROBE = timedelta(seconds=60)  # how long one send may take to show whether the provider is back
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many sends in a second, minute, hour or day."""
+
+    text: str
+    interval: timedelta
+    burst: timedelta
+
+    @classmethod
+    def parse(cls, text: str) -> Rate:
+        """Read ``14/s``; raise ValueError.
+
+        Sends leave evenly, at most a tenth of the number at once; what is counted by the hour or
+        the day may leave all at once.
+        """
+        found = _RATE.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is no rate, such as 14/s or 50000/d")
+        count, per = int(found[1]), _PERIODS[found[2]]
+        at_once = count if found[2] in "hd" else max(1, count // 10)
+        return cls(text, per / count, (per / count) * (at_once - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How fast a provider may be given messages; ``slots`` at once, 0 for any number."""
+
+    rates: tuple[Rate, ...] = ()
+    slots: int = 0
+
+
+FREE = Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A provider that is given nothing before ``until``."""
+
+    until: datetime
+    reason: str
+
+
+# rates
+
+
+def reserve(
+    tx: Tx, provider: str, rates: Sequence[Rate], count: int, now: datetime
+) -> list[datetime]:
+    """Return when each of ``count`` sends may leave; these moments are theirs (GCRA)."""
+    mine = pace.c.provider == provider
+    rows = tx.connection.execute(select(pace.c.rate, pace.c.next_at).where(mine).with_for_update())
+    known = {row.rate: row.next_at for row in rows}
+    due = {rate: max(known.get(rate.text, now), now) for rate in rates}
+    starts: list[datetime] = []
+    for _ in range(count):
+        start = max([now, *(at - rate.burst for rate, at in due.items())])
+        due = {rate: max(at, start) + rate.interval for rate, at in due.items()}
+        starts.append(start)
+    for rate, at in due.items():
+        _put(tx, pace, {"provider": provider, "rate": rate.text}, {"next_at": at})
+    return starts
+
+
+# requests under way
+
+
+def take_slots(tx: Tx, provider: str, rules: Rules, held: Sequence[Job]) -> int:
+    """Give slots to as many of these jobs as there are free; return how many."""
+    living = exists().where(job.c.id == slot.c.job_id, job.c.token == slot.c.token)
+    tx.connection.execute(delete(slot).where(slot.c.provider == provider, ~living))
+    query = select(func.count()).select_from(slot).where(slot.c.provider == provider)
+    free = max(0, rules.slots - tx.connection.execute(query).scalar_one())
+    rows = [{"job_id": j.id, "token": j.token, "provider": provider} for j in held[:free]]
+    if rows:
+        mine = [row["job_id"] for row in rows]
+        tx.connection.execute(delete(slot).where(slot.c.job_id.in_(mine)))
+        tx.connection.execute(insert(slot), rows)
+    return len(rows)
+
+
+# the circuit
+
+
+def closed(tx: Tx, provider: str, now: datetime) -> tuple[Closed | None, Closed | None]:
+    """Return why the first send, and why the others, may not be given to a provider now.
+
+    After failures the first one alone may try.
+    """
+    row = _circuit(tx.connection, provider)
+    if row is None:
+        return None, None
+    shut = Closed(row.until, row.reason)
+    if row.until > now:
+        return shut, shut
+    if row.failures < _FAILURES:
+        return None, None
+    _set(tx, provider, {"until": now + _PROBE, "changed_at": now})
+    return None, Closed(now + _PROBE, row.reason)
+
+
+def failed(tx: Tx, provider: str, *, begun_at: datetime, now: datetime, reason: str) -> None:
+    """Count a failure; those that were under way when the circuit opened are not counted again."""
+    row = _circuit(tx.connection, provider)
+    if row is not None and row.failures >= _FAILURES and begun_at < row.changed_at:
+        return
+    failures = 1 if row is None else row.failures + 1
+    until = now if row is None else row.until
+    values = {"failures": failures, "reason": reason[:500], "changed_at": now, "until": until}
+    if failures >= _FAILURES:
+        doubled = min(2 ** (failures - _FAILURES), 1_000)
+        values["until"] = max(until, now + min(_FIRST * doubled, _LONGEST))
+    _set(tx, provider, values)
+
+
+def pause(tx: Tx, provider: str, until: datetime, *, now: datetime, reason: str) -> None:
+    """Give a provider nothing before ``until``: it asked for that, or its settings are wrong.
+
+    Whoever answers so is there: failures before that are forgotten.
+    """
+    row = _circuit(tx.connection, provider)
+    latest = until if row is None else max(row.until, until)
+    values = {"until": latest, "reason": reason[:500], "changed_at": now, "failures": 0}
+    _set(tx, provider, values)
+
+
+def succeeded(tx: Tx, providers: AbstractSet[str], now: datetime) -> None:
+    """Close the circuits of providers that have taken a message; what waited for them is due.
+
+    A pause that a provider asked for goes on.
+    """
+    for row in tx.connection.execute(select(circuit)).all():
+        if row.provider not in providers or (row.until > now and not row.failures):
+            continue
+        tx.connection.execute(delete(circuit).where(circuit.c.provider == row.provider))
+        waits = and_(job.c.kind == "send", job.c.state == "ready", job.c.due_at == row.until)
+        if tx.connection.execute(update(job).where(waits).values(due_at=now)).rowcount:
+            tx.wake("send")
+
+
+def circuits(connection: Connection) -> Mapping[str, Closed]:
+    """Return what is known against providers."""
+    rows = connection.execute(select(circuit))
+    return {row.provider: Closed(row.until, row.reason) for row in rows}
+
+
+def postpone(tx: Tx, until: datetime, now: datetime) -> int:
+    """Move all sends that are due to a later time, as no provider takes any; return how many.
+
+    So a backlog is not taken up send by send only to be put back.
+    """
+    due = and_(job.c.kind == "send", job.c.state == "ready", job.c.due_at <= now)
+    return tx.connection.execute(update(job).where(due).values(due_at=until)).rowcount
+
+
+def _circuit(connection: Connection, provider: str) -> Any:
+    return connection.execute(
+        select(circuit).where(circuit.c.provider == provider).with_for_update()
+    ).first()
+
+
+def _set(tx: Tx, provider: str, values: Mapping[str, Any]) -> None:
+    _put(tx, circuit, {"provider": provider}, values)
+
+
+def _put(tx: Tx, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    mine = and_(*(table.c[name] == value for name, value in key.items()))
+    if not tx.connection.execute(update(table).where(mine).values(**values)).rowcount:
+        tx.connection.execute(insert(table), [{**key, **values}])

@@ -1,0 +1,31 @@
+"""The long crash test: ``python -m tests.crash --mails 5000 --kills 300 --seed 1``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from .harness import crash
+
+
+def main() -> int:
+    """Print the counts as JSON; exit 1 when one of them is not 0."""
+    parser = argparse.ArgumentParser(description="kill the server while mail comes in, and count")
+    parser.add_argument("--mails", type=int, default=5000)
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = asyncio.run(
+            crash(Path(folder), mails=given.mails, kills=given.kills, seed=given.seed)
+        )
+    sys.stdout.write(json.dumps(found | vars(given)) + "\n")
+    return int(any(found.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
