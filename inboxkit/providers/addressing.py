@@ -1,4 +1,4 @@
-"""Who is named where in the mails that a vendor composes of one message of ours."""
+"""Who is named where in the mails that a vendor composes of one message, and with which values."""
 
 from __future__ import annotations
 
@@ -43,11 +43,36 @@ def named(message: Outgoing) -> tuple[Named, ...]:
     return (Named(to, cc, bcc) if to else Named(cc, (), bcc),)
 
 
+def subject(message: Outgoing) -> str:
+    """Return the subject; vendors refuse a mail without one, which mail programs show like this."""
+    return message.subject or ("" if message.template else "(no subject)")
+
+
 def one_reply_to(provider: str, message: Outgoing) -> Address | None:
     """Return the address to answer to; raise UnsupportedFeature when there are several."""
     if len(message.reply_to) > 1:
         raise UnsupportedFeature(f"{provider} takes one Reply-To: {message.id}")
     return next(iter(message.reply_to), None)
+
+
+def person(address: Address) -> dict[str, str]:
+    """Return an address as most JSON APIs take it."""
+    return {"email": address.email, **({"name": address.name} if address.name else {})}
+
+
+def people(mail: Named) -> dict[str, list[dict[str, str]]]:
+    """Return the recipients of a mail as most JSON APIs take them, without empty fields."""
+    fields = {"to": mail.to, "cc": mail.cc, "bcc": mail.bcc}
+    return {name: list(map(person, some)) for name, some in fields.items() if some}
+
+
+def template_number(provider: str, message: Outgoing) -> int:
+    """Return the number of a stored template, 0 for none; raise UnsupportedFeature for a name."""
+    if not message.template:
+        return 0
+    if not (message.template.isascii() and message.template.isdigit()):
+        raise UnsupportedFeature(f"{provider} numbers its templates, not {message.template!r}")
+    return int(message.template)
 
 
 def variables(message: Outgoing, mail: Named) -> dict[str, str]:

@@ -15,6 +15,7 @@ from . import payloads
 from .base import HttpResponse, WebhookRequest
 from .fake import Caught
 from .fake_account import FakeAccount, Refusal, asked, json_answer
+from .hosts import is_local
 from .mime import Piece
 from .parsed_mail import header_map
 from .submission import Submission, decoded, listed, parsed
@@ -90,7 +91,7 @@ class AgentMailFake(FakeAccount):
     def _answer(self, request: HttpRequest) -> HttpResponse:
         parts = urlsplit(request.url)
         steps = [unquote(step) for step in parts.path.strip("/").split("/")]
-        if steps[:1] == ["download"]:  # a signed URL: no key
+        if steps[-2:-1] == ["download"]:  # a signed URL: no key
             return HttpResponse(200, {"content-type": "message/rfc822"}, self._raw(steps[-1]))
         if request.header("authorization") != f"Bearer {self._config.api_key}":
             raise _refusal(401, "unknown_api_key", "The API key is not known")
@@ -98,7 +99,7 @@ class AgentMailFake(FakeAccount):
             case "POST", [*_, "inboxes", inbox, "messages", "send"]:
                 return self._send(inbox, request)
             case "GET", ["inboxes", _, "messages", id, "raw"]:
-                return self._place(id, f"{parts.scheme}://{parts.netloc}/download")
+                return self._place(id, self._base(request))
             case _:
                 raise _refusal(404, "not_found", "Route not found")
 
@@ -144,9 +145,14 @@ class AgentMailFake(FakeAccount):
         )
         return ids
 
+    def _base(self, request: HttpRequest) -> str:
+        """Return where this Fake is reached: at its API's URL, if that is no vendor's."""
+        own, asked_at = self._config.api_url, request.url.partition("/v0/inboxes/")[0]
+        return own if is_local(urlsplit(own).hostname or "") else asked_at
+
     def _place(self, id: str, url: str) -> HttpResponse:
         size = len(self._raw(id))
-        download = f"{url}/{quote(id, safe='')}?Signature=s"
+        download = f"{url}/download/{quote(id, safe='')}?Signature=s"
         place = {"message_id": id, "size": size, "download_url": download}
         return json_answer(200, {**place, "expires_at": self._written()})
 

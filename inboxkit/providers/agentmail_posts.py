@@ -106,7 +106,7 @@ def announced(request: WebhookRequest, config: AgentMailConfig) -> tuple[FetchPl
         return ()
     message = payloads.mapping(payload.get("message"))
     inbox, message_id = (payloads.text(message.get(k), 998) for k in ("inbox_id", "message_id"))
-    if not inbox or not message_id:
+    if not inbox.strip(".") or not message_id.strip("."):  # ".." would be another path
         raise ParseError("message.received without inbox_id or message_id")
     return (
         FetchPlan(

@@ -34,7 +34,7 @@ class Signing:
 
 def signing(read: Options, header: str, keys: tuple[str, ...]) -> Signing:
     """Read the secrets; one must be there unless ``insecure`` says that webhooks go unsigned."""
-    secrets = tuple(filter(None, map(read.text, keys)))
+    secrets = tuple(found for found in map(read.text, keys) if found)
     if not secrets and not read.flag("insecure"):
         raise read.error(keys[0], "is missing; insecure = yes takes webhooks from anybody")
     read.flag("insecure")

@@ -19,7 +19,15 @@ from urllib.parse import parse_qsl, urlencode
 from ..errors import UnsupportedFeature
 from ..values import EventType
 from . import basic_auth, brevo_inbound, payloads
-from .addressing import Named, named, one_reply_to, variables
+from .addressing import (
+    named,
+    one_reply_to,
+    people,
+    person,
+    subject,
+    template_number,
+    variables,
+)
 from .answers import failure, json_object, lost, said, seconds
 from .base import (
     Feature,
@@ -45,7 +53,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from ..values import Address
     from .base import Outgoing, Response, SendOutcome, WebhookRequest
 
 _API = "https://api.brevo.com"
@@ -142,7 +149,7 @@ class Brevo:
             return Unknown("an SMTP reply to an HTTP request")
         answer, reason = json_object(response), said(response, "message", "code")
         ids = payloads.texts(answer.get("messageIds")) or payloads.texts(answer.get("messageId"))
-        aliases = tuple(filter(None, map(payloads.message_id, ids)))
+        aliases = tuple(found for found in map(payloads.message_id, ids) if found)
         if 200 <= response.status < 300:
             return Sent(aliases[0], aliases) if aliases else Unknown(reason)
         if response.status == 400 and "idempot" in reason.lower():
@@ -171,8 +178,8 @@ class Brevo:
         self, request: WebhookRequest, config: BrevoConfig
     ) -> tuple[ProviderEvent, ...]:
         """Return the event of a webhook, or the events of a batched one."""
-        payload = payloads.read(request.body)
-        if isinstance(payload, dict) and "items" in payload:
+        payload: object = payloads.read(request.body)
+        if "items" in payloads.mapping(payload):
             return ()
         items = cast("list[object]", payload) if isinstance(payload, list) else [payload]
         return tuple(_event(payloads.mapping(item)) for item in items)
@@ -211,10 +218,10 @@ def _login(read: Options, token: str) -> basic_auth.Login | None:
 def _payload(message: Outgoing, config: BrevoConfig) -> dict[str, Any]:
     reply_to = one_reply_to("brevo", message)
     return {
-        "sender": _person(message.sender),
+        "sender": person(message.sender),
         **_recipients(message),
-        "replyTo": _person(reply_to) if reply_to else None,
-        "subject": message.subject,
+        "replyTo": person(reply_to) if reply_to else None,
+        "subject": subject(message),
         # the API reference: required where there is no template
         "htmlContent": message.html or ("" if message.template else _as_html(message.text)),
         "textContent": message.text,
@@ -225,7 +232,7 @@ def _payload(message: Outgoing, config: BrevoConfig) -> dict[str, Any]:
         ],
         "tags": [message.tag] if message.tag else [],
         "scheduledAt": _moment(message.send_at) if message.send_at else "",
-        "templateId": _template(message),
+        "templateId": template_number("brevo", message),
         "params": dict(message.variables),
     }
 
@@ -234,23 +241,16 @@ def _recipients(message: Outgoing) -> dict[str, Any]:
     """Return the fields of the one mail, or a version for everybody who gets one of its own."""
     mails = named(message)
     if len(mails) == 1 and not message.recipient_variables:
-        return _fields(mails[0])
-    versions = [{**_fields(mail), "params": variables(message, mail)} for mail in mails]
+        return people(mails[0])
+    versions = [{**people(mail), "params": variables(message, mail)} for mail in mails]
     return {"messageVersions": [{k: v for k, v in one.items() if v} for one in versions]}
-
-
-def _fields(mail: Named) -> dict[str, Any]:
-    lists = {"to": mail.to, "cc": mail.cc, "bcc": mail.bcc}
-    return {name: [_person(p) for p in people] for name, people in lists.items() if people}
-
-
-def _person(address: Address) -> dict[str, str]:
-    return {"email": address.email, **({"name": address.name} if address.name else {})}
 
 
 def _headers(message: Outgoing, config: BrevoConfig) -> dict[str, str]:
     """Return the header fields; Brevo sends what is not ASCII as bare bytes, so that is refused."""
-    for name, value in message.headers.items():
+    # of ours, and no loss: it repeats the subject
+    given = {n: v for n, v in message.headers.items() if v.isascii() or n.lower() != "thread-topic"}
+    for name, value in given.items():
         if not value.isascii():
             raise UnsupportedFeature(f"brevo takes header {name} in ASCII only: {message.id}")
     own = {KEY: _uuid(message.idempotency_key)}
@@ -258,7 +258,7 @@ def _headers(message: Outgoing, config: BrevoConfig) -> dict[str, str]:
         own[CUSTOM] = urlencode(message.metadata)
     if config.sandbox:
         own["X-Sib-Sandbox"] = "drop"
-    return {**message.headers, **own}
+    return {**given, **own}
 
 
 def _uuid(key: str) -> str:
@@ -272,12 +272,6 @@ def _as_html(text: str) -> str:
 
 def _moment(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _template(message: Outgoing) -> int:
-    if message.template and not (message.template.isascii() and message.template.isdigit()):
-        raise UnsupportedFeature(f"brevo numbers its templates, not {message.template!r}")
-    return int(message.template or 0)
 
 
 def _paced(outcome: SendOutcome, response: HttpResponse) -> SendOutcome:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UnsupportedFeature
 from ..values import EventType
 from . import body_hmac, payloads
-from .addressing import Named, named, one_reply_to, variables
+from .addressing import Named, named, one_reply_to, people, person, subject, variables
 from .answers import failure, json_object, lost, said
 from .base import (
     Feature,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from ..values import Address, File
+    from ..values import File
     from .base import Outgoing, Response, SendOutcome, WebhookRequest
 
 _API = "https://api.mailersend.com"
@@ -51,6 +51,7 @@ TEST_SECRET = "test_Am3L1GuOIc4blLUuHqAPxxwkZaJyEk8G"
 ID_TAG = "inboxkit_id"  # the metadata that goes as a tag: there is no other way to get it back
 _MOST_TO, _MOST_COPIES, _MOST_BULK = 50, 10, 500
 _FURTHEST = timedelta(hours=72)
+_PING_BYTES = 500
 _FAULTS = {401: "credentials", 402: "account", 403: "account", 404: "settings"}
 _CODES = {"MS42204": "account", "MS42207": "settings"}  # quota; sending domain not verified
 
@@ -220,17 +221,15 @@ def _payload(message: Outgoing, mail: Named, now: datetime) -> dict[str, Any]:
     lower = {name.lower(): value for name, value in message.headers.items()}
     due = message.send_at if message.send_at and message.send_at > now else None
     return {
-        "from": _person(message.sender),
-        "to": list(map(_person, mail.to)),
-        "cc": list(map(_person, mail.cc)),
-        "bcc": list(map(_person, mail.bcc)),
-        "reply_to": _person(reply_to) if reply_to else None,
-        "subject": message.subject,
+        "from": person(message.sender),
+        **people(mail),
+        "reply_to": person(reply_to) if reply_to else None,
+        "subject": subject(message),
         "text": message.text,
         "html": message.html,
         "attachments": list(map(_file, message.attachments)),
         "tags": _tags(message),
-        "personalization": _personalization(message, mail),
+        "personalization": personalization(message, mail),
         "template_id": message.template,
         "send_at": int(due.timestamp()) if due else None,
         # both without angle brackets
@@ -241,10 +240,6 @@ def _payload(message: Outgoing, mail: Named, now: datetime) -> dict[str, Any]:
         ],
         "settings": _settings(message),
     }
-
-
-def _person(address: Address) -> dict[str, str]:
-    return {"email": address.email, **({"name": address.name} if address.name else {})}
 
 
 def _file(file: File) -> dict[str, str]:
@@ -261,7 +256,7 @@ def _tags(message: Outgoing) -> list[str]:
     return [*([message.tag] if message.tag else []), *([f"{ID_TAG}:{own}"] if own else [])]
 
 
-def _personalization(message: Outgoing, mail: Named) -> list[dict[str, Any]]:
+def personalization(message: Outgoing, mail: Named) -> list[dict[str, Any]]:
     if not (message.variables or message.recipient_variables):
         return []
     own = variables(message, mail)
@@ -290,6 +285,9 @@ def _suppressed(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _is_test(request: WebhookRequest) -> bool:
+    """Whether it is a ping; anybody can sign one, so it must not be large."""
+    if len(request.body) > _PING_BYTES:
+        return False
     try:
         return payloads.read_object(request.body).get("type") == "webhook.test"
     except ParseError:
@@ -305,11 +303,7 @@ def _event(name: str, payload: Mapping[str, Any]) -> ProviderEvent:
     kind = _EVENTS.get(activity if name.startswith("activity.") else "", EventType.UNKNOWN)
     mail, morph = payloads.mapping(data.get("email")), payloads.mapping(data.get("morph"))
     reason = payloads.text(morph.get("reason")) or payloads.text(morph.get("readable_reason"))
-    hard, reason_class = False, ""
-    if kind in (EventType.BOUNCED, EventType.DEFERRED):
-        hard, reason_class = severity(reason, hard=activity == "hard_bounced")
-    tags = payloads.texts(mail.get("tags"))
-    ours = [tag.partition(":")[2] for tag in tags if tag.startswith(f"{ID_TAG}:")]
+    hard, reason_class = _severity(kind, reason, activity)
     return ProviderEvent(
         type=kind,
         at=at,
@@ -321,11 +315,23 @@ def _event(name: str, payload: Mapping[str, Any]) -> ProviderEvent:
         event_id=payloads.text(data.get("id")),
         data=facts(
             name=name,
-            metadata={ID_TAG: ours[0]} if ours else {},
-            tags=[tag for tag in tags if not tag.startswith(f"{ID_TAG}:")],
+            **_tagged(payloads.texts(mail.get("tags"))),
             url=payloads.text(morph.get("url"), 2_000),
             ip=payloads.text(morph.get("ip")),
             user_agent=payloads.text(morph.get("user_agent")),
             payload=dict(payload) if kind is EventType.UNKNOWN else None,
         ),
     )
+
+
+def _severity(kind: EventType, reason: str, activity: str) -> tuple[bool, str]:
+    if kind not in (EventType.BOUNCED, EventType.DEFERRED):
+        return False, ""
+    return severity(reason, hard=activity == "hard_bounced")
+
+
+def _tagged(tags: tuple[str, ...]) -> dict[str, Any]:
+    """Return the tags, and apart from them what went as a tag in place of metadata."""
+    ours = [tag.partition(":")[2] for tag in tags if tag.startswith(f"{ID_TAG}:")]
+    others = [tag for tag in tags if not tag.startswith(f"{ID_TAG}:")]
+    return {"metadata": {ID_TAG: ours[0]} if ours else {}, "tags": others}

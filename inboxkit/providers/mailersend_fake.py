@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -87,7 +88,7 @@ class MailerSendFake(FakeAccount):
     def inbound(self, raw: bytes, *, recipient: str, mail_from: str) -> WebhookRequest:
         """Return the signed post of an inbound route; the mail goes as text."""
         mail, at = parse(raw), self._now().isoformat(timespec="microseconds")
-        data = {
+        data: dict[str, Any] = {
             "object": "message",
             "id": secrets.token_hex(12),
             "recipients": {"rcptTo": [{"email": recipient}]},
@@ -103,7 +104,12 @@ class MailerSendFake(FakeAccount):
             "dkim_check": False,
             "created_at": at,
         }
-        payload = {"type": "inbound.message", "inbound_id": "i5", "created_at": at, "data": data}
+        payload: dict[str, Any] = {
+            "type": "inbound.message",
+            "inbound_id": "i5",
+            "created_at": at,
+            "data": data,
+        }
         return self._post(payload, -1)
 
     def ping(self) -> WebhookRequest:
@@ -135,9 +141,10 @@ class MailerSendFake(FakeAccount):
     def _send(self, data: Mapping[str, Any]) -> HttpResponse:
         message = self._caught(data)
         dropped = [r for r in message.rcpt_to if r.startswith("suppressed@")]
-        if len(dropped) < len(message.rcpt_to):
-            self.caught.append(message)
-        head = {} if len(dropped) == len(message.rcpt_to) else {"X-Message-Id": message.id}
+        kept = tuple(r for r in message.rcpt_to if r not in dropped)
+        if kept:
+            self.caught.append(replace(message, rcpt_to=kept))
+        head = {"X-Message-Id": message.id} if kept else {}
         if not dropped:
             return HttpResponse(202, {"content-type": "text/html; charset=UTF-8", **head})
         people = [{"email": r, "name": None, "reasons": ["hard_bounced"]} for r in dropped]

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from ..errors import UnsupportedFeature
 from ..values import EventType
 from . import basic_auth, mailjet_inbound, payloads
-from .addressing import Named, named, one_reply_to, variables
+from .addressing import Named, named, one_reply_to, template_number, variables
 from .answers import failure, json_object, lost, said
 from .base import (
     Feature,
@@ -243,8 +243,10 @@ def _common(message: Outgoing) -> dict[str, Any]:
         "CustomCampaign": message.tag,
         "TrackOpens": _SWITCH[message.track_opens],
         "TrackClicks": _SWITCH[message.track_clicks],
-        "TemplateID": _template(message),
-        "TemplateLanguage": True if message.template or message.recipient_variables else None,
+        "TemplateID": template_number("mailjet", message),
+        "TemplateLanguage": bool(
+            message.template or message.variables or message.recipient_variables
+        ),
     }
 
 
@@ -266,12 +268,6 @@ def _file(file: File) -> dict[str, str]:
         "Base64Content": encoded(file.data),
         **({"ContentID": file.content_id} if file.content_id else {}),
     }
-
-
-def _template(message: Outgoing) -> int | None:
-    if message.template and not (message.template.isascii() and message.template.isdigit()):
-        raise UnsupportedFeature(f"mailjet numbers its templates, not {message.template!r}")
-    return int(message.template) if message.template else None
 
 
 def _ids(result: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UnsupportedFeature
 from ..values import EventType
 from . import body_hmac, mailtrap_inbound, payloads
-from .addressing import Named, named, variables
+from .addressing import Named, named, people, person, subject, variables
 from .answers import failure, json_object, lost, said
 from .base import (
     Feature,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from ..values import Address, File
+    from ..values import File
     from .base import Outgoing, Response, SendOutcome, WebhookRequest
 
 SIGNATURE = "Mailtrap-Signature"
@@ -120,15 +120,17 @@ class Mailtrap:
     def build_send(self, message: Outgoing, config: MailtrapConfig, now: datetime) -> HttpRequest:
         """Return the request: one mail, or by batch a mail for each of many recipients."""
         refuse_unsupported(self.name, message, self.capabilities)
+        if not message.template and (message.variables or message.recipient_variables):
+            raise UnsupportedFeature(f"mailtrap has variables in templates only: {message.id}")
         mails = named(message)
         if len(mails) > _MOST_MAILS or any(len(m.everybody) > _MOST_PEOPLE for m in mails):
             most = f"{_MOST_MAILS} mails at once, each to {_MOST_PEOPLE} recipients"
             raise UnsupportedFeature(f"mailtrap takes {most}: {message.id}")
         common = {name: value for name, value in _common(message).items() if value}
-        resource, body = "send", {**common, **_people(message, mails[0])}
+        resource, body = "send", {**common, **_recipients(message, mails[0])}
         if len(mails) > 1:
-            people = [_people(message, mail) for mail in mails]
-            resource, body = "batch", {"base": common, "requests": people}
+            requests = [_recipients(message, mail) for mail in mails]
+            resource, body = "batch", {"base": common, "requests": requests}
         return HttpRequest(
             method="POST",
             url=config.url(resource),
@@ -142,7 +144,7 @@ class Mailtrap:
     def parse_send(
         self, response: Response, message: Outgoing, config: MailtrapConfig
     ) -> SendOutcome:
-        """Classify an answer: an id for each recipient, whose mail has it before its @ maybe."""
+        """Classify an answer: an id for each recipient, of which Message-IDs seem to be made."""
         if not isinstance(response, HttpResponse):
             return Unknown("an SMTP reply to an HTTP request")
         answer = json_object(response)
@@ -151,8 +153,9 @@ class Mailtrap:
         errors = ["" if _ids(result) else _errors(result) for result in results]
         if 200 <= response.status < 300 and ids:
             refused = zip(named(message), errors, strict=False)
-            people = {r: why for mail, why in refused if why for r in mail.everybody}
-            return Sent(ids[0], tuple(f"{i}@" for i in ids), people)
+            lost_by = {r: why for mail, why in refused if why for r in mail.everybody}
+            domain = message.sender.email.rpartition("@")[2]
+            return Sent(ids[0], tuple(f"<{i}@{domain}>" for i in ids), lost_by)
         reason = said(response, "error", "message")
         if any(errors):
             reason = f"{response.status} {'; '.join(filter(None, errors))}"
@@ -214,10 +217,10 @@ def _common(message: Outgoing) -> dict[str, Any]:
     single = message.reply_to[0] if len(message.reply_to) == 1 else None
     template = {"template_uuid": message.template}
     # a template brings its own subject, text and category, and none may be given beside it
-    content = {"subject": message.subject, "text": message.text, "html": message.html}
+    content = {"subject": subject(message), "text": message.text, "html": message.html}
     return {
-        "from": _person(message.sender),
-        "reply_to": _person(single) if single else None,
+        "from": person(message.sender),
+        "reply_to": person(single) if single else None,
         "headers": headers,
         "attachments": list(map(_file, message.attachments)),
         "custom_variables": dict(message.metadata),
@@ -225,15 +228,9 @@ def _common(message: Outgoing) -> dict[str, Any]:
     }
 
 
-def _people(message: Outgoing, mail: Named) -> dict[str, Any]:
-    people = {"to": mail.to, "cc": mail.cc, "bcc": mail.bcc}
-    own = {name: list(map(_person, some)) for name, some in people.items() if some}
+def _recipients(message: Outgoing, mail: Named) -> dict[str, Any]:
     merged = variables(message, mail) if message.template else {}
-    return {**own, "template_variables": merged} if merged else own
-
-
-def _person(address: Address) -> dict[str, str]:
-    return {"email": address.email, **({"name": address.name} if address.name else {})}
+    return people(mail) | ({"template_variables": merged} if merged else {})
 
 
 def _file(file: File) -> dict[str, str]:
@@ -250,8 +247,7 @@ def _ids(result: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _errors(result: Mapping[str, Any]) -> str:
-    errors = result.get("errors")
-    return "; ".join(payloads.texts(errors)) if isinstance(errors, list) else ""
+    return "; ".join(payloads.texts(result.get("errors")))
 
 
 def _event(data: Mapping[str, Any]) -> ProviderEvent:
@@ -259,13 +255,8 @@ def _event(data: Mapping[str, Any]) -> ProviderEvent:
     if not name or at is None:
         raise ParseError("an event without a name or a time")
     kind = _EVENTS.get(name, EventType.UNKNOWN)
-    reason = payloads.text(data.get("response")) or payloads.text(data.get("reason"))
     code = payloads.text(data.get("response_code"))
-    hard, reason_class = False, ""
-    if kind in (EventType.BOUNCED, EventType.REJECTED, EventType.DEFERRED):
-        category = payloads.text(data.get("bounce_category"))
-        words = " ".join(filter(None, (code, reason, category)))
-        hard, reason_class = severity(words, hard=kind is EventType.BOUNCED)
+    hard, reason_class, reason = _reason(kind, code, data)
     metadata = payloads.mapping(data.get("custom_variables"))
     return ProviderEvent(
         type=kind,
@@ -287,3 +278,12 @@ def _event(data: Mapping[str, Any]) -> ProviderEvent:
             payload=dict(data) if kind is EventType.UNKNOWN else None,
         ),
     )
+
+
+def _reason(kind: EventType, code: str, data: Mapping[str, Any]) -> tuple[bool, str, str]:
+    """Return whether the address is dead, the reason class and the words of the server."""
+    reason = payloads.text(data.get("response")) or payloads.text(data.get("reason"))
+    if kind not in (EventType.BOUNCED, EventType.REJECTED, EventType.DEFERRED):
+        return False, "", reason
+    words = f"{code} {reason} {payloads.text(data.get('bounce_category'))}".strip()
+    return *severity(words, hard=kind is EventType.BOUNCED), reason

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
+    from ..parsing.model import ParsedMessage
     from .mailtrap import MailtrapConfig
 
 _NAMES = {
@@ -90,21 +91,9 @@ class MailtrapFake(FakeAccount):
         sender = next((a.email for a in mail.senders), mail_from)
         if sender != mail_from:
             raw = f"Return-Path: <{mail_from}>\r\n".encode() + raw
-        described = {
-            "id": number,
-            "inbox_id": 7,
-            "from": sender,
-            "to": list(map(str, mail.to)),
-            "cc": list(map(str, mail.cc)),
-            "bcc": [] if recipient in named else [recipient],
-            "subject": mail.subject,
-            "rfc_message_id": mail.message_id,
-            "in_reply_to": mail.in_reply_to or None,
-            "references": list(mail.references),
-            "size": len(raw),
-            "received_at": self._now().isoformat(),
-            "attachments": [],
-        }
+        described = _description(mail, number, len(raw))
+        described |= {"from": sender, "received_at": self._now().isoformat()}
+        described["bcc"] = [] if recipient in named else [recipient]
         self._mails[number] = (described, raw)
         event = {
             "event": "inbound.message_received",
@@ -185,6 +174,21 @@ class MailtrapFake(FakeAccount):
             options={"ids": json.dumps(ids)}
             | {name: json.dumps(data[name]) for name in kept if name in data},
         )
+
+
+def _description(mail: ParsedMessage, number: str, size: int) -> dict[str, Any]:
+    return {
+        "id": number,
+        "inbox_id": 7,
+        "to": list(map(str, mail.to)),
+        "cc": list(map(str, mail.cc)),
+        "subject": mail.subject,
+        "rfc_message_id": mail.message_id,
+        "in_reply_to": mail.in_reply_to or None,
+        "references": list(mail.references),
+        "size": size,
+        "attachments": [],
+    }
 
 
 def _submission(data: Mapping[str, Any]) -> Submission:

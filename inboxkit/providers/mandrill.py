@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
-from . import forms, mandrill_events, payloads, seven_bit
+from . import fitting, forms, mandrill_events, payloads, seven_bit
 from .answers import failure, json_object, lost, said
 from .base import (
     Feature,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     )
 
 TEST_KEY = "test-webhook"  # signs the empty post that checks a new URL (help page "verified")
-METADATA_BYTES = 200  # "limited to 200 bytes of JSON-encoded data"
+_METADATA_BYTES = 200  # "limited to 200 bytes of JSON-encoded data"
 _API = "https://mandrillapp.com/api/1.0"
 _TAG_LENGTH = 50
 _FAULTS = {
@@ -144,7 +144,7 @@ class Mandrill:
         """Search for what the first recipient was sent of late; metadata will tell them apart."""
         call = {
             "key": config.api_key,
-            "query": f"full_email:{message.rcpt_to[0]}",
+            "query": f"full_email:{next(iter(message.rcpt_to), '')}",
             "date_from": f"{now - timedelta(days=2):%Y-%m-%d}",
             "limit": 1000,
         }
@@ -154,7 +154,7 @@ class Mandrill:
         self, response: HttpResponse, message: Outgoing, config: MandrillConfig
     ) -> Sent | Retry | Unknown:
         """Sent when a message has our metadata; none proves nothing, as the index lags behind."""
-        ours = metadata(message.metadata)
+        ours = fitting.metadata(message.metadata, size=_METADATA_BYTES)
         for found in _objects(response) if response.status == 200 and ours else ():
             if payloads.mapping(found.get("metadata")) == ours:
                 return Sent(payloads.text(found.get("_id")))
@@ -204,15 +204,6 @@ def sign(key: str, url: str, fields: Iterable[forms.Field]) -> str:
     return base64.b64encode(mac.digest()).decode()
 
 
-def metadata(given: Mapping[str, str]) -> dict[str, str]:
-    """Return what Mandrill keeps of metadata: from the last on, where the outbox puts its id."""
-    kept: dict[str, str] = {}
-    for name in reversed(list(given)):
-        if len(json.dumps({**kept, name: given[name]})) <= METADATA_BYTES:
-            kept[name] = given[name]
-    return kept
-
-
 def _call(config: MandrillConfig, path: str, call: Mapping[str, Any]) -> HttpRequest:
     body = json.dumps({k: v for k, v in call.items() if v is not None}).encode()
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -223,7 +214,7 @@ def _call(config: MandrillConfig, path: str, call: Mapping[str, Any]) -> HttpReq
 def _options(message: Outgoing, config: MandrillConfig) -> Iterator[tuple[str, str]]:
     """Yield the X-MC headers; Mandrill takes them off before it sends."""
     tag = message.tag.replace(",", " ").lstrip("_")[:_TAG_LENGTH]
-    kept = metadata(message.metadata)
+    kept = fitting.metadata(message.metadata, size=_METADATA_BYTES)
     tracked = (message.track_opens, "opens"), (message.track_clicks, "clicks")
     merged = dict(message.recipient_variables)
     options = {

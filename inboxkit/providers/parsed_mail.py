@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import payloads
 
@@ -15,7 +15,8 @@ _LONGEST = 100_000  # characters of one field
 def header_pairs(value: object) -> Iterator[tuple[str, str]]:
     """Yield the fields of a header map whose values are texts or lists of texts."""
     for name, values in payloads.mapping(value).items():
-        for one in values if isinstance(values, list) else [values]:
+        several = cast("list[object]", values) if isinstance(values, list) else [values]
+        for one in several:
             if isinstance(one, str):
                 yield name, one[:_LONGEST]
 

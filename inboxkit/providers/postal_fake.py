@@ -28,6 +28,24 @@ if TYPE_CHECKING:
     from .base import HttpRequest, HttpResponse
     from .postal import PostalConfig
 
+# made for this Fake and used nowhere else
+_PRIVATE_KEY = (
+    "MIICeAIBADANBgkqhkiG9w0BAQEFAASCAmIwggJeAgEAAoGBAJ+//nMGXuJB0w/OV/D3aa0JesmjdnqnRcPXJcjYBsEE"
+    "amIZnKoqu7VOu/wnlj4+CFVegf7EgaYQn7dWFJPrhB6D275Dsr/BY4wp/FypGz2tLqJisjkVT3pQt8Hc3QfB7lQUdlek"
+    "Ryst3sGa7E9lkuPYuYwG+AgBg0fjlinvFgGhAgMBAAECgYA8M0T3Icp15ypbhX38b7AiJjVgcTo/xHN09snlYwtAh6Jz"
+    "b4VrVwk/rPkIb/6dXBEV4rSIRpM4+oDFvSmqCJHTuXQR19nALNbLiiHeQgaR+pgbd8s0PPIupNxSbPy7IL5U0s6iXGd5"
+    "yMFn654X6olgFDQgbv56g4hOz9Pc62nBAQJBANQR9EhudKz2Y1Gq6PC6pgERPjoqVkDfAadRQV7dU+knYdLztpFzUsLP"
+    "39Tf+KFg3/7YPcHjiV1Jfto39KKgSpECQQDA14KQKbSF83vdNN60e0tWjlWjGPE/M3P/Kn4IRlUu0+223X4ZeTzJRPZ5"
+    "OnXgorl7Z9Wswg0zLhQ07YFb2y4RAkEAsfoTcopInzP0rIBsGEP8t56aA8SuOKkvwRT/cLb9CgqEHb9tc+o+BcLhjc0d"
+    "44ni0wT153enO8RHkqotRCKUEQJBAIb+Feq/Fxzx3hJysTecW5fC2ZXrnu2EIj5MS5+VRIocVvq8wEoqwW+PdA5W6y+O"
+    "GdOWU1C1IrJiHkkSvYxEuVECQQCTtg6BhKBYpg2/gGYkxWjqyNvk+jtOi2QWcxFUwqYOjdTSqzB5jH3OTIew1cL5jm1G"
+    "arPcYClGe281Qt6g//2G"
+)
+VERIFICATION_KEY = (
+    "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCfv/5zBl7iQdMPzlfw92mtCXrJo3Z6p0XD1yXI2AbBBGpiGZyqKru1"
+    "Trv8J5Y+PghVXoH+xIGmEJ+3VhST64Qeg9u+Q7K/wWOMKfxcqRs9rS6iYrI5FU96ULfB3N0Hwe5UFHZXpEcrLd7BmuxP"
+    "ZZLj2LmMBvgIAYNH45Yp7xYBoQIDAQAB"
+)
 _RETURN_PATH = "rp.postal.example"
 _MOST_IN_A_FIELD = 50
 _MESSAGES = {
@@ -61,13 +79,12 @@ _READER = {"ip_address": "192.0.2.7", "user_agent": "Mozilla/5.0"}
 
 
 @cache
-def signing_key() -> PrivateKey:
-    """Return the key that every PostalFake of this process signs with."""
-    return PrivateKey.rsa()
+def _key() -> PrivateKey:
+    return PrivateKey.read(_PRIVATE_KEY)
 
 
 class PostalFake(FakeAccount):
-    """One server of a Postal installation, in memory."""
+    """One server of a Postal installation, in memory; it signs for ``VERIFICATION_KEY``."""
 
     def __init__(self, config: PostalConfig, now: Callable[[], datetime]) -> None:
         super().__init__(now)
@@ -98,7 +115,7 @@ class PostalFake(FakeAccount):
     ) -> WebhookRequest:
         """Return the post of an HTTP endpoint: of the format RawMessage, or Hash."""
         post: dict[str, Any] = {
-            "id": secrets.randbelow(10**6),
+            "id": 100_000 + secrets.randbelow(900_000),
             "rcpt_to": recipient,
             "mail_from": mail_from,
         }
@@ -123,8 +140,8 @@ class PostalFake(FakeAccount):
         headers = {
             "content-type": "application/json",
             "x-postal-signature-kid": "0" * 64,
-            "x-postal-signature": signing_key().sign(body, "sha1"),
-            "x-postal-signature-256": signing_key().sign(body),
+            "x-postal-signature": _key().sign(body, "sha1"),
+            "x-postal-signature-256": _key().sign(body),
         }
         return WebhookRequest(headers=headers, body=body)
 

@@ -19,10 +19,12 @@ from .optional import Fetching, KeyFetching, Lookup
 from .postal import Postal
 from .postmark import Postmark
 from .resend import Resend
+from .scaleway import Scaleway
 from .sendgrid import Sendgrid
 from .ses import Ses
 from .smtp import Smtp
 from .sparkpost import SparkPost
+from .unisender_go import UnisenderGo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,10 +44,12 @@ PROVIDERS: Mapping[str, AnyProvider] = MappingProxyType(
         "postal": Postal(),
         "postmark": Postmark(),
         "resend": Resend(),
+        "scaleway": Scaleway(),
         "sendgrid": Sendgrid(),
         "ses": Ses(),
         "smtp": Smtp(),
         "sparkpost": SparkPost(),
+        "unisender_go": UnisenderGo(),
     }
 )
 

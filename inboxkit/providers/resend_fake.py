@@ -16,6 +16,7 @@ from . import payloads, resend_tags
 from .base import HttpResponse, WebhookRequest
 from .fake import Caught
 from .fake_account import FakeAccount, Refusal, asked, json_answer
+from .hosts import is_local
 from .mime import Piece
 from .parsed_mail import header_map
 from .resend_posts import detail
@@ -126,7 +127,7 @@ class ResendFake(FakeAccount):
         if request.method == "POST" and id == "emails":
             return self._send(request)
         if request.method == "GET" and resource.endswith("emails/receiving"):
-            return self._describe(id, f"{parts.scheme}://{parts.netloc}/inbound-cdn/{id}")
+            return self._describe(id, self._base(request))
         if request.method == "GET" and resource.endswith("emails"):
             return self._look(id)
         raise _refusal(404, "not_found", "The requested endpoint does not exist")
@@ -177,10 +178,16 @@ class ResendFake(FakeAccount):
                 return json_answer(200, {**self._sent[id], **known, "last_event": "sent"})
         raise _refusal(404, "not_found", "Email not found")
 
+    def _base(self, request: HttpRequest) -> str:
+        """Return where this Fake is reached: at its API's URL, if that is no vendor's."""
+        own, asked_at = self._config.api_url, request.url.partition("/emails/receiving/")[0]
+        return own if is_local(urlsplit(own).hostname or "") else asked_at
+
     def _describe(self, id: str, url: str) -> HttpResponse:
         if id not in self.received:
             raise _refusal(404, "not_found", "Email not found")
-        raw = {"download_url": f"{url}?signature=s", "expires_at": self._written()}
+        download = f"{url}/inbound-cdn/{id}?signature=s"
+        raw = {"download_url": download, "expires_at": self._written()}
         return json_answer(200, {**self.received[id][1], "raw": raw})
 
     def _download(self, id: str) -> HttpResponse:

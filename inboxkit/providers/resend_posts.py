@@ -136,7 +136,7 @@ def announced(
         return ()
     data = payloads.mapping(payload.get("data"))
     email_id = payloads.text(data.get("email_id"))
-    if not email_id:
+    if not email_id.strip("."):  # ".." would be another path
         raise ParseError("email.received without an email_id")
     return (
         FetchPlan(

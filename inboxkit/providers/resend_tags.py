@@ -36,10 +36,7 @@ def tags(message: Outgoing) -> list[dict[str, str]]:
 
 
 def read(value: object) -> dict[str, str]:
-    """Return the tags of an event, decoded; ``TAG`` and ``MANY`` are there under their names.
-
-    Metadata of the same names comes back under ``metadata``'s own: see ``metadata``.
-    """
+    """Return the tags of an event by name, as Resend has them: see ``tag`` and ``metadata``."""
     return dict(_written(value))
 
 

@@ -11,7 +11,6 @@ import json
 import re
 import secrets
 import uuid
-from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 _TOPIC = Topic("arn:aws:sns:us-east-1:123456789012:inboxkit")
 _CERTIFICATE = "/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem"
 _BUCKET = "inboxkit-mail"
-_SKEW = timedelta(minutes=15)
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/,]+)/\d{8}/[^/]+/([^/]+)/aws4_request, ?"
     r"SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})"
@@ -94,7 +92,7 @@ class SesFake(FakeAccount):
         }
         about = {**_about(kind, recipient, hard=hard), "timestamp": at}
         told = {"eventType": name, _KEYS.get(name, name.lower()): about, "mail": mail}
-        return self._posted({"Type": "Notification", "Message": json.dumps(told)})
+        return self._published("Amazon SES Email Event Notification", told)
 
     def inbound(
         self,
@@ -130,7 +128,7 @@ class SesFake(FakeAccount):
             },
         }
         told |= {} if stored else {"content": content}
-        return self._posted({"Type": "Notification", "Message": json.dumps(told)})
+        return self._published("Amazon SES Email Receipt Notification", told)
 
     def subscription(self) -> WebhookRequest:
         """Return what SNS posts when the URL is subscribed to the topic."""
@@ -153,6 +151,10 @@ class SesFake(FakeAccount):
     def _sns(self) -> str:
         return self._url or f"https://{self._topic.host}"
 
+    def _published(self, subject: str, told: object) -> WebhookRequest:
+        fields = {"Type": "Notification", "Subject": subject, "Message": json.dumps(told)}
+        return self._posted(fields)
+
     def _posted(self, fields: Mapping[str, str]) -> WebhookRequest:
         whole = {
             **fields,
@@ -172,12 +174,20 @@ class SesFake(FakeAccount):
         return WebhookRequest(headers=headers, body=json.dumps(whole).encode())
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
+        self._learn(request.url)
         parts = urlsplit(request.url)
-        if is_local(parts.hostname or ""):
-            self._url = f"{parts.scheme}://{parts.netloc}"
+        path = parts.path.removeprefix(urlsplit(self._url).path)
         if request.method == "POST":
-            return self._sent(request, parts.path)
-        return self._given(request, parts.path, dict(parse_qsl(parts.query)))
+            return self._sent(request, path)
+        return self._given(request, path, dict(parse_qsl(parts.query)))
+
+    def _learn(self, url: str) -> None:
+        """Note where this is, unless the account's settings say so: what is posted names it."""
+        if self._config.local_host or not is_local(urlsplit(url).hostname or ""):
+            return
+        for path in (ses_requests.SINGLE, ses_requests.BULK):
+            if url.endswith(path):
+                self._url = url.removesuffix(path)
 
     def _sent(self, request: HttpRequest, path: str) -> HttpResponse:
         self._check(request)
@@ -231,7 +241,7 @@ class SesFake(FakeAccount):
         return HttpResponse(404, {}, b"<Error><Code>NoSuchKey</Code></Error>")
 
     def _check(self, request: HttpRequest) -> None:
-        """Refuse what is not signed with the account's key, or long ago."""
+        """Refuse what is not signed with the account's key."""
         found = _AUTHORIZATION.fullmatch(request.header("authorization"))
         if not found:
             raise Refusal(

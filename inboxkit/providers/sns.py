@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from . import payloads
 from .base import ParseError
+from .hosts import is_local
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,9 +121,12 @@ class Notification:
         url = self.fields.get("SigningCertURL", "")
         try:
             parts = urlsplit(url)
+            host = parts.hostname or ""
         except ValueError:
             return ""
-        named = _CERTIFICATE.fullmatch(parts.path) and not (parts.query or parts.fragment)
+        # a Fake may be one of several at a local address, each under a path of its own
+        path = parts.path[parts.path.rfind("/") :] if is_local(host) else parts.path
+        named = _CERTIFICATE.fullmatch(path) and not (parts.query or parts.fragment)
         return url if named else ""
 
     @property

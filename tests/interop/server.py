@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from inboxkit.providers.base import HttpRequest
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Generator
 
     from inboxkit.providers.fake import Fake
@@ -44,13 +45,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(fake: Fake) -> Generator[str]:
+def serving(fake: Fake, tls: ssl.SSLContext | None = None) -> Generator[str]:
     """Serve a Fake on a free port and yield its base URL."""
     server = _Server(fake)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()

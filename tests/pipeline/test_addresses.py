@@ -203,7 +203,7 @@ async def test_an_inbox_whose_time_is_over_is_deleted(kit: InboxKit) -> None:
     await kit.inbox("stays@inbox.example", expires=timedelta(days=10))
     await arrive(kit)
     kit.clock.advance(timedelta(minutes=11))
-    assert await Janitor(kit.runtime.store).expire() == 1
+    assert await Janitor(kit.runtime.store, kit.settings).expire() == 1
     assert await resolved(kit, DESK) is None
     assert await resolved(kit, "stays@inbox.example") == "stays@inbox.example"
 

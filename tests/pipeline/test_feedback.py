@@ -258,7 +258,8 @@ async def test_old_webhooks_are_forgotten(mailgun: Account) -> None:
     sent = await mailgun.send(ANN)
     await mailgun.post(await mailgun.event(EventType.DELIVERED, sent))
     await mailgun.sandbox.advance(timedelta(days=8))
-    janitor = Janitor(mailgun.sandbox.kit.runtime.store)
+    kit = mailgun.sandbox.kit
+    janitor = Janitor(kit.runtime.store, kit.settings)
     assert await mailgun.runner.acall(janitor.forget_webhooks) == 1
     assert await mailgun.webhooks() == []
 

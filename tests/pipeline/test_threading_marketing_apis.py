@@ -57,7 +57,7 @@ def _citing_all(caught: Caught) -> bytes:
 
 async def test_a_reply_that_passes_references_on_joins_the_send(vendor: Vendor) -> None:
     async with account(vendor) as opened:
-        first, second = [await opened.send(ANN, subject="Size") for _ in range(2)]
+        first, second = [await opened.send(ANN, subject="Größe 尺码") for _ in range(2)]
         caught = opened.fake.caught[0]
 
         answer = await _answered(opened, _citing_all(caught))

@@ -1,139 +1,99 @@
-"""Mandrill, SparkPost and Postal through a real runtime: replies that cite what recipients see."""
+"""Mandrill, SparkPost, Postal and Unisender Go: replies that cite what their recipients see."""
 
 from __future__ import annotations
 
-import asyncio
 import email
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from inboxkit import EventType
 from inboxkit.providers.mandrill_fake import MandrillFake
-from inboxkit.providers.postal_fake import PostalFake, signing_key
-from inboxkit.providers.registry import provider
+from inboxkit.providers.postal_fake import VERIFICATION_KEY, PostalFake
 from inboxkit.providers.sparkpost_fake import SparkPostFake
-from inboxkit.testing import Sandbox
-from inboxkit.testing.fake_provider import FakeProvider
-from inboxkit.testing.runner import Runner
+from inboxkit.providers.unisender_go_fake import UnisenderGoFake
 
-from .sending import SENDER, Sending
+from .sending import SENDER
+from .vendor_account import Vendor, account, reply_to
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import Callable
+    from datetime import datetime
 
-    from inboxkit import Message
-    from inboxkit.providers.base import WebhookRequest
-    from inboxkit.providers.fake import Caught, Fake
+    from inboxkit.providers.fake import Caught
 
 ANN, BEN = "ann@example.com", "ben@example.com"
+SPARKPOST = {"api_key": "k", "webhook_password": "p", "webhook_token": "t"}
+MANDRILL = {"api_key": "k", "webhook_key": "s", "webhook_url": "https://shop.example/webhooks/m"}
+POSTAL = {"api_key": "k", "api_url": "https://v.example", "webhook_key": VERIFICATION_KEY}
+UNISENDER = {"api_key": "k", "api_url": "https://v.example"}
+VENDORS = {
+    "mandrill": Vendor("mandrill", MandrillFake, MANDRILL),
+    "sparkpost": Vendor("sparkpost", SparkPostFake, SPARKPOST),
+    "postal": Vendor("postal", PostalFake, POSTAL),
+}
 
 
-@dataclass
-class Vendor:
-    """A vendor, the settings of its account, and its Fake."""
-
-    name: str
-    options: Mapping[str, str]
-    make: Callable[[Any, Callable[[], datetime]], Fake]
-
-
-@dataclass
-class Account(Sending):
-    """An account at one vendor that a sandbox sends through."""
-
-    server: FakeProvider
-    fake: Fake
-    vendor: str
-
-    async def post(self, request: WebhookRequest) -> int:
-        """Post a webhook to the runtime and wait for what it does."""
-        status = await self.server.post(request, f"{self.sandbox.url}/webhooks/{self.vendor}")
-        await self.sandbox.settle()
-        return status
-
-    async def received(self) -> Message:
-        """Return the one mail that came in."""
-        inbox = await self.sandbox.inbox(SENDER)
-        [found] = [message async for message in inbox.search("is:inbound")]
-        return found
-
-
-@asynccontextmanager
-async def account(vendor: Vendor) -> AsyncGenerator[Account]:
-    """Run a sandbox that sends through a vendor's Fake on a loopback port."""
-    clock = [lambda: datetime.now(UTC)]
-    given: dict[str, Any] = {"api_url": "https://vendor.example", **vendor.options}
-    fake = vendor.make(provider(vendor.name).configure(given), lambda: clock[0]())
-    async with FakeProvider(fake) as server:
-        runner = Runner(
-            provider=(vendor.name,),
-            domain="shop.example",
-            any_recipient=True,
-            options={vendor.name: {**vendor.options, "api_url": server.url}},
-        )
-        clock[0] = runner.clock.now
-        await asyncio.to_thread(runner.start)
-        try:
-            yield Account(runner, Sandbox(runner), server, fake, vendor.name)
-        finally:
-            await asyncio.to_thread(runner.stop)
-
-
-def replacing_ids(config: Any, now: Callable[[], datetime]) -> Fake:
+def replacing_ids(config: Any, now: Callable[[], datetime]) -> SparkPostFake:
     """Return a SparkPost that gives every mail a Message-ID of its own."""
     fake = SparkPostFake(config, now)
     fake.replaces_ids = True
     return fake
 
 
-SPARKPOST = {"api_key": "k", "webhook_password": "p", "webhook_token": "t"}
-MANDRILL = {"api_key": "k", "webhook_key": "s", "webhook_url": "https://shop.example/webhooks/m"}
-
-
-@pytest.fixture(params=["mandrill", "sparkpost", "sparkpost that replaces ids", "postal"])
-def vendor(request: pytest.FixtureRequest) -> Vendor:
-    if request.param == "mandrill":
-        return Vendor("mandrill", MANDRILL, MandrillFake)
-    if request.param == "postal":
-        pytest.importorskip("cryptography")
-        key = {"api_key": "k", "webhook_key": signing_key().public}
-        return Vendor("postal", key, PostalFake)
-    make = SparkPostFake if request.param == "sparkpost" else replacing_ids
-    return Vendor("sparkpost", SPARKPOST, make)
-
-
-def reply_to(caught: Caught) -> bytes:
-    """Return what a mail program answers: it knows the mail as its recipient got it."""
+def citing_references(caught: Caught) -> bytes:
+    """Return the answer of a mail program that cites all it has seen (RFC 5322 section 3.6.4)."""
     seen = email.message_from_bytes(caught.mime)
-    chain = f"{seen['references'] or ''} {seen['message-id']}".strip()
-    lines = [
-        "From: Ann <ann@example.com>",
-        f"To: {SENDER}",  # not to the address with the token
-        f"Subject: Re: {seen['subject']}",
-        "Message-ID: <reply@example.com>",
-        f"In-Reply-To: {seen['message-id']}",
-        f"References: {chain}",
-    ]
-    return "\r\n".join([*lines, "", "Size 42, please.", ""]).encode()
+    chain = f"References: {seen['references']} {seen['message-id']}\r\n"
+    return chain.encode() + reply_to(caught)
 
 
-async def test_a_reply_joins_the_send_that_it_answers(vendor: Vendor) -> None:
+@pytest.fixture(params=VENDORS)
+def vendor(request: pytest.FixtureRequest) -> Vendor:
+    return VENDORS[request.param]
+
+
+async def test_a_reply_joins_the_send_whose_id_it_cites(vendor: Vendor) -> None:
     async with account(vendor) as opened:
         first, second = [await opened.send(ANN, BEN, subject="Size") for _ in range(2)]
-        caught = opened.fake.caught[0]
+        reply = reply_to(opened.fake.caught[0])
 
-        reply = opened.fake.inbound(reply_to(caught), recipient=SENDER, mail_from=ANN)
-        status = await opened.post(reply)
+        post = opened.fake.inbound(reply, recipient=SENDER, mail_from=ANN)
+        assert await opened.post(post) == 200
 
         answer = await opened.received()
-        assert status == 200
         assert (answer.answers, answer.thread_id) == (first, first.thread_id)
         assert second.thread_id != first.thread_id
         assert answer.reply_text == "Size 42, please."
+
+
+async def test_a_reply_joins_by_references_when_the_vendor_replaces_ids() -> None:
+    async with account(Vendor("sparkpost", replacing_ids, SPARKPOST)) as opened:
+        first, _ = [await opened.send(ANN, subject="Size") for _ in range(2)]
+        caught = opened.fake.caught[0]
+
+        reply = citing_references(caught)
+        await opened.post(opened.fake.inbound(reply, recipient=SENDER, mail_from=ANN))
+
+        assert caught.message_id != first.message_id
+        assert (await opened.received()).answers == first
+
+
+@pytest.mark.parametrize("threads", [True, False], ids=["by References", "by the token"])
+async def test_a_reply_joins_where_mail_comes_in_by_another_way(threads: bool) -> None:
+    async with account(Vendor("unisender_go", UnisenderGoFake, UNISENDER)) as opened:
+        assert isinstance(opened.fake, UnisenderGoFake)
+        opened.fake.threads = threads  # whether the account may send References
+        first, _ = [await opened.send(ANN, subject="Size") for _ in range(2)]
+        caught = opened.fake.caught[0]
+        token = str(email.message_from_bytes(caught.mime)["reply-to"])
+        raw, to = (citing_references(caught), SENDER) if threads else (reply_to(caught), token)
+
+        receive = opened.sandbox.kit.receive
+        await opened.runner.acall(lambda: receive(raw, mail_from=ANN, rcpt_to=[to]))
+        await opened.sandbox.settle()
+
+        assert (await opened.received()).answers == first
 
 
 async def test_events_find_the_send_for_each_of_its_recipients(vendor: Vendor) -> None:

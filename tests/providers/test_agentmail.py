@@ -13,6 +13,7 @@ from inboxkit.providers.agentmail import AgentMail
 from inboxkit.providers.agentmail_fake import AgentMailFake
 from inboxkit.providers.base import (
     FetchPlan,
+    HttpRequest,
     HttpResponse,
     ParseError,
     Refused,
@@ -323,9 +324,10 @@ def test_an_answer_without_the_mail_is_a_parse_error(answer: HttpResponse) -> No
         PROVIDER.parse_fetched(plan, answer, CONFIG)
 
 
-def test_mail_without_an_inbox_is_a_parse_error() -> None:
+@pytest.mark.parametrize("missing", [{"inbox_id": ""}, {"inbox_id": ".."}, {"message_id": ".."}])
+def test_mail_without_usable_ids_is_a_parse_error(missing: dict[str, str]) -> None:
     with pytest.raises(ParseError, match="inbox_id"):
-        PROVIDER.parse_inbound(_received(inbox_id=""), CONFIG)
+        PROVIDER.parse_inbound(_received(**missing), CONFIG)
 
 
 def test_mail_whose_id_would_break_a_path_is_fetched_whole(fake: AgentMailFake) -> None:
@@ -342,3 +344,18 @@ def test_mail_whose_id_would_break_a_path_is_fetched_whole(fake: AgentMailFake) 
 def test_a_wrong_setting_is_named(key: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=f"agentmail: {key} "):
         PROVIDER.configure({**OPTIONS, key: value})
+
+
+def test_a_fake_that_is_served_under_a_path_names_downloads_there() -> None:
+    config = PROVIDER.configure({**OPTIONS, "api_url": "http://127.0.0.1:9/vendor"})
+    fake = AgentMailFake(config, lambda: NOW)
+    post = fake.inbound(MAILS["plain"], recipient="a@shop.example", mail_from="b@example.com")
+    [first] = PROVIDER.parse_inbound(post, config)
+    url = first.url.replace("/vendor", "")  # as the server that strips the path has it
+
+    answer = fake.handle(HttpRequest(method="GET", url=url, headers=first.headers))
+
+    [second] = PROVIDER.parse_fetched(first, answer, config)
+    assert isinstance(second, FetchPlan)
+    assert second.is_allowed
+    assert second.url.startswith("http://127.0.0.1:9/vendor/")

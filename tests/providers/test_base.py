@@ -260,7 +260,7 @@ def test_what_only_some_providers_can_do_is_asked_of_the_registry() -> None:
 
 def test_an_unknown_provider_is_answered_with_those_there_are() -> None:
     with pytest.raises(
-        ConfigurationError, match="no provider 'mailgum'; there are mailgun, memory"
+        ConfigurationError, match="no provider 'mailgum'; there are agentmail, brevo, "
     ):
         provider("mailgum")
 

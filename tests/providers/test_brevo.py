@@ -133,6 +133,13 @@ def test_metadata_goes_in_ascii_without_escapes() -> None:
     assert value == "order=42&gr%C3%B6%C3%9Fe=%C3%BC%26%3D%25%2B"
 
 
+def test_a_topic_beyond_ascii_is_left_out_rather_than_refused() -> None:
+    headers = _payload(headers={"Thread-Topic": "Größe", "Thread-Index": "AQ=="})["headers"]
+
+    assert "Thread-Topic" not in headers
+    assert headers["Thread-Index"] == "AQ=="
+
+
 def test_a_key_used_twice_sends_once_and_is_no_refusal(fake: BrevoFake) -> None:
     _sent(fake)
 
@@ -246,6 +253,19 @@ def test_mail_in_pieces_is_put_together_with_its_files() -> None:
     assert read.references[0] == "<order-42.1@shop.example>"
     assert [(a.filename, a.data) for a in read.attachments] == [("fuß.pdf", b"%PDF\x00\xff")]
     assert len(read.headers.all("received")) == 2
+
+
+@pytest.mark.parametrize("name", ["plain", "8-bit", "gb18030", "duplicate headers"])
+def test_pieces_say_what_the_mail_said(fake: BrevoFake, name: str) -> None:
+    post = fake.inbound(MAILS[name], recipient="a@shop.example", mail_from="ann@example.com")
+
+    [mail] = PROVIDER.parse_inbound(post, CONFIG)
+
+    assert isinstance(mail, InboundMail)
+    said, read = parse(MAILS[name]), parse(mail.raw)
+    assert (read.text.strip(), read.subject) == (said.text.strip(), said.subject)
+    assert (read.message_id, read.senders) == (said.message_id, said.senders)
+    assert read.headers.all("x-same") == said.headers.all("x-same")
 
 
 def test_files_come_only_from_the_api_and_only_it_gets_the_key() -> None:

@@ -265,6 +265,9 @@ def test_the_ping_of_a_new_webhook_is_answered_and_nothing_else_that_it_signs(
     assert isinstance(PROVIDER.verify(ping, CONFIG, NOW), Verified)
     assert (PROVIDER.parse_events(ping, CONFIG), PROVIDER.parse_inbound(ping, CONFIG)) == ((), ())
     assert isinstance(PROVIDER.verify(other, CONFIG, NOW), Unverified)
+    large = replace(ping, body=ping.body[:-1] + b', "x": "' + b"y" * 500 + b'"}')
+    large = replace(large, headers={"signature": sign(TEST_SECRET, large.body)})
+    assert isinstance(PROVIDER.verify(large, CONFIG, NOW), Unverified)
     bad = replace(ping, headers={})
     assert isinstance(PROVIDER.verify(bad, CONFIG, NOW), Unverified)
 

@@ -263,6 +263,18 @@ def test_a_file_that_is_no_base64_is_kept_as_it_came() -> None:
     assert pdf.data == b"a"
 
 
+@pytest.mark.parametrize("name", ["plain", "8-bit", "gb18030", "duplicate headers"])
+def test_pieces_say_what_the_mail_said(fake: MailjetFake, name: str) -> None:
+    post = fake.inbound(MAILS[name], recipient="a@shop.example", mail_from="ann@example.com")
+
+    [mail] = PROVIDER.parse_inbound(post, CONFIG)
+
+    said, read = parse(MAILS[name]), parse(mail.raw)
+    assert (read.text.strip(), read.subject) == (said.text.strip(), said.subject)
+    assert (read.message_id, read.senders) == (said.message_id, said.senders)
+    assert read.headers.all("x-same") == said.headers.all("x-same")
+
+
 def test_mail_without_a_recipient_is_a_parse_error() -> None:
     with pytest.raises(ParseError):
         _inbound(Recipient="")

@@ -24,7 +24,7 @@ from inboxkit.providers.base import (
     WebhookRequest,
 )
 from inboxkit.providers.postal import Postal
-from inboxkit.providers.postal_fake import PostalFake, signing_key
+from inboxkit.providers.postal_fake import VERIFICATION_KEY, PostalFake
 from inboxkit.providers.public_keys import PrivateKey
 from inboxkit.values import EventType
 
@@ -40,10 +40,11 @@ pytest.importorskip("cryptography")
 OPTIONS = {
     "api_url": "https://postal.shop.example",
     "api_key": "key-secret-1",
-    "webhook_key": signing_key().public,
+    "webhook_key": VERIFICATION_KEY,
 }
 PROVIDER = Postal()
 CONFIG = PROVIDER.configure(OPTIONS)
+PEM = f"-----BEGIN PUBLIC KEY-----\n{VERIFICATION_KEY}\n-----END PUBLIC KEY-----\n"
 SHA256, SHA1 = "x-postal-signature-256", "x-postal-signature"
 JSON = {"content-type": "application/json"}
 
@@ -258,7 +259,7 @@ def test_the_signature_of_old_versions_is_taken_where_it_is_allowed(fake: Postal
 def test_the_key_may_be_pem_and_unsigned_webhooks_must_be_asked_for() -> None:
     given = {k: v for k, v in OPTIONS.items() if k != "webhook_key"}
     post = PostalFake(CONFIG, lambda: NOW).webhook("MessageSent", {})
-    for more in ({"webhook_key": signing_key().public_pem}, {"insecure": "yes"}):
+    for more in ({"webhook_key": PEM}, {"insecure": "yes"}):
         assert isinstance(
             PROVIDER.verify(post, PROVIDER.configure({**given, **more}), NOW), Verified
         )

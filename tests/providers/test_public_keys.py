@@ -98,6 +98,15 @@ def test_a_key_is_read_in_every_form_it_comes_in(text: str) -> None:
             "cut off": RSA.public[:100],
             "an empty certificate": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
             "a private key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+            "RSA of 512 bits": (
+                "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBANoVvEAIK4mjUsCUiLMWUmMuuvZP4ti4q4DDWSbfFY0b"
+                "vRi+xxEV3GU36NhK2dz2+XMZIL5nEZDCHwYU5TPMk48CAwEAAQ=="
+            ),
+            "another curve (P-384)": (
+                "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEEdKMCHl+XPxUrCcMJBDbJONEXudTfa/mcGAAIgb6eMl5"
+                "csRHHYwL6Ule4oIPP1MHMpVjFGHfhUDGy3F0p+mSMNqAsXZEo/5UY/mrepIaAb/hZtTYeMZoO/dk"
+                "Mo7bqOHN"
+            ),
             # RFC 8410 section 10.1: a key for Ed25519
             "another algorithm": "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
         }

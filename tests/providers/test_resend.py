@@ -14,6 +14,7 @@ from inboxkit.parsing import parse
 from inboxkit.providers import resend_tags
 from inboxkit.providers.base import (
     FetchPlan,
+    HttpRequest,
     HttpResponse,
     InboundMail,
     ParseError,
@@ -334,6 +335,13 @@ def test_an_id_in_a_webhook_cannot_lead_to_another_path() -> None:
     assert plan.url.startswith("https://api.resend.com/emails/receiving/..%2Femails%2Fx%3Fy?")
 
 
+@pytest.mark.parametrize("email_id", ["", "..", None, 7.5])
+def test_a_webhook_without_a_usable_id_is_a_parse_error(email_id: object) -> None:
+    post = _post({"type": "email.received", "data": {"email_id": email_id}})
+    with pytest.raises(ParseError, match="email_id"):
+        PROVIDER.parse_inbound(post, CONFIG)
+
+
 def test_a_mail_without_its_raw_form_is_rebuilt(fake: ResendFake) -> None:
     [inbound] = _described(fake, raw=None, html="<p>Which size?</p>")
 
@@ -415,3 +423,18 @@ def test_an_event_is_a_value_without_its_payload_in_the_repr() -> None:
     )
     assert isinstance(event, ProviderEvent)
     assert event.recipient == ""
+
+
+def test_a_fake_that_is_served_under_a_path_names_downloads_there() -> None:
+    config = PROVIDER.configure({**OPTIONS, "api_url": "http://127.0.0.1:9/vendor"})
+    fake = ResendFake(config, lambda: NOW)
+    post = fake.inbound(MAILS["plain"], recipient="a@shop.example", mail_from="b@example.com")
+    [first] = PROVIDER.parse_inbound(post, config)
+    url = first.url.replace("/vendor", "")  # as the server that strips the path has it
+
+    answer = fake.handle(HttpRequest(method="GET", url=url, headers=first.headers))
+
+    [second] = PROVIDER.parse_fetched(first, answer, config)
+    assert isinstance(second, FetchPlan)
+    assert second.is_allowed
+    assert second.url.startswith("http://127.0.0.1:9/vendor/")

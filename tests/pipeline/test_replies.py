@@ -1,0 +1,73 @@
+"""Loops: what stops two programs that answer each other, and which event says why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from inboxkit import EventType, InboxKit, Message, Router, Settings
+from inboxkit.testing.settling import settle
+from tests.mails import ANN, DESK, arrive, happened
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+HELP = "help@shop.example"
+
+
+def echo() -> Router[[]]:
+    router = Router()
+
+    @router.on_message()
+    async def answer(message: Message) -> None:
+        await message.reply(f"You wrote: {message.reply_text}")
+
+    return router
+
+
+@pytest.fixture
+async def kits(tmp_path: Path) -> AsyncIterator[tuple[InboxKit, InboxKit]]:
+    """Two installations that know nothing of each other, each with an echo."""
+    one = InboxKit(echo(), database=f"sqlite:///{tmp_path}/one.db")
+    two = InboxKit(echo(), database=f"sqlite:///{tmp_path}/two.db")
+    async with one, two:
+        await one.inbox(DESK)
+        await two.inbox(HELP)
+        yield one, two
+
+
+async def last_sent(kit: InboxKit) -> Message:
+    return (await happened(kit, EventType.ACCEPTED)).message
+
+
+async def test_two_echo_bots_stop_after_one_answer_with_an_event(
+    kits: tuple[InboxKit, InboxKit],
+) -> None:
+    one, two = kits
+    await arrive(one, sender=HELP)
+    answer = await last_sent(one)
+    await two.receive(await answer.raw(), mail_from=answer.envelope.mail_from, rcpt_to=[HELP])
+    stopped = await happened(two, EventType.LOOP_STOPPED)
+    await settle(two, timeout=10)
+    assert "auto" in stopped.reason
+    assert stopped.message.inbox == HELP
+    assert [m.id async for m in two.search("is:outbound")] == []
+
+
+async def test_replies_to_one_correspondent_are_capped_over_all_threads(database: str) -> None:
+    settings = Settings(database=database, auto_replies_per_correspondent_hour=2)
+    async with InboxKit(echo(), settings=settings) as kit:
+        await kit.inbox(DESK)
+        for number in range(3):
+            await arrive(kit, subject=f"Question of many words {number}", sender=ANN)
+            await settle(kit, timeout=10)
+        with anyio.fail_after(10):
+            stopped = await happened(kit, EventType.LOOP_STOPPED)
+        assert stopped.reason.startswith("2 automatic replies went to this correspondent")
+        await arrive(kit, subject="Another", sender="ben@example.com")
+        await settle(kit, timeout=10)
+        accepted = [m async for m in kit.search("is:outbound") if m.state == "accepted"]
+        assert len(accepted) == 3
