@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 OPTIONS = {"api_key": "key-fake", "domain": "mg.example.com", "signing_key": "signing-fake"}
 LIMIT_SECONDS = 120.0
+BODY = "It is on its way. " * 20
 STAGED_AT_ONCE = 32
 
 
@@ -82,7 +83,7 @@ async def drain(settings: Settings, sends: int) -> tuple[float, float]:
         while await kit.runtime.store.read(jobs.count, ["send"]):
             if time.perf_counter() > end:
                 raise SystemExit("the outbox was not emptied in time")
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
         took = time.perf_counter() - start
         return sends / took, (time.process_time() - used) / sends * 1000
 
@@ -117,15 +118,15 @@ def main() -> None:
     parser.add_argument("--profile", default="")
     parser.add_argument("--serve", action="store_true")
     given = parser.parse_args()
-    if given.serve:
-        asyncio.run(serve())
-        return
     try:
         import uvloop
 
         run = uvloop.run
     except ImportError:
         run = asyncio.run
+    if given.serve:
+        run(serve())
+        return
     with serving() as url:
         rounds = [
             run(measure(url, given.sends, given.concurrency, given.profile))

@@ -225,8 +225,9 @@ class LocalActions:
             return refusal
         if await self._store.read(replies.is_own, message):
             return "the answer would go to the inbox itself"
+        now, to = self._store.clock.now(), replies.answer_address(message)
         return await self._store.read(
-            replies.exceeded, inbox.id, thread_id, self._store.clock.now(), self._settings
+            replies.exceeded, inbox.id, thread_id, now, self._settings, to
         )
 
     async def _send(self, draft: Draft, context: Context) -> Message:

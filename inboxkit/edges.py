@@ -138,6 +138,8 @@ def smtp_settings(settings: Settings, bind: str) -> SmtpSettings:
         idle_seconds=settings.smtp_idle_seconds,
         data_seconds=settings.smtp_data_seconds,
         min_data_rate=settings.smtp_min_data_rate,
+        data_rate_seconds=settings.smtp_data_rate_seconds,
+        max_auth_failures=settings.smtp_max_auth_failures,
         max_errors=settings.smtp_max_errors,
         max_commands=settings.smtp_max_commands,
         bare_newline="refuse" if settings.smtp_bare_newline == "refuse" else "normalise",

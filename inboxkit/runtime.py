@@ -147,7 +147,7 @@ class Runtime:
             tasks.start_soon(self.store.keep_alive)
             tasks.start_soon(self.notify.run)
             if works:
-                tasks.start_soon(Janitor(self.store).run)
+                tasks.start_soon(Janitor(self.store, self.settings).run)
                 tasks.start_soon(watchdog.watch)
                 self._consume("read", self._read.work, self._read.room)
                 self._consume("webhook", self.feedback.work, lambda: feedback.BATCH)

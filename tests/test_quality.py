@@ -42,9 +42,10 @@ def test_codes_and_links() -> None:
 
     score = otp.score(mails, otp.answer(mails))
 
-    assert (score.without_code, score.without_link) == (353, 536)
+    assert (score.without_code, score.without_link) == (515, 844)
     assert (score.code_decoys, score.link_decoys) == ((), ())
-    assert min(score.codes.f1, score.links.precision, score.links.recall) >= 0.99
+    assert score.codes.f1 >= 0.998
+    assert (score.links.precision, score.links.recall) == (1, 1)
 
 
 def test_delivery_reports_and_complaints() -> None:

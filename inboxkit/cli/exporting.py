@@ -10,7 +10,7 @@ from anyio import to_thread
 
 from ..store import exports
 from ..store import inboxes as store_inboxes
-from ..store.blobs import Packed
+from ..store.blobs import Packed, Unreadable
 from ..tokens import public_id
 from ..trace import trace_fields
 from .opening import opened, run
@@ -40,15 +40,25 @@ async def _export(ctx: click.Context, inbox: str | None, plain: bool, folder: Pa
         store, hostname = kit.runtime.store, "" if plain else kit.settings.hostname
         inbox_id = (await store.read(store_inboxes.require, inbox)).id if inbox else None
         while rows := await store.read(exports.page, inbox_id, after=after, limit=_PAGE):
-            await to_thread.run_sync(_write, store.blobs, rows, hostname, folder)
-            number, after = number + len(rows), rows[-1].id
+            number += await to_thread.run_sync(_write, store.blobs, rows, hostname, folder)
+            after = rows[-1].id
     return number
 
 
-def _write(blobs: Blobs, rows: Sequence[Any], hostname: str, folder: Path) -> None:
-    """Write a file for each message, with trace fields when there is a ``hostname`` for them."""
+def _write(blobs: Blobs, rows: Sequence[Any], hostname: str, folder: Path) -> int:
+    """Write a file for each message, with trace fields when there is a ``hostname`` for them.
+
+    Return how many; what was deleted since the rows were read is left out.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    number = 0
     for row in rows:
         head = trace_fields(row, hostname) if hostname else b""
-        data = blobs.unpack(Packed(row.data, row.location))
+        try:
+            data = blobs.unpack(Packed(row.data, row.location))
+        except Unreadable as error:
+            click.echo(f"{public_id('msg', row.id)}: left out: {error}", err=True)
+            continue
+        number += 1
         (folder / f"{public_id('msg', row.id)}.eml").write_bytes(head + data)
+    return number

@@ -9,7 +9,7 @@ import click
 
 from ..errors import NotFound
 from ..http.api.permissions import PERMISSIONS
-from ..store import api_keys, inboxes
+from ..store import api_keys, inboxes, pods
 from ..store.api_keys import KeyRecord
 from ..store.pages import Page
 from ..store.reach import EVERYTHING
@@ -60,7 +60,8 @@ def create(
     if inbox and pod:
         raise click.UsageError("give --inbox or --pod, not both")
     allowed = dict.fromkeys(permissions, True) or None
-    made, secret = run(_create(ctx, name, inbox, live, days, pod_id=pod, permissions=allowed))
+    asked = {"name": name, "live": live, "permissions": allowed}
+    made, secret = run(_create(ctx, asked, inbox, pod, days))
     if json_:
         as_json(_row(made) | {"key": secret})
     else:
@@ -68,22 +69,23 @@ def create(
 
 
 async def _create(
-    ctx: click.Context, name: str, inbox: str | None, live: bool, days: int | None, **bound: Any
+    ctx: click.Context, asked: dict[str, Any], inbox: str | None, pod: str | None, days: int | None
 ) -> tuple[KeyRecord, str]:
     async with opened(ctx) as kit:
         store, now = kit.runtime.store, kit.clock.now()
         found = await store.read(inboxes.require, inbox) if inbox else None
+        if pod is not None and await store.read(pods.find, pod) is None:
+            raise NotFound(f"no pod {pod}")
         record = KeyRecord(
             id=0,
             prefix="",
-            name=name,
-            live=live,
+            pod_id=pod,
             inbox_id=found.id if found else None,
             inbox=found.address if found else None,
             expires_at=now + timedelta(days=days) if days else None,
             created_at=now,
             updated_at=now,
-            **bound,
+            **asked,
         )
         return await store.write(api_keys.create, record)
 

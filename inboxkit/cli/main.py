@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "receive": ("receiving", "receive", "Take a mail in from standard input."),
     "replay": ("replaying", "replay", "Run a handler again, or plan a message again."),
     "reply": ("sending", "reply", "Answer a message."),
+    "resolve": ("resolving", "resolve", "Settle a send whose outcome is unknown."),
     "routes": ("routing", "routes", "Say which handlers would take a message."),
     "run": ("serving", "run", "Run in earnest: known inboxes, handlers, ports."),
     "runs": ("reading", "runs", "List the calls of handlers."),

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from ..errors import ConfigurationError
 from ..settings import Settings, host_port, is_loopback
@@ -87,11 +88,18 @@ def _ready(health: Health) -> Callable[[web.Request], Awaitable[web.Response]]:
     return ready
 
 
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a line is worth the log: a scanner that speaks no HTTP would fill it."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BadHttpMessage))
+
+
 class HttpServer:
     """An application that listens on one port."""
 
     def __init__(self, app: web.Application, bind: str) -> None:
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        server_log = logging.getLogger("inboxkit.http.server")
+        server_log.addFilter(_is_ours)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, logger=server_log)
         self._host, self._port = host_port(bind)
 
     async def start(self) -> None:

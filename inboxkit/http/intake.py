@@ -14,7 +14,7 @@ import anyio
 from ..errors import InboxKitError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterable
 
 MOST_BYTES = 64 * 1024 * 1024  # inbound mail as base64 in JSON
 _MOST_HELD_BYTES = 2 * MOST_BYTES
@@ -48,7 +48,7 @@ class Intake:
         self._released = anyio.Event()
 
     @asynccontextmanager
-    async def body(self, pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    async def body(self, pieces: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
         """Read a body and hold it; its room is given back at the end.
 
         Raise BodyRefused, 413 when it is longer than ``most`` bytes, 503 when others hold all the

@@ -13,7 +13,7 @@ from .vocabulary import fold
 _READ_CHARS = 1_500
 _BEGINNING = 2  # characters; no phrase is shorter
 _NEVER = 99  # signs that no text has
-_TAG = re.compile(r"\[[^\]]{1,40}\]\s*")
+_TAG = re.compile(r"\[([^\]]{1,40})\]\s*")
 _BRACKETED = re.compile(r"[\[(（【]([^\[\]()（）【】]{3,60})[\])）】]$| - ([^-]{3,60})$")
 _DELIMITERS = ":：-–—([/|!.,"
 
@@ -42,13 +42,18 @@ balasan otomatis|jawaban otomatis|balasan automatik|自動応答|自動返信|�
 부재중 응답|automatski odgovor|аутоматски одговор|автоматски одговор|samodejni odgovor
 automaatvastus|automaatne vastus|automātiska atbilde|automātiskā atbilde|automatinis atsakymas
 resposta automàtica|erantzun automatikoa|sjálfvirkt svar|përgjigje automatike|автоматты жауап
+תגובה אוטומטית|स्वचालित प्रतिक्रिया|स्वतः प्रतिक्रिया|jibu la kiotomatiki|jibu otomatiki
+majibu ya kiotomatiki|outomatiese antwoord|outomatiese reaksie|স্বয়ংক্রিয় উত্তর|தானியங்கி பதில்
+خودکار جواب|автоматски одговор|freagra uathoibríoch|ymateb awtomatig|avtomatik javob
 avtomatik cavab|ավտոմատ պատասխան|ავტომატური პასუხი|awtomatikong tugon
 """
 # What a person may write too; one sign more is asked for.
 _AWAY = """
 out of office|out of the office|out-of-office|ooo|away from office|away from the office
 away from my desk|away from my mail|i am out of the office|i'm out of the office
-currently out of office|on annual leave|on parental leave|on maternity leave|abwesenheit|abwesend
+currently out of office|away|i am away|i'm away|on leave|niko likizo|nipo likizo|sipo ofisini
+nje ya ofisi|uit die kantoor|met verlof|on annual leave|on parental leave|on maternity leave
+abwesenheit|abwesend
 nicht im büro|nicht im haus|außer haus|absence du bureau|absent du bureau|absente du bureau
 absence|hors du bureau|en congé|en congés|fuera de la oficina|fuera de oficina
 ausente de la oficina|ausencia|fuori ufficio|fuori sede|assenza dall'ufficio|assenza|assente
@@ -127,8 +132,18 @@ döneceğim|dönüş|acil
 外出|休假|出差|不在办公|不在辦公|回来后|回來後|紧急|緊急|无法及时
 부재중|부재 중|휴가|출장|복귀|긴급
 izvan ureda|van kancelarije|na godišnjem|odsut|odsot|vratit|vraćam|na dopustu
+niko likizo|nipo likizo|sipo ofisini|nje ya ofisi|uit die kantoor|met verlof
+nitarudi|kwa dharura|terug op|dringend
 puhkusel|puudun|atvaļinājum|prombūtn|atostogos|nesu biure|de vacances|fora de l'oficina|oporretan
 """
+# What stands between the word for absence and its dates, folded.
+_UNTIL = tuple(
+    f"{word} "
+    for word in (
+        "until till from through bis vom ab du hasta del desde ate de fino dal al tot van t/m til "
+        "fra fran t.o.m. asti do od pana до с от з μεχρι עד حتى من dari sampai hingga tu den hadi"
+    ).split()
+)
 
 
 def is_automatic(subject: str, text: str) -> bool:
@@ -137,8 +152,10 @@ def is_automatic(subject: str, text: str) -> bool:
     A subject that answers or forwards ("Re: Automatic reply: …") was written by a person.
     """
     subject = _folded(subject[:200])
-    if subject.startswith("["):
-        subject = _TAG.sub("", subject, count=1)
+    if tag := _TAG.match(subject):
+        if _signs_needed(tag[1]) == 0:
+            return True
+        subject = subject[tag.end() :]
     needed = _signs_needed(subject)
     return needed == 0 or (needed < _NEVER and _signs(text) >= needed)
 
@@ -153,6 +170,8 @@ def _signs_needed(subject: str) -> int:
                 return needed
             if needed == 0:
                 return 1
+            if _goes_on(subject, phrases):
+                return needed + 1
     if subject.endswith(("]", ")", "）", "】")) or " - " in subject:
         match = _BRACKETED.search(subject)
         inside = (match[1] or match[2]).strip() if match else ""
@@ -169,6 +188,13 @@ def _ends(subject: str, phrases: tuple[str, ...]) -> bool:
             if not rest or rest[0] in _DELIMITERS or phrase[-1] in _DELIMITERS:
                 return True
     return False
+
+
+def _goes_on(subject: str, phrases: tuple[str, ...]) -> bool:
+    """Say whether one of the phrases is followed by a date, as in "Away until 12 March"."""
+    found = next(phrase for phrase in phrases if subject.startswith(phrase))
+    rest = subject[len(found) :]
+    return rest[:1] == " " and (rest[1:2].isdigit() or rest[1:].startswith(_UNTIL))
 
 
 def _signs(text: str) -> int:

@@ -266,7 +266,8 @@ def _says_sent(spoken: list[str], folded: str, head: str) -> bool:
         brand_next = any(word.startswith(words.BRANDS) for word in spoken[1:])
         return (device and (via or brand_next)) or _is_named(spoken, head)
     if sent[-1] >= len(spoken) - 2:
-        return device and (via or spoken[0].startswith(words.BRANDS))
+        first = spoken[spoken[0] in words.AUXILIARIES]
+        return device and (via or first.startswith(words.BRANDS))
     return device and via and any(word.startswith(words.MESSAGE) for word in spoken[:3])
 
 

@@ -7,6 +7,7 @@ sentence that introduces it); words that name other numbers take it out.
 from __future__ import annotations
 
 import re
+import string
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -41,6 +42,11 @@ _ANSWER = re.compile(
     re.IGNORECASE,
 )
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
+_FULL_WIDTH = {  # digits, letters and the hyphen
+    0xFEE0 + ord(sign): sign for sign in "-" + string.digits + string.ascii_letters
+}
+_HALVES = re.compile(r"(?<!\S)\d(?: \d){1,4} [-–·] \d(?: \d){1,4}(?![^\s.])")  # "4 8 2 - 9 1 3"
+_ANOTHER = re.compile(r"(?<![-/.\d])\d{4,}[,;] [^\d]{0,24}$")
 _BRACKETED = re.compile(r"[(\[]\s*\w[\w.]{0,14}[.:]?\s*$")
 _CONTEXT = NOUN | PROOF | USE
 _GROUNDS = PROOF | HINT | USE  # beside "code", what makes it one to be entered
@@ -63,13 +69,19 @@ def find_code(text: str, *, subject: str = "", html: str = "") -> Code | None:
 def _find(text: str, subject: str, html: str) -> Code | None:
     body = without_quoted_lines(text[:_LIMIT])
     if not body.isascii():
-        body = _INVISIBLE.sub("", body)  # some senders put them between the digits
+        # Some senders put signs without a shape between the digits, others write full width.
+        body = _INVISIBLE.sub("", body).translate(_FULL_WIDTH)
+    body = _HALVES.sub(_joined, body)
     code = _search(body, subject, html)
     if code is not None:  # few mails have one: only now is it worth to look where it stands
         own = without_forwarded(body)
         if len(own) < len(body):
             return _search(own, subject, html)
     return code
+
+
+def _joined(halves: re.Match[str]) -> str:
+    return re.sub(" [-–·] ", " ", halves[0])
 
 
 @dataclass(slots=True)
@@ -216,9 +228,12 @@ def _weigh_inline(judged: _Judged, body: str, title: Zone) -> bool:
     if not (left.has(NOUN | USE) or right.has(NOUN | USE)) or _is_other(left, right, NOTHING):
         return False
     after = read_zone(surroundings.next_sentence(body, end))
-    told = (after.meaning | title.meaning) & (NOUN | PROOF)
-    if not _introduced(left, right, bool(told), digits=judged.candidate.value.isdigit()):
+    value = judged.candidate.value
+    repeated = len(value) > 4 and value in _squeezed(title.text)
+    told = repeated or bool((after.meaning | title.meaning) & (NOUN | PROOF))
+    if not _introduced(left, right, told, digits=value.isdigit()):
         return False
+    judged.add(1.0 * (repeated and left.gap_left(USE) <= 2))
     proven = left.has(PROOF) or right.has(PROOF)
     if not proven and read_zone(surroundings.list_above(body, start)).has(PERK):
         return False
@@ -246,6 +261,8 @@ def _weigh_sentence(judged: _Judged, left: Zone, right: Zone) -> None:
     if both & NOUN:
         judged.add(3.0 if gap <= _CLOSE else 2.0, "called a code")
         judged.add(0.5 * (not left.folded.strip() and right.gap_right(NOUN) <= 24))
+        if not right.has(NOUN) and _ANOTHER.search(left.folded[-gap:]):
+            judged.add(-2.0)  # the word "code" belongs to a number before
     if both & PROOF:
         apart = both & NOUN and not (_paired(left, PROOF) or _paired(right, PROOF))
         judged.add(1.5 if apart else 2.0, "for a login or verification")

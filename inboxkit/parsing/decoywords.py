@@ -8,7 +8,11 @@ PERK = 1 << 8  # coupons, doors, meetings, deliveries: their codes are none of o
 MONEY = 1 << 9  # currencies and other units after a number
 
 DECOY_WORDS: dict[int, tuple[str, ...]] = {
-    0: ("in order to, in order for, in order that, just in case, no reply, noreply",),
+    0: (
+        "in order to, in order for, in order that, just in case, no reply, noreply",
+        "has pedido, ha pedido, pediste, um pedido de acesso, um pedido de login",
+        "pedido para entrar",
+    ),
     LABEL: (
         "wrong, invalid, incorrect, error, fehlgeschlagen, falsch, ungultig, erron, invalide",
         "errone, sbagliat, non valid, onjuist, ongeldig, fel_, ogiltig, feil_, ugyldig, forkert",
@@ -25,7 +29,8 @@ DECOY_WORDS: dict[int, tuple[str, ...]] = {
         "swift_, iban_, bic_, vat_, tax_, phone, tel_, tel., call_, fax_, mobile, hotline",
         "helpline, dial_, ending_, ends in, last four, last 4, apt_, suite_, street, ave_, po box",
         "p o box, chapter, section, rfc_, transaction id, license, licence, policy, claim number",
-        "course code, class code, exam_, batch_, lot_, barcode, bar code, qr code, source code",
+        "course code, class code, location code, exam_, batch_, lot_, barcode, bar code, qr code",
+        "source code",
         "dress code, code of conduct, code review, building code, department, incident, year_",
         "since_, copyright, stock, part no, ean_, isbn_, upc_, codebase, zip code, backup code",
         "recovery codes_, backup, customer code, client code, extension, ext_, module, unicode",
@@ -49,8 +54,10 @@ DECOY_WORDS: dict[int, tuple[str, ...]] = {
         "број, клиента, производ, поштенски, пощенски, клиентски, продукт, артикулен, ақау, нөмір",
         "αριθμ, πελατ, τηλεφων, αφμ_, ταχυδρομ, προιον, σφαλμα, מספר, לקוח, טלפון, מיקוד, מוצר",
         "אסמכתא, رقم, المنتج, منتج, عميل, هاتف, البريدي, مرجع, شماره, مشتری, تلفن, پستی, محصول",
-        "نمبر, فون, संख्या, नंबर, पिन कोड, पिनकोड, ग्राहक, फ़ोन, उत्पाद, নম্বর, গ্রাহক, ফোন, পোস্ট, எண்",
-        "ఫోన్, หมายเลข, เลขที่, ลูกค้า, โทร, ไปรษณีย์, สินค้า, อ้างอิง, so dien, dien thoai, khach hang",
+        "نمبر, فون, संख्या, नंबर, पिन कोड, पिनकोड, ग्राहक, फ़ोन, उत्पाद, নম্বর, গ্রাহক, ফোন, পোস্ট",
+        "எண்",
+        "ఫోన్, หมายเลข, เลขที่, ลูกค้า, โทร, ไปรษณีย์, สินค้า, อ้างอิง, so dien, dien thoai",
+        "khach hang",
         "ma so thue, ma buu, san pham, ma loi, nomor, kode pos, pelanggan, produk, telepon, nombor",
         "poskod, nambari ya simu, simu_, numero ng, telepono, 番号, 商品, 電話, 郵便, お客様番号",
         "会員, 管理番号, 受付番号, 品番, 번호, 상품, 우편, 고객, 전화, 문의, 编码, 編碼, 编号",

@@ -16,13 +16,15 @@ _SUBJECT = 100  # characters of a text that is looked through place by place
 _BEGINNING = 4
 _DAEMONS = re.compile(
     r"mail(?:er|s?erver)?[-_.]?daemon|mail deliver\w* (?:sub)?system|mail delivery service"
+    r"|\bmail[-_. ]?router\b|\bcontent[-_. ]?filter at\b"
     r"|microsoftexchange[0-9a-f]{8}|\bmdaemon@|mail\.delivery\.system"
 )
 _ROLES = re.compile(
     r"\bpost[-_.]?master\b|\b(?:mail|system|e-?mail) ?(?:administrator|admin|system)\b|\bsysadmin@"
     r"|\bmail ?admin\b|delivery subsystem"
 )
-_SENDER_WORDS = ("daemon", "deliver", "exchange", "master", "admin", "system")  # one is in each
+# One is in each of those.
+_SENDER_WORDS = ("daemon", "deliver", "exchange", "master", "admin", "system", "router", "filter")
 _SUBJECTS = """
 undeliver|non-deliver|nondeliver|non deliver|not deliver|delivery fail|delivery failure
 failed deliver|delivery has failed|delivery status|delivery notif|delivery report|delivery problem
@@ -33,7 +35,8 @@ can't be deliver|could not deliver|couldn't be deliver|unable to deliver|message
 delayed mail|mail delayed|could not send message|rejected message|message rejected|mail rejected
 mail undeliver|user unknown|unknown user|address not found|warning: message|fatal error
 message status|mail delivery|delivering your mail|mail failed|trouble deliver|error sending
-problem deliver|problem sending|problem with your mail|delivery was|unzustellbar|nicht zugestellt
+you sent blocked|contents from you|virus in mail from you|problem deliver|problem sending
+problem with your mail|delivery was|unzustellbar|nicht zugestellt
 zustellung|zustellbar|non remis|non délivr|non distribu|échec de|retour de courrier|échec d'envoi
 no se puede entregar|no entregad|no se ha podido|no se pudo entregar|devuelto|error de entrega
 impossibile recapitare|non recapitabile|mancato recapito|mancata consegna|non consegnat
@@ -56,7 +59,8 @@ failed to deliver|failed recipient|failed address|address failed|addresses faile
 recipients failed|did not reach|fatal error|permanent error|permanent failure|delayed
 returned to sender|user unknown|unknown user|mailbox full|mailbox is full|was rejected
 been rejected|rejected by|does not exist|not exist|failure reason|no such user|over quota
-attempting to deliver|not listed in|no valid recipient|invalid recipient|exceeds allowed
+attempting to deliver|not listed in|was blocked by our|has been blocked|no valid recipient
+invalid recipient|exceeds allowed
 nicht zugestellt|nachrichtenzustellung|zustellung|nicht erreichbar|unbekannt|remise à ces
 non remis|n'a pas pu être|pas été remis|impossible de remettre|inconnu|entrega a
 no se ha podido entregar|no pudo ser|no se pudo entregar|desconocid|recapito non

@@ -204,7 +204,8 @@ def _by_words(words: _Words, reasons: list[str]) -> tuple[float, str]:
     mine, led = _purpose(words.own, around), _purpose(words.lead, around)
     told, titled = _purpose(words.prior, around), _purpose(words.title, around)
     purpose = mine or led or (told if not words.lead & AVOID else "")
-    if not purpose and words.lead & GENERIC and not words.lead & AVOID:
+    magic = words.bare and words.title & MAGIC and not words.prior & AVOID
+    if not purpose and (words.lead & GENERIC or magic) and not words.lead & AVOID:
         purpose = titled
     if words.own & OTHER or not purpose:
         return 0, ""
@@ -222,6 +223,7 @@ def _by_words(words: _Words, reasons: list[str]) -> tuple[float, str]:
         score += 1.0
     if titled:
         score += 2.5 if not (mine or led or told) else 2.0 if titled == purpose else 1.0
+        score += 1.0 * bool(magic and not (mine or led or told))
         reasons.append("the subject speaks of it")
     return score, purpose
 

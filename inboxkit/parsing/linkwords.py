@@ -28,6 +28,8 @@ DONE = 1 << 17  # "was changed": the mail reports, it does not ask
 LINK_WORDS: dict[int, tuple[str, ...]] = {
     0: ("in order to, in order for, in order that, help us, help you, helps us",),
     VERIFY: (
+        "approve sign in, approve this sign in, approve login, approve this login, approve device",
+        "approve new device, approve the sign in, authorize device, authorise device",
         "verif, confirm, activate, activation, activating, validate, validation, unlock",
         "double opt, freizuschalt, subscribe me, bestatig, bestaetig, aktivier, freischalt",
         "entsperr, validier, activer, activez, valider, validez, debloqu, deverrouill, activar",

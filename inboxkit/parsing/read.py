@@ -22,7 +22,17 @@ from . import (
     reply,
 )
 from .attachments import attachments
-from .model import CalendarEvent, Headers, Limits, Mail, ParsedMessage, Reply, Report
+from .model import (
+    ActionLink,
+    CalendarEvent,
+    Code,
+    Headers,
+    Limits,
+    Mail,
+    ParsedMessage,
+    Reply,
+    Report,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,8 +92,8 @@ class _Reading:
             reply=self._reply(),
             visible_text=seen,
             hidden_text=found_hidden,
-            code=self._try(codes.find_code, None, text, subject=self._subject, html=html),
-            links=self._try(links.find_links, (), text, html=html, subject=self._subject),
+            code=self._code(kind),
+            links=self._links(kind),
             kind=kind,
             kind_reason=reason,
             report=self._try(bounces.read_report, Report(), mail) if kind in _REPORTS else Report(),
@@ -93,6 +103,18 @@ class _Reading:
             defects=(*mail.defects, *self._broken),
             size=len(self._raw),
         )
+
+    def _code(self, kind: Kind) -> Code | None:
+        if kind in _REPORTS:  # what it returns is a mail of ours
+            return None
+        found = codes.find_code
+        return self._try(found, None, self._text, subject=self._subject, html=self._html)
+
+    def _links(self, kind: Kind) -> tuple[ActionLink, ...]:
+        if kind in _REPORTS:
+            return ()
+        found = links.find_links
+        return self._try(found, (), self._text, html=self._html, subject=self._subject)
 
     def _decode(self) -> Mail:
         exceeded = self._try(guard.check, None, self._raw, self._limits)

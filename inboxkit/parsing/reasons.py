@@ -125,7 +125,8 @@ _CLEAR: tuple[tuple[str, str], ...] = (
         "content",
         r"virus|malware|infected|trojan|attachment.{0,40}(?:not|block|forbid|type|ban|reject)"
         r"|(?:banned|forbidden|prohibited) (?:file|content|attachment|word)|executable"
-        r"|content.{0,20}(?:reject|filter|violat|presents|not accept|error)|header.{0,20}(?:error"
+        r"|content.{0,20}(?:reject|filter|restrict|violat|presents|not accept|error)"
+        r"|header.{0,20}(?:error"
         r"|syntax|invalid|missing|too)|duplicate header|8-?bit|bare (?:lf|cr)|malformed|\bmime\b"
         r"|\brfc.?(?:2?822|5322|2047)\b|multiple .{0,20}(?:from|subject|addresses in)"
         r"|incorrectly constructed|вирус|ウイルス|病毒",
@@ -225,12 +226,13 @@ _UNKNOWN_USER = (
     r"|(?:okänd|ukendt|ukjent) (?:användare|mottagare|bruger|modtager|bruker|mottaker)",
     r"(?:käyttäjä|vastaanottaja|osoite)\w*.{0,50}?(?:tuntematon|ei (?:ole olemassa|löydy))",
     r"(?:użytkownik|odbiorc|adresat|adres|skrzynk|konto)\w*.{0,50}?(?:nieznan|nie istnieje"
-    r"|nie (?:został\w* )?znalezion|nieprawidłow)",
+    r"|nie (?:został\w* )?znalezion|nieprawidłow)|nie ma takiego (?:użytkownik|adres)",
     r"(?:uživatel|příjemce|adres|schránk|používateľ)\w*.{0,50}?(?:neznám|neexist|nenalezen"
     r"|nebyl\w* nalezen|nenájden)|(?:felhasználó|címzett|postafiók)\w*.{0,50}?(?:ismeretlen"
     r"|nem létez|nem található)|(?:utilizator|destinatar)\w*.{0,50}?(?:necunoscut|nu exist)",
     r"(?:пользовател|получател|адрес|ящик|користувач|одержувач|отримувач|потребител)\w*.{0,50}?"
-    r"(?:неизвест|не (?:существ|найден|зарегистр|існу|знайден|съществ)|недейств|невідом)",
+    r"(?:неизвест|не (?:существ|найден|зарегистр|існу|знайден|съществ)|недейств|невідом)"
+    r"|(?:такого (?:пользовател|адрес)\w* н|немає такого (?:користувач|одержувач))",
     r"(?:kullanıcı|alıcı|adres|posta kutusu)\w*.{0,50}?(?:bilinm|bulunamadı|mevcut değil|geçersiz)"
     r"|(?:χρήστης|παραλήπτης|διεύθυνση).{0,50}?(?:άγνωστ|δεν (?:υπάρχει|βρέθηκε))",
     r"(?:ユーザ|宛先|あて先|アドレス|受信者|送信先|アカウント).{0,30}?(?:存在しません"

@@ -24,6 +24,7 @@ _QUOTE_SIGNS = (">", "＞", CITED)
 _SIGNATURE_LINES = frozenset({"--", "—", "–", "- -", "−−"})
 _TRACKER = "\u1427"  # drawn under a mail by a tracking extension
 _WRAPPED_OVER = 5  # lines that one attribution may take
+_LONGEST_NAME = 60  # characters
 _HEAD_LINES = 18
 _HEAD_GAP = 3  # lines that one field may go on over
 _DEVICE_LINES = 50
@@ -257,7 +258,7 @@ class _Sorter:
             if not (hints or quoted) or not self._look():
                 continue
             weight = attributions.weight(joined, quoted=quoted)
-            if weight > best:
+            if weight > best or (weight == best and self._is_name(q)):
                 best, start = weight, q
         return start
 
@@ -275,9 +276,17 @@ class _Sorter:
             return False
         if self._gap(q + 1) and below[0] != "<":
             return False
+        if best and self._is_name(q):
+            return True
         if best >= 2 and attributions.has_date(below) and text[-1] not in ">)]<,":
             return False
         return best < 3 and not _ENDED.search(text)
+
+    def _is_name(self, q: int) -> bool:
+        """Tell whether the line is the name that was wrapped away from the address below."""
+        text, below = self.text[q], self.text[q + 1 : q + 2]
+        wrapped = bool(below) and below[0][0] == "<" and not self._gap(q + 1)
+        return wrapped and len(text) <= _LONGEST_NAME and not _ENDED.search(text)
 
     def _head(self, p: int) -> int:
         """Return where the head of an original that begins here ends, ``p`` if none begins."""

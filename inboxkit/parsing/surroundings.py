@@ -46,7 +46,7 @@ def is_alone(text: str, start: int, end: int) -> bool:
     stop = text.find("\n", end)
     left = text[max(line, start - 40) : start]
     right = text[end : min(stop if stop >= 0 else len(text), end + 40)]
-    return not left.strip(_EDGE) and not right.strip(_EDGE)
+    return not any(map(str.isalnum, left)) and not any(map(str.isalnum, right))
 
 
 def above(text: str, start: int) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}|[A-Za-z0-9]{4,}(?:[-.][A-Za-z0-9]{4,}){2,}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{10,}|[A-Za-z0-9]{4,}(?:[-.][A-Za-z0-9]{4,}){2,}")
+_GROUPED = re.compile(r"[A-Za-z0-9]{4,}(?:[-.][A-Za-z0-9]{4,}){2,}")
+_LONG = 16  # characters; what is shorter must look more like chance
 _DIGIT = re.compile(r"\d")
 _INNER_CAPITAL = re.compile(r"[a-z][A-Z]")
 _CAMPAIGN = re.compile(
@@ -52,7 +54,11 @@ def _has_token(url: str, rest: str) -> bool:
         return True
     for match in _TOKEN.finditer(_CAMPAIGN.sub("", rest[:1024])):
         value = match.group()
-        if len(_DIGIT.findall(value)) > 1 or len(_INNER_CAPITAL.findall(value)) > 1:
+        digits, capitals = len(_DIGIT.findall(value)), len(_INNER_CAPITAL.findall(value))
+        if len(value) >= _LONG or _GROUPED.fullmatch(value):
+            if digits > 1 or capitals > 1:
+                return True
+        elif digits > 1 and not (value.islower() or value.isupper()):
             return True
     return False
 

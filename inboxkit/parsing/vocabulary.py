@@ -161,7 +161,7 @@ JOINED_SENT = _words(
 # What may stand before it.
 AUXILIARIES = frozenset(
     _words(
-        "đã تم",
+        "đã được تم az",
     )
 )
 # Prepositions between "sent" and the device.

@@ -1,4 +1,4 @@
-"""Housekeeping: inboxes whose time is over, webhooks long done with, files that no row names."""
+"""Housekeeping: what is older or more than is to be kept, and files that no row names."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from ..errors import StoreError
 from ..store import inboxes, purge, webhooks
 
 if TYPE_CHECKING:
+    from ..settings import Settings
     from ..store.store import Store
 
 log = logging.getLogger("inboxkit.janitor")
 _EVERY_SECONDS = 60.0
+_PORTION = 100
+_PAUSE_SECONDS = 0.02
 _SWEEP_EVERY = timedelta(hours=6)
 _WEBHOOKS_KEPT = timedelta(days=7)  # at least twice as long as any provider's signature is good
 
@@ -24,8 +27,9 @@ _WEBHOOKS_KEPT = timedelta(days=7)  # at least twice as long as any provider's s
 class Janitor:
     """Looks round once a minute; what it deletes is deleted with all that hangs on it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
+        self._settings = settings
         self._swept_at = store.clock.beat()
 
     async def run(self) -> None:
@@ -33,6 +37,7 @@ class Janitor:
         while True:
             try:
                 await self.expire()
+                await self.retain()
                 if self._store.clock.beat() - self._swept_at > _SWEEP_EVERY:
                     self._swept_at = self._store.clock.beat()
                     await self.sweep()
@@ -45,8 +50,32 @@ class Janitor:
         """Delete inboxes whose time is over; return how many."""
         over = await self._store.read(inboxes.expired, self._store.clock.now())
         for inbox_id in over:
+            await self._shrink(inbox_id, keep=0)
             self._store.blobs.remove(await self._store.write(purge.inbox, inbox_id))
         return len(over)
+
+    async def retain(self) -> int:
+        """Delete messages older or more than the settings keep; return how many."""
+        total, keep = 0, self._settings.keep_messages
+        if self._settings.keep_days:
+            before = self._store.clock.now() - timedelta(days=self._settings.keep_days)
+            while ids := await self._store.read(purge.older_than, before, limit=_PORTION):
+                total += await self._delete(ids)
+        for inbox_id in await self._store.read(purge.larger_than, keep) if keep else ():
+            total += await self._shrink(inbox_id, keep=keep)
+        return total
+
+    async def _shrink(self, inbox_id: int, *, keep: int) -> int:
+        total = 0
+        while ids := await self._store.read(purge.beyond, inbox_id, keep, limit=_PORTION):
+            total += await self._delete(ids)
+        return total
+
+    async def _delete(self, ids: list[int]) -> int:
+        """Delete a portion, then let mail in: both need the writer."""
+        self._store.blobs.remove(await self._store.write(purge.messages, ids))
+        await anyio.sleep(_PAUSE_SECONDS)
+        return len(ids)
 
     async def sweep(self) -> int:
         """Delete files that no row names; return how many."""

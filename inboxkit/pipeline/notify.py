@@ -59,11 +59,11 @@ class Notify:
                 log.warning("event log: %s; trying again", error)
                 await anyio.sleep(_PAUSE_AFTER_REFUSAL)
                 continue
-            if not rows:
+            if rows:
+                self.cursor = rows[-1].seq
+                self.bell.ring(_topics(rows))
+            if len(rows) < _PAGE:  # what comes after this read rings anew
                 await self._store.bell.wait("event", seen, timeout=30)
-                continue
-            self.cursor = rows[-1].seq
-            self.bell.ring(_topics(rows))
 
     async def follow(self, actions: Actions, after: int) -> AsyncIterator[Event]:
         """Iterate over events from a place in the log on, for ever."""

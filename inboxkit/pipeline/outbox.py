@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.outbox")
 _SETUP = Retries(first=timedelta(minutes=5), factor=2.0)  # until somebody puts a setting right
-_HELD = 3  # times as many are leased as are under way, so that none waits for a claim
+_HELD = 4  # times as many are leased as are under way, so that none waits for a claim
 _FRESH_SECONDS = 1.0  # who waited longer looks again: events may have come
 _SETUP_FAULTS = ("credentials", "account", "settings")
 
@@ -92,7 +92,7 @@ class Outbox:
         self._looks: dict[int, Look] = {}
         self._turns = anyio.CapacityLimiter(settings.send_concurrency)
         held = settings.send_concurrency * _HELD
-        self._refill = max(1, settings.send_concurrency // 2)
+        self._refill = settings.send_concurrency * (_HELD // 2)
         self._crew = Crew(store, "send", tasks, self._one, size=held)
         self._policy = settings.unknown_sends
         self._recorded = partial(outcomes.record, policy=self._policy)

@@ -21,6 +21,7 @@ from ..tokens import row_id
 from ..values import Direction, EventType
 from .addresses import UNROUTED
 from .faults import fault
+from .replies import LOOP_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +43,7 @@ class Planned:
     job: Job
     runs: list[NewRun] = field(default_factory=list[NewRun])
     timers: list[timers.NewTimer] = field(default_factory=list[timers.NewTimer])
+    loop: str = ""  # why a program's answer to our program is answered by none
 
 
 class Plan:
@@ -80,7 +82,11 @@ class Plan:
         if kind == "sent":
             return Planned(job, timers=await self._timers(int(key), job))
         message = messages.get(int(key))
-        return Planned(job, [] if message is None else list(self._message_runs(message, job)))
+        if message is None:
+            return Planned(job)
+        found = list(self._message_runs(message, job))
+        withheld = next((run.withheld for run in found if run.withheld), "")
+        return Planned(job, found, loop=withheld if _is_from_a_program_like_us(message) else "")
 
     async def _message(self, message_id: int) -> Message | None:
         found = await self._store.read(records.messages, [message_id], self._actions)
@@ -168,9 +174,27 @@ class Plan:
         jobs.complete(tx, [p.job for p in planned])
         runs.insert_new(tx, [run for p in planned for run in p.runs], self._store.clock.now())
         timers.start(tx, [timer for p in planned for timer in p.timers])
+        for stopped in planned:
+            if stopped.loop:
+                self._announce_loop(tx, stopped)
+
+    def _announce_loop(self, tx: Tx, stopped: Planned) -> None:
+        events.append(
+            tx,
+            EventType.LOOP_STOPPED,
+            at=self._store.clock.now(),
+            inbox_id=stopped.job.inbox_id,
+            message_id=stopped.runs[0].message_id,
+            thread_id=stopped.runs[0].thread_id,
+            reason=f"an automatic answer, which no handler was called for: {stopped.loop}",
+        )
 
     async def _again(self, job: Job, error: Exception) -> None:
         shown = f"{type(error).__name__}: {error}"
         log.error("plan of %s: %s; tried again", job.key, fault(error))
         due = self._store.clock.now() + _RETRIES.delay(job.attempts)
         await self._store.write(jobs.put_back, job, due_at=due, error=shown)
+
+
+def _is_from_a_program_like_us(message: Message) -> bool:
+    return any(name.lower() == LOOP_HEADER for name in message.headers)

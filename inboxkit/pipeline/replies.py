@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ..store import inboxes, sends
+from ..store import automatic, inboxes, sends
 from ..values import Kind
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..models import Message
     from ..settings import Settings
 
+LOOP_HEADER = "x-inboxkit-loop"
 _HOUR = timedelta(hours=1)
 _ROBOTS = ("mailer-daemon@", "postmaster@", "noreply@", "no-reply@", "donotreply@", "bounce@")
 
@@ -23,7 +24,7 @@ def refusal(message: Message, loop_id: str) -> str:
     headers = {name.lower(): value for name, value in message.headers.items()}
     if message.kind in (Kind.BOUNCE, Kind.COMPLAINT, Kind.CHALLENGE):
         return f"the message is a {message.kind}"
-    if headers.get("x-inboxkit-loop") == loop_id:
+    if headers.get(LOOP_HEADER) == loop_id:
         return "the message is one of our own"
     if headers.get("auto-submitted", "no").split(";")[0].strip().lower() != "no":
         return "the message is automatic (Auto-Submitted)"
@@ -51,13 +52,21 @@ def is_own(connection: Connection, message: Message) -> bool:
 
 
 def exceeded(
-    connection: Connection, inbox_id: int, thread_id: int, now: datetime, settings: Settings
+    connection: Connection,
+    inbox_id: int,
+    thread_id: int,
+    now: datetime,
+    settings: Settings,
+    to: str = "",
 ) -> str:
     """Return which cap on automatic replies is reached, "" when none is."""
     since = now - _HOUR
     in_thread = sends.automatic_since(connection, inbox_id, since, thread_id=thread_id)
     if in_thread >= settings.auto_replies_per_thread_hour:
         return f"{in_thread} automatic replies went to this thread within an hour"
+    to_one = automatic.to_correspondent(connection, inbox_id, to, since) if to else 0
+    if to and to_one >= settings.auto_replies_per_correspondent_hour:
+        return f"{to_one} automatic replies went to this correspondent within an hour"
     in_inbox = sends.automatic_since(connection, inbox_id, since)
     if in_inbox >= settings.auto_replies_per_inbox_hour:
         return f"{in_inbox} automatic replies left this inbox within an hour"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from ..values import EventType
-from . import events, jobs, suppressions, threads
-from .tables import delivery, event, job, message
+from . import events, suppressions, threads
+from .tables import delivery, event, message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,9 +80,6 @@ _SELECT_LOGGED = select(event.c.data).where(
     event.c.type == bindparam("type"),
     event.c.recipient == bindparam("recipient"),
 )
-_SELECT_LEASE = select(job.c.id).where(
-    job.c.id == bindparam("job"), job.c.token == bindparam("token")
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,34 +102,11 @@ def pending(connection: Connection, message_id: int) -> dict[str, str]:
     return {row.recipient: row.state for row in rows}
 
 
-def begin(
-    tx: Tx,
-    held: jobs.Job,
-    message_id: int,
-    recipients: Sequence[str],
-    *,
-    provider: str,
-    at: datetime,
-) -> None:
-    """Remember, before the request goes out, that this provider is about to get the send.
-
-    Raise LeaseLost when another worker has taken the job over: it may be sending already.
-    """
-    lease = {"job": held.id, "token": held.token}
-    if tx.connection.execute(_SELECT_LEASE, lease).first() is None:
-        raise jobs.LeaseLost(f"job {held.id}: the lease was taken over")
-    _move(tx, message_id, recipients, "sending", at, provider=provider)
-
-
 def requeue(tx: Tx, message_id: int, recipients: Sequence[str], *, at: datetime) -> None:
-    """Take the send back from a provider that certainly did not send it."""
-    _move(tx, message_id, recipients, "queued", at)
+    """Take the send back from a provider that certainly did not send it.
 
-
-def _move(
-    tx: Tx, message_id: int, recipients: Sequence[str], state: str, at: datetime, **columns: Any
-) -> None:
-    """Set a state of the outbox's own; what a provider has taken meanwhile stays as it is."""
+    What a provider has taken meanwhile stays as it is.
+    """
     tx.connection.execute(
         update(delivery)
         .where(
@@ -140,9 +114,9 @@ def _move(
             delivery.c.recipient.in_(recipients),
             delivery.c.state.in_(PENDING),
         )
-        .values(state=state, updated_at=at)
+        .values(state="queued", updated_at=at)
     )
-    _set_state(tx, message_id, at, **columns)
+    _set_state(tx, message_id, at)
 
 
 def happened_to(
@@ -228,9 +202,9 @@ def furthest(states: AbstractSet[str]) -> str:
     return max(states - _LOST or states, key=_RANK.__getitem__, default="")
 
 
-def _set_state(tx: Tx, message_id: int, at: datetime, **columns: Any) -> None:
+def _set_state(tx: Tx, message_id: int, at: datetime) -> None:
     if reached := furthest(_states(tx.connection, message_id)):
-        values = {"state": reached, "updated_at": at, **columns}
+        values = {"state": reached, "updated_at": at}
         tx.connection.execute(update(message).where(message.c.id == message_id).values(**values))
 
 

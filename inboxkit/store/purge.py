@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .writer import Tx
 
 
+_AT_ONCE = 1_000
+
+
 def messages(tx: Tx, ids: Sequence[int]) -> list[str]:
     """Delete messages; return the files that may be removed once this is committed."""
     if not ids:
@@ -90,6 +93,12 @@ def beyond(connection: Connection, inbox_id: int, keep: int, *, limit: int = 500
     return list(connection.execute(query).scalars())
 
 
+def larger_than(connection: Connection, keep: int) -> list[int]:
+    """Return the inboxes that hold more than ``keep`` messages."""
+    grouped = select(message.c.inbox_id).group_by(message.c.inbox_id)
+    return list(connection.execute(grouped.having(func.count() > keep)).scalars())
+
+
 def _done() -> tuple[ColumnElement[bool], ...]:
     """Return what holds for a message that is read, sent and handled."""
     busy = exists().where(
@@ -100,12 +109,18 @@ def _done() -> tuple[ColumnElement[bool], ...]:
 
 def inbox(tx: Tx, inbox_id: int) -> list[str]:
     """Delete an inbox with everything in it; return the files that may be removed then."""
-    ids = tx.connection.execute(select(message.c.id).where(message.c.inbox_id == inbox_id))
-    files = messages(tx, list(ids.scalars()))
+    files: list[str] = []
+    while ids := _some(tx.connection, inbox_id):  # a statement takes only so many ids
+        files += messages(tx, ids)
     for table in (thread, reference):
         tx.connection.execute(delete(table).where(table.c.inbox_id == inbox_id))
     inboxes.remove(tx, inbox_id)
     return files
+
+
+def _some(connection: Connection, inbox_id: int) -> list[int]:
+    query = select(message.c.id).where(message.c.inbox_id == inbox_id).limit(_AT_ONCE)
+    return list(connection.execute(query).scalars())
 
 
 def locations(connection: Connection) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
     from .writer import Tx
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a list that is taken over; ``created_at`` None is now."""
+
+    address: str
+    domain: str = ""
+    reason: str = "manual"
+    detail: str = ""
+    created_at: datetime | None = None
+
+
 def add(
     tx: Tx, address: str, *, reason: str, now: datetime, domain: str = "", detail: str = ""
 ) -> bool:
@@ -23,7 +35,7 @@ def add(
 
     A complaint outweighs an unsubscription, whichever was told first.
     """
-    key = {"address": address.lower(), "domain": domain}
+    key = {"address": address.lower(), "domain": domain.lower()}
     known = tx.connection.execute(select(suppression.c.reason).filter_by(**key)).scalar()
     if known == EventType.UNSUBSCRIBED and reason == EventType.COMPLAINED:
         tx.connection.execute(update(suppression).filter_by(**key).values(reason=reason))
@@ -34,9 +46,28 @@ def add(
     return True
 
 
-def remove(tx: Tx, address: str) -> int:
-    """Lift the suppression of an address everywhere; return how many entries went."""
+def add_all(tx: Tx, entries: Sequence[Entry], now: datetime) -> int:
+    """Take a list over, as from another system; return how many entries were new."""
+    added = 0
+    for entry in entries:
+        added += add(
+            tx,
+            entry.address,
+            reason=entry.reason,
+            now=entry.created_at or now,
+            domain=entry.domain,
+            detail=entry.detail,
+        )
+    return added
+
+
+def remove(tx: Tx, address: str, *, domain: str | None = None) -> int:
+    """Lift the suppression of an address, everywhere or for one sending domain ("" is an entry for
+    all of them); return how many entries went.
+    """
     mine = suppression.c.address == address.lower()
+    if domain is not None:
+        mine &= suppression.c.domain == domain.lower()
     return tx.connection.execute(delete(suppression).where(mine)).rowcount
 
 
@@ -58,6 +89,9 @@ def of_addresses(connection: Connection, addresses: Sequence[str]) -> dict[str, 
     return found
 
 
-def everything(connection: Connection) -> Sequence[Row[Any]]:
-    """Return all entries, by address."""
-    return connection.execute(select(suppression).order_by(suppression.c.address)).all()
+def everything(connection: Connection, *, domain: str | None = None) -> Sequence[Row[Any]]:
+    """Return all entries by address, or those of one sending domain."""
+    query = select(suppression).order_by(suppression.c.address, suppression.c.domain)
+    if domain is not None:
+        query = query.where(suppression.c.domain == domain.lower())
+    return connection.execute(query).all()

@@ -82,7 +82,7 @@ class Control:
     async def webhook(self, request: web.Request) -> Any:
         """Set where a vendor's webhooks go: ``url``."""
         account = self._account(request)
-        account.webhook = _text(await _object(request), "url")
+        self._emulator.send_webhooks_to(account.name, _text(await _object(request), "url"))
         return {"webhook": account.webhook}
 
     async def inbound(self, request: web.Request) -> Any:

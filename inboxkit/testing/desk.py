@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import anyio
 from aiohttp import web
@@ -72,6 +72,12 @@ class Desk:
         self.next: deque[HttpResponse | Fault | Hold] = deque()
         self._scout = scout
         self._keep = keep
+
+    def renew(self) -> None:
+        """Put a new Fake of the account in place; what was caught is kept."""
+        if self._scout is not None:
+            before, self.fake = self.fake, self._scout()
+            cast("list[Caught]", self.fake.caught).extend(before.caught)
 
     async def answer(self, request: web.Request, url: str) -> web.Response:
         """Answer a request that was made for ``url``, as the vendor sees it."""

@@ -122,7 +122,9 @@ class Emulator:
 
     def _account(self, name: str) -> Account:
         vendor = VENDORS[name]
-        options = vendor.account(self._options.get(name, {}), f"{self.url}/{name}")
+        webhook = self._webhooks.get(name) or self._webhooks.get("", "")
+        webhook = webhook.replace("{provider}", name)
+        options = vendor.account(self._options.get(name, {}), f"{self.url}/{name}", webhook)
         requests: deque[HttpRequest] = deque(maxlen=_REMEMBERED)
 
         def fake() -> Fake:
@@ -132,8 +134,7 @@ class Emulator:
             await self._caught(name, caught)
 
         desk = Desk(fake(), requests, scout=fake, keep=keep)
-        webhook = self._webhooks.get(name) or self._webhooks.get("", "")
-        return Account(name, options, desk, webhook.replace("{provider}", name))
+        return Account(name, options, desk, webhook)
 
     async def _handle(self, request: web.Request) -> web.Response:
         name, _, path = request.raw_path.lstrip("/").partition("/")
@@ -144,6 +145,8 @@ class Emulator:
         if name not in self.accounts:
             known = ", ".join(f"/{name}/" for name in self.accounts)
             return web.Response(status=404, text=f"no such vendor here; there are {known}\n")
+        if VENDORS[name].signs_path:
+            path = request.raw_path.lstrip("/")
         return await self.accounts[name].desk.answer(request, f"{self.url}/{path}")
 
     async def _caught(self, name: str, caught: Caught) -> None:
@@ -165,6 +168,14 @@ class Emulator:
                 await deliver(self._session, webhook, account.webhook)
 
     # what people ask for
+
+    def send_webhooks_to(self, name: str, url: str) -> None:
+        """Post a vendor's webhooks to this address from now on, "" for nowhere."""
+        account, option = self.accounts[name], VENDORS[name].webhook_option
+        account.webhook = url
+        if option and url:  # it signs the address: the account is set up anew
+            account.options[option] = url
+            account.desk.renew()
 
     def fail(self, name: str, fault: Fault, *, times: int = 1) -> None:
         """Let the next requests to a vendor go wrong."""

@@ -57,7 +57,7 @@ class FakeAccount:
 
     def send_webhooks_to(self, url: str) -> None:
         """Post from now on what becomes of each message, by the address it is for, to a URL."""
-        self._account.webhook = url
+        self._call(self._emulator.send_webhooks_to, self._account.name, url)
 
     def fail_next(self, status: int = 503, *, times: int = 1) -> None:
         """Answer the next requests with this status, in the vendor's words, and take nothing."""

@@ -93,6 +93,7 @@ def settings(arguments: argparse.Namespace) -> Settings:
         provider=("harness",),
         smtp=arguments.smtp,
         auto_replies_per_thread_hour=1_000_000,
+        auto_replies_per_correspondent_hour=1_000_000,
         auto_replies_per_inbox_hour=1_000_000,
         options={"harness": {"url": os.environ.get("HARNESS_PROVIDER_URL", "http://127.0.0.1:9")}},
     )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
     from inboxkit.store.store import Store
@@ -21,7 +21,7 @@ async def impatient(store: Store) -> None:
 
 
 @contextmanager
-def locked(file: Path) -> Iterator[None]:
+def locked(file: Path) -> Generator[None]:
     """Hold the write lock, as another process would."""
     holder = sqlite3.connect(file, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -33,7 +33,7 @@ def locked(file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def refusing(file: Path, change: str, reason: str) -> Iterator[None]:
+def refusing(file: Path, change: str, reason: str) -> Generator[None]:
     """Let one kind of change fail with this reason."""
     connection = sqlite3.connect(file, isolation_level=None)
     connection.execute(

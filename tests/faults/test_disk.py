@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import smtplib
 from typing import TYPE_CHECKING
 
@@ -42,17 +43,21 @@ def send(kit: InboxKit, raw: bytes) -> int:
         return client.data(raw)[0]
 
 
+def large() -> bytes:
+    """Return a mail that no free page of the file has room for."""
+    return mail(files={"a.bin": secrets.token_bytes(30_000)})
+
+
 async def ready(kit: InboxKit) -> tuple[int, str]:
     async with aiohttp.ClientSession() as session, session.get(f"{kit.url}/readyz") as response:
         return response.status, await response.text()
 
 
 async def test_a_full_disk_puts_mail_off_and_passes(serving: InboxKit) -> None:
-    old, store, large = await arrive(serving), serving.runtime.store, mail("x" * 30_000)
-    large = large.replace(b"x" * 30_000, bytes(range(33, 123)) * 600)
+    old, store = await arrive(serving), serving.runtime.store
     await allow_pages(store, 0)
-    codes = {await anyio.to_thread.run_sync(send, serving, large) for _ in range(30)}
-    assert 452 in codes and codes <= {250, 452}
+    codes = {await anyio.to_thread.run_sync(send, serving, large()) for _ in range(5)}
+    assert codes == {452}
     status, reason = await ready(serving)
     assert status == 503 and "full" in reason
     assert (await serving.message(old.id)).text.strip() == "Hello"

@@ -149,6 +149,13 @@ async def test_a_result_that_can_never_be_stored_fails_the_run_in_the_end(
         assert await kit.runtime.store.read(jobs.count, ["run"]) == 0
 
 
+async def test_a_locked_database_is_not_ready_and_says_why(kit: InboxKit, file: Path) -> None:
+    await impatient(kit.runtime.store)
+    with locked(file):
+        assert "locked" in await kit.runtime.problem()
+    assert await kit.runtime.problem() == ""
+
+
 async def test_a_sender_is_told_to_come_back_and_the_retry_is_stored_once(
     kit: InboxKit, file: Path
 ) -> None:

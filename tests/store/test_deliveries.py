@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from inboxkit.store import deliveries, jobs, suppressions
+from inboxkit.store import deliveries, suppressions
 from inboxkit.store.deliveries import STATES, Outcome, happened
 from inboxkit.store.tables import delivery, event, message, thread
 from inboxkit.values import EventType
@@ -184,30 +183,6 @@ def test_a_thread_waits_while_somebody_can_answer(
     query = select(thread.c.waiting_since).join(message, message.c.thread_id == thread.c.id)
     since = tx.connection.execute(query.where(message.c.id == number)).scalar()
     assert (since is not None) == waits
-
-
-def test_the_outbox_sets_nothing_back_that_a_provider_has(tx: Tx) -> None:
-    number = stored(tx, ANN, BEN)
-    [job] = [j for j in claim(tx) if j.key == str(number)]
-    deliveries.begin(tx, job, number, [ANN, BEN], provider="mailgun", at=NOW)
-    happened(tx, number, outcome(EventType.DELIVERED, ANN), now=NOW)
-    deliveries.requeue(tx, number, [ANN, BEN], at=NOW)
-    assert states(tx, number) == {ANN: "delivered", BEN: "queued"}
-    assert deliveries.pending(tx.connection, number) == {BEN: "queued"}
-    assert state(tx, number) == "delivered"
-
-
-def test_only_who_holds_the_lease_may_begin(tx: Tx) -> None:
-    number = stored(tx, ANN)
-    [job] = [j for j in claim(tx) if j.key == str(number)]
-    jobs.put_back(tx, job, due_at=NOW + timedelta(days=1), error="")
-    with pytest.raises(jobs.LeaseLost):
-        deliveries.begin(tx, job, number, [ANN], provider="mailgun", at=NOW)
-    assert states(tx, number) == {ANN: "queued"}
-
-
-def claim(tx: Tx) -> list[jobs.Job]:
-    return jobs.claim(tx, "send", worker=1, now=NOW, limit=1_000, start=0)
 
 
 def test_one_outcome_for_everybody_is_one_event(tx: Tx) -> None:

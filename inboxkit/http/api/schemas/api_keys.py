@@ -10,7 +10,7 @@ from pydantic import AfterValidator, model_validator
 from ....tokens import public_id
 from ..permissions import PERMISSIONS
 from ..targets import shown_inbox_id
-from .wire import Listed, Moment, Name, Request, Stamp, Wire
+from .wire import Moment, Name, Request, Stamp, Wire
 
 if TYPE_CHECKING:
     from ....store.api_keys import KeyRecord
@@ -81,9 +81,11 @@ class CreateApiKeyResponse(Wire):
     expires_at: Stamp | None = None
 
 
-class ListApiKeysResponse(Listed):
-    """A page of keys, newest first."""
+class ListApiKeysResponse(Wire):
+    """A page of keys, newest first; AgentMail's has no ``limit``."""
 
+    count: int
+    next_page_token: str | None = None
     api_keys: Sequence[ApiKey]
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
+from ....parsing.model import Reply
+from ....parsing.reply import split_reply
 from ..targets import shown_inbox_id, shown_message_id
 from .attachments import Attachment, SendAttachment, of_message
 from .wire import (
@@ -25,9 +27,7 @@ from .wire import (
 
 if TYPE_CHECKING:
     from ....models import Message as OurMessage
-    from ....parsing.model import Reply
-from ....parsing.reply import split_reply
-from ....store.records import Shown
+    from ....store.records import Shown
     from ....values import Address
 
 _MOST_GOT, _MOST_UPDATED = 500, 50

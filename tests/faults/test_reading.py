@@ -1,0 +1,95 @@
+"""Mail that is slow or damaged: it is kept and marked, and holds up nobody else for long."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from inboxkit import InboxKit
+from inboxkit.parsing import Limits
+from inboxkit.pipeline.pace import Pace
+from inboxkit.pipeline.read import Read
+from inboxkit.store import jobs
+from inboxkit.store.tables import job
+from tests.mails import ANN, DESK, mail
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+SLOW = b"Subject: slow\r\n\r\n" + b"a b c\r\n" * 2_000_000
+
+
+@pytest.fixture
+async def looking(database: str) -> AsyncIterator[InboxKit]:
+    """A kit that takes mail in and leaves the work to others."""
+    kit = InboxKit(database=database)
+    kit.only_look()
+    async with kit:
+        await kit.inbox(DESK)
+        yield kit
+
+
+async def take(kit: InboxKit, raw: bytes) -> None:
+    await kit.runtime.accept.mail(raw, mail_from=ANN, rcpt_to=[DESK])
+
+
+async def work(kit: InboxKit, limits: Limits) -> None:
+    """Read all that waits, as one batch."""
+    store = kit.runtime.store
+    read = Read(store, Pace(), limits)
+    await read.work(
+        await store.write(jobs.claim, "read", worker=1, now=store.clock.now(), limit=32, start=0)
+    )
+    await read.close()
+
+
+async def states(kit: InboxKit) -> dict[str, str]:
+    return {message.subject: message.state async for message in kit.search()}
+
+
+async def test_a_flood_of_slow_mail_is_left_for_later_when_its_time_is_up(
+    looking: InboxKit,
+) -> None:
+    for number in range(4):
+        await take(looking, SLOW.replace(b"slow", b"slow %d" % number))
+    await take(looking, mail(subject="quick"))
+    await work(looking, Limits(lines=10**9, seconds=0.8))
+    found = await states(looking)
+    left = await looking.runtime.store.read(
+        lambda connection: [
+            tuple(row)
+            for row in connection.execute(
+                select(job.c.state, job.c.attempts).where(job.c.kind == "read")
+            )
+        ]
+    )
+    assert found["quick"] == "parsed"
+    assert found["slow 0"] == "limited"
+    assert left and set(left) == {("ready", 0)}
+
+
+async def test_a_mail_whose_file_is_gone_is_marked_and_the_others_are_read(
+    looking: InboxKit,
+) -> None:
+    await take(looking, mail(subject="gone", files={"a.bin": secrets.token_bytes(200_000)}))
+    await take(looking, mail(subject="here"))
+    folder = looking.runtime.store.files_folder
+    assert folder is not None
+    for file in folder.rglob("*.zst"):
+        file.unlink()
+    await work(looking, Limits())
+    assert sorted((await states(looking)).items()) == [("", "failed"), ("here", "parsed")]
+
+
+async def test_of_a_huge_text_the_beginning_is_kept_and_the_rest_is_told(
+    looking: InboxKit,
+) -> None:
+    await take(looking, b"Subject: huge\r\n\r\n" + b"word and word\r\n" * 30_000)
+    await work(looking, Limits(text_bytes=1_000))
+    [message] = [m async for m in looking.search()]
+    assert (message.state, len(message.text)) == ("parsed", 1_000)
+    assert "text: only its first 1000 characters are kept" in message.defects
+    assert len(await message.raw()) > 400_000

@@ -1,0 +1,232 @@
+"""Who may do what: every route with every kind of key, and callers without one."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import text
+
+from inboxkit.errors import ConfigurationError
+from inboxkit.http.api.resources import ROUTES
+from inboxkit.http.api.routing import Mounted, Table
+from inboxkit.http.app import check_bind
+from inboxkit.settings import Settings
+
+from .api import Answer, Api, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ADMIN = "k" * 20
+MOUNTED = sorted(Table(ROUTES).mounted, key=lambda m: (m.path, m.route.method))
+UNKNOWN = {
+    "pod_id": "pod_0000000000001",
+    "inbox_id": "nobody@inbox.example",
+    "message_id": "%3Cnone@example.com%3E",
+    "thread_id": "thd_0000000000001",
+    "attachment_id": "att_0000000000001",
+    "api_key_id": "key_0000000000001",
+}
+# What some route asks for; the others pass it over.
+GIVEN = {
+    "name": "x",
+    "display_name": "x",
+    "to": "ann@example.com",
+    "add_labels": ["x"],
+    "message_ids": ["<none@example.com>"],
+}
+
+
+@pytest.fixture(scope="module")
+def admin() -> Iterator[Api]:
+    with serving(api_key=ADMIN) as api:
+        yield api.of(ADMIN)
+
+
+def tenant(admin: Api, name: str) -> dict[str, str]:
+    """Make a pod with an inbox, a thread and a key of its own; return all their ids."""
+    pod = admin.good("POST", "/v0/pods", {"name": name})["pod_id"]
+    inbox = admin.good("POST", f"/v0/pods/{pod}/inboxes", {"username": name})["inbox_id"]
+    came = admin.arrive(inbox, files={"a.txt": b"a"})
+    key = admin.good("POST", f"/v0/pods/{pod}/api-keys", {})
+    return {
+        "pod_id": pod,
+        "inbox_id": inbox,
+        "message_id": came.message_id.replace("<", "%3C").replace(">", "%3E"),
+        "thread_id": came.thread_id,
+        "attachment_id": came.attachments[0].id,
+        "api_key_id": key["api_key_id"],
+        "key": key["api_key"],
+    }
+
+
+@pytest.fixture(scope="module")
+def ours(admin: Api) -> dict[str, str]:
+    return tenant(admin, "ours")
+
+
+@pytest.fixture(scope="module")
+def theirs(admin: Api) -> dict[str, str]:
+    return tenant(admin, "theirs")
+
+
+def asked(api: Api, mounted: Mounted, ids: dict[str, str]) -> Answer:
+    target = mounted.path.format(**ids)
+    body = None if mounted.route.method in ("GET", "DELETE") else GIVEN
+    return api.ask(mounted.route.method, target, body)
+
+
+def wrong(expected: Callable[[Mounted], object], found: Callable[[Mounted], object]) -> list[str]:
+    """Return the routes that do not answer as expected; one test asks them all, to be quick."""
+    return [f"{m.route.method} {m.path}: {found(m)}" for m in MOUNTED if found(m) != expected(m)]
+
+
+def test_without_a_key_nothing_is_let_in(admin: Api) -> None:
+    nobody, guessing = admin.of(""), admin.of("guessed")
+    assert wrong(lambda m: "missing_authorization", lambda m: asked(nobody, m, UNKNOWN).code) == []
+    assert wrong(lambda m: "unknown_api_key", lambda m: asked(guessing, m, UNKNOWN).code) == []
+
+
+def test_every_route_needs_its_permission(admin: Api) -> None:
+    powerless = admin.of(admin.good("POST", "/v0/api-keys", {"permissions": {}})["api_key"])
+
+    def needed(mounted: Mounted) -> str:
+        answer = asked(powerless, mounted, UNKNOWN)
+        return str(answer.json.get("message", "")).rpartition(" ")[2]
+
+    open_to_all = {"/v0/auth/me", "/v0/organizations"}
+    assert wrong(lambda m: "" if m.path in open_to_all else m.route.permission, needed) == []
+
+
+def masked(answer: Answer, ids: dict[str, str]) -> tuple[int, str]:
+    said = json.dumps(answer.json)
+    for value in (*ids.values(), ids["message_id"].replace("%3C", "<").replace("%3E", ">")):
+        said = said.replace(value, "ID")
+    return answer.status, said
+
+
+def test_what_is_anothers_looks_like_what_is_not_there(
+    admin: Api, ours: dict[str, str], theirs: dict[str, str]
+) -> None:
+    api = admin.of(ours["key"])
+    bound = [m for m in MOUNTED if "{" in m.path]
+    unknown = [masked(asked(api, m, UNKNOWN), UNKNOWN) for m in bound]
+    assert [masked(asked(api, m, theirs), theirs) for m in bound] == unknown
+    assert [m.path for m, (status, _) in zip(bound, unknown, strict=True) if status != 404] == []
+
+
+def test_lists_of_a_tenant_hold_only_its_own(
+    admin: Api, ours: dict[str, str], theirs: dict[str, str]
+) -> None:
+    api = admin.of(ours["key"])
+    lists = ("inboxes", "threads", "api-keys", "pods", "inboxes/search?q=in", "threads/search?q=a")
+    said = json.dumps([api.good("GET", f"/v0/{name}") for name in lists])
+    assert ours["inbox_id"] in said and ours["pod_id"] in said
+    assert theirs["inbox_id"] not in said and theirs["pod_id"] not in said
+
+
+def test_a_key_of_an_inbox_reaches_nothing_else(
+    admin: Api, ours: dict[str, str], theirs: dict[str, str]
+) -> None:
+    made = admin.good("POST", f"/v0/inboxes/{ours['inbox_id']}/api-keys", {"name": "bot"})
+    api = admin.of(made["api_key"])
+    assert api.good("GET", "/v0/auth/me")["scope_id"] == ours["inbox_id"]
+    assert api.good("GET", f"/v0/inboxes/{ours['inbox_id']}/messages")["count"] == 1
+    assert api.ask("GET", f"/v0/inboxes/{theirs['inbox_id']}").status == 404
+    assert api.ask("GET", f"/v0/pods/{ours['pod_id']}").status == 404
+    assert api.ask("POST", "/v0/inboxes", {}).code == "forbidden"
+    assert [i["inbox_id"] for i in api.good("GET", "/v0/inboxes")["inboxes"]] == [ours["inbox_id"]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"permissions": {"inbox_read": True, "inbox_delete": True}}, 403),
+        ({"permissions": {"inbox_read": True}, "live": True}, 403),
+        ({"permissions": {"inbox_read": True}}, 200),
+        ({}, 200),
+        ({"permissions": {"no_such": True}}, 400),
+        ({"expires_at": "2020-01-01T00:00:00Z"}, 400),
+    ],
+    ids=str,
+)
+def test_no_key_makes_a_mightier_one(admin: Api, asked: dict[str, Any], status: int) -> None:
+    own = {"inbox_read": True, "api_key_create": True}
+    api = admin.of(admin.good("POST", "/v0/api-keys", {"permissions": own})["api_key"])
+    answer = api.ask("POST", "/v0/api-keys", asked)
+    assert answer.status == status
+    if status == 200:
+        assert set(answer.json["permissions"]) <= set(own)
+
+
+def test_a_key_does_not_outlive_its_maker(admin: Api) -> None:
+    first = admin.good("POST", "/v0/api-keys", {"expires_at": "2999-01-01T00:00:00Z"})
+    api = admin.of(first["api_key"])
+    later = api.ask("POST", "/v0/api-keys", {"expires_at": "2999-01-02T00:00:00Z"})
+    assert later.code == "permission_escalation"
+    assert api.good("POST", "/v0/api-keys", {})["expires_at"] == first["expires_at"]
+
+
+def test_a_revoked_key_is_refused_at_once(admin: Api) -> None:
+    made = admin.good("POST", "/v0/api-keys", {"name": "gone"})
+    api = admin.of(made["api_key"])
+    assert api.ask("GET", "/v0/auth/me").status == 200
+    assert admin.good("GET", f"/v0/api-keys/{made['api_key_id']}")["used_at"]
+    admin.good("DELETE", f"/v0/api-keys/{made['api_key_id']}")
+    assert api.ask("GET", "/v0/auth/me").code == "unknown_api_key"
+
+
+def test_only_a_hash_of_a_key_is_stored(admin: Api) -> None:
+    secret = admin.good("POST", "/v0/api-keys", {"name": "stored"})["api_key"]
+
+    def dump(connection: Any) -> str:
+        return repr(connection.execute(text("SELECT * FROM inboxkit_apikey")).all())
+
+    stored: str = admin.runner.call(admin.runner.kit.runtime.store.read, dump)
+    assert "'stored'" in stored and secret[:12] in stored
+    assert secret not in stored and secret[-20:] not in stored
+
+
+FOREIGN = {
+    "host": {"Host": "evil.example"},
+    "origin": {"Origin": "https://evil.example"},
+    "no origin": {"Origin": "null"},
+    "cross-site": {"Sec-Fetch-Site": "cross-site"},
+    "proxy": {"X-Forwarded-For": "203.0.113.9"},
+}
+
+
+def test_without_any_key_only_programs_of_this_machine_are_let_in() -> None:
+    with serving() as api:
+        refused = {name: api.ask("GET", "/v0/pods", headers=h) for name, h in FOREIGN.items()}
+        assert {name: a.code for name, a in refused.items()} == dict.fromkeys(FOREIGN, "forbidden")
+        local = {"Origin": "http://localhost:3000", "Host": "localhost:8025"}
+        assert api.ask("GET", "/v0/pods", headers=local).status == 200
+
+
+def test_the_first_key_closes_the_door() -> None:
+    with serving() as api:
+        key = api.of("whatever").good("POST", "/v0/api-keys", {})["api_key"]
+        assert api.ask("GET", "/v0/inboxes").status == 401
+        assert api.of(key).ask("GET", "/v0/inboxes", headers=FOREIGN["host"]).status == 200
+
+
+def test_a_test_key_never_reaches_a_real_provider() -> None:
+    options = {"smtp": {"host": "127.0.0.1", "port": "9"}}
+    with serving(provider=("smtp",), domain="shop.example", options=options) as api:
+        inbox = api.inbox()
+        send = f"/v0/inboxes/{inbox}/messages/send"
+        answer = api.ask("POST", send, {"to": "ann@example.com", "text": "Hi"})
+        assert (answer.status, answer.code) == (403, "message_rejected")
+        assert "key create --live" in answer.json["fix"]
+        assert api.good("GET", f"/v0/inboxes/{inbox}/messages")["count"] == 0
+
+
+def test_a_bind_to_the_outside_needs_a_key() -> None:
+    outside = Settings(http="0.0.0.0:8025")
+    with pytest.raises(ConfigurationError, match="key create"):
+        check_bind(outside)
+    check_bind(outside, has_keys=True)
+    check_bind(outside.model_copy(update={"api_key": ADMIN}))

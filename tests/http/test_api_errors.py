@@ -1,0 +1,178 @@
+"""What clients get wrong: one envelope, the right status, nothing stored, nothing in the log."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from .api import Api, path, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DESK = "desk@inbox.example"
+INBOX = f"/v0/inboxes/{DESK}"
+SEND = f"{INBOX}/messages/send"
+DEEP = b'{"metadata":' + b'{"a":' * 5_000 + b"1" + b"}" * 5_001
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    with serving() as running:
+        running.inbox(username="desk")
+        yield running
+
+
+def to(**more: Any) -> dict[str, Any]:
+    return {"to": "ann@example.com", "text": "Hi", **more}
+
+
+CASES: dict[str, tuple[str, str, Any, int, str]] = {
+    "no such route": ("GET", "/v0/calendar", None, 404, "not_found"),
+    "no such deeper route": ("GET", f"{INBOX}/files", None, 404, "not_found"),
+    "wrong method": ("PUT", INBOX, {}, 405, "method_not_allowed"),
+    "no such inbox": ("GET", "/v0/inboxes/x@inbox.example", None, 404, "not_found"),
+    "no inbox at all": ("GET", "/v0/inboxes/%00", None, 404, "not_found"),
+    "bad escapes": ("GET", "/v0/inboxes/%zz%ff%", None, 404, "not_found"),
+    "no such message": ("GET", path(DESK, "<x@y>"), None, 404, "not_found"),
+    "another kind of id": ("GET", "/v0/threads/msg_0000000000001", None, 404, "not_found"),
+    "half an id": ("GET", "/v0/threads/thd_", None, 404, "not_found"),
+    "a huge id": ("GET", f"/v0/threads/thd_{'z' * 30}", None, 404, "not_found"),
+    "no JSON": ("POST", "/v0/inboxes", b"{", 400, "validation_error"),
+    "not UTF-8": ("POST", "/v0/inboxes", b'{"username":"\xff"}', 400, "validation_error"),
+    "half a surrogate": ("POST", "/v0/inboxes", b'{"username":"\\ud800"}', 400, "validation_error"),
+    "a list": ("POST", "/v0/inboxes", [], 400, "validation_error"),
+    "deep JSON": ("POST", "/v0/inboxes", DEEP, 400, "validation_error"),
+    "not a number": ("POST", "/v0/inboxes", b'{"metadata":{"a":NaN}}', 400, "validation_error"),
+    "NUL": ("POST", "/v0/inboxes", {"display_name": "a\0b"}, 400, "validation_error"),
+    "a line break": ("POST", "/v0/inboxes", {"display_name": "a\nb"}, 400, "validation_error"),
+    "a wrong type": ("POST", "/v0/inboxes", {"username": 5}, 400, "validation_error"),
+    "no address": ("POST", "/v0/inboxes", {"username": "a b"}, 400, "validation_error"),
+    "a bad client id": ("POST", "/v0/inboxes", {"client_id": "a@b"}, 400, "validation_error"),
+    "taken": ("POST", "/v0/inboxes", {"username": "desk"}, 403, "resource_taken"),
+    "nothing to change": ("PATCH", INBOX, {}, 400, "validation_error"),
+    "empty metadata": ("PATCH", INBOX, {"metadata": {}}, 400, "validation_error"),
+    "a limit of none": ("GET", "/v0/inboxes?limit=0", None, 400, "validation_error"),
+    "a limit too high": ("GET", "/v0/inboxes?limit=501", None, 400, "validation_error"),
+    "a token of nobody": ("GET", "/v0/inboxes?page_token=abc", None, 400, "validation_error"),
+    "an odd token": ("GET", "/v0/inboxes?page_token=%C3%A9", None, 400, "validation_error"),
+    "a bad moment": ("GET", f"{INBOX}/messages?before=soon", None, 400, "validation_error"),
+    "a year too far": (
+        "GET",
+        f"{INBOX}/messages?before=9999-12-31T23:59:59-05:00",
+        None,
+        400,
+        "validation_error",
+    ),
+    "a bad query": ("GET", f"{INBOX}/messages/search?q=form:ann", None, 400, "validation_error"),
+    "no word": ("GET", f"{INBOX}/messages/search?q=!!!", None, 400, "validation_error"),
+    "no query": ("GET", f"{INBOX}/messages/search", None, 400, "validation_error"),
+    "no recipient": ("POST", SEND, {"text": "Hi"}, 400, "validation_error"),
+    "a bad recipient": ("POST", SEND, to(to="nobody"), 400, "validation_error"),
+    "a bad header": ("POST", SEND, to(headers={"X: y": "z"}), 400, "validation_error"),
+    "a second header": (
+        "POST",
+        SEND,
+        to(headers={"X-A": "a\r\nBcc: b"}),
+        400,
+        "validation_error",
+    ),
+    "no base64": ("POST", SEND, to(attachments=[{"content": "*"}]), 400, "validation_error"),
+    "two sources": (
+        "POST",
+        SEND,
+        to(attachments=[{"content": "aa==", "url": "https://example.com/a"}]),
+        400,
+        "validation_error",
+    ),
+    "a file elsewhere": (
+        "POST",
+        SEND,
+        to(attachments=[{"url": "http://169.254.169.254/"}]),
+        422,
+        "unprocessable",
+    ),
+    "no ids": ("POST", f"{INBOX}/messages/batch-get", {"message_ids": []}, 400, "validation_error"),
+    "51 ids": (
+        "POST",
+        f"{INBOX}/messages/batch-update",
+        {"message_ids": ["x"] * 51, "add_labels": "a"},
+        400,
+        "validation_error",
+    ),
+    "the last pod": ("DELETE", "/v0/pods/pod_default", None, 409, "cannot_delete"),
+    "too much": ("POST", "/v0/inboxes", b" " * (1024 * 1024 + 1), 413, "payload_too_large"),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_mistakes_are_told_in_one_form(
+    api: Api, caplog: pytest.LogCaptureFixture, case: tuple[str, str, Any, int, str]
+) -> None:
+    caplog.set_level(logging.INFO)
+    method, target, body, status, code = case
+    answer = api.ask(method, target, body)
+    assert (answer.status, answer.code) == (status, code), answer
+    assert {"name", "message", "docs"} <= set(answer.json)
+    assert ("errors" in answer.json) is (code == "validation_error")
+    assert [r.message for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+def test_what_was_refused_has_left_nothing(api: Api) -> None:
+    assert api.good("GET", f"{INBOX}/messages")["count"] == 0
+    assert api.good("GET", "/v0/inboxes")["count"] == 1
+
+
+def test_a_wrong_method_is_told_the_right_ones(api: Api) -> None:
+    assert api.ask("PUT", INBOX).headers["allow"] == "DELETE, GET, HEAD, PATCH"
+
+
+def test_a_form_is_no_json(api: Api) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = api.ask("POST", "/v0/inboxes", b"username=a", headers)
+    assert (answer.status, answer.code) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("body", [None, b"", b"null", b" \n"], ids=repr)
+def test_a_body_may_be_absent(api: Api, body: bytes | None) -> None:
+    assert api.ask("POST", "/v0/inboxes", body).status == 200
+
+
+def test_field_errors_name_their_place(api: Api) -> None:
+    answer = api.ask("POST", SEND, to(attachments=[{"filename": "a"}, {"content": "aa=="}]))
+    assert answer.json["errors"][0]["path"] == ["attachments", 0]
+    assert "exactly one" in answer.json["message"]
+
+
+def test_head_is_get_without_its_body(api: Api) -> None:
+    answer = api.ask("HEAD", INBOX)
+    assert (answer.status, answer.body) == (200, b"")
+
+
+def test_what_is_no_http_is_refused_in_silence(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    where = urlsplit(api.url)
+    with socket.create_connection((where.hostname or "", where.port or 0), timeout=5) as line:
+        line.sendall(b"GET /v0/inboxes HTTP/1.1\r\nHost: localhost\r\nBad\x00Header: a\r\n\r\n")
+        assert b" 400 " in line.recv(1_000).splitlines()[0]
+    assert [r for r in caplog.records if r.exc_info or r.levelno >= logging.ERROR] == []
+
+
+def test_a_failing_database_is_told_without_its_words(api: Api) -> None:
+    runtime = api.runner.kit.runtime
+
+    def break_(tx: Any) -> None:
+        tx.connection.exec_driver_sql("ALTER TABLE inboxkit_pod RENAME TO inboxkit_lost")
+
+    def mend(tx: Any) -> None:
+        tx.connection.exec_driver_sql("ALTER TABLE inboxkit_lost RENAME TO inboxkit_pod")
+
+    api.runner.call(runtime.store.write, break_)
+    answer = api.ask("GET", "/v0/pods")
+    api.runner.call(runtime.store.write, mend)
+    assert (answer.status, answer.code) == (503, "service_unavailable")
+    assert "inboxkit_pod" not in answer.json["message"] and answer.headers["retry-after"]
+    assert api.ask("GET", "/v0/pods").status == 200

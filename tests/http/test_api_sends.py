@@ -1,0 +1,173 @@
+"""Sends by HTTP: once under a key, with labels, by the way of every other send."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inboxkit.store import suppressions
+
+from .api import Answer, Api, path, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def inbox(api: Api) -> str:
+    return api.inbox()
+
+
+def count(api: Api, inbox: str) -> int:
+    return int(api.good("GET", f"/v0/inboxes/{inbox}/messages")["count"])
+
+
+def send(api: Api, inbox: str, key: str, text: str = "Once") -> Answer:
+    target = f"/v0/inboxes/{inbox}/messages/send"
+    body = {"to": "ann@example.com", "text": text}
+    return api.ask("POST", target, body, {"Idempotency-Key": key})
+
+
+def test_requests_that_meet_under_one_key_send_once(api: Api, inbox: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        clients = [api.of("") for _ in range(8)]
+        answers = list(pool.map(lambda client: send(client, inbox, "race"), clients))
+    assert {a.status for a in answers} == {200}
+    assert len({a.json["message_id"] for a in answers}) == 1
+    assert count(api, inbox) == 1
+
+
+@pytest.mark.parametrize("other", ["text", "inbox", "endpoint"])
+def test_a_key_is_for_one_request(api: Api, inbox: str, other: str) -> None:
+    key = f"key-{other}"
+    first = send(api, inbox, key)
+    if other == "endpoint":
+        target = path(inbox, first.json["message_id"], "/reply")
+        again = api.ask("POST", target, {"text": "Once"}, {"Idempotency-Key": key})
+    else:
+        again = send(api, inbox if other == "text" else api.inbox(), key, f"Once {other}")
+    assert (again.status, again.code) == (409, "conflict")
+
+
+def test_a_key_is_forgotten_after_a_day(api: Api, inbox: str) -> None:
+    first = send(api, inbox, "daily")
+    api.runner.clock.advance(timedelta(hours=23))
+    assert send(api, inbox, "daily").json == first.json
+    api.runner.clock.advance(timedelta(hours=2))
+    assert send(api, inbox, "daily").json["message_id"] != first.json["message_id"]
+
+
+def test_a_key_outlives_the_message(api: Api, inbox: str) -> None:
+    first = send(api, inbox, "gone")
+    api.good("DELETE", path(inbox, first.json["message_id"]))
+    assert send(api, inbox, "gone").json == first.json
+    assert count(api, inbox) == 0
+
+
+@pytest.mark.parametrize("key", ["", " ", "k" * 257], ids=["empty", "blank", "long"])
+def test_a_key_must_say_something(api: Api, inbox: str, key: str) -> None:
+    assert send(api, inbox, key).code == "validation_error"
+
+
+def test_a_key_of_a_refused_send_is_free(api: Api, inbox: str) -> None:
+    target = f"/v0/inboxes/{inbox}/messages/send"
+    headers = {"Idempotency-Key": "fixed"}
+    assert api.ask("POST", target, {"to": "nobody", "text": "a"}, headers).status == 400
+    assert api.ask("POST", target, {"to": "ann@example.com", "text": "a"}, headers).status == 200
+
+
+def test_tenants_do_not_meet_under_one_key() -> None:
+    with serving(api_key="k" * 20) as server:
+        admin = server.of("k" * 20)
+        pod = admin.good("POST", "/v0/pods", {})["pod_id"]
+        theirs = admin.good("POST", f"/v0/pods/{pod}/inboxes")["inbox_id"]
+        tenant = server.of(admin.good("POST", f"/v0/pods/{pod}/api-keys", {})["api_key"])
+        assert send(admin, admin.inbox(), "order-1").status == 200
+        assert send(tenant, theirs, "order-1", "Another").status == 200
+
+
+def test_a_send_is_what_was_asked_for(api: Api, inbox: str) -> None:
+    asked = {
+        "to": ["Ann <ann@example.com>", "ben@example.com"],
+        "cc": "eve@example.com",
+        "bcc": ["sue@example.com"],
+        "reply_to": "desk@inbox.example",
+        "subject": "Größe",
+        "html": "<p>Which?</p>",
+        "labels": ["order", "order"],
+        "headers": {"X-Priority": "1"},
+        "attachments": [{"filename": "a.bin", "content": b64encode(b"\0\xff").decode()}],
+    }
+    sent = api.send(inbox, **asked)
+    got = api.good("GET", path(inbox, sent["message_id"]))
+    assert (got["to"], got["cc"], got["bcc"]) == (asked["to"], [asked["cc"]], asked["bcc"])
+    assert (got["subject"], got["html"], got["labels"]) == (
+        "Größe",
+        "<p>Which?</p>",
+        ["order", "sent"],
+    )
+    assert (got["reply_to"], got["headers"]) == (["desk@inbox.example"], {"X-Priority": "1"})
+    assert [(a["filename"], a["size"]) for a in got["attachments"]] == [("a.bin", 2)]
+
+
+def test_an_answer_goes_to_whom_it_should(api: Api, inbox: str) -> None:
+    headers = {"Cc": f"ben@example.com, {inbox}", "Reply-To": "Team <team@example.com>"}
+    came = api.arrive(inbox, "Hello\nyou", headers=headers)
+
+    def answered(suffix: str, **asked: Any) -> Any:
+        sent = api.good("POST", path(inbox, came, suffix), {"text": "Yes", **asked})
+        got = api.good("GET", path(inbox, sent["message_id"]))
+        assert got["in_reply_to"] == came.message_id and got["thread_id"] == came.thread_id
+        return got["to"], got.get("cc")
+
+    assert answered("/reply") == (["Team <team@example.com>"], None)
+    assert answered("/reply-all") == (["Team <team@example.com>"], ["ben@example.com"])
+    assert answered("/reply", reply_all=True)[1] == ["ben@example.com"]
+    assert answered("/reply", to="eve@example.com") == (["eve@example.com"], None)
+    refused = api.ask("POST", path(inbox, came, "/reply"), {"reply_all": True, "cc": "a@b.example"})
+    assert refused.code == "validation_error"
+
+
+def test_an_answer_quotes_and_its_new_words_are_known(api: Api, inbox: str) -> None:
+    came = api.arrive(inbox, "Is <b>this</b>\nright?")
+    asked = {"text": "It is.", "html": "<p>It is.</p>"}
+    sent = api.good("POST", path(inbox, came, "/reply"), asked)
+    got = api.good("GET", path(inbox, sent["message_id"]))
+    assert got["text"].endswith("> Is <b>this</b>\n> right?")
+    assert "Is &lt;b&gt;this&lt;/b&gt;<br>" in got["html"]
+    assert got["extracted_text"] == "It is."
+    assert "right?" not in got["extracted_html"]
+
+
+def test_a_paused_inbox_sends_nothing(api: Api, inbox: str) -> None:
+    api.good("PATCH", f"/v0/inboxes/{inbox}", {"status": "paused"})
+    assert send(api, inbox, "paused").code == "message_rejected"
+    api.good("PATCH", f"/v0/inboxes/{inbox}", {"status": "active"})
+    assert send(api, inbox, "paused").status == 200
+
+
+def test_who_is_suppressed_is_not_written_to(api: Api, inbox: str) -> None:
+    store = api.runner.kit.runtime.store
+    now = store.clock.now()
+    api.runner.call(store.write, suppressions.add, "gone@example.com", reason="bounced", now=now)
+    answer = api.ask("POST", f"/v0/inboxes/{inbox}/messages/send", {"to": "gone@example.com"})
+    assert (answer.status, answer.code) == (403, "message_rejected")
+
+
+def test_no_body_and_no_key_reaches_the_log(api: Api, inbox: str, caplog: Any) -> None:
+    caplog.set_level("DEBUG")
+    send(api.of("canary-key"), inbox, "canary-idempotency", "canary-text")
+    api.ask("POST", f"/v0/inboxes/{inbox}/messages/send", {"to": "canary@", "text": "canary-text"})
+    logged = json.dumps([r.getMessage() for r in caplog.records if r.name.startswith("inboxkit")])
+    assert "canary" not in logged

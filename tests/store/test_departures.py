@@ -1,0 +1,166 @@
+"""Sends that leave, many in one transaction, and what events or other processes did meanwhile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select
+
+from inboxkit.store import deliveries, departures, jobs, suppressions
+from inboxkit.store.blobs import Blobs
+from inboxkit.store.deliveries import Outcome
+from inboxkit.store.departures import Later, Look, Start, Took
+from inboxkit.store.jobs import Job, LeaseLost
+from inboxkit.store.limits import Rate, Rules
+from inboxkit.store.tables import delivery, event, job, message
+from inboxkit.values import EventType
+
+from .sending import ANN, BEN, NOW, stored, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inboxkit.store.writer import Tx
+
+Sends = list[tuple[Job, Look]]
+
+
+@pytest.fixture
+def tx(database: str) -> Iterator[Tx]:
+    with transaction(database) as opened:
+        yield opened
+
+
+def leased(tx: Tx, *sends: tuple[str, ...]) -> Sends:
+    """Store sends to these recipients, lease them and look at them."""
+    for to in sends:
+        stored(tx, *to)
+    found = jobs.claim(tx, "send", worker=1, now=NOW, limit=99, start=0)
+    looks = departures.look(tx.connection, [int(j.key) for j in found], Blobs(None))
+    return [(j, looks[int(j.key)]) for j in found]
+
+
+def start(send: tuple[Job, Look], rules: Rules | None = None) -> Start:
+    held, look = send
+    return Start(held, look.row, list(look.waiting), "mailgun", NOW, rules or Rules())
+
+
+def took(send: tuple[Job, Look], *recipients: str) -> Took:
+    held, look = send
+    people = recipients or tuple(look.waiting)
+    return Took(held, look.row, people, "mailgun", f"<{look.row.id}@x>", (), NOW)
+
+
+def happened(tx: Tx, send: tuple[Job, Look], kind: EventType, recipient: str) -> None:
+    told = Outcome(type=kind, at=NOW, recipient=recipient, event_id="e")
+    deliveries.happened(tx, send[1].row.id, told, now=NOW)
+
+
+def states(tx: Tx, send: tuple[Job, Look]) -> list[str]:
+    """Return the state of a send, then of its recipients in order."""
+    number = send[1].row.id
+    whole = tx.connection.execute(select(message.c.state).where(message.c.id == number)).scalar()
+    query = select(delivery.c.state).where(delivery.c.message_id == number)
+    return [str(whole), *tx.connection.execute(query.order_by(delivery.c.recipient)).scalars()]
+
+
+def logged(tx: Tx, send: tuple[Job, Look]) -> list[tuple[str, str]]:
+    query = select(event.c.type, event.c.recipient).where(event.c.message_id == send[1].row.id)
+    return [(row.type, row.recipient) for row in tx.connection.execute(query.order_by(event.c.seq))]
+
+
+def test_many_are_begun_and_taken_at_once(tx: Tx) -> None:
+    one, two = leased(tx, (ANN,), (ANN, BEN))
+    assert departures.proceed(tx, [start(one), start(two)]) == [None, None]
+    assert [states(tx, one)[0], states(tx, two)] == ["sending", ["sending"] * 3]
+    assert departures.proceed(tx, [took(one), took(two)]) == [None, None]
+    assert [states(tx, one), states(tx, two)] == [["accepted"] * 2, ["accepted"] * 3]
+    assert logged(tx, two)[1:] == [("accepted", ANN), ("accepted", BEN)]
+
+
+def test_what_was_taken_is_known_by_the_providers_id_and_its_job_is_done(tx: Tx) -> None:
+    [send] = leased(tx, (ANN,))
+    departures.proceed(tx, [start(send), took(send)])
+    row: Any = tx.connection.execute(select(message)).one()
+    assert (row.provider, row.provider_id) == ("mailgun", f"<{row.id}@x>")
+    assert tx.connection.execute(select(job.c.kind)).scalars().all() == ["plan"]
+
+
+def test_each_event_is_planned_under_its_own_place_in_the_log(tx: Tx) -> None:
+    sends = leased(tx, (ANN,), (BEN,))
+    departures.proceed(tx, [took(s) for s in sends])
+    query = select(event.c.seq).where(event.c.type == "accepted").order_by(event.c.seq)
+    places = [f"event:{seq}" for seq in tx.connection.execute(query).scalars()]
+    keys = tx.connection.execute(select(job.c.key).where(job.c.kind == "plan")).scalars()
+    assert sorted(keys) == sorted(places)
+
+
+def test_an_event_that_was_faster_is_not_undone(tx: Tx) -> None:
+    one, two = leased(tx, (ANN, BEN), (ANN,))
+    happened(tx, one, EventType.DELIVERED, ANN)
+    departures.proceed(tx, [start(one), start(two)])
+    assert states(tx, one) == ["delivered", "delivered", "sending"]
+    departures.proceed(tx, [took(one), took(two)])
+    assert [states(tx, one), states(tx, two)[0]] == [
+        ["delivered", "delivered", "accepted"],
+        "accepted",
+    ]
+
+
+def test_what_a_provider_told_before_is_not_logged_again(tx: Tx) -> None:
+    [send] = leased(tx, (ANN, BEN))
+    happened(tx, send, EventType.ACCEPTED, ANN)
+    departures.proceed(tx, [took(send)])
+    assert logged(tx, send)[1:] == [("accepted", ANN), ("accepted", BEN)]
+
+
+def test_a_part_of_the_recipients_leaves_the_others_as_they_are(tx: Tx) -> None:
+    [send] = leased(tx, (ANN, BEN))
+    happened(tx, send, EventType.BOUNCED, ANN)
+    departures.proceed(tx, [took(send, BEN)])
+    assert states(tx, send) == ["accepted", "bounced", "accepted"]
+
+
+def test_only_who_holds_the_lease_may_begin(tx: Tx) -> None:
+    one, two = leased(tx, (ANN,), (BEN,))
+    jobs.put_back(tx, one[0], due_at=NOW, error="")
+    lost, begun = departures.proceed(tx, [start(one), start(two)])
+    assert (isinstance(lost, LeaseLost), begun) == (True, None)
+    assert [states(tx, s)[0] for s in (one, two)] == ["queued", "sending"]
+
+
+def test_only_who_holds_the_lease_may_record(tx: Tx) -> None:
+    one, two = leased(tx, (ANN,), (BEN,))
+    jobs.put_back(tx, one[0], due_at=NOW, error="")
+    with pytest.raises(LeaseLost):
+        departures.proceed(tx, [took(two), took(one)])
+
+
+def test_the_outbox_sets_nothing_back_that_a_provider_has(tx: Tx) -> None:
+    [send] = leased(tx, (ANN, BEN))
+    departures.proceed(tx, [start(send)])
+    happened(tx, send, EventType.DELIVERED, ANN)
+    deliveries.requeue(tx, send[1].row.id, [ANN, BEN], at=NOW)
+    assert states(tx, send) == ["delivered", "delivered", "queued"]
+    assert deliveries.pending(tx.connection, send[1].row.id) == {BEN: "queued"}
+
+
+def test_limits_let_some_go_and_tell_the_others_when(tx: Tx) -> None:
+    sends = leased(tx, (ANN,), (BEN,))
+    rules = Rules((Rate.parse("1/s"),))
+    first, second = departures.proceed(tx, [start(s, rules) for s in sends])
+    assert first is None
+    assert isinstance(second, Later)
+    assert ((second.until - NOW).total_seconds(), second.shut) == (1, False)
+    departures.put_off(tx, sends[1][0], sends[1][1].row.id, second, NOW)
+    later: Any = tx.connection.execute(select(job).where(job.c.state == "ready")).one()
+    assert (later.due_at, later.attempts, later.data) == (second.until, 0, second.data)
+
+
+@pytest.mark.parametrize(("domain", "blocked"), [("", True), ("shop.example", True), ("x", False)])
+def test_a_look_tells_who_must_not_be_written_to(tx: Tx, domain: str, blocked: bool) -> None:
+    suppressions.add(tx, ANN.upper(), reason="bounced", now=NOW, domain=domain)
+    [(_, look)] = leased(tx, (ANN, BEN))
+    assert look.blocked == ({ANN: "bounced"} if blocked else {})
+    assert look.waiting == {ANN: "queued", BEN: "queued"}
