@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -277,3 +279,18 @@ def test_an_unknown_provider_is_answered_with_those_there_are() -> None:
 )
 def test_a_fake_knows_outcomes_by_address(address: str, types: list[EventType]) -> None:
     assert [happening.type for happening in outcome(address)] == types
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_the_table_leads_to_the_provider_of_that_name(name: str) -> None:
+    assert PROVIDERS[name].name == name
+    assert PROVIDERS[name] is PROVIDERS[name]
+
+
+def test_a_start_imports_no_vendor_that_is_not_used() -> None:
+    code = (
+        "import sys, inboxkit.providers.registry as r; r.provider('memory');"
+        "print([m for m in sys.modules if 'mandrill' in m or 'mailgun' in m])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.strip() == "[]"

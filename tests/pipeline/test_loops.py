@@ -1,0 +1,86 @@
+"""Steps and their leases: one job that breaks holds up none of the others."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from sqlalchemy import insert, select
+
+from inboxkit.pipeline.crew import Crew
+from inboxkit.pipeline.loops import Consumer
+from inboxkit.store import jobs
+from inboxkit.store.tables import job, setting
+
+if TYPE_CHECKING:
+    from inboxkit.store.jobs import Job
+    from inboxkit.store.store import Store
+    from inboxkit.store.writer import Tx
+
+
+async def put(store: Store, *keys: str) -> None:
+    now = store.clock.now()
+    rows = [jobs.new_job("plan", key, inbox_id=1, due_at=now) for key in keys]
+    await store.write(jobs.put, rows)
+
+
+async def left(store: Store) -> dict[str, Any]:
+    """Return the jobs that are there, by key."""
+    query = select(job.c.key, job.c.state, job.c.attempts, job.c.due_at, job.c.error)
+    return {row.key: row for row in await store.read(lambda c: c.execute(query).all())}
+
+
+def complete_or_break(tx: Tx, taken: list[Job]) -> None:
+    """End jobs in one transaction; the database never takes what "bad" brings."""
+    jobs.complete(tx, taken)
+    for one in taken:
+        value: Any = object() if one.key == "bad" else ""
+        tx.connection.execute(insert(setting), [{"key": one.key, "value": value}])
+
+
+async def run_until_done(store: Store, consumer: Consumer, key: str) -> None:
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(consumer.run)
+            while key in await left(store) or (await left(store))["bad"].state != "ready":
+                seen = store.bell.count("done")
+                await store.bell.wait("done", seen, timeout=0.1)
+            tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("way", ["the database", "our code"])
+async def test_a_job_that_breaks_its_batch_is_put_off_alone(store: Store, way: str) -> None:
+    await put(store, "a", "bad", "z")
+
+    async def work(taken: list[Job]) -> None:
+        if way == "our code" and any(one.key == "bad" for one in taken):
+            raise KeyError("bad")
+        await store.write(complete_or_break, taken)
+
+    await run_until_done(store, Consumer(store, "plan", work, lambda: 9), "z")
+    found = await left(store)
+    assert set(found) == {"bad"}
+    assert found["bad"].attempts == 1
+    assert found["bad"].due_at > store.clock.now() + timedelta(seconds=1)
+
+
+async def test_a_crew_puts_off_what_breaks_and_has_its_place_back(store: Store) -> None:
+    await put(store, "bad")
+    taken = await store.write(
+        jobs.claim, "plan", worker=store.worker_id, now=store.clock.now(), limit=9, start=0
+    )
+
+    async def one(_job: Job) -> None:
+        raise ValueError("a body, maybe")
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            crew = Crew(store, "plan", tasks, one, size=3)
+            await crew.work(taken)
+            assert crew.room() == 2
+            await crew.idle()
+            assert crew.room() == 3
+    found = (await left(store))["bad"]
+    assert (found.state, found.error) == ("ready", "ValueError")
