@@ -20,6 +20,7 @@ from .errors import ConfigurationError
 
 FILE = "inboxkit.toml"
 _PREFIX = "INBOXKIT_"
+TWO_WORDS = ("unisender_go",)  # the providers whose name has an underscore
 _SECRET_WORDS = ("key", "secret", "password", "token")
 _RATES = re.compile(r"[1-9]\d{0,8}/[smhd]( [1-9]\d{0,8}/[smhd]){0,3}")
 _PASSWORD = re.compile(r"(://[^:/@]*:).*@")
@@ -217,12 +218,21 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         if not name.startswith(_PREFIX):
             continue
         key = name.removeprefix(_PREFIX).lower()
-        provider, _, option = key.partition("_")
+        provider, option = _provider_option(key)
         if key in Settings.model_fields:
             values[key] = value
         elif option:
             options.setdefault(provider, {})[option] = value
     return values | {"options": options}
+
+
+def _provider_option(key: str) -> tuple[str, str]:
+    """Split ``mailgun_api_key`` after the provider's name, which may have two words."""
+    for name in TWO_WORDS:
+        if key.startswith(f"{name}_"):
+            return name, key.removeprefix(f"{name}_")
+    provider, _, option = key.partition("_")
+    return provider, option
 
 
 def masked(settings: Settings) -> dict[str, Any]:

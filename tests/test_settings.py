@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inboxkit import ConfigurationError, Settings
-from inboxkit.settings import checked, host_port, is_loopback, load, masked, without_password
+from inboxkit.providers.registry import PROVIDERS
+from inboxkit.settings import (
+    TWO_WORDS,
+    checked,
+    host_port,
+    is_loopback,
+    load,
+    masked,
+    without_password,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -201,3 +210,10 @@ def test_masked_shows_which_secrets_are_set() -> None:
 )
 def test_a_password_is_not_shown(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+def test_a_providers_name_of_two_words_is_one_name_in_a_variable() -> None:
+    settings = load(environ={"INBOXKIT_UNISENDER_GO_API_KEY": "k"})
+
+    assert settings.provider_options("unisender_go") == {"api_key": "k"}
+    assert {name for name in PROVIDERS if "_" in name} == set(TWO_WORDS)
