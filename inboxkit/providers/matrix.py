@@ -60,7 +60,7 @@ def _yes(value: bool) -> str:
 
 
 def _linked(name: str) -> str:
-    return name if name in ("memory", "smtp", "mailgun") else f"[{name}]({name}.md)"
+    return name if name in ("memory", "smtp") else f"[{name}]({name}.md)"
 
 
 def written(page: str) -> str:

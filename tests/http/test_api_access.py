@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 from sqlalchemy import text
 
@@ -13,11 +14,18 @@ from inboxkit.http.api.resources import ROUTES
 from inboxkit.http.api.routing import Mounted, Table
 from inboxkit.http.app import check_bind
 from inboxkit.settings import Settings
+from inboxkit.store import api_keys
+from inboxkit.store.api_keys import KeyRecord
 
 from .api import Answer, Api, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection
+
+    from inboxkit import InboxKit
+    from inboxkit.store.writer import Tx
 
 ADMIN = "k" * 20
 MOUNTED = sorted(Table(ROUTES).mounted, key=lambda m: (m.path, m.route.method))
@@ -181,10 +189,11 @@ def test_a_revoked_key_is_refused_at_once(admin: Api) -> None:
 def test_only_a_hash_of_a_key_is_stored(admin: Api) -> None:
     secret = admin.good("POST", "/v0/api-keys", {"name": "stored"})["api_key"]
 
-    def dump(connection: Any) -> str:
+    def dump(connection: Connection) -> str:
         return repr(connection.execute(text("SELECT * FROM inboxkit_apikey")).all())
 
-    stored: str = admin.runner.call(admin.runner.kit.runtime.store.read, dump)
+    read = admin.runner.kit.runtime.store.read
+    stored = str(admin.runner.call(read, dump))
     assert "'stored'" in stored and secret[:12] in stored
     assert secret not in stored and secret[-20:] not in stored
 
@@ -213,15 +222,39 @@ def test_the_first_key_closes_the_door() -> None:
         assert api.of(key).ask("GET", "/v0/inboxes", headers=FOREIGN["host"]).status == 200
 
 
+def live_key(api: Api) -> str:
+    """Make a live key as the command line does; over HTTP only a live key makes one."""
+    runtime = api.runner.kit.runtime
+    now = runtime.clock.now()
+    record = KeyRecord(id=0, prefix="", name="live", live=True, created_at=now, updated_at=now)
+
+    def make(tx: Tx) -> str:
+        return api_keys.create(tx, record)[1]
+
+    return str(api.runner.call(runtime.store.write, make))
+
+
 def test_a_test_key_never_reaches_a_real_provider() -> None:
     options = {"smtp": {"host": "127.0.0.1", "port": "9"}}
     with serving(provider=("smtp",), domain="shop.example", options=options) as api:
         inbox = api.inbox()
         send = f"/v0/inboxes/{inbox}/messages/send"
-        answer = api.ask("POST", send, {"to": "ann@example.com", "text": "Hi"})
-        assert (answer.status, answer.code) == (403, "message_rejected")
-        assert "key create --live" in answer.json["fix"]
-        assert api.good("GET", f"/v0/inboxes/{inbox}/messages")["count"] == 0
+        mail = {"to": "ann@example.com", "text": "Hi"}
+        nobody, tester = api, api.of(api.good("POST", "/v0/api-keys", {})["api_key"])
+        live = api.of(live_key(api))
+        refused = tester.ask("POST", send, mail)
+        assert (refused.status, refused.code) == (403, "message_rejected")
+        assert "key create --live" in refused.json["fix"]
+        assert nobody.ask("POST", send, mail).status == 401
+        assert tester.good("GET", f"/v0/inboxes/{inbox}/messages")["count"] == 0
+        assert live.ask("POST", send, mail).status == 200
+
+
+async def test_a_port_that_is_opened_later_is_open_to_this_machine(kit: InboxKit) -> None:
+    assert kit.settings.http == ""
+    await kit.runtime.edges.open(smtp="", http="127.0.0.1:0")
+    async with aiohttp.ClientSession(kit.url) as http, http.get("/v0/pods") as answer:
+        assert answer.status == 200
 
 
 def test_a_bind_to_the_outside_needs_a_key() -> None:

@@ -37,6 +37,7 @@ CASES: dict[str, tuple[str, str, Any, int, str]] = {
     "wrong method": ("PUT", INBOX, {}, 405, "method_not_allowed"),
     "no such inbox": ("GET", "/v0/inboxes/x@inbox.example", None, 404, "not_found"),
     "no inbox at all": ("GET", "/v0/inboxes/%00", None, 404, "not_found"),
+    "a line break in a path": ("GET", "/v0/pods/%0A/inboxes", None, 404, "not_found"),
     "bad escapes": ("GET", "/v0/inboxes/%zz%ff%", None, 404, "not_found"),
     "no such message": ("GET", path(DESK, "<x@y>"), None, 404, "not_found"),
     "another kind of id": ("GET", "/v0/threads/msg_0000000000001", None, 404, "not_found"),
@@ -129,6 +130,11 @@ def test_what_was_refused_has_left_nothing(api: Api) -> None:
 
 def test_a_wrong_method_is_told_the_right_ones(api: Api) -> None:
     assert api.ask("PUT", INBOX).headers["allow"] == "DELETE, GET, HEAD, PATCH"
+
+
+def test_a_word_of_a_route_is_nobodys_id(api: Api) -> None:
+    answer = api.ask("DELETE", "/v0/inboxes/search")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_a_form_is_no_json(api: Api) -> None:

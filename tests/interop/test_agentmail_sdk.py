@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.blocks import blocks
 from tests.mails import mail
 
 from .agentmail import ApiError, Server, sdk, served
@@ -266,3 +267,12 @@ async def test_the_asynchronous_client(server: Server) -> None:
         got = server.checked(await messages.get(me, sent.message_id))
         await client.inboxes.delete(me)
     assert (got.text, got.labels) == ("Hi", ["sent"])
+
+
+def test_the_example_of_the_page_runs(server: Server) -> None:
+    [block] = blocks("docs/api.md", "py")
+    names = {"url": server.runner.kit.url, "key": "any"}
+    exec(compile(block.text, str(block), "exec"), names)
+    sent: Any = names["sent"]
+    assert sent.thread_id.startswith("thd_")
+    names["client"]._client_wrapper.httpx_client.httpx_client.close()

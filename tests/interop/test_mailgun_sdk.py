@@ -15,7 +15,7 @@ from inboxkit.providers import forms
 from inboxkit.providers.mailgun import Mailgun, sign
 from inboxkit.providers.mailgun_fake import MailgunFake
 from inboxkit.values import EventType
-from tests.providers.conformance import MAILS, outgoing
+from tests.providers.vendor import MAILS, outgoing
 
 from .server import serving
 

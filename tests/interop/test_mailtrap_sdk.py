@@ -19,7 +19,7 @@ import pytest
 from inboxkit.providers.mailtrap import Mailtrap
 from inboxkit.providers.mailtrap_fake import MailtrapFake
 from inboxkit.values import EventType
-from tests.providers.conformance import MAILS, outgoing
+from tests.providers.vendor import MAILS, outgoing
 
 from .server import serving
 

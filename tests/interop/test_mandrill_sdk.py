@@ -12,7 +12,7 @@ import pytest
 
 from inboxkit.providers.mandrill import Mandrill
 from inboxkit.providers.mandrill_fake import MandrillFake
-from tests.providers.conformance import MAILS, outgoing
+from tests.providers.vendor import MAILS, outgoing
 
 from .server import serving
 

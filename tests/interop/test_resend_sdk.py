@@ -12,8 +12,8 @@ from inboxkit.parsing import parse
 from inboxkit.providers.resend import Resend
 from inboxkit.providers.resend_fake import ResendFake
 from inboxkit.values import EventType
-from tests.providers.conformance import MAILS
 from tests.providers.signed import KEY
+from tests.providers.vendor import MAILS
 
 from .server import serving
 

@@ -14,7 +14,7 @@ import pytest
 from inboxkit.providers.sendgrid import SIGNATURE, TIMESTAMP, Sendgrid
 from inboxkit.providers.sendgrid_fake import VERIFICATION_KEY, SendgridFake
 from inboxkit.values import EventType
-from tests.providers.conformance import MAILS, outgoing
+from tests.providers.vendor import MAILS, outgoing
 
 from .server import serving
 

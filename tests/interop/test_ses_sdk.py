@@ -24,7 +24,7 @@ from inboxkit.providers.base import (
 )
 from inboxkit.providers.ses import Ses
 from inboxkit.providers.ses_fake import SesFake
-from tests.providers.conformance import MAILS, outgoing
+from tests.providers.vendor import MAILS, outgoing
 
 from .server import serving
 

@@ -12,7 +12,7 @@ import pytest
 
 from inboxkit.providers.sparkpost import SparkPost
 from inboxkit.providers.sparkpost_fake import SparkPostFake
-from tests.providers.conformance import MAILS
+from tests.providers.vendor import MAILS
 
 from .server import serving
 

@@ -35,5 +35,7 @@ def test_transparency_is_seen(text: str) -> None:
 
 @given(st.text(alphabet="#0123456789abcdefrgb(),.%/- ", max_size=30))
 def test_any_text_is_a_colour_or_none(text: str) -> None:
-    parse(text)
-    is_transparent(text)
+    colour = parse(text)
+
+    assert colour is None or all(0 <= channel <= 255 for channel in colour)
+    assert colour is None or not is_transparent(text)

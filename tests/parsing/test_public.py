@@ -53,14 +53,14 @@ MIXED = st.lists(st.sampled_from(PIECES) | st.text(max_size=12), max_size=30).ma
 
 @pytest.mark.parametrize("name", TEXT)
 @given(text=MIXED)
-def test_any_text_is_read(name: str, text: str) -> None:
-    TEXT[name](text)
+def test_any_text_is_read_and_alike_each_time(name: str, text: str) -> None:
+    assert TEXT[name](text) == TEXT[name](text)
 
 
 @pytest.mark.parametrize("name", BYTES)
 @given(data=MIXED.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary())
-def test_any_bytes_are_read(name: str, data: bytes) -> None:
-    BYTES[name](data)
+def test_any_bytes_are_read_and_alike_each_time(name: str, data: bytes) -> None:
+    assert BYTES[name](data) == BYTES[name](data)
 
 
 @pytest.mark.parametrize("piece", PIECES)

@@ -50,5 +50,7 @@ def test_compressed_rtf_is_unpacked() -> None:
 
 @given(st.binary(max_size=200), st.integers(6, len(STREAM)))
 def test_any_bytes_are_read(data: bytes, place: int) -> None:
-    unpack(STREAM[:place] + data)
-    unpack(STREAM[: place - 6] + data + STREAM[place:])
+    cut, damaged = STREAM[:place] + data, STREAM[: place - 6] + data + STREAM[place:]
+
+    assert unpack(cut) is not None
+    assert (unpack(damaged) is None) == (len(damaged) < 6 or damaged[:4] != STREAM[:4])

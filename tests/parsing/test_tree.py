@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inboxkit.parsing import lenient, tree
@@ -50,6 +50,7 @@ LINES = [
 
 
 @given(st.lists(st.sampled_from(LINES), max_size=25), st.sampled_from([b"\r\n", b"\n"]))
+@example([LINES[0], b"", b"text", b"--b--"], b"\r\n")  # closed before it began
 def test_both_readings_of_any_lines_agree(lines: list[bytes], newline: bytes) -> None:
     raw = b"A: b" + newline + newline.join(lines)
 

@@ -19,7 +19,7 @@ from inboxkit.smtp.listener import Listener
 from inboxkit.smtp.replies import SmtpRefused
 from inboxkit.smtp.settings import SmtpSettings
 from inboxkit.values import Address, Draft, File
-from tests.providers.conformance import NOW
+from tests.providers.vendor import NOW
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from inboxkit import signatures
 from inboxkit.signatures import Key
 
-from .conformance import NOW
+from .vendor import NOW
 
 if TYPE_CHECKING:
     from inboxkit.providers.base import WebhookRequest

@@ -16,7 +16,7 @@ from inboxkit.providers.addressing import (
 )
 from inboxkit.values import Address
 
-from .conformance import cases, outgoing
+from .vendor import cases, outgoing
 
 ANN, BEN = Address("ann@example.com", "Ann Lee"), Address("ben@example.com")
 EVE, ZOE = Address("eve@example.com"), Address("zoe@example.com")

@@ -24,8 +24,9 @@ from inboxkit.providers.base import (
 )
 from inboxkit.values import EventType
 
-from .conformance import MAILS, NOW, Conformance, Vendor, cases, outgoing, recorded, value_of
+from .conformance import Conformance
 from .signed import KEY, tampered
+from .vendor import MAILS, NOW, Vendor, cases, outgoing, recorded, value_of
 
 OPTIONS = {"api_key": "key-secret-1", "signing_secret": KEY.secret}
 PROVIDER = AgentMail()

@@ -28,7 +28,8 @@ from inboxkit.providers.options import Options
 from inboxkit.providers.registry import PROVIDERS, fetching, key_fetching, lookup, provider
 from inboxkit.values import EventType
 
-from .conformance import NOW, cases, json_values, outgoing
+from .conformance import json_values
+from .vendor import NOW, cases, outgoing
 
 PLAIN: dict[str, Any] = {
     "cc": (),

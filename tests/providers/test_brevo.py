@@ -26,9 +26,10 @@ from inboxkit.providers.brevo import Brevo
 from inboxkit.providers.brevo_fake import BrevoFake
 from inboxkit.values import Address, EventType, File
 
-from .conformance import MAILS, NOW, PAYLOADS, Conformance, Vendor, cases, outgoing, recorded
+from .conformance import Conformance
 from .recordings import posted, seen
 from .tampering import unauthorized
+from .vendor import MAILS, NOW, PAYLOADS, Vendor, cases, outgoing, recorded
 
 OPTIONS = {"api_key": "key-secret-1", "webhook_password": "password-secret-3"}
 PROVIDER = Brevo()

@@ -4,7 +4,7 @@ import pytest
 
 from inboxkit.providers.event_facts import digest, facts, severity
 
-from .conformance import cases
+from .vendor import cases
 
 UNKNOWN = "550 5.1.1 User unknown"
 

@@ -10,7 +10,7 @@ from inboxkit.providers import forms
 from inboxkit.providers.base import ParseError
 from inboxkit.providers.forms import Field, Form
 
-from .conformance import cases
+from .vendor import cases
 
 MULTIPART = "multipart/form-data; boundary=b"
 URLENCODED = "application/x-www-form-urlencoded"

@@ -25,9 +25,10 @@ from inboxkit.providers.mailersend import TEST_SECRET, MailerSend
 from inboxkit.providers.mailersend_fake import MailerSendFake
 from inboxkit.values import Address, EventType
 
-from .conformance import MAILS, NOW, PAYLOADS, Conformance, Vendor, cases, outgoing, recorded
+from .conformance import Conformance
 from .recordings import posted, seen
 from .tampering import forged
+from .vendor import MAILS, NOW, PAYLOADS, Vendor, cases, outgoing, recorded
 
 if TYPE_CHECKING:
     from inboxkit.providers.fake import Fake

@@ -25,8 +25,9 @@ from inboxkit.providers.forms import Field
 from inboxkit.providers.mailgun_fake import MailgunFake
 from inboxkit.values import EventType
 
-from .conformance import MAILS, NOW, Conformance, Vendor, cases, outgoing, recorded
+from .conformance import Conformance
 from .mailgun_account import CONFIG, JSON, OPTIONS, PROVIDER, form_post, json_post, signature_block
+from .vendor import MAILS, NOW, Vendor, cases, outgoing, recorded
 
 
 def _signature(post: WebhookRequest) -> dict[str, str]:

@@ -15,8 +15,8 @@ from inboxkit.providers.forms import Field
 from inboxkit.providers.mailgun_fake import MailgunFake
 from inboxkit.values import EventType
 
-from .conformance import NOW, cases, outgoing
 from .mailgun_account import CONFIG, PROVIDER
+from .vendor import NOW, cases, outgoing
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from inboxkit.providers.base import (
 from inboxkit.providers.forms import Field
 from inboxkit.providers.mailgun_fake import MailgunFake
 
-from .conformance import MAILS, NOW
 from .mailgun_account import CONFIG, PROVIDER, form_post
+from .vendor import MAILS, NOW
 
 
 @pytest.fixture

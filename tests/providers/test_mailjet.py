@@ -22,9 +22,10 @@ from inboxkit.providers.mailjet import Mailjet
 from inboxkit.providers.mailjet_fake import MailjetFake
 from inboxkit.values import Address, EventType, File
 
-from .conformance import MAILS, NOW, PAYLOADS, Conformance, Vendor, cases, outgoing, recorded
+from .conformance import Conformance
 from .recordings import posted, seen
 from .tampering import unauthorized
+from .vendor import MAILS, NOW, PAYLOADS, Vendor, cases, outgoing, recorded
 
 if TYPE_CHECKING:
     from inboxkit.providers.fake import Fake

@@ -23,19 +23,10 @@ from inboxkit.providers.mailtrap import Mailtrap
 from inboxkit.providers.mailtrap_fake import MailtrapFake
 from inboxkit.values import Address, EventType
 
-from .conformance import (
-    LIFE_CYCLE,
-    MAILS,
-    NOW,
-    PAYLOADS,
-    Conformance,
-    Vendor,
-    cases,
-    outgoing,
-    recorded,
-)
+from .conformance import Conformance
 from .recordings import posted, seen
 from .tampering import forged
+from .vendor import LIFE_CYCLE, MAILS, NOW, PAYLOADS, Vendor, cases, outgoing, recorded
 
 OPTIONS = {
     "api_token": "key-secret-1",

@@ -28,7 +28,8 @@ from inboxkit.providers.mandrill import Mandrill, sign
 from inboxkit.providers.mandrill_fake import MandrillFake
 from inboxkit.values import EventType
 
-from .conformance import MAILS, NOW, Conformance, Vendor, cases, outgoing, recorded
+from .conformance import Conformance
+from .vendor import MAILS, NOW, Vendor, cases, outgoing, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from inboxkit.errors import ConfigurationError
 from inboxkit.providers.base import Capture, Retry, Sent, SmtpResponse, Unverified, WebhookRequest
 from inboxkit.providers.memory import Memory
 
-from .conformance import NOW, outgoing
+from .vendor import NOW, outgoing
 
 PROVIDER = Memory()
 CONFIG = PROVIDER.configure({})

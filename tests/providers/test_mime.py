@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from inboxkit.providers.mime import Piece, rebuild
 
-from .conformance import cases
+from .vendor import cases
 
 TEXT = Piece("text/plain", b"Hello \xc3\xbc\r\n")
 HTML = Piece("text/html", b"<p>Hello</p>")

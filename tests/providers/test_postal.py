@@ -28,7 +28,8 @@ from inboxkit.providers.postal_fake import VERIFICATION_KEY, PostalFake
 from inboxkit.providers.public_keys import PrivateKey
 from inboxkit.values import EventType
 
-from .conformance import MAILS, NOW, Conformance, Vendor, cases, outgoing, recorded
+from .conformance import Conformance
+from .vendor import MAILS, NOW, Vendor, cases, outgoing, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -25,7 +25,8 @@ from inboxkit.providers.postmark import Postmark
 from inboxkit.providers.postmark_fake import PostmarkFake
 from inboxkit.values import Address, EventType
 
-from .conformance import MAILS, NOW, Conformance, Vendor, cases, outgoing, recorded, value_of
+from .conformance import Conformance
+from .vendor import MAILS, NOW, Vendor, cases, outgoing, recorded, value_of
 
 OPTIONS = {"server_token": "key-secret-1", "webhook_password": "password-secret-3"}
 PROVIDER = Postmark()

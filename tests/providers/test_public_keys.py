@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from inboxkit.providers.public_keys import Digest, PrivateKey, PublicKey
 
-from .conformance import cases
+from .vendor import cases
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 RSA, ECDSA = PrivateKey.rsa(), PrivateKey.ecdsa()

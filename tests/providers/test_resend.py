@@ -31,8 +31,9 @@ from inboxkit.providers.resend_fake import ResendFake
 from inboxkit.signatures import Key
 from inboxkit.values import Address, EventType, File
 
-from .conformance import MAILS, NOW, Conformance, Vendor, cases, outgoing, recorded, value_of
+from .conformance import Conformance
 from .signed import KEY, tampered
+from .vendor import MAILS, NOW, Vendor, cases, outgoing, recorded, value_of
 
 if TYPE_CHECKING:
     from inboxkit.providers.base import Outgoing

@@ -24,7 +24,8 @@ from inboxkit.providers.scaleway import Scaleway
 from inboxkit.providers.scaleway_fake import ScalewayFake
 from inboxkit.values import Address, EventType, File
 
-from .conformance import NOW, Conformance, Vendor, cases, outgoing, recorded, value_of
+from .conformance import Conformance
+from .vendor import NOW, Vendor, cases, outgoing, recorded, value_of
 
 OPTIONS = {
     "secret_key": "key-secret-1",

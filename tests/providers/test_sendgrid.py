@@ -21,8 +21,9 @@ from inboxkit.providers.sendgrid import SIGNATURE, TIMESTAMP
 from inboxkit.providers.sendgrid_fake import SendgridFake
 from inboxkit.values import EventType
 
-from .conformance import NOW, Conformance, Vendor, cases, outgoing
+from .conformance import Conformance
 from .sendgrid_account import CONFIG, OPTIONS, PROVIDER
+from .vendor import NOW, Vendor, cases, outgoing
 
 if TYPE_CHECKING:
     from inboxkit.providers.base import Outgoing

@@ -22,8 +22,8 @@ from inboxkit.providers.forms import Field
 from inboxkit.providers.sendgrid_fake import VERIFICATION_KEY, SendgridFake
 from inboxkit.values import Address
 
-from .conformance import MAILS, NOW, cases, outgoing, recorded, value_of
 from .sendgrid_account import CONFIG, JSON, OPTIONS, PROVIDER
+from .vendor import MAILS, NOW, cases, outgoing, recorded, value_of
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ from inboxkit.providers.base import (
 from inboxkit.providers.ses_fake import SesFake
 from inboxkit.values import Address, File
 
-from .conformance import NOW, Conformance, Vendor, cases, outgoing
+from .conformance import Conformance
 from .ses_account import CONFIG, OPTIONS, PROVIDER, TOPIC, notification
+from .vendor import NOW, Vendor, cases, outgoing
 
 
 def _tampered(post: WebhookRequest) -> dict[str, WebhookRequest]:

@@ -26,8 +26,8 @@ from inboxkit.providers.base import (
 from inboxkit.providers.ses_fake import SesFake
 from inboxkit.values import EventType
 
-from .conformance import MAILS, NOW, cases, outgoing, recorded, value_of
 from .ses_account import CONFIG, OPTIONS, PROVIDER, TOPIC, notification
+from .vendor import MAILS, NOW, cases, outgoing, recorded, value_of
 
 
 @pytest.fixture

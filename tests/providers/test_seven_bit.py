@@ -7,7 +7,7 @@ from inboxkit.parsing import parse
 from inboxkit.providers import seven_bit
 from inboxkit.values import Address, Draft, File
 
-from .conformance import MAILS, NOW, cases
+from .vendor import MAILS, NOW, cases
 
 HEAD = b"From: a@b.example\r\nContent-Type: text/plain; charset=latin-1\r\n"
 

@@ -20,7 +20,7 @@ from inboxkit.providers.base import (
 )
 from inboxkit.providers.smtp import Smtp
 
-from .conformance import NOW, SECRETS, cases, outgoing
+from .vendor import NOW, SECRETS, cases, outgoing
 
 PROVIDER = Smtp()
 OPTIONS = {"host": "smtp.example.com", "username": "support", "password": "password-secret-3"}

@@ -10,7 +10,7 @@ import pytest
 from inboxkit.providers.base import ParseError
 from inboxkit.providers.sns import Notification, Topic
 
-from .conformance import cases
+from .vendor import cases
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail"
 FIELDS = {

@@ -25,7 +25,8 @@ from inboxkit.providers.sparkpost import SparkPost
 from inboxkit.providers.sparkpost_fake import SparkPostFake
 from inboxkit.values import EventType
 
-from .conformance import MAILS, NOW, Conformance, Vendor, cases, outgoing, recorded
+from .conformance import Conformance
+from .vendor import MAILS, NOW, Vendor, cases, outgoing, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

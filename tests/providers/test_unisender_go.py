@@ -24,7 +24,8 @@ from inboxkit.providers.unisender_go import UnisenderGo, sign
 from inboxkit.providers.unisender_go_fake import UnisenderGoFake
 from inboxkit.values import Address, EventType, File
 
-from .conformance import NOW, Conformance, Vendor, cases, outgoing, recorded
+from .conformance import Conformance
+from .vendor import NOW, Vendor, cases, outgoing, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

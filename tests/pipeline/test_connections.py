@@ -1,0 +1,71 @@
+"""Connections to a provider are kept, and one that was closed meanwhile loses nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import web
+
+from inboxkit.pipeline.transport import NotDelivered, Transport
+from inboxkit.providers.base import HttpRequest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class Server:
+    """Remembers the port that each request came from; ``close`` closes after the answer."""
+
+    def __init__(self) -> None:
+        self.ports: list[int] = []
+        self.close = False
+        self.url = ""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        assert request.transport is not None
+        self.ports.append(request.transport.get_extra_info("peername")[1])
+        if self.close:
+            return web.Response(headers={"Connection": "close"})
+        return web.Response()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    found, app = Server(), web.Application()
+    app.router.add_post("/", found.answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    yield found
+    await runner.cleanup()
+
+
+async def post(transport: Transport, server: Server, times: int = 2) -> int:
+    """Post one after the other; return how many connections that took."""
+    for _ in range(times):
+        await transport.http(HttpRequest(method="POST", url=server.url, body=b"{}"))
+    await transport.close()
+    return len(set(server.ports))
+
+
+async def test_a_connection_is_used_again(server: Server) -> None:
+    assert await post(Transport(connections=2), server) == 1
+
+
+async def test_downloads_have_a_connection_each(server: Server) -> None:
+    assert await post(Transport(), server) == 2
+
+
+async def test_a_server_that_closes_is_called_anew(server: Server) -> None:
+    server.close = True
+    assert await post(Transport(connections=2), server, times=3) == 3
+
+
+async def test_no_connection_means_that_nothing_was_sent() -> None:
+    transport = Transport(connections=2)
+    with pytest.raises(NotDelivered) as broken:
+        await transport.http(HttpRequest(method="POST", url="http://127.0.0.1:9/", body=b"{}"))
+    await transport.close()
+    assert not broken.value.request_sent
