@@ -2,8 +2,9 @@
 
     python bench/siege.py line|large|idle|hostile [FOLDER]
 
-runs ``inboxkit run`` as a process of its own and prints figures of it as JSON. ``hostile`` takes a
-folder of .eml files, hands in each while a probe delivers normal mail, and waits until all are read.
+runs ``inboxkit run`` as a process of its own and prints figures of it as JSON. ``hostile`` takes
+a folder of .eml files, hands in each while a probe delivers normal mail, and waits until all are
+read.
 """
 
 from __future__ import annotations
@@ -226,7 +227,7 @@ async def hostile(server: Server, folder: str) -> dict[str, object]:
     probe = Probe(server.port)
     probing = asyncio.create_task(probe.run())
     replies: dict[str, int] = {}
-    for file in sorted(Path(folder).glob("*.eml")):
+    for file in await asyncio.to_thread(lambda: sorted(Path(folder).glob("*.eml"))):
         content = await asyncio.to_thread(_stuffed, file)
         async with Client.open(server.port) as client:
             replies[file.stem] = await client.deliver(TARGET, content)

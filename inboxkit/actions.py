@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ from .parsing.attachments import extract, is_message
 from .parsing.extraction import FileReader
 from .parsing.forensics import forensics
 from .parsing.images import dimensions
-from .pipeline import replies
+from .pipeline import policies, replies
+from .pipeline.policies import Forbidden
 from .pipeline.staging import active, current
 from .providers.base import Feature, Outgoing, refuse_unsupported
 from .sending import Composer, Context
@@ -61,11 +63,18 @@ class LocalActions:
         self._waits = Waits(store, notify, self)
         self._composer = Composer(settings, store.secret, store.blobs)
         self._store_sends: Callable[[Tx, Sequence[Staged]], list[int]] = sends.store
+        self._approved = False
 
-    def storing(self, function: Callable[[Tx, Sequence[Staged]], list[int]]) -> LocalActions:
-        """Return the same actions whose sends ``function`` stores, and more in one transaction."""
+    def storing(
+        self, function: Callable[[Tx, Sequence[Staged]], list[int]], *, approved: bool = False
+    ) -> LocalActions:
+        """Return the same actions whose sends ``function`` stores, and more in one transaction.
+
+        ``approved``: a person has approved what is sent.
+        """
         other = copy(self)
         other._store_sends = function
+        other._approved = approved
         return other
 
     # reading
@@ -184,6 +193,27 @@ class LocalActions:
     async def send(self, inbox: str, draft: Draft) -> Message:
         return await self._send(draft, Context(inbox=await self._inbox(inbox)))
 
+    async def send_all(
+        self, inbox: str, drafts: Sequence[Draft], *, name: str = "", parent: Message | None = None
+    ) -> list[int]:
+        """Send drafts from one inbox, all or none, under another display name if one is given.
+
+        Return their rows. Who is suppressed stops nothing here: the outbox rejects that mail and
+        logs it. ``parent`` is what they answer.
+        """
+        found = await self._inbox(inbox)
+        context = Context(
+            inbox=replace(found, display_name=name or found.display_name),
+            thread_id=None if parent is None else row_id("thd", parent.thread_id),
+            parent=parent,
+        )
+        now = self._store.clock.now()
+        staged = [self._composer.stage(draft, context, now) for draft in drafts]
+        for draft, one in zip(drafts, staged, strict=True):
+            with suppress(Suppressed):
+                await self._check(draft, one, context)
+        return await self._store.write(self._store_sends, staged)
+
     async def reply(self, message: Message, draft: Draft, *, everyone: bool) -> Message:
         inbox = await self._inbox(message.inbox)
         thread_id = row_id("thd", message.thread_id)
@@ -241,7 +271,7 @@ class LocalActions:
         if staging is not None:
             staging.add(staged)
             return records.staged_message(staged.row, staged.content, context.inbox.address, self)
-        (sent,) = await self._store.write(self._store_sends, [staged])
+        sent = await self._store.write_grouped(self._store_sends, staged)
         return await self.message(public_id("msg", sent))
 
     async def _first_of_key(self, staged: Staged) -> Message | None:
@@ -260,6 +290,11 @@ class LocalActions:
         row = staged.row
         if context.inbox.status == "paused":
             raise SendError(f"inbox {context.inbox.address}: is paused and sends nothing")
+        refused = await self._store.read(
+            policies.refusal, context.inbox, row["rcpt_to"], approved=self._approved
+        )
+        if refused:
+            raise Forbidden(refused)
         domain = row["sender_email"].rpartition("@")[2].lower()
         blocked = await self._store.read(suppressions.among, row["rcpt_to"], domain)
         if len(blocked) == len({r.lower() for r in row["rcpt_to"]}):

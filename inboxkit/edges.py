@@ -7,6 +7,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError, StoreError
+from .http.api.app import ACCESS
 from .http.app import Health, HttpServer, check_bind, make_app
 from .pipeline.accept import Accept, Arriving, UnknownRecipient
 from .settings import Settings, host_port
@@ -47,7 +48,9 @@ class Edges:
     async def open(self, *, smtp: str, http: str) -> None:
         """Listen where it is asked; what is open already stays. Raise ConfigurationError."""
         if http and self._server is None:
-            check_bind(self._settings, has_keys=await self._store.read(api_keys.exist))
+            asked = self._settings.model_copy(update={"http": http})
+            check_bind(asked, has_keys=await self._store.read(api_keys.exist))
+            self._app[ACCESS].bound(http)
             server = HttpServer(self._app, http)
             await server.start()
             self._server = server

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from . import drafting
 from .actions import LocalActions
 from .compose import check_address as checked_address
 from .edges import Edges
@@ -152,6 +153,8 @@ class Runtime:
                 self._consume("read", self._read.work, self._read.room)
                 self._consume("webhook", self.feedback.work, lambda: feedback.BATCH)
                 self._consume("send", self._outbox.work, self._outbox.room)
+                due = drafting.Drafting(self.store, self.actions)
+                self._consume("draft", due.work, lambda: drafting.BATCH)
                 self._busy.append(self._outbox)
             started.set()
 

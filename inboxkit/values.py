@@ -37,6 +37,7 @@ class EventType(StrEnum):
     SEND_UNKNOWN = "send_unknown"
     HANDLER_FAILED = "handler_failed"
     LOOP_STOPPED = "loop_stopped"
+    WEBHOOK_DISABLED = "webhook_disabled"
     UNKNOWN = "unknown"
 
 

@@ -19,7 +19,7 @@ from .printing import as_json, moment, table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_COLUMNS = ("address", "domain", "reason", "detail", "created_at")
+_COLUMNS: tuple[str, ...] = ("address", "domain", "reason", "detail", "created_at")
 _domain = click.option(
     "--domain", "sending_domain", metavar="NAME", help="Only of mail sent from this domain."
 )

@@ -184,10 +184,7 @@ def _sniffed(data: bytes, otherwise: str, *, is_utf8: bool = False) -> str:
 def _with_codec(data: bytes, name: str) -> str:
     if name.startswith(_ONE_BYTE) and (text := _as_utf8(data)):
         return text
-    text = _strictly(data, name)
-    if text is None:
-        text = _as_utf8(data)
-    if text:
+    if text := _strictly(data, name) or _as_utf8(data):
         return text
     if name == "iso2022_jp_ext":
         return _decode_jis(data)

@@ -45,6 +45,7 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+"
 _FULL_WIDTH = {  # digits, letters and the hyphen
     0xFEE0 + ord(sign): sign for sign in "-" + string.digits + string.ascii_letters
 }
+_DASHES = (" - ", " – ", " · ")
 _HALVES = re.compile(r"(?<!\S)\d(?: \d){1,4} [-–·] \d(?: \d){1,4}(?![^\s.])")  # "4 8 2 - 9 1 3"
 _ANOTHER = re.compile(r"(?<![-/.\d])\d{4,}[,;] [^\d]{0,24}$")
 _BRACKETED = re.compile(r"[(\[]\s*\w[\w.]{0,14}[.:]?\s*$")
@@ -71,7 +72,8 @@ def _find(text: str, subject: str, html: str) -> Code | None:
     if not body.isascii():
         # Some senders put signs without a shape between the digits, others write full width.
         body = _INVISIBLE.sub("", body).translate(_FULL_WIDTH)
-    body = _HALVES.sub(_joined, body)
+    if any(dash in body for dash in _DASHES):
+        body = _HALVES.sub(_joined, body)
     code = _search(body, subject, html)
     if code is not None:  # few mails have one: only now is it worth to look where it stands
         own = without_forwarded(body)
@@ -223,8 +225,10 @@ def _weigh_lines(judged: _Judged, body: str, title: Zone) -> bool:
 def _weigh_inline(judged: _Judged, body: str, title: Zone) -> bool:
     """Weigh a candidate within a sentence by that sentence and the next."""
     start, end = judged.candidate.start, judged.candidate.end
-    left = read_zone(surroundings.before(body, start))
-    right = read_zone(surroundings.behind(body, end))
+    before, behind = surroundings.before(body, start), surroundings.behind(body, end)
+    if not read_zone(f"{before} {behind}").has(NOUN | USE):  # most numbers: one look is enough
+        return False
+    left, right = read_zone(before), read_zone(behind)
     if not (left.has(NOUN | USE) or right.has(NOUN | USE)) or _is_other(left, right, NOTHING):
         return False
     after = read_zone(surroundings.next_sentence(body, end))

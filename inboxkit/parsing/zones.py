@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .codewords import CODE_ENDINGS, CODE_NEUTRAL, CODE_WORDS, NOUN
 from .decoywords import DECOY_WORDS
@@ -21,8 +20,7 @@ _OF = re.compile(r" (?:de|di|del|da|do|of|za|na) ([^\W\d_]{4,})")  # "codigo de 
 _ONLY = re.compile(r" ([^\W\d_]{4,})[ :：-]*")  # "код посылки:"
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(NamedTuple):
     """A stretch of text, as written and folded; the words found in it; all their meanings."""
 
     text: str

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import StoreError
 from ..router import Retries
 from ..store.jobs import LeaseLost
+from ..store.writer import Unstorable
 from .faults import fault
 from .leases import give_back
 
@@ -67,13 +68,18 @@ class Crew:
             await self._one(job)
         except LeaseLost as error:
             log.warning("%s %s: %s; nothing of it was kept", job.kind, job.key, error)
+        except Unstorable as error:
+            await self._put_off(job, error)
         except StoreError as error:
             log.error("%s %s: %s; it is taken up again", job.kind, job.key, error)
             await give_back(self._store, job, str(error), after=_REFUSED, blameless=True)
         except Exception as error:  # noqa: BLE001 - one job must not end the others
-            log.error("%s %s: %s; it is taken up again", job.kind, job.key, fault(error))
-            pause = _BROKEN.delay(job.attempts)
-            await give_back(self._store, job, type(error).__name__, after=pause)
+            await self._put_off(job, error)
         finally:
             self._running -= 1
             self._store.bell.ring([self._kind])
+
+    async def _put_off(self, job: Job, error: Exception) -> None:
+        log.error("%s %s: %s; it is taken up again", job.kind, job.key, fault(error))
+        pause = _BROKEN.delay(job.attempts)
+        await give_back(self._store, job, type(error).__name__, after=pause)

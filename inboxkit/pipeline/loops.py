@@ -11,6 +11,7 @@ import anyio
 from ..errors import StoreError
 from ..router import Retries
 from ..store import jobs
+from ..store.writer import Unstorable
 from .faults import fault
 from .leases import give_all_back
 
@@ -60,18 +61,24 @@ class Consumer:
         """Work on jobs; give back what is still leased when that fails."""
         try:
             await self._work(taken)
+        except Unstorable as error:
+            await self._apart(taken, error)
         except (StoreError, jobs.LeaseLost) as error:
             log.warning("%s: %s; trying again", self._kind, error)
             pause = timedelta(seconds=_PAUSE_AFTER_REFUSAL)
             await give_all_back(self._store, taken, str(error), after=pause, blameless=True)
         except Exception as error:  # noqa: BLE001 - one job must not stop the step for all others
-            log.error("%s %s: %s", self._kind, [job.key for job in taken], fault(error))
-            if len(taken) > 1:  # whose fault it was shows when each is done by itself
-                for job in taken:
-                    await self._worked([job])
-            else:
-                pause = _BROKEN.delay(taken[0].attempts)
-                await give_all_back(self._store, taken, type(error).__name__, after=pause)
+            await self._apart(taken, error)
+
+    async def _apart(self, taken: list[Job], error: Exception) -> None:
+        """Do each job by itself, which shows whose fault it was; put that one off."""
+        log.error("%s %s: %s", self._kind, [job.key for job in taken], fault(error))
+        if len(taken) > 1:
+            for job in taken:
+                await self._worked([job])
+            return
+        pause = _BROKEN.delay(taken[0].attempts)
+        await give_all_back(self._store, taken, type(error).__name__, after=pause)
 
     async def _claim(self) -> list[Job]:
         room = self._room()

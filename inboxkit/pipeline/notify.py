@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from sqlalchemy import Row
 
 from ..errors import StoreError
 from ..store import events, records
@@ -14,14 +16,13 @@ from ..store.bell import Bell
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from sqlalchemy import Row
-
     from ..models import Actions, Event
     from ..store.store import Store
 
 log = logging.getLogger("inboxkit.notify")
 _PAGE = 500
 _BUCKETS = 1024
+_KEPT = 2_000
 _PAUSE_AFTER_REFUSAL = 1.0
 
 
@@ -43,11 +44,13 @@ class Notify:
         self._store = store
         self.cursor = 0
         self.bell = Bell()
+        self._recent: deque[Row[Any]] = deque()
+        self._recent_after = 0  # the place before the oldest entry that is kept
 
     async def start(self) -> None:
         """Begin at the end of the log."""
         self.bell.attach()
-        self.cursor = await self._store.read(events.last)
+        self.cursor = self._recent_after = await self._store.read(events.last)
 
     async def run(self) -> None:
         """Follow the log until cancelled. A database that refuses is tried again, not given up."""
@@ -60,10 +63,27 @@ class Notify:
                 await anyio.sleep(_PAUSE_AFTER_REFUSAL)
                 continue
             if rows:
-                self.cursor = rows[-1].seq
+                self._keep(rows)
                 self.bell.ring(_topics(rows))
             if len(rows) < _PAGE:  # what comes after this read rings anew
                 await self._store.bell.wait("event", seen, timeout=30)
+
+    def _keep(self, rows: Sequence[Row[Any]]) -> None:
+        self.cursor = rows[-1].seq
+        self._recent.extend(rows)
+        while len(self._recent) > _KEPT:
+            self._recent_after = self._recent.popleft().seq
+
+    async def after(self, cursor: int, *, limit: int = _PAGE) -> Sequence[Row[Any]]:
+        """Return entries after a place in the log: new ones from memory, however many ask."""
+        if cursor < self._recent_after:
+            return await self._store.read(events.after, cursor, limit=limit)
+        found = list[Row[Any]]()
+        for row in reversed(self._recent):
+            if row.seq <= cursor:
+                break
+            found.append(row)
+        return found[::-1][:limit]
 
     async def follow(self, actions: Actions, after: int) -> AsyncIterator[Event]:
         """Iterate over events from a place in the log on, for ever."""

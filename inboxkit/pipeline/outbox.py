@@ -190,11 +190,11 @@ class Outbox:
             return
         with anyio.CancelScope(shield=True):
             later = await self._begin(job, row, recipients, chosen)
-            if later is None:
-                attempt = await self._try(job, look, recipients, chosen)
-                await self._record(job, row, recipients, replace(attempt, certain=False))
-        if later is not None:
-            await self._put_off(job, row, [later])
+            if later is not None:
+                await self._put_off(job, row, [later])
+                return
+            attempt = await self._try(job, look, recipients, chosen)
+            await self._record(job, row, recipients, replace(attempt, certain=False))
 
     async def _settle(self, job: Job, row: Any, recipients: list[str]) -> None:
         """Ask what became of a send that was announced as unknown, or do what the policy says."""

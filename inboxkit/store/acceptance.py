@@ -44,9 +44,10 @@ class Acceptance:
 
 
 def answer(connection: Connection, sent: int) -> Mapping[str, Any]:
-    """Return what a send is answered with: its Message-ID and its thread."""
+    """Return what a send is answered with: its ids and its thread."""
     columns = (message.c.message_id, message.c.thread_id)
     row = connection.execute(select(*columns).where(message.c.id == sent)).one()
     thread = threads.resolve(connection, row.thread_id)
     thread_id = row.thread_id if thread is None else thread.id
-    return {"message_id": row.message_id, "thread_id": public_id("thd", thread_id)}
+    ids = {"id": public_id("msg", sent), "thread_id": public_id("thd", thread_id)}
+    return {"message_id": row.message_id, **ids}

@@ -6,7 +6,17 @@ from the start. Ids of rows are those of ``tokens.new_id``.
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, String, Table
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+)
 
 from .tables import Moment, metadata, thread
 
@@ -72,24 +82,28 @@ idempotency = Table(
     Column("expires_at", Moment, index=True, nullable=False),
 )
 
-# Where events are posted to, or (``polling``) fetched from with a token.
+# Where events are posted to. ``scope`` says who may see it: "", a pod's id, or "inbox:ROW".
 endpoint = Table(
     "inboxkit_endpoint",
     metadata,
     _id(),
+    _text("scope"),
     Column("pod_id", String, index=True, nullable=True),
-    Column("client_id", String, unique=True, nullable=True),
-    _flag("polling"),
+    Column("inbox_id", BigInteger, index=True, nullable=True),
+    Column("client_id", String, nullable=True),
     _text("url"),
     _text("secret"),
     _json("event_types"),
     _json("pod_ids"),
-    _json("inbox_ids"),
+    _json("inbox_ids"),  # of rows
+    _json("forbidden"),  # labels whose messages the maker's key might not see
     _json("headers"),
     _flag("enabled"),
+    _text("disabled_because"),
     _moment("failing_since", null=True),
     Column("cursor", BigInteger, nullable=False),  # the last event of the log that it was given
     *_times(),
+    Index("inboxkit_endpoint_client", "scope", "client_id", unique=True),
 )
 
 # One attempt to post one event to one endpoint.
@@ -126,6 +140,19 @@ list_entry = Table(
         *("direction", "entry", "list_type", "pod_id", "inbox_id"),
         unique=True,
     ),
+    Index(
+        "inboxkit_listentry_scope",
+        *("direction", "list_type", "pod_id", "inbox_id", "entry"),
+    ),
+)
+
+# The bytes of a draft's file, apart from the draft, so that lists of drafts stay small.
+draft_file = Table(
+    "inboxkit_draftfile",
+    metadata,
+    _id(),
+    Column("draft_id", BigInteger, index=True, nullable=False),
+    Column("data", LargeBinary, nullable=False),
 )
 
 domain = Table(

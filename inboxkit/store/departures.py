@@ -67,7 +67,7 @@ class Look:
     raw: bytes | None = field(default=None, repr=False)
 
 
-_LOOK = select(
+_SELECTED = select(
     message.c.id,
     message.c.inbox_id,
     message.c.thread_id,
@@ -94,7 +94,7 @@ _LOOK = select(
     content.c.references,
 )
 _LOOK = (
-    _LOOK.join(raw, raw.c.message_id == message.c.id)
+    _SELECTED.join(raw, raw.c.message_id == message.c.id)
     .join(content, content.c.message_id == message.c.id)
     .where(message.c.id.in_(bindparam("ids", expanding=True)))
 )

@@ -43,6 +43,7 @@ class InboxRecord:
     expires_at: datetime | None
     aliases: tuple[str, ...] = field(default=())
     pod_id: str = DEFAULT_POD
+    draft_policy: str = "auto"  # or draft, deny: see pipeline/policies
 
 
 def normalize(address: str) -> str:
@@ -67,27 +68,20 @@ def create(
     found = find(tx.connection, address)
     if found is None and client_id is not None:
         found = find_client(tx.connection, client_id, pod_id)
-    row_id = found.id if found else new_id()
-    if found is None:
-        row = {
-            "id": row_id,
-            "pod_id": pod_id,
-            "address": normalize(address),
-            "display_name": display_name,
-            "client_id": client_id,
-            "metadata": dict(metadata or {}),
-            "status": status,
-            "draft_policy": "auto",
-            "expires_at": expires_at,
-            "created_at": now,
-            "updated_at": now,
-        }
-        tx.connection.execute(insert(inbox), [row])
+    asked: dict[str, Any] = {"pod_id": pod_id, "display_name": display_name, "client_id": client_id}
+    asked |= {"metadata": dict(metadata or {}), "status": status, "expires_at": expires_at}
+    row_id = found.id if found else _insert(tx, address, now, asked)
     for name in aliases:
         _add_alias(tx, name, row_id)
     made = by_id(tx.connection, row_id)
     assert made is not None
     return made
+
+
+def _insert(tx: Tx, address: str, now: datetime, asked: Mapping[str, Any]) -> int:
+    row = {"id": new_id(), "address": normalize(address), "draft_policy": "auto", **asked}
+    tx.connection.execute(insert(inbox), [row | {"created_at": now, "updated_at": now}])
+    return int(row["id"])
 
 
 def _add_alias(tx: Tx, name: str, inbox_id: int) -> None:
@@ -276,6 +270,7 @@ def _record(connection: Connection, row: Row[Any]) -> InboxRecord:
         expires_at=row.expires_at,
         aliases=tuple(connection.execute(names).scalars()),
         pod_id=row.pod_id,
+        draft_policy=row.draft_policy,
     )
 
 

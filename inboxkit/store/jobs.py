@@ -221,6 +221,11 @@ def put_back(tx: Tx, held: Job, *, due_at: datetime, error: str, data: Any = Non
     tx.wake(held.kind, "done")
 
 
+def leave_lane(tx: Tx, job_id: int) -> None:
+    """Let the later jobs of a job's lane go on without it."""
+    tx.connection.execute(update(job).where(job.c.id == job_id).values(lane=None))
+
+
 def give_back(
     tx: Tx, held: Sequence[Job], *, due_at: datetime, error: str, blameless: bool = False
 ) -> int:
@@ -263,6 +268,12 @@ def cancel_prefix(tx: Tx, kind: str, prefix: str) -> int:
     """Take jobs out whose key begins so, unless somebody has begun them."""
     ready = and_(job.c.kind == kind, job.c.key.startswith(prefix), job.c.state == "ready")
     return tx.connection.execute(delete(job).where(ready)).rowcount
+
+
+def is_known(connection: Connection, kind: str, key: str) -> bool:
+    """Whether there is a job of this key, waiting or leased."""
+    mine = and_(job.c.kind == kind, job.c.key == key)
+    return connection.execute(select(job.c.id).where(mine)).first() is not None
 
 
 def next_due(connection: Connection, kinds: Sequence[str]) -> datetime | None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
-from . import inboxes, jobs, search
+from . import drafts, inboxes, jobs, lists, search
+from .mailgun_tables import mailgun_send
 from .tables import (
     attachment,
     content,
@@ -41,7 +42,7 @@ def messages(tx: Tx, ids: Sequence[int]) -> list[str]:
     threads = [t for t in tx.connection.execute(touched).scalars() if t is not None]
     for kind in ("read", "plan", "send"):
         jobs.cancel(tx, kind, [str(i) for i in ids])
-    for table in (raw, content, attachment, label, delivery, event, run):
+    for table in (raw, content, attachment, label, delivery, event, run, mailgun_send):
         tx.connection.execute(delete(table).where(table.c.message_id.in_(ids)))
     tx.connection.execute(
         update(reference).where(reference.c.message_id.in_(ids)).values(message_id=None)
@@ -114,6 +115,8 @@ def inbox(tx: Tx, inbox_id: int) -> list[str]:
         files += messages(tx, ids)
     for table in (thread, reference):
         tx.connection.execute(delete(table).where(table.c.inbox_id == inbox_id))
+    drafts.remove_all(tx, inbox_id)
+    lists.remove_all(tx, inbox_id)
     inboxes.remove(tx, inbox_id)
     return files
 

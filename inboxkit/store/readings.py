@@ -9,13 +9,14 @@ from sqlalchemy import Connection, delete, select
 
 from ..tokens import new_id
 from ..values import EventType, Kind
-from . import deliveries, jobs, placing, search
+from . import deliveries, jobs, placing, screening, search
 from .blobs import Packed
 from .bulk import BulkInsert
 from .deliveries import Outcome
 from .messages import pairs, preview
 from .prepared import BulkUpdate
 from .tables import attachment, content, event, message, raw, reference
+from .verdicts import BLOCKED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,11 +93,16 @@ def record(tx: Tx, readings: Sequence[Reading]) -> list[int]:
         [{"id": r.stored.id, **_columns(r), **p} for r, p in zip(readings, placed, strict=True)],
     )
     _fill_in(tx, readings)
-    _insert_events(tx.connection, [_event_row(r, p) for r, p in zip(readings, placed, strict=True)])
+    blocked = screening.screen(tx, readings, placed)
+    _insert_events(
+        tx.connection,
+        [_event_row(r, p, blocked) for r, p in zip(readings, placed, strict=True)],
+    )
     for reading in readings:
         _act_on_report(tx, reading)
     jobs.complete(tx, [r.job for r in readings])
-    jobs.put(tx, [_plan_job(r) for r in readings if not r.job.data.get("silent")])
+    heard = [r for r in readings if r.stored.id not in blocked]
+    jobs.put(tx, [_plan_job(r) for r in heard if not r.job.data.get("silent")])
     tx.wake("event")
     return [r.stored.id for r in readings]
 
@@ -150,7 +156,10 @@ def _plan_job(reading: Reading) -> dict[str, Any]:
     )
 
 
-def _event_row(reading: Reading, placed: Mapping[str, Any]) -> dict[str, Any]:
+def _event_row(
+    reading: Reading, placed: Mapping[str, Any], blocked: Mapping[int, str]
+) -> dict[str, Any]:
+    why = blocked.get(reading.stored.id)
     return {
         "type": str(EventType.RECEIVED),
         "at": reading.now,
@@ -159,8 +168,8 @@ def _event_row(reading: Reading, placed: Mapping[str, Any]) -> dict[str, Any]:
         "thread_id": placed["thread_id"],
         "recipient": "",
         "hard": False,
-        "reason_class": "",
-        "reason": "",
+        "reason_class": "" if why is None else BLOCKED,
+        "reason": why or "",
         "data": {},
     }
 

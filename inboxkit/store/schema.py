@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .database import Database
 
-HEAD = "0005"
+HEAD = "0008"
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 

@@ -6,15 +6,16 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, select, update
 
 from ..errors import KeyReused
 from ..parsing.attachments import safe_name
 from ..tokens import new_id
 from ..values import EventType, File
 from . import events, jobs, search, threads
+from .bulk import BulkInsert
 from .messages import blank, preview
-from .tables import attachment, content, delivery, message, raw
+from .tables import attachment, content, delivery, event, message, raw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,25 +68,81 @@ def same_or_raise(found: Any, key: str, fingerprint: str) -> int:
 
 
 def store(tx: Tx, staged: Sequence[Staged]) -> list[int]:
-    """Store sends and queue them; return row ids, the first send's for a repeated key."""
-    return [_store(tx, item) for item in staged]
+    """Store sends and queue them; return row ids, the first send's for a repeated key.
+
+    Many go in with few statements: they may be of different callers.
+    """
+    fresh: dict[int, tuple[Staged, dict[str, Any]]] = {}
+    by_key: dict[tuple[int, str], Staged] = {}
+    ids = [_known_or_new(tx, item, fresh, by_key) for item in staged]
+    _insert(tx, list(fresh.values()))
+    return ids
 
 
-def _store(tx: Tx, item: Staged) -> int:
+def _known_or_new(
+    tx: Tx,
+    item: Staged,
+    fresh: dict[int, tuple[Staged, dict[str, Any]]],
+    by_key: dict[tuple[int, str], Staged],
+) -> int:
+    """Return the first send of the item's key, or take the item into ``fresh``."""
     row = dict(item.row)
-    if row["send_key"] is not None:
-        found = keyed(tx.connection, row["inbox_id"], row["send_key"])
-        if found is not None and row["send_key"].startswith(AUTO_KEY):
+    key = row["send_key"]
+    if key is not None:
+        found = keyed(tx.connection, row["inbox_id"], key)
+        earlier = by_key.get((row["inbox_id"], key))
+        if found is None and earlier is not None:
+            found = _First(earlier.id, earlier.row["fingerprint"])
+        if found is not None and key.startswith(AUTO_KEY):
             return int(found.id)
         if found is not None:
-            return same_or_raise(found, row["send_key"], row["fingerprint"])
+            return same_or_raise(found, key, row["fingerprint"])
+        by_key[row["inbox_id"], key] = item
     row["thread_id"] = _thread_of(tx, item)
-    tx.connection.execute(insert(message), [row])
-    tx.connection.execute(insert(content), [{"message_id": item.id, **item.content}])
-    packed = {"data": item.packed.data, "location": item.packed.location}
-    tx.connection.execute(insert(raw), [{"message_id": item.id, **packed}])
-    _attach(tx, item)
-    search.index(tx, [item.id])
+    fresh[item.id] = item, row
+    return item.id
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    """The first send of a key, which is about to be stored with the others."""
+
+    id: int
+    fingerprint: str
+
+
+_insert_messages = BulkInsert(message)
+_insert_contents = BulkInsert(content)
+_insert_raws = BulkInsert(raw)
+_insert_files = BulkInsert(attachment)
+_insert_deliveries = BulkInsert(delivery)
+_insert_events = BulkInsert(event, omit=("seq",))
+
+
+def _insert(tx: Tx, fresh: Sequence[tuple[Staged, dict[str, Any]]]) -> None:
+    connection = tx.connection
+    _insert_messages(connection, [row for _, row in fresh])
+    _insert_contents(connection, [{"message_id": i.id, **i.content} for i, _ in fresh])
+    _insert_raws(connection, [_raw_row(item) for item, _ in fresh])
+    _insert_files(connection, [row for item, _ in fresh for row in _file_rows(item)])
+    if fresh:
+        search.index(tx, [item.id for item, _ in fresh])
+    for item, row in fresh:
+        _join(tx, item, row)
+    shown = [(item, row) for item, row in fresh if not item.recorded]
+    leaving = [(item, row) for item, row in shown if not item.stopped]
+    _insert_deliveries(connection, [d for item, row in leaving for d in _delivery_rows(row)])
+    jobs.put(tx, [job for item, row in leaving for job in _jobs(item, row)])
+    _insert_events(connection, [_event_row(row) for _, row in leaving])
+    if leaving:
+        tx.wake("event")
+    for item, row in shown:
+        if item.stopped:
+            _log_stopped(tx, item, row)
+
+
+def _join(tx: Tx, item: Staged, row: Mapping[str, Any]) -> None:
+    """Count a send in its thread, and let replies find it there."""
     people = [list(pair) for pair in item.people]
     threads.sent(tx, row["thread_id"], row, people, item.content["text"])
     threads.cite(
@@ -96,12 +153,14 @@ def _store(tx: Tx, item: Staged) -> int:
         message_id=item.id,
         outbound=True,
     )
-    _queue(tx, item, row)
-    return item.id
 
 
-def _attach(tx: Tx, item: Staged) -> None:
-    rows = [
+def _raw_row(item: Staged) -> dict[str, Any]:
+    return {"message_id": item.id, "data": item.packed.data, "location": item.packed.location}
+
+
+def _file_rows(item: Staged) -> list[dict[str, Any]]:
+    return [
         {
             "id": new_id(),
             "message_id": item.id,
@@ -117,8 +176,6 @@ def _attach(tx: Tx, item: Staged) -> None:
         }
         for position, file in enumerate(item.files)
     ]
-    if rows:
-        tx.connection.execute(insert(attachment), rows)
 
 
 def _thread_of(tx: Tx, item: Staged) -> int:
@@ -130,44 +187,52 @@ def _thread_of(tx: Tx, item: Staged) -> int:
     return threads.new_thread(tx, row["inbox_id"], item.subject, item.topic, row["created_at"])
 
 
-def _queue(tx: Tx, item: Staged, row: Mapping[str, Any]) -> None:
-    at, inbox_id = row["created_at"], row["inbox_id"]
-    if item.recorded:
-        return
-    if item.stopped:
-        events.append(
-            tx,
-            EventType.LOOP_STOPPED,
-            at=at,
-            inbox_id=inbox_id,
-            message_id=item.id,
-            thread_id=row["thread_id"],
-            reason=item.stopped,
-        )
-        return
-    deliveries = [
+def _delivery_rows(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
         {
-            "message_id": item.id,
+            "message_id": row["id"],
             "recipient": recipient,
             "state": row["state"],
             "reason_class": "",
             "reason": "",
-            "updated_at": at,
+            "updated_at": row["created_at"],
         }
         for recipient in row["rcpt_to"]
     ]
-    tx.connection.execute(insert(delivery), deliveries)
+
+
+def _jobs(item: Staged, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    at, inbox_id = row["created_at"], row["inbox_id"]
     queued = [jobs.new_job("send", item.id, inbox_id=inbox_id, due_at=item.due_at)]
     if row["tag"] and not item.reminder:
         queued.append(jobs.new_job("plan", f"sent:{item.id}", inbox_id=inbox_id, due_at=at))
-    jobs.put(tx, queued)
+    return queued
+
+
+def _event_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": str(EventType.QUEUED),
+        "at": row["created_at"],
+        "inbox_id": row["inbox_id"],
+        "message_id": row["id"],
+        "thread_id": row["thread_id"],
+        "recipient": "",
+        "hard": False,
+        "reason_class": "",
+        "reason": "",
+        "data": {},
+    }
+
+
+def _log_stopped(tx: Tx, item: Staged, row: Mapping[str, Any]) -> None:
     events.append(
         tx,
-        EventType.QUEUED,
-        at=at,
-        inbox_id=inbox_id,
+        EventType.LOOP_STOPPED,
+        at=row["created_at"],
+        inbox_id=row["inbox_id"],
         message_id=item.id,
         thread_id=row["thread_id"],
+        reason=item.stopped,
     )
 
 
@@ -175,20 +240,6 @@ def blank_send(**values: Any) -> dict[str, Any]:
     """Return a message row for a send."""
     values.setdefault("preview", preview(values.pop("text", "")))
     return blank(direction="outbound", unread=False, **values)
-
-
-_COMPOSED = (content.c.text, content.c.html, content.c.headers, content.c.references)
-
-
-def to_send(connection: Connection, row_id: int) -> Any:
-    """Return a send with its bytes."""
-    query = (
-        select(message, raw.c.data, raw.c.location, *_COMPOSED)
-        .join(raw, raw.c.message_id == message.c.id)
-        .join(content, content.c.message_id == message.c.id)
-        .where(message.c.id == row_id)
-    )
-    return connection.execute(query).first()
 
 
 def note(tx: Tx, row_id: int, error: str) -> None:

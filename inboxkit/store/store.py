@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ..clock import Clock
 
-TOPICS = ("read", "plan", "run", "send", "webhook", "timer", "event")
+TOPICS = ("read", "plan", "run", "send", "webhook", "timer", "draft", "mailgun", "event")
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from ..values import EventType
+from .mailgun_tables import mailgun_allow
 from .tables import suppression
 
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ def add(
 ) -> bool:
     """Suppress an address for one sending domain, or for all; False when it is already.
 
-    A complaint outweighs an unsubscription, whichever was told first.
+    A complaint outweighs an unsubscription, whichever was told first. What is on an allowlist is
+    not suppressed by a bounce.
     """
+    if reason == EventType.BOUNCED and _is_allowed(tx.connection, address):
+        return False
     key = {"address": address.lower(), "domain": domain.lower()}
     known = tx.connection.execute(select(suppression.c.reason).filter_by(**key)).scalar()
     if known == EventType.UNSUBSCRIBED and reason == EventType.COMPLAINED:
@@ -44,6 +48,12 @@ def add(
     row = {**key, "reason": reason, "detail": detail[:500], "created_at": now}
     tx.connection.execute(insert(suppression), [row])
     return True
+
+
+def _is_allowed(connection: Connection, address: str) -> bool:
+    values = (address.lower(), address.lower().rpartition("@")[2])
+    query = select(mailgun_allow.c.value).where(mailgun_allow.c.value.in_(values)).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def add_all(tx: Tx, entries: Sequence[Entry], now: datetime) -> int:

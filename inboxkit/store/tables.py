@@ -355,7 +355,12 @@ class DraftRow(Base, table=True):
     html: str
     attachments: list[Any] = _json()
     in_reply_to: str
+    forward_of: str
+    reply_all: bool
+    parent_id: int | None = _big(null=True)  # the message that is answered or sent on
     references_: list[str] = Field(sa_column=Column("references", JSON, nullable=False))
+    extra: dict[str, Any] = _json()  # what programs ask for besides: headers, tag, metadata
+    error: str
     send_status: str
     send_at: datetime | None = _moment(null=True)
     created_at: datetime = _moment()

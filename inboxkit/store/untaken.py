@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Select, exists, func, select, update
 
 from . import threads
-from .tables import message
+from .tables import label, message
+from .verdicts import BLOCKED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,7 @@ def _free() -> Select[Any]:
         message.c.state != "stored",
         message.c.taken_at.is_(None),
         message.c.kind.not_in(_UNSEEN),
+        ~exists().where(label.c.message_id == message.c.id, label.c.label == BLOCKED),
     )
 
 

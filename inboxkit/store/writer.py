@@ -264,10 +264,7 @@ def _finish(mine: list[tuple[Callable[[Any, BaseException | None], None], Result
 def _is_fatal(error: DBAPIError) -> bool:
     """Whether the whole transaction is lost: a full disk, a lock, a broken connection."""
     text = str(error.orig).lower()
-    return error.connection_invalidated or any(
-        sign in text
-        for sign in ("full", "locked", "disk i/o", "readonly", "malformed", "unable to")
-    )
+    return error.connection_invalidated or any(sign in text for sign in _SIGNS)
 
 
 def _refused(error: Exception) -> StoreError:

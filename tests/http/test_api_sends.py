@@ -162,7 +162,7 @@ def test_who_is_suppressed_is_not_written_to(api: Api, inbox: str) -> None:
     now = store.clock.now()
     api.runner.call(store.write, suppressions.add, "gone@example.com", reason="bounced", now=now)
     answer = api.ask("POST", f"/v0/inboxes/{inbox}/messages/send", {"to": "gone@example.com"})
-    assert (answer.status, answer.code) == (403, "message_rejected")
+    assert (answer.status, answer.code) == (403, "suppressed")
 
 
 def test_no_body_and_no_key_reaches_the_log(api: Api, inbox: str, caplog: Any) -> None:

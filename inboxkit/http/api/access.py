@@ -70,7 +70,11 @@ class Access:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._store = store
         self._secret = api_keys.hashed(settings.api_key) if settings.api_key else ""
-        self._local = bool(settings.http) and is_loopback(host_port(settings.http)[0])
+        self._local = False
+
+    def bound(self, bind: str) -> None:
+        """Remember where the server listens: only a loopback address may be open to anybody."""
+        self._local = is_loopback(host_port(bind)[0])
 
     async def identify(self, request: web.Request) -> Identity:
         """Return who makes a request; raise ApiError when nobody may be let in."""

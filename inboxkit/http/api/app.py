@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from .access import Identity
 
 log = logging.getLogger("inboxkit.api")
+ACCESS = web.AppKey("access", Access)
 
 
 def add_api(app: web.Application, parts: Parts) -> None:
     """Hang the API into an application."""
     api = Api(parts)
-    app.router.add_route("*", f"/{VERSION}/{{rest:.*}}", guarded(api.serve))
+    app[ACCESS] = api.access
+    app.router.add_route("*", f"/{VERSION}/{{rest:[\\s\\S]*}}", guarded(api.serve))
     app.router.add_get("/openapi.json", openapi.route(api.table))
     app.router.add_get("/docs", docs.route(api.table))
     app.router.add_get("/download/{grant}", guarded(downloads.route(parts)))

@@ -12,6 +12,8 @@ from urllib.parse import quote
 from aiohttp import web
 
 from ...errors import NotFound
+from ...parsing.attachments import safe_name
+from ...store import drafts
 from ...tokens import public_id, row_id
 from .envelope import ApiError
 from .page_tokens import micros, moment
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 LIFETIME = timedelta(hours=1)
 _MAC_BYTES = 16
+_NO_MESSAGE = public_id("msg", 0)  # in the grant of a draft's file
 # Served as they are: a browser that shows them runs nothing.
 _HARMLESS = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
 _HEADERS = {
@@ -49,12 +52,20 @@ def file_url(base: str, secret: bytes, file: Attachment, expires_at: datetime) -
     return f"{base}/download/{_grant(secret, file.message.id, file.id, expires_at)}"
 
 
+def draft_file_url(base: str, secret: bytes, file_id: int, expires_at: datetime) -> str:
+    """Return where a file of a draft can be downloaded."""
+    grant = _grant(secret, _NO_MESSAGE, public_id("att", file_id), expires_at)
+    return f"{base}/download/{grant}"
+
+
 def route(parts: Parts) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return the handler of ``/download/{grant}``."""
 
     async def answer(request: web.Request) -> web.Response:
         now = parts.store.clock.now()
         message_id, file_id = _read(parts.store.secret, request.match_info["grant"], now)
+        if message_id == _NO_MESSAGE:
+            return await _draft_file(parts, file_id)
         message = await parts.actions.message(message_id)
         if not file_id:
             return _served(await message.raw(), "message/rfc822", f"{message.id}.eml")
@@ -64,6 +75,13 @@ def route(parts: Parts) -> Callable[[web.Request], Awaitable[web.Response]]:
         return _served(await file.read(), file.content_type, file.safe_name)
 
     return answer
+
+
+async def _draft_file(parts: Parts, file_id: str) -> web.Response:
+    found = await parts.store.read(drafts.file, row_id("att", file_id))
+    if found is None:
+        raise NotFound(f"no attachment {file_id}")
+    return _served(found.data, found.content_type, safe_name(found.filename))
 
 
 def _served(data: bytes, content_type: str, name: str) -> web.Response:

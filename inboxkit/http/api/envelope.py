@@ -17,6 +17,7 @@ from ...errors import (
     Suppressed,
     UnsupportedFeature,
 )
+from ...pipeline.policies import Forbidden
 from ...store.inboxes import Taken
 from .schemas.errors import ErrorResponse, FieldError
 
@@ -34,6 +35,7 @@ CODES: dict[str, tuple[int, str, str]] = {
     "permission_escalation": (403, "ForbiddenError", "A key cannot make one that may do more."),
     "forbidden": (403, "ForbiddenError", "The request may not be made from there."),
     "message_rejected": (403, "MessageRejectedError", "The message may not be sent."),
+    "suppressed": (403, "MessageRejectedError", "Nobody it is for may be written to."),
     "resource_taken": (403, "IsTakenError", "The name belongs to another resource."),
     "not_found": (404, "NotFoundError", "There is no such resource within the key's scope."),
     "method_not_allowed": (405, "MethodNotAllowedError", "See the header Allow."),
@@ -42,6 +44,7 @@ CODES: dict[str, tuple[int, str, str]] = {
     "payload_too_large": (413, "PayloadTooLargeError", "The request's body is too large."),
     "unsupported_media_type": (415, "UnsupportedMediaTypeError", "Send application/json."),
     "unprocessable": (422, "UnprocessableError", "The request is understood but cannot be done."),
+    "unsupported_feature": (422, "UnprocessableError", "The provider has no such feature."),
     "internal_error": (500, "InternalServerError", "A defect; the log of the server has it."),
     "bad_gateway": (502, "BadGatewayError", "Another server answered with an error."),
     "service_unavailable": (503, "ServiceUnavailableError", "Nothing was stored; try again."),
@@ -51,8 +54,9 @@ _OF_ERRORS: tuple[tuple[type[InboxKitError], str], ...] = (
     (NotFound, "not_found"),
     (Taken, "resource_taken"),
     (KeyReused, "conflict"),
-    (Suppressed, "message_rejected"),
-    (UnsupportedFeature, "unprocessable"),
+    (Suppressed, "suppressed"),
+    (Forbidden, "message_rejected"),
+    (UnsupportedFeature, "unsupported_feature"),
     (SendError, "validation_error"),
     (ConfigurationError, "validation_error"),
     (StoreError, "service_unavailable"),
@@ -110,9 +114,9 @@ def not_found(what: str, name: str) -> ApiError:
 
 def invalid(message: str, *path: str, fix: str = "") -> ApiError:
     """Return the answer for one field that is wrong."""
-    return ApiError(
-        "validation_error", message, fix=fix, errors=[FieldError(path=path, message=message)]
-    )
+    where = f"{'.'.join(path)}: " if path else ""
+    errors = [FieldError(path=path, message=message)]
+    return ApiError("validation_error", f"{where}{message}", fix=fix, errors=errors)
 
 
 def malformed(error: ValidationError) -> ApiError:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"\w+")
 _AROUND = 60  # characters on each side
 _FRAGMENTS = 3
-_MOST_CHARACTERS = 64 * 1024
+_MOST_CHARACTERS = 16 * 1024
 
 
 def highlights(message: Message, query: Query) -> Highlights | None:
@@ -58,5 +58,7 @@ def _marked(text: str, start: int, end: int, spans: Sequence[tuple[int, int]]) -
 
 def _folded(word: str) -> str:
     """Return a word as the index compares it: without case and accents."""
+    if word.isascii():
+        return word.lower()
     split = unicodedata.normalize("NFKD", word.casefold())
     return "".join(c for c in split if not unicodedata.combining(c))

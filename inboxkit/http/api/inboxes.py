@@ -87,7 +87,7 @@ async def update(call: Call[UpdateInboxRequest]) -> Inbox:
     Metadata is merged: a null deletes its key, null as the whole deletes all.
     """
     asked = call.given
-    values = asked.model_dump(include={"display_name", "status"}, exclude_none=True)
+    values = asked.model_dump(include={"display_name", "status", "draft_policy"}, exclude_none=True)
     if asked.metadata is None and "metadata" in asked.model_fields_set:
         values["metadata"] = {}
     changed = await call.store.write(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import api_keys, inboxes, messages, pods, sends, threads
+from . import api_keys, drafts, inboxes, lists, messages, pods, sends, threads, whole
 
 if TYPE_CHECKING:
     from .routing import Route
@@ -16,4 +16,7 @@ ROUTES: tuple[Route[Any], ...] = (
     *threads.ROUTES,
     *api_keys.ROUTES,
     *pods.ROUTES,
+    *whole.ROUTES,
+    *drafts.ROUTES,
+    *lists.ROUTES,
 )

@@ -91,12 +91,14 @@ class Table:
         target = targets.read(raw)
         wanted = "GET" if method == "HEAD" else method
         allowed: set[str] = set()
+        best: tuple[str, ...] = ()
         for template, route in self._templates:
             ids = targets.match(template, target.pieces)
-            if ids is None:
+            if ids is None or (best and template != best):
                 continue
             if route.method == wanted:
                 return Found(route, ids, target.query)
+            best = template  # "search" is never somebody's id
             allowed.add(route.method)
         if not allowed:
             raise ApiError("not_found", "There is no such route", fix="see /docs")

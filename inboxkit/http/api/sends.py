@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
-from html import escape
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ...compose import quote
+from ...drafting import quoting
 from ...store import acceptance, idempotency
 from ...store.acceptance import Acceptance
 from ...store.idempotency import Claim
@@ -23,6 +22,7 @@ from .schemas.messages import (
     ReplyToMessageRequest,
     SendMessageRequest,
     SendMessageResponse,
+    SentExtra,
 )
 from .targets import shown_message_id
 
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from ...values import File
     from .call import Call
     from .routing import Answer
+    from .schemas.attachments import SendAttachment
 
 R = TypeVar("R", bound=ComposeRequest)
 _KEPT = timedelta(hours=24)
 _MOST_KEY_CHARACTERS = 256
-_MOST_BYTES = 36 * 1024 * 1024  # 25 MiB of files in base64
+MOST_BYTES = 36 * 1024 * 1024  # 25 MiB of files in base64
 
 
 async def send(call: Call[SendMessageRequest]) -> SendMessageResponse:
@@ -53,7 +54,8 @@ async def send(call: Call[SendMessageRequest]) -> SendMessageResponse:
 
 async def reply(call: Call[ReplyToMessageRequest]) -> SendMessageResponse:
     """Answer a message in its thread, to its Reply-To or sender unless told otherwise."""
-    return await _reply(call, "reply", everyone=call.given.reply_all)
+    asked = call.given
+    return await _reply(call, "reply", everyone=asked.reply_all or asked.inboxkit.everyone)
 
 
 async def reply_all(call: Call[ReplyAllMessageRequest]) -> SendMessageResponse:
@@ -65,7 +67,8 @@ async def _reply(call: Call[R], endpoint: str, *, everyone: bool) -> SendMessage
     parent = (await wanted(call)).message
 
     async def go(actions: LocalActions, draft: Draft) -> Message:
-        return await actions.reply(parent, _quoting(draft, parent), everyone=everyone)
+        quoting = quoting(draft, parent) if call.given.inboxkit.quote else draft
+        return await actions.reply(parent, quoting, everyone=everyone)
 
     return await accepted(call, f"{endpoint} {parent.id}", go)
 
@@ -96,17 +99,23 @@ async def accepted(
     if claim is not None:
         known = await call.store.read(idempotency.answered, claim, call.now)
         if known is not None:
-            return _answer(known)
+            return answer(known)
     check_sending(call)
     draft = drafted(call.given)
     stored = Acceptance(call.given.labels, claim, call.now)
-    sent = await go(call.parts.actions.storing(stored.store), draft)
-    return _answer(await call.store.read(acceptance.answer, row_id("msg", sent.id)))
+    return await sent(call, await go(call.parts.actions.storing(stored.store), draft))
 
 
-def _answer(said: Mapping[str, Any]) -> SendMessageResponse:
+async def sent(call: Call[Any], message: Message) -> SendMessageResponse:
+    """Return what a send is answered with."""
+    return answer(await call.store.read(acceptance.answer, row_id("msg", message.id)))
+
+
+def answer(said: Mapping[str, Any]) -> SendMessageResponse:
+    """Return what was remembered of a send for the wire."""
     message_id = shown_message_id(said["message_id"])
-    return SendMessageResponse(message_id=message_id, thread_id=said["thread_id"])
+    extra = SentExtra(id=said["id"]) if "id" in said else None
+    return SendMessageResponse(message_id=message_id, thread_id=said["thread_id"], inboxkit=extra)
 
 
 def claimed(call: Call[Any], endpoint: str) -> Claim | None:
@@ -141,8 +150,12 @@ def drafted(asked: ComposeRequest) -> Draft:
         text=asked.text or "",
         html=asked.html or "",
         reply_to=tuple(asked.reply_to),
-        attachments=tuple(_files(asked)),
+        attachments=tuple(files(asked.attachments)),
         headers=dict(asked.headers),
+        tag=asked.inboxkit.tag,
+        metadata=dict(asked.inboxkit.metadata),
+        key=asked.inboxkit.key,
+        at=asked.inboxkit.at,
     )
     if isinstance(asked, (SendMessageRequest, ReplyToMessageRequest)):
         draft = replace(draft, to=tuple(asked.to), cc=tuple(asked.cc), bcc=tuple(asked.bcc))
@@ -151,9 +164,10 @@ def drafted(asked: ComposeRequest) -> Draft:
     return draft
 
 
-def _files(asked: ComposeRequest) -> Sequence[File]:
-    files: list[File] = []
-    for place, one in enumerate(asked.attachments):
+def files(asked: Sequence[SendAttachment]) -> Sequence[File]:
+    """Return the files to send; raise ApiError for those that cannot be read."""
+    found: list[File] = []
+    for place, one in enumerate(asked):
         if one.url is not None:
             raise ApiError(
                 "unprocessable",
@@ -161,29 +175,15 @@ def _files(asked: ComposeRequest) -> Sequence[File]:
                 fix="give the file itself as content, in base64",
             )
         try:
-            files.append(one.file())
+            found.append(one.file())
         except ValueError as error:
             raise invalid(str(error), "attachments", str(place)) from None
-    return files
-
-
-def _quoting(draft: Draft, parent: Message) -> Draft:
-    """Return an answer with the words it answers quoted under its own."""
-    when = parent.date or parent.received_at
-    quoted = quote(parent.text, parent.sender, when)
-    line, _, _ = quoted.partition("\n")
-    words = escape(parent.text).replace("\n", "<br>\n")
-    below = f'<br><div>{escape(line)}</div><blockquote type="cite">{words}</blockquote>'
-    return replace(
-        draft,
-        text=f"{draft.text}\n\n{quoted}" if draft.text and parent.text else draft.text,
-        html=draft.html + below if draft.html and parent.text else draft.html,
-    )
+    return found
 
 
 def _route(path: str, handler: Callable[[Call[R]], Awaitable[Answer]], takes: type[R]) -> Route[R]:
     gives, at = SendMessageResponse, At.INBOX
-    return Route("POST", path, handler, takes, gives, "message_send", at, _MOST_BYTES)
+    return Route("POST", path, handler, takes, gives, "message_send", at, MOST_BYTES)
 
 
 _ITEM = "/messages/{message_id}"

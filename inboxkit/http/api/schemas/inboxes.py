@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _MOST_KEYS = 100
 
 Status = Literal["active", "paused"]
+DraftPolicy = Literal["auto", "draft", "deny"]
 Value = Text | bool | int | float
 
 
@@ -42,11 +43,12 @@ class UpdateInboxRequest(Request):
     display_name: Name | None = None
     status: Status | None = None
     metadata: Annotated[Mapping[Name, Value | None], AfterValidator(_few)] | None = None
+    draft_policy: DraftPolicy | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> UpdateInboxRequest:
-        if not self.model_fields_set & {"display_name", "status", "metadata"}:
-            raise ValueError("give at least one of display_name, status, metadata")
+        if not self.model_fields_set & set(UpdateInboxRequest.model_fields):
+            raise ValueError("give at least one of display_name, status, metadata, draft_policy")
         if self.metadata is not None and not self.metadata:
             raise ValueError("metadata: is empty; null clears it")
         return self
@@ -58,6 +60,12 @@ class SearchInboxesQuery(Request):
     q: Annotated[Text, Field(min_length=2, max_length=256)]
     limit: int = Field(default=20, ge=1, le=100)
     page_token: Text | None = None
+
+
+class InboxExtra(Wire):
+    """What inboxkit knows beside the fields of AgentMail."""
+
+    draft_policy: DraftPolicy
 
 
 class Inbox(Wire):
@@ -72,6 +80,7 @@ class Inbox(Wire):
     metadata: Mapping[str, Any] | None = None
     updated_at: Stamp
     created_at: Stamp
+    inboxkit: InboxExtra | None = None
 
 
 class ListInboxesResponse(Listed):
@@ -92,4 +101,11 @@ def inbox(record: InboxRecord) -> Inbox:
         metadata=record.metadata or None,
         updated_at=record.updated_at,
         created_at=record.created_at,
+        inboxkit=_extra(record),
     )
+
+
+def _extra(record: InboxRecord) -> InboxExtra | None:
+    if record.draft_policy == "auto":
+        return None
+    return InboxExtra.model_validate({"draft_policy": record.draft_policy})

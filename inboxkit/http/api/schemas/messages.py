@@ -17,6 +17,7 @@ from .wire import (
     Line,
     Listed,
     Moment,
+    Name,
     PageQuery,
     Request,
     Stamp,
@@ -62,6 +63,20 @@ class ListMessagesQuery(HiddenQuery):
     subject: Words = ()
 
 
+class SendOptions(Request):
+    """What inboxkit does with a send beyond AgentMail's API; see ``Inbox.send``.
+
+    ``quote`` is whether an answer quotes what it answers, ``everyone`` whether it goes to all.
+    """
+
+    tag: Annotated[Line, Field(max_length=256)] = ""
+    metadata: Mapping[Name, Text] = Field(default_factory=dict[str, str], max_length=100)
+    key: Annotated[Line, Field(min_length=1, max_length=256)] | None = None
+    at: Moment | None = None
+    quote: bool = True
+    everyone: bool = False
+
+
 class ComposeRequest(Request):
     """What every mail to send has."""
 
@@ -72,6 +87,7 @@ class ComposeRequest(Request):
     attachments: Sequence[SendAttachment] = ()
     headers: Mapping[Line, Text] = Field(default_factory=dict[str, str])
     track_opens: bool | None = None
+    inboxkit: SendOptions = SendOptions()
 
     @model_validator(mode="before")
     @classmethod
@@ -215,11 +231,18 @@ class SearchMessagesResponse(Listed):
     messages: Sequence[SearchMessageItem]
 
 
+class SentExtra(Wire):
+    """What inboxkit says of a send beside the fields of AgentMail."""
+
+    id: str
+
+
 class SendMessageResponse(Wire):
     """A mail that is on its way."""
 
     message_id: str
     thread_id: str
+    inboxkit: SentExtra | None = None
 
 
 class UpdateMessageResponse(Wire):

@@ -245,8 +245,10 @@ def _label_event() -> None:
 
 
 def _default_pod() -> None:
-    """The pod of every inbox that was made without one."""
-    columns = [sa.column(name) for name in ("id", "name", "created_at", "updated_at")]
+    """Insert the pod of every inbox that is made without one."""
+    columns: list[sa.ColumnClause[str]] = [
+        sa.column(name) for name in ("id", "name", "created_at", "updated_at")
+    ]
     now = time.time_ns() // 1_000
     row = {"id": "pod_default", "name": "default", "created_at": now, "updated_at": now}
     op.bulk_insert(sa.table("inboxkit_pod", *columns), [row])

@@ -1,0 +1,190 @@
+"""What messages, threads and inboxes can do on a server that is asked over HTTP."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from ..errors import SendError
+from ..saving import write_once
+from . import values
+from .server import Invalid, piece
+from .waiting import Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from ..inbox import Inbox
+    from ..models import Attachment, Event, Message, Thread, Want
+    from ..parsing.model import ParsedMessage
+    from ..values import Draft
+    from .server import Server
+
+_PAGE, _THREAD_PAGE, _EVENT_PAGE = 50, 200, 100
+
+
+class RemoteActions:
+    """Implements ``models.Actions`` by asking a server."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._waiting = Waiting(server, self)
+
+    # reading
+
+    async def raw(self, message: Message) -> bytes:
+        said = await self._server.get(f"{_path(message)}/raw")
+        return await self._server.download(said["download_url"])
+
+    async def read_attachment(self, attachment: Attachment) -> bytes:
+        path = f"{_path(attachment.message)}/attachments/{piece(attachment.id)}"
+        said = await self._server.get(path)
+        return await self._server.download(said["download_url"])
+
+    async def save_attachment(self, attachment: Attachment, folder: Path) -> Path:
+        name = f"{attachment.sha256[:16]}-{attachment.safe_name}"
+        return write_once(folder, name, await self.read_attachment(attachment))
+
+    async def attachment_text(self, attachment: Attachment, limit: int) -> str | None:
+        from ..parsing.extraction import FileReader  # only who looks into files pays for it
+
+        data = await self.read_attachment(attachment)
+        reader = FileReader()
+        return await reader.words(data, attachment.content_type, attachment.filename, limit=limit)
+
+    async def attachment_dimensions(self, attachment: Attachment) -> tuple[int, int] | None:
+        from ..parsing.images import dimensions  # see above
+
+        return dimensions(await self.read_attachment(attachment))
+
+    async def attachment_message(self, attachment: Attachment) -> ParsedMessage | None:
+        from ..parsing import parse  # see above
+        from ..parsing.attachments import is_message
+
+        if not is_message(attachment.content_type, attachment.filename):
+            return None
+        return parse(await self.read_attachment(attachment))
+
+    async def forensics(self, message: Message) -> Mapping[str, Any]:
+        from ..parsing.forensics import forensics  # see above
+
+        return forensics(await self.raw(message))
+
+    async def message(self, id: str) -> Message:
+        """Return a message; raise NotFound."""
+        return values.message(await self._server.get(f"/v0/messages/{piece(id)}"), self)
+
+    async def messages(self, ids: Sequence[str]) -> list[Message]:
+        """Return messages in the order of their ids; those that are gone are left out."""
+        if not ids:
+            return []
+        said = await self._server.get("/v0/messages", {"ids": list(ids)})
+        return [values.message(one, self) for one in said["messages"]]
+
+    async def thread(self, thread_id: str) -> Thread:
+        return values.thread(await self._server.get(_state(thread_id)), self)
+
+    async def thread_messages(self, thread: Thread) -> Sequence[Message]:
+        query = {"thread": thread.id, "ascending": True}
+        return [m async for m in self._listed(query, None, _THREAD_PAGE)]
+
+    async def search(
+        self, inbox: str | None, query: str, limit: int | None
+    ) -> AsyncIterator[Message]:
+        asked = {"inbox": inbox, "query": query or None}
+        async for found in self._listed(asked, limit, _PAGE):
+            yield found
+
+    async def _listed(
+        self, query: Mapping[str, Any], limit: int | None, size: int
+    ) -> AsyncIterator[Message]:
+        token: str | None = None
+        left = limit
+        while left is None or left > 0:
+            page = {"limit": size if left is None else min(size, left), "page_token": token}
+            said = await self._server.get("/v0/messages", {**query, **page})
+            for one in said["messages"]:
+                yield values.message(one, self)
+            token = said.get("next_page_token")
+            left = None if left is None else left - len(said["messages"])
+            if token is None:
+                return
+
+    async def events(self, after: str | None) -> AsyncIterator[Event]:
+        """Iterate over the event log for ever, from a cursor or from now on."""
+        async for found in self._waiting.events(after):
+            yield found
+
+    # changing
+
+    async def open_inbox(
+        self,
+        address: str | None,
+        *,
+        display_name: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        client_id: str | None = None,
+        since: datetime | timedelta | None = None,
+    ) -> Inbox:
+        """Return the inbox of an address, made if it is new; without one, a new address."""
+        asked: dict[str, Any] = {"address": address, "client_id": client_id}
+        asked |= {"display_name": display_name or None, "metadata": metadata or None}
+        if isinstance(since, timedelta):
+            asked["since_seconds"] = since.total_seconds()
+        elif since is not None:
+            asked["since"] = since.isoformat()
+        given = {name: value for name, value in asked.items() if value is not None}
+        return values.inbox(await self._server.post("/v0/inboxes/open", given), self)
+
+    async def label(self, message: Message, *, add: Sequence[str], remove: Sequence[str]) -> None:
+        if add or remove:
+            asked = {"add_labels": list(add), "remove_labels": list(remove)}
+            await self._server.patch(_path(message), asked)
+
+    async def update_thread(self, thread: Thread, state: Mapping[str, Any]) -> None:
+        await self._server.patch(_state(thread.id), {"state": dict(state)})
+
+    async def delete_inbox(self, inbox: str) -> None:
+        await self._server.delete(f"/v0/inboxes/{piece(inbox)}")
+
+    # waiting
+
+    async def wait(self, inbox: str, want: Want, *, timeout: float) -> Message:
+        return await self._waiting.message(inbox, want, timeout=timeout)
+
+    async def wait_for_reply(self, message: Message, *, timeout: float) -> Message:
+        return await self._waiting.reply(message, timeout=timeout)
+
+    # sending
+
+    async def send(self, inbox: str, draft: Draft) -> Message:
+        return await self._send(f"/v0/inboxes/{piece(inbox)}/messages/send", values.draft(draft))
+
+    async def reply(self, message: Message, draft: Draft, *, everyone: bool) -> Message:
+        body = values.draft(draft, everyone=everyone)
+        return await self._send(f"{_path(message)}/reply", body)
+
+    async def forward(self, message: Message, draft: Draft) -> Message:
+        return await self._send(f"{_path(message)}/forward", values.draft(draft))
+
+    async def send_in_thread(self, thread: Thread, draft: Draft) -> Message:
+        path = f"/v0/inboxes/{piece(thread.inbox)}/threads/{piece(thread.id)}/send"
+        return await self._send(path, values.draft(draft))
+
+    async def _send(self, path: str, body: Mapping[str, Any]) -> Message:
+        try:
+            said = await self._server.post(path, body, key=secrets.token_hex(16))
+        except Invalid as error:
+            raise SendError(str(error)) from None
+        return await self.message(said["inboxkit"]["id"])
+
+
+def _path(message: Message) -> str:
+    return f"/v0/inboxes/{piece(message.inbox)}/messages/{piece(message.id)}"
+
+
+def _state(thread_id: str) -> str:
+    return f"/v0/threads/{piece(thread_id)}/state"

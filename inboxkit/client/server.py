@@ -1,0 +1,160 @@
+"""The API of one server, asked in JSON: keys, repeats that are safe, and errors as ours."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from ..errors import (
+    ConfigurationError,
+    InboxKitError,
+    KeyReused,
+    NotFound,
+    RemoteError,
+    SendError,
+    StoreError,
+    Suppressed,
+    UnsupportedFeature,
+)
+from .transport import Question, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .transport import Answer, Transport
+
+
+
+class Invalid(ConfigurationError):
+    """The request is not well-formed; the message names the field."""
+
+
+# By the code of the error envelope.
+_ERRORS: dict[str, type[InboxKitError]] = {
+    "not_found": NotFound,
+    "conflict": KeyReused,
+    "suppressed": Suppressed,
+    "unsupported_feature": UnsupportedFeature,
+    "message_rejected": SendError,
+    "validation_error": Invalid,
+    "missing_authorization": ConfigurationError,
+    "unknown_api_key": ConfigurationError,
+    "missing_permission": ConfigurationError,
+    "forbidden": ConfigurationError,
+    "resource_taken": ConfigurationError,
+    "service_unavailable": StoreError,
+}
+
+
+class Server:
+    """Asks one server with one key."""
+
+    def __init__(self, transport: Transport, api_key: str | None) -> None:
+        self._transport = transport
+        self._headers = {"Accept": "application/json", "User-Agent": "inboxkit"}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+
+    async def get(
+        self, path: str, query: Mapping[str, Any] | None = None, *, timeout: float = 30.0
+    ) -> Any:
+        """Return the JSON of a resource; list values are repeated, None is left out."""
+        question = self._question("GET", target(path, query or {}), timeout=timeout)
+        return _json(await self._asked(question))
+
+    async def download(self, url: str) -> bytes:
+        """Return the bytes behind a ``download_url``, fetched where this client reaches the server.
+
+        Only the path is taken: behind a proxy the server may know its own address wrongly.
+        """
+        return (await self._asked(Question(method="GET", target=urlsplit(url).path))).body
+
+    async def post(self, path: str, body: Mapping[str, Any], *, key: str = "") -> Any:
+        """Make something; ``key`` makes a repeated request do it once."""
+        extra = {"Idempotency-Key": key} if key else {}
+        return _json(await self._asked(self._question("POST", path, body, extra)))
+
+    async def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Change something; to repeat it changes nothing more."""
+        return _json(await self._asked(self._question("PATCH", path, body)))
+
+    async def delete(self, path: str) -> None:
+        """Delete something."""
+        await self._asked(self._question("DELETE", path))
+
+    def _question(
+        self,
+        method: str,
+        target: str,
+        body: Mapping[str, Any] | None = None,
+        extra: Mapping[str, str] | None = None,
+        *,
+        timeout: float = 30.0,
+    ) -> Question:
+        headers = {**self._headers, **(extra or {})}
+        if body is None:
+            return Question(method=method, target=target, headers=headers, timeout=timeout)
+        headers["Content-Type"] = "application/json"
+        data = json.dumps(body, allow_nan=False).encode()
+        return Question(method=method, target=target, body=data, headers=headers, timeout=timeout)
+
+    async def _asked(self, question: Question) -> Answer:
+        """Ask, once more when the connection broke: no request of ours does harm twice."""
+        try:
+            answer = await self._transport.ask(question)
+        except Unreachable:
+            answer = await self._transport.ask(question)
+        if not 200 <= answer.status < 300:
+            raise failure(answer)
+        return answer
+
+
+def target(path: str, query: Mapping[str, Any]) -> str:
+    """Return a path with its query."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in query.items():
+        values: Sequence[Any] = value if isinstance(value, list | tuple) else (value,)  # pyright: ignore[reportUnknownVariableType] - JSON
+        pairs += [(name, _text(one)) for one in values if one is not None]
+    return f"{path}?{urlencode(pairs)}" if pairs else path
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def piece(id: str) -> str:
+    """Return an id as a piece of a path."""
+    return quote(id, safe="@")
+
+
+class Failure(RemoteError):
+    """An answer that no error of ours stands for; ``code`` is that of its envelope."""
+
+    def __init__(self, message: str, code: str, body: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.body = body
+
+
+def failure(answer: Answer) -> InboxKitError:
+    """Return the error that an answer stands for."""
+    try:
+        said = json.loads(answer.body)
+        code, words = str(said["code"]), str(said["message"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        said, code, words = None, "", f"{answer.status}, and the answer cannot be read"
+    fix = f"; {said['fix']}" if isinstance(said, dict) and said.get("fix") else ""  # pyright: ignore[reportUnknownMemberType] - JSON
+    kind = _ERRORS.get(code)
+    if kind is None:
+        return Failure(f"the server answered {answer.status}: {words}{fix}", code, said)
+    return kind(f"{words}{fix}")
+
+
+def _json(answer: Answer) -> Any:
+    try:
+        return json.loads(answer.body) if answer.body else None
+    except (ValueError, RecursionError):
+        raise RemoteError(f"the server answered {answer.status} with what is no JSON") from None

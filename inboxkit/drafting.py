@@ -1,0 +1,105 @@
+"""Drafts become sends: when a person says so, or when their time has come."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from html import escape
+from typing import TYPE_CHECKING
+
+from .compose import quote
+from .errors import InboxKitError, StoreError
+from .store import drafts, jobs
+from .store.departing import Changed, Departure
+from .tokens import public_id
+from .values import Draft
+
+if TYPE_CHECKING:
+    from .actions import LocalActions
+    from .models import Message
+    from .store.drafts import DraftRecord
+    from .store.jobs import Job
+    from .store.store import Store
+    from .store.writer import Tx
+
+log = logging.getLogger("inboxkit.drafts")
+BATCH = 8
+
+
+class Drafting:
+    """Sends drafts; each vanishes in the transaction that stores its send."""
+
+    def __init__(self, store: Store, actions: LocalActions) -> None:
+        self._store = store
+        self._actions = actions
+
+    async def send(self, departure: Departure) -> Message:
+        """Send a draft by the way of every other send; raise Changed, NotFound or SendError."""
+        record = departure.draft
+        files = await self._store.read(drafts.files, record)
+        draft = replace(drafted(record), attachments=files)
+        actions = self._actions.storing(departure.store, approved=True)
+        if record.parent_id is None:
+            return await actions.send(record.inbox, draft)
+        parent = await actions.message(public_id("msg", record.parent_id))
+        if record.forward_of:
+            return await actions.forward(parent, draft)
+        return await actions.reply(parent, quoting(draft, parent), everyone=record.reply_all)
+
+    async def work(self, taken: list[Job]) -> None:
+        """Send the drafts whose time has come."""
+        for job in taken:
+            await self._due(job)
+
+    async def _due(self, job: Job) -> None:
+        now = self._store.clock.now()
+        record = await self._store.read(drafts.by_id, int(job.key))
+        if record is None or record.send_at is None or record.send_status != drafts.SCHEDULED:
+            await self._store.write(jobs.complete, [job])
+            return
+        if record.send_at > now:  # put off while it was being taken
+            await self._store.write(jobs.put_back, job, due_at=record.send_at, error="")
+            return
+        try:
+            await self.send(Departure(record, record.labels, now, job=job))
+        except StoreError:
+            raise
+        except Changed as error:  # look again at what it is now
+            await self._store.write(jobs.put_back, job, due_at=now, error=str(error))
+        except InboxKitError as error:
+            log.warning("draft %s: %s", public_id("drf", record.id), error)
+            await self._store.write(self._fail, job, record, str(error))
+
+    def _fail(self, tx: Tx, job: Job, record: DraftRecord, error: str) -> None:
+        jobs.complete(tx, [job])
+        drafts.fail(tx, record, error, self._store.clock.now())
+
+
+def drafted(record: DraftRecord) -> Draft:
+    """Return what a draft wants sent, without its files."""
+    return Draft(
+        to=record.to,
+        cc=record.cc,
+        bcc=record.bcc,
+        reply_to=record.reply_to,
+        subject=record.subject,
+        text=record.text,
+        html=record.html,
+        headers=record.extra.get("headers", {}),
+        tag=record.extra.get("tag", ""),
+        metadata=record.extra.get("metadata", {}),
+    )
+
+
+def quoting(draft: Draft, parent: Message) -> Draft:
+    """Return an answer with the words it answers quoted under its own."""
+    when = parent.date or parent.received_at
+    quoted = quote(parent.text, parent.sender, when)
+    line, _, _ = quoted.partition("\n")
+    words = escape(parent.text).replace("\n", "<br>\n")
+    below = f'<br><div>{escape(line)}</div><blockquote type="cite">{words}</blockquote>'
+    return replace(
+        draft,
+        text=f"{draft.text}\n\n{quoted}" if draft.text and parent.text else draft.text,
+        html=draft.html + below if draft.html and parent.text else draft.html,
+    )

@@ -1,0 +1,268 @@
+"""Drafts: create, list, get, change, delete, send; a person approves one by sending it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ...compose import references_for, reply_subject
+from ...drafting import Drafting
+from ...sending import Context, people, recipients
+from ...store import drafts, idempotency, wire_ids
+from ...store.departing import Changed, Departure
+from ...store.drafts import FAILED, SCHEDULED, DraftRecord
+from ...tokens import new_id, row_id
+from ...values import Draft as OurDraft
+from . import downloads, messages, sends
+from .envelope import ApiError, invalid
+from .routing import EVERYWHERE, At, Route
+from .schemas.attachments import AttachmentResponse
+from .schemas.drafts import (
+    CreateDraftRequest,
+    Draft,
+    ListDraftsQuery,
+    ListDraftsResponse,
+    SendDraftRequest,
+    UpdateDraftRequest,
+    draft,
+    file,
+    item,
+)
+from .schemas.messages import SendMessageResponse
+from .schemas.wire import Nothing
+from .targets import names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from ...models import Message
+    from ...store.drafts import DraftFile
+    from .call import Call
+
+_SYSTEM_LABELS = frozenset({SCHEDULED, FAILED, "received", "sent", "bounced"})
+_MOST_LABELS = 100
+_RECIPIENTS = ("to", "cc", "bcc", "reply_to")
+_WORDS = ("subject", "text", "html")
+
+
+async def create(call: Call[CreateDraftRequest]) -> Draft:
+    """Make a draft; the same ``client_id`` returns the same draft.
+
+    An answer takes its recipients and its subject from the message that it answers.
+    """
+    asked = call.given
+    plain = DraftRecord(
+        id=new_id(),
+        inbox_id=call.inbox.id,
+        inbox=call.inbox.address,
+        client_id=asked.client_id,
+        labels=_labels(asked.labels or (), ()),
+        **{name: tuple(getattr(asked, name) or ()) for name in _RECIPIENTS},
+        **{name: getattr(asked, name) or "" for name in _WORDS},
+        reply_all=bool(asked.reply_all),
+        send_at=asked.send_at,
+        send_status=SCHEDULED if asked.send_at else "",
+        created_at=call.now,
+        updated_at=call.now,
+    )
+    wanted = await _placed(call, plain)
+    _check(call, wanted, asked.send_at)
+    given = sends.files(asked.attachments or ())
+    return draft(await call.store.write(drafts.create, wanted, given))
+
+
+async def _placed(call: Call[CreateDraftRequest], plain: DraftRecord) -> DraftRecord:
+    """Return a draft with what it takes from the message that it answers or sends on."""
+    asked = call.given
+    if asked.forward_of:
+        parent, row, name = await _parent(call, asked.forward_of, "forward_of")
+        subject = plain.subject or f"Fwd: {' '.join(parent.subject.split())}"
+        return replace(plain, parent_id=row, forward_of=name, subject=subject)
+    if not asked.in_reply_to:
+        return plain
+    parent, row, name = await _parent(call, asked.in_reply_to, "in_reply_to")
+    context = Context(inbox=call.inbox, parent=parent, everyone=plain.reply_all)
+    to, cc = recipients(OurDraft(to=plain.to, cc=plain.cc), context)
+    return replace(
+        plain,
+        parent_id=row,
+        in_reply_to=name,
+        to=tuple(map(str, to)),
+        cc=tuple(map(str, cc)),
+        subject=plain.subject or reply_subject(parent.subject),
+        references=tuple(references_for(parent.message_id, parent.references, parent.in_reply_to)),
+    )
+
+
+async def _parent(call: Call[Any], given: str, field: str) -> tuple[Message, int, str]:
+    if not call.who.allows("message_read"):
+        raise ApiError("missing_permission", "The key lacks the permission message_read")
+    wanted = list(dict.fromkeys((given, *names(given))))
+    row = await call.store.read(wire_ids.find, call.reach, call.inbox.id, wanted)
+    found = [] if row is None else await messages.shown(call, [row])
+    if not found or row is None:
+        raise invalid("names no message of this inbox", field)
+    return found[0].message, row, found[0].name
+
+
+def _check(call: Call[Any], wanted: DraftRecord, send_at: datetime | None) -> None:
+    """Raise unless everybody can be written to, and the key may have it sent when it says so."""
+    for name in _RECIPIENTS:
+        people(getattr(wanted, name))
+    if send_at is None:
+        return
+    if not call.who.allows("draft_send"):
+        raise ApiError(
+            "missing_permission",
+            "The key lacks the permission draft_send",
+            fix="leave send_at out; whoever has the permission sends the draft",
+        )
+    if send_at <= call.now:
+        raise invalid("lies in the past", "send_at")
+    if not (wanted.to or wanted.cc or wanted.bcc):
+        raise invalid("a draft that is to be sent needs a recipient", "to")
+    sends.check_sending(call)
+
+
+def _labels(
+    add: Sequence[str], remove: Sequence[str], known: Sequence[str] = ()
+) -> tuple[str, ...]:
+    refused = sorted(_SYSTEM_LABELS.intersection((*add, *remove)))
+    if refused:
+        raise invalid(f"{refused[0]!r} is given by the server", "labels")
+    found = tuple(name for name in dict.fromkeys((*known, *add)) if name not in remove)
+    if len(found) > _MOST_LABELS:
+        raise invalid(f"more than {_MOST_LABELS} labels", "labels")
+    return found
+
+
+async def listed(call: Call[ListDraftsQuery]) -> ListDraftsResponse:
+    """List drafts, newest first."""
+    asked = call.given
+    page = call.by_id("drafts", asked)
+    found = await call.store.read(
+        drafts.listed,
+        call.reach,
+        page,
+        labels=asked.labels,
+        before=asked.before,
+        after=asked.after,
+    )
+    items, fields = call.cut("drafts", page, found, lambda record: [record.id])
+    return ListDraftsResponse(drafts=[item(record) for record in items], **fields)
+
+
+async def _wanted(call: Call[Any]) -> DraftRecord:
+    """Return the draft of the path; raise ApiError 404."""
+    try:
+        row = row_id("drf", call.name("draft_id"))
+    except ValueError:
+        raise call.unknown("Draft", "draft_id") from None
+    found = await call.store.read(drafts.find, call.reach, row)
+    if found is None:
+        raise call.unknown("Draft", "draft_id")
+    return found
+
+
+async def get(call: Call[Nothing]) -> Draft:
+    """Return a draft with its words."""
+    return draft(await _wanted(call))
+
+
+async def get_attachment(call: Call[Nothing]) -> AttachmentResponse:
+    """Return a file of a draft, with where it can be downloaded."""
+    found = _file(call, await _wanted(call), call.name("attachment_id"))
+    if found is None:
+        raise call.unknown("Attachment", "attachment_id")
+    until = downloads.expiry(call.now)
+    return AttachmentResponse(
+        **file(found).model_dump(),
+        download_url=downloads.draft_file_url(call.base, call.store.secret, found.id, until),
+        expires_at=until,
+    )
+
+
+def _file(call: Call[Any], record: DraftRecord, name: str) -> DraftFile | None:
+    try:
+        row = row_id("att", name)
+    except ValueError:
+        return None
+    return next((one for one in record.files if one.id == row), None)
+
+
+async def update(call: Call[UpdateDraftRequest]) -> Draft:
+    """Change a draft, or when it is to be sent."""
+    known, asked = await _wanted(call), call.given
+    given = asked.model_fields_set
+    values: dict[str, Any] = {n: tuple(getattr(asked, n) or ()) for n in _RECIPIENTS if n in given}
+    values |= {n: getattr(asked, n) or "" for n in _WORDS if n in given}
+    values["labels"] = _labels(asked.add_labels or (), asked.remove_labels or (), known.labels)
+    if "send_at" in given:
+        status = SCHEDULED if asked.send_at else ""
+        values |= {"send_at": asked.send_at, "send_status": status, "error": ""}
+    _check(call, replace(known, **values), asked.send_at)
+    removed = [_file(call, known, name) for name in asked.remove_attachments or ()]
+    if None in removed:
+        raise invalid("names no file of this draft", "remove_attachments")
+    changed = await call.store.write(
+        drafts.change,
+        known,
+        values,
+        add=sends.files(asked.add_attachments or ()),
+        remove=[one.id for one in removed if one is not None],
+        now=call.now,
+    )
+    if changed is None:
+        raise _changed(call)
+    return draft(changed)
+
+
+async def delete(call: Call[Nothing]) -> None:
+    """Delete a draft; one that was scheduled is not sent."""
+    if not await call.store.write(drafts.remove, await _wanted(call)):
+        raise _changed(call)
+
+
+async def send(call: Call[SendDraftRequest]) -> SendMessageResponse:
+    """Send a draft; it vanishes. Who may do this approves what others have drafted.
+
+    The header Idempotency-Key makes a repeated request send once.
+    """
+    claim = sends.claimed(call, f"draft {call.ids['draft_id']}")
+    if claim is not None:
+        known = await call.store.read(idempotency.answered, claim, call.now)
+        if known is not None:
+            return sends.answer(known)
+    record = await _wanted(call)
+    sends.check_sending(call)
+    labels = _labels(call.given.add_labels or (), call.given.remove_labels or (), record.labels)
+    departure = Departure(record, labels, call.now, claim)
+    try:
+        sent = await Drafting(call.store, call.parts.actions).send(departure)
+    except Changed:
+        raise _changed(call) from None
+    return await sends.sent(call, sent)
+
+
+def _changed(call: Call[Any]) -> ApiError:
+    return ApiError(
+        "conflict",
+        f"Draft {call.name('draft_id')} was changed, sent or deleted meanwhile",
+        fix="get it again",
+    )
+
+
+_LIST, _ITEM = "/drafts", "/drafts/{draft_id}"
+_FILE = f"{_ITEM}/attachments/{{attachment_id}}"
+_AT = At.INBOX
+_BYTES = sends.MOST_BYTES
+ROUTES: tuple[Route[Any], ...] = (
+    Route("POST", _LIST, create, CreateDraftRequest, Draft, "draft_create", _AT, _BYTES),
+    Route("GET", _LIST, listed, ListDraftsQuery, ListDraftsResponse, "draft_read", EVERYWHERE),
+    Route("GET", _ITEM, get, Nothing, Draft, "draft_read", EVERYWHERE),
+    Route("PATCH", _ITEM, update, UpdateDraftRequest, Draft, "draft_update", _AT, _BYTES),
+    Route("DELETE", _ITEM, delete, Nothing, None, "draft_delete", _AT),
+    Route("POST", f"{_ITEM}/send", send, SendDraftRequest, SendMessageResponse, "draft_send", _AT),
+    Route("GET", _FILE, get_attachment, Nothing, AttachmentResponse, "draft_read", EVERYWHERE),
+)

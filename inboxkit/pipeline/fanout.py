@@ -1,0 +1,81 @@
+"""Fan-out: the event log handed to the endpoints of outgoing webhooks, as jobs of their own.
+
+Each endpoint has a cursor in the database that moves in the transaction that queues its jobs, so
+an event is queued once, however many processes look.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ..errors import StoreError
+from ..store import announcements, endpoints, events
+from ..store.endpoints import Portion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Connection
+
+    from ..store.announcements import Announcement
+    from ..store.endpoints import EndpointRecord
+    from ..store.store import Store
+
+    Wants = Callable[[EndpointRecord, Announcement], bool]
+
+log = logging.getLogger("inboxkit.fanout")
+_PAGE = 500
+_PAUSE_AFTER_REFUSAL = 1.0
+_LONGEST_WAIT = 30.0
+
+
+class Fanout:
+    """Follows the log for all endpoints; ``wants`` says which events an endpoint is given."""
+
+    def __init__(self, store: Store, wants: Wants) -> None:
+        self._store = store
+        self._wants = wants
+
+    async def run(self) -> None:
+        """Work until cancelled. A database that refuses is tried again, not given up."""
+        while True:
+            seen = self._store.bell.count("event")
+            try:
+                more = await self.step()
+            except StoreError as error:
+                log.warning("webhooks: %s; trying again", error)
+                await anyio.sleep(_PAUSE_AFTER_REFUSAL)
+                continue
+            if not more:
+                await self._store.bell.wait("event", seen, timeout=_LONGEST_WAIT)
+
+    async def step(self) -> bool:
+        """Hand out one page of the log; return whether there may be more."""
+        portions = await self._store.read(self._portions)
+        if portions:
+            await self._store.write(endpoints.give, portions, self._store.clock.now())
+        return bool(portions)
+
+    def _portions(self, connection: Connection) -> Sequence[Portion]:
+        served = endpoints.enabled(connection)
+        if not served:
+            return []
+        rows = events.after(connection, min(e.cursor for e in served), limit=_PAGE)
+        told = announcements.of(connection, rows)
+        return [
+            Portion(endpoint, rows[-1].seq, self._wanted(endpoint, told))
+            for endpoint in served
+            if rows and endpoint.cursor < rows[-1].seq
+        ]
+
+    def _wanted(
+        self, endpoint: EndpointRecord, told: Sequence[Announcement]
+    ) -> Sequence[tuple[int, int]]:
+        return [
+            (one.seq, one.inbox_id)
+            for one in told
+            if one.seq > endpoint.cursor and self._wants(endpoint, one)
+        ]

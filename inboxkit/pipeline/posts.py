@@ -1,0 +1,203 @@
+"""Posts: one event to one endpoint, signed, tried again on a schedule, every attempt logged."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from .. import __version__, signatures
+from ..egress import BlockedTarget, Guard, GuardedConnector
+from ..store import attempts, endpoints, events, jobs
+from ..store.attempts import AttemptRecord
+from ..values import EventType
+from .crew import Crew
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from anyio.abc import TaskGroup
+
+    from ..store.endpoints import EndpointRecord
+    from ..store.jobs import Job
+    from ..store.store import Store
+    from ..store.writer import Tx
+
+    Render = Callable[[int], Awaitable[bytes | None]]
+
+log = logging.getLogger("inboxkit.posts")
+# After the first attempt; the schedule of Svix, which receivers know.
+SCHEDULE = tuple(
+    timedelta(seconds=s) for s in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600)
+)
+_IN_ORDER = 3  # attempts that later events of the inbox wait for; about five minutes
+_GIVE_UP_AFTER = timedelta(days=5)
+_AT_ONCE = 64
+_SECONDS = 20
+_GONE = 410  # Standard Webhooks, "Webhook consumer": the endpoint wants no more
+_OWN_PREFIXES = ("webhook-", "svix-")
+_OWN_HEADERS = frozenset(
+    "host content-type content-length content-encoding transfer-encoding connection upgrade te "
+    "trailer expect user-agent".split()
+)
+
+
+def is_own_header(name: str) -> bool:
+    """Whether we set a header ourselves, so that nobody else may."""
+    return name.lower() in _OWN_HEADERS or name.lower().startswith(_OWN_PREFIXES)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an endpoint said: a status, or 0 and why there was none."""
+
+    status: int
+    error: str
+
+
+class Posts:
+    """Posts what was queued; ``render`` makes the body of an event, None when it is gone."""
+
+    def __init__(self, store: Store, guard: Guard, render: Render, tasks: TaskGroup) -> None:
+        self._store = store
+        self._guard = guard
+        self._render = render
+        self._session: aiohttp.ClientSession | None = None
+        crew = Crew(store, endpoints.TOPIC, tasks, self._one, size=_AT_ONCE)
+        self.work, self.room, self.idle = crew.work, crew.room, crew.idle
+
+    async def close(self) -> None:
+        """Close what is open."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _one(self, job: Job) -> None:
+        endpoint_id, seq = (int(part) for part in job.key.split(":"))
+        endpoint = await self._store.read(endpoints.by_id, endpoint_id)
+        body = await self._render(seq) if endpoint and endpoint.enabled else None
+        if endpoint is None or body is None:  # deleted or disabled, or the message was deleted
+            await self._store.write(_drop, job)
+            return
+        begun = time.monotonic()
+        answer = await self._post(endpoint, seq, body)
+        made = AttemptRecord(
+            endpoint_id=endpoint.id,
+            event_seq=seq,
+            number=job.attempts,
+            status=answer.status,
+            error=answer.error,
+            milliseconds=round((time.monotonic() - begun) * 1000),
+            at=self._store.clock.now(),
+        )
+        await self._store.write(_record, job, endpoint, made)
+
+    async def _post(self, endpoint: EndpointRecord, seq: int, body: bytes) -> Answer:
+        try:
+            self._guard.check_url(endpoint.url)
+            async with self._open().post(
+                endpoint.url,
+                data=body,
+                headers=self._headers(endpoint, seq, body),
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=_SECONDS),
+            ) as response:
+                return Answer(response.status, _said(response.status))
+        except BlockedTarget as error:
+            return Answer(0, str(error))
+        except TimeoutError:
+            return Answer(0, f"no answer within {_SECONDS} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return Answer(0, _shown(error))
+
+    def _headers(self, endpoint: EndpointRecord, seq: int, body: bytes) -> Mapping[str, str]:
+        """Return all headers; the signatures bear the time of this attempt."""
+        keys = [signatures.Key.of(endpoint.secret)]
+        id, now = events.cursor_id(seq), self._store.clock.now()
+        return {
+            **endpoint.headers,
+            "Content-Type": "application/json",
+            "User-Agent": f"inboxkit/{__version__}",
+            **signatures.headers(keys, id, now, body, prefix="svix"),
+            **signatures.headers(keys, id, now, body, prefix="webhook"),
+        }
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=GuardedConnector(self._guard, limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,  # the answer's body is not read
+            )
+        return self._session
+
+
+def _said(status: int) -> str:
+    if 200 <= status < 300:
+        return ""
+    return f"answered {status}" + (", redirects are not followed" if 300 <= status < 400 else "")
+
+
+def _shown(error: BaseException) -> str:
+    """Return an error in one line; what the guard said stands behind aiohttp's words."""
+    cause = getattr(error, "os_error", None)
+    if isinstance(cause, BlockedTarget):
+        return str(cause)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _drop(tx: Tx, job: Job) -> None:
+    jobs.complete(tx, [job])
+    tx.wake(endpoints.TOPIC)  # the next of its lane may be ready
+
+
+def _record(tx: Tx, job: Job, endpoint: EndpointRecord, made: AttemptRecord) -> None:
+    """Log an attempt, and decide what comes next."""
+    attempts.add(tx, made)
+    if made.is_good:
+        endpoints.recovered(tx, endpoint.id)
+        _drop(tx, job)
+        return
+    since = endpoints.failed(tx, endpoint.id, made.at)
+    if made.status == _GONE:
+        _disable(tx, endpoint, made, "it answered 410 Gone")
+    elif made.at - since >= _GIVE_UP_AFTER:
+        _disable(tx, endpoint, made, f"it took nothing for {_GIVE_UP_AFTER.days} days")
+    if made.number > len(SCHEDULE):
+        log.warning("webhook %s: given up: %s", urlsplit(endpoint.url).hostname, made.error)
+        _drop(tx, job)
+        return
+    _retry(tx, job, made)
+
+
+def _retry(tx: Tx, job: Job, made: AttemptRecord) -> None:
+    due = made.at + SCHEDULE[made.number - 1]
+    jobs.put_back(tx, job, due_at=due, error=made.error)
+    if made.number >= _IN_ORDER:  # one event that is always refused must not hold up the others
+        jobs.leave_lane(tx, job.id)
+        tx.wake(endpoints.TOPIC)
+
+
+def _disable(tx: Tx, endpoint: EndpointRecord, made: AttemptRecord, because: str) -> None:
+    """Serve an endpoint no more, and say so in the log, by the event that it did not take."""
+    if not endpoints.disable(tx, endpoint.id, made.at, because):
+        return
+    about = events.by_seq(tx.connection, made.event_seq)
+    host = urlsplit(endpoint.url).hostname
+    log.error("webhook %s is disabled: %s", host, because)
+    if about is not None:
+        events.append(
+            tx,
+            EventType.WEBHOOK_DISABLED,
+            at=made.at,
+            inbox_id=about.inbox_id,
+            message_id=about.message_id,
+            thread_id=about.thread_id,
+            reason=f"{host}: {because}",
+            data={"webhook_id": endpoints.public(endpoint.id)},
+        )

@@ -1,0 +1,109 @@
+"""Announcements: entries of the event log with what decides who may be told of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, select
+
+from . import conversations, records
+from .reach import EVERYTHING, HIDDEN_LABELS
+from .tables import inbox, label
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from ..models import Actions
+    from .conversations import Conversation
+    from .reach import Reach
+    from .records import Shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """An entry of the log. ``labels`` are those of its message that lists leave out."""
+
+    seq: int
+    type: str
+    at: datetime
+    inbox_id: int
+    inbox: str
+    pod_id: str
+    message_id: int
+    thread_id: int | None
+    labels: frozenset[str]
+    recipient: str
+    hard: bool
+    reason_class: str
+    reason: str
+    data: Mapping[str, Any]
+
+    def is_within(self, reach: Reach) -> bool:
+        """Whether a caller with this reach may know of it."""
+        return reach.holds(self.pod_id, self.inbox_id) and not self.labels.intersection(
+            reach.forbidden
+        )
+
+
+def of(connection: Connection, rows: Sequence[Row[Any]]) -> list[Announcement]:
+    """Return entries of the log as announcements; those of deleted inboxes are left out."""
+    owners = _owners(connection, {row.inbox_id for row in rows})
+    labels = _labels(connection, {row.message_id for row in rows})
+    return [
+        Announcement(
+            seq=row.seq,
+            type=row.type,
+            at=row.at,
+            inbox_id=row.inbox_id,
+            inbox=owners[row.inbox_id].address,
+            pod_id=owners[row.inbox_id].pod_id,
+            message_id=row.message_id,
+            thread_id=row.thread_id,
+            labels=frozenset(labels[row.message_id]),
+            recipient=row.recipient,
+            hard=row.hard,
+            reason_class=row.reason_class,
+            reason=row.reason,
+            data=row.data,
+        )
+        for row in rows
+        if row.inbox_id in owners
+    ]
+
+
+def _owners(connection: Connection, ids: set[int]) -> Mapping[int, Any]:
+    query = select(inbox.c.id, inbox.c.address, inbox.c.pod_id).where(inbox.c.id.in_(ids))
+    return {row.id: row for row in connection.execute(query)}
+
+
+def _labels(connection: Connection, ids: set[int]) -> Mapping[int, set[str]]:
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    query = select(label).where(label.c.message_id.in_(ids), label.c.label.in_(HIDDEN_LABELS))
+    for row in connection.execute(query):
+        found[row.message_id].add(row.label)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an announcement is about: its message, and the thread where that is wanted."""
+
+    message: Shown
+    thread: Conversation | None
+
+
+def subject(
+    connection: Connection, told: Announcement, actions: Actions, *, thread: bool
+) -> Subject | None:
+    """Return the message that an announcement is about, or None when it was deleted."""
+    found = records.shown(connection, [told.message_id], actions)
+    if not found:
+        return None
+    wanted = thread and told.thread_id is not None
+    return Subject(
+        found[0],
+        conversations.find(connection, EVERYTHING, told.thread_id or 0) if wanted else None,
+    )

@@ -1,0 +1,55 @@
+"""A draft that is sent: its send is stored, and it vanishes, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import InboxKitError
+from . import acceptance, drafts, idempotency, jobs, messages, sends
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from .drafts import DraftRecord
+    from .idempotency import Claim
+    from .jobs import Job
+    from .sends import Staged
+    from .writer import Tx
+
+
+class Changed(InboxKitError):
+    """The draft was sent, changed or deleted by somebody else meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """What is stored beside the send of a draft; ``store`` takes the place of ``sends.store``.
+
+    ``job`` is the timer that sends it, if one does.
+    """
+
+    draft: DraftRecord
+    labels: Sequence[str]
+    now: datetime
+    claim: Claim | None = None
+    job: Job | None = None
+
+    def store(self, tx: Tx, staged: Sequence[Staged]) -> list[int]:
+        """Store the send; raise Changed when the draft is not what it was when it was read."""
+        if self.claim is not None:
+            known = idempotency.answered(tx.connection, self.claim, self.now)
+            if known is not None:
+                return [int(known["row"])]
+        if self.job is not None:
+            jobs.complete(tx, [self.job])
+        if not drafts.remove(tx, self.draft):
+            raise Changed(f"draft {self.draft.id}: was changed or sent meanwhile")
+        (sent,) = sends.store(tx, staged)
+        if self.labels:
+            messages.set_labels(tx, sent, add=self.labels, remove=(), now=self.now)
+        if self.claim is not None:
+            response = {"row": sent, **acceptance.answer(tx.connection, sent)}
+            idempotency.remember(tx, self.claim, response, self.now)
+        return [sent]

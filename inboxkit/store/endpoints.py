@@ -1,0 +1,210 @@
+"""Endpoints: the URLs that events are posted to, what each wants, and how far it was served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from ..tokens import new_id, public_id
+from . import events, jobs
+from .api_tables import attempt, endpoint
+from .pages import Page, paged
+from .rows import columns
+from .tables import inbox
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from .reach import Reach
+    from .writer import Tx
+
+TOPIC = "post"  # the kind of job that posts one event to one endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointRecord:
+    """An endpoint as it is stored. ``pod_ids`` and ``inbox_ids`` empty: all within its scope.
+
+    ``forbidden`` are the labels that its maker might not see. ``inbox`` is the address of
+    ``inbox_id``, the inbox that the endpoint belongs to.
+    """
+
+    id: int = 0
+    pod_id: str | None = None
+    inbox_id: int | None = None
+    client_id: str | None = None
+    url: str
+    secret: str
+    event_types: Sequence[str]
+    pod_ids: Sequence[str] = ()
+    inbox_ids: Sequence[int] = ()
+    forbidden: Sequence[str] = ()
+    headers: Mapping[str, str]
+    enabled: bool = True
+    disabled_because: str = ""
+    failing_since: datetime | None = None
+    cursor: int = 0
+    created_at: datetime
+    updated_at: datetime
+    inbox: str | None = None
+
+    @property
+    def scope(self) -> str:
+        """Who may see it, as one text."""
+        return f"inbox:{self.inbox_id}" if self.inbox_id is not None else self.pod_id or ""
+
+
+_STORED = tuple(name for name in EndpointRecord.__slots__ if name != "inbox")
+
+
+def public(endpoint_id: int) -> str:
+    """Return the id that users see."""
+    return public_id("ep", endpoint_id)
+
+
+def create(tx: Tx, wanted: EndpointRecord) -> EndpointRecord:
+    """Store an endpoint that gets what happens from now on.
+
+    One that has the ``client_id`` already within the same scope is returned instead.
+    """
+    if wanted.client_id is not None:
+        mine = (endpoint.c.scope == wanted.scope) & (endpoint.c.client_id == wanted.client_id)
+        known = tx.connection.execute(_all().where(mine)).first()
+        if known is not None:
+            return _record(known)
+    made = replace(wanted, id=new_id(), cursor=events.last(tx.connection))
+    row = {name: getattr(made, name) for name in _STORED} | {"scope": made.scope}
+    for name in ("event_types", "pod_ids", "inbox_ids", "forbidden"):
+        row[name] = list(row[name])
+    tx.connection.execute(insert(endpoint), [row | {"headers": dict(made.headers)}])
+    return made
+
+
+def find(connection: Connection, reach: Reach, endpoint_id: int) -> EndpointRecord | None:
+    """Return an endpoint within reach."""
+    row = connection.execute(_within(reach).where(endpoint.c.id == endpoint_id)).first()
+    return None if row is None else _record(row)
+
+
+def by_id(connection: Connection, endpoint_id: int) -> EndpointRecord | None:
+    """Return an endpoint."""
+    row = connection.execute(_all().where(endpoint.c.id == endpoint_id)).first()
+    return None if row is None else _record(row)
+
+
+def listed(connection: Connection, reach: Reach, page: Page[int]) -> list[EndpointRecord]:
+    """Return a page of the endpoints within reach."""
+    return [_record(row) for row in connection.execute(paged(_within(reach), endpoint.c.id, page))]
+
+
+def enabled(connection: Connection) -> list[EndpointRecord]:
+    """Return the endpoints that are served."""
+    return [_record(row) for row in connection.execute(_all().where(endpoint.c.enabled.is_(True)))]
+
+
+def change(tx: Tx, endpoint_id: int, now: datetime, values: Mapping[str, Any]) -> None:
+    """Change columns. One that is enabled anew gets what happens from now on."""
+    more: dict[str, Any] = {}
+    if values.get("enabled"):
+        off = select(endpoint.c.id).where(endpoint.c.id == endpoint_id, ~endpoint.c.enabled)
+        if tx.connection.execute(off).first() is not None:
+            more = {"cursor": events.last(tx.connection), "failing_since": None}
+            more["disabled_because"] = ""
+    mine = update(endpoint).where(endpoint.c.id == endpoint_id)
+    tx.connection.execute(mine.values(updated_at=now, **values, **more))
+
+
+def remove(tx: Tx, endpoint_ids: Sequence[int]) -> None:
+    """Delete endpoints with the log of their attempts; what waits for them is not posted."""
+    for endpoint_id in endpoint_ids:
+        jobs.cancel_prefix(tx, TOPIC, f"{endpoint_id}:")
+    tx.connection.execute(delete(attempt).where(attempt.c.endpoint_id.in_(endpoint_ids)))
+    tx.connection.execute(delete(endpoint).where(endpoint.c.id.in_(endpoint_ids)))
+
+
+def remove_of(tx: Tx, *, inbox_id: int | None = None, pod_id: str | None = None) -> None:
+    """Delete the endpoints of an inbox or a pod that is deleted itself."""
+    of = endpoint.c.pod_id == pod_id if inbox_id is None else endpoint.c.inbox_id == inbox_id
+    remove(tx, list(tx.connection.execute(select(endpoint.c.id).where(of)).scalars()))
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """What an endpoint is given of the log: the events up to ``until`` that it wants."""
+
+    endpoint: EndpointRecord
+    until: int
+    wanted: Sequence[tuple[int, int]]  # place in the log, inbox
+
+
+def give(tx: Tx, portions: Sequence[Portion], now: datetime) -> None:
+    """Queue what endpoints want. Of two processes that do it at once, only one does."""
+    for portion in portions:
+        mine = (endpoint.c.id == portion.endpoint.id) & (
+            endpoint.c.cursor == portion.endpoint.cursor
+        )
+        moved = tx.connection.execute(update(endpoint).where(mine).values(cursor=portion.until))
+        if moved.rowcount:
+            rows = [_job(portion.endpoint.id, seq, inbox, now) for seq, inbox in portion.wanted]
+            jobs.put(tx, rows)
+
+
+def _job(endpoint_id: int, seq: int, inbox_id: int, now: datetime) -> Mapping[str, Any]:
+    """Return the job of one post; those of one inbox are made one after the other."""
+    lane = f"{TOPIC}:{endpoint_id}:{inbox_id}"
+    return jobs.new_job(TOPIC, f"{endpoint_id}:{seq}", inbox_id=inbox_id, due_at=now, lane=lane)
+
+
+def give_again(tx: Tx, endpoint_id: int, seqs: Sequence[int], now: datetime) -> int:
+    """Queue events for an endpoint once more, beside what waits in order; return how many."""
+    known = [row for row in (events.by_seq(tx.connection, seq) for seq in seqs) if row is not None]
+    jobs.cancel(tx, TOPIC, [f"{endpoint_id}:{row.seq}" for row in known])
+    made = [_job(endpoint_id, row.seq, row.inbox_id, now) for row in known]
+    jobs.put(tx, [{**row, "lane": None} for row in made])
+    return len(known)
+
+
+def recovered(tx: Tx, endpoint_id: int) -> None:
+    """Note that an endpoint takes events again."""
+    failing = (endpoint.c.id == endpoint_id) & endpoint.c.failing_since.is_not(None)
+    tx.connection.execute(update(endpoint).where(failing).values(failing_since=None))
+
+
+def failed(tx: Tx, endpoint_id: int, now: datetime) -> datetime:
+    """Note that an endpoint did not take an event; return since when it does not."""
+    mine = endpoint.c.id == endpoint_id
+    fresh = mine & endpoint.c.failing_since.is_(None)
+    tx.connection.execute(update(endpoint).where(fresh).values(failing_since=now))
+    since = tx.connection.execute(select(endpoint.c.failing_since).where(mine)).scalar()
+    return since or now
+
+
+def disable(tx: Tx, endpoint_id: int, now: datetime, because: str) -> bool:
+    """Serve an endpoint no more; False when it was not served."""
+    mine = (endpoint.c.id == endpoint_id) & endpoint.c.enabled.is_(True)
+    off = {"enabled": False, "disabled_because": because, "updated_at": now}
+    return bool(tx.connection.execute(update(endpoint).where(mine).values(**off)).rowcount)
+
+
+def _all() -> Any:
+    return select(endpoint, inbox.c.address.label("inbox")).outerjoin(
+        inbox, inbox.c.id == endpoint.c.inbox_id
+    )
+
+
+def _within(reach: Reach) -> Any:
+    """Return the endpoints of what is within reach; an organization's own only from above."""
+    query = _all()
+    if reach.inbox_id is not None:
+        return query.where(endpoint.c.inbox_id == reach.inbox_id)
+    if reach.pod_id is not None:
+        return query.where(endpoint.c.pod_id == reach.pod_id)
+    return query
+
+
+def _record(row: Row[Any]) -> EndpointRecord:
+    said = columns(row)
+    return EndpointRecord(**{name: said[name] for name in EndpointRecord.__slots__})

@@ -1,0 +1,170 @@
+"""The event log as Mailgun shows it: by domain, filtered, a page at a time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Connection, String, and_, cast, false, or_, select
+
+from ..providers.base import Feature
+from ..providers.registry import PROVIDERS
+from ..values import EventType
+from . import mailgun_sends
+from .mailgun_tables import mailgun_send
+from .tables import event, inbox, message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Row
+
+    from .reach import Reach
+
+# Providers that tell nothing later: what they took is as delivered as it will ever be known.
+_SILENT = [name for name, found in PROVIDERS.items() if Feature.EVENTS not in found.capabilities]
+_SUPPRESSED = and_(event.c.type == "rejected", event.c.reason_class == "suppressed")
+_TEMPORARY = event.c.type == str(EventType.DEFERRED)
+_PERMANENT = or_(event.c.type.in_(("bounced", "failed")), _SUPPRESSED)
+# What each of Mailgun's names means in our log.
+_NAMES: dict[str, ColumnElement[bool]] = {
+    "accepted": event.c.type == str(EventType.QUEUED),
+    "stored": event.c.type == str(EventType.RECEIVED),
+    "delivered": or_(
+        event.c.type == str(EventType.DELIVERED),
+        and_(event.c.type == str(EventType.ACCEPTED), message.c.provider.in_(_SILENT)),
+    ),
+    "rejected": and_(event.c.type == "rejected", event.c.reason_class != "suppressed"),
+    "failed": or_(_TEMPORARY, _PERMANENT),
+    "opened": event.c.type == str(EventType.OPENED),
+    "clicked": event.c.type == str(EventType.CLICKED),
+    "unsubscribed": event.c.type == str(EventType.UNSUBSCRIBED),
+    "complained": event.c.type == str(EventType.COMPLAINED),
+}
+NAMES = tuple(_NAMES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which events are asked for; an empty filter lets everything through."""
+
+    reach: Reach
+    domain: str
+    names: Sequence[str] = ()
+    severity: str = ""
+    recipients: Sequence[str] = ()
+    message_ids: Sequence[str] = ()
+    senders: Sequence[str] = ()
+    subjects: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    has_attachment: bool | None = None
+    begin: datetime | None = None
+    end: datetime | None = None
+    ascending: bool = False
+
+
+def find(connection: Connection, wanted: Wanted, after: int | None, limit: int) -> list[Row[Any]]:
+    """Return entries of the log with their messages, from the place ``after`` on, it included."""
+    query = _joined().where(*_conditions(wanted))
+    if after is not None:
+        query = query.where(event.c.seq >= after if wanted.ascending else event.c.seq <= after)
+    order = event.c.seq.asc() if wanted.ascending else event.c.seq.desc()
+    return list(connection.execute(query.order_by(order).limit(limit)))
+
+
+def by_seqs(connection: Connection, seqs: Sequence[int]) -> list[Row[Any]]:
+    """Return entries of the log that Mailgun has a name for, in their order."""
+    known = or_(*_NAMES.values())
+    query = _joined().where(event.c.seq.in_(seqs), known).order_by(event.c.seq)
+    return list(connection.execute(query))
+
+
+def name(row: Row[Any]) -> str:
+    """Return Mailgun's name of an entry."""
+    suppressed = row.type == "rejected" and row.reason_class == "suppressed"
+    if suppressed or row.type in ("bounced", "deferred", "failed"):
+        return "failed"
+    plain = {"queued": "accepted", "received": "stored", "accepted": "delivered"}
+    return plain.get(row.type, str(row.type))
+
+
+def _joined() -> Any:
+    return (
+        select(
+            event,
+            inbox.c.address.label("inbox_address"),
+            message.c.message_id.label("rfc_id"),
+            message.c.direction,
+            message.c.rcpt_to,
+            message.c.sender_email,
+            message.c.sender_name,
+            message.c.to.label("people_to"),
+            message.c.cc.label("people_cc"),
+            message.c.subject,
+            message.c.size,
+            message.c.tag,
+            message.c.metadata.label("asked"),
+            message.c.mail_from,
+            message.c.provider,
+            mailgun_send.c.tags.label("all_tags"),
+            mailgun_send.c.is_test,
+        )
+        .join(message, message.c.id == event.c.message_id)
+        .join(inbox, inbox.c.id == event.c.inbox_id)
+        .outerjoin(mailgun_send, mailgun_send.c.message_id == message.c.id)
+    )
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    names = wanted.names or NAMES
+    found = [
+        wanted.reach.inboxes(),
+        mailgun_sends.of_domain(wanted.domain),
+        or_(false(), *(_NAMES[name] for name in names if name in _NAMES)),
+    ]
+    if wanted.severity:
+        found.append(_TEMPORARY if wanted.severity == "temporary" else _PERMANENT)
+    if wanted.begin is not None:
+        found.append(event.c.at >= wanted.begin)
+    if wanted.end is not None:
+        found.append(event.c.at <= wanted.end)
+    if wanted.has_attachment is not None:
+        found.append((message.c.attachment_count > 0) == wanted.has_attachment)
+    return found + _about(wanted)
+
+
+def _about(wanted: Wanted) -> list[ColumnElement[bool]]:
+    """Return what holds for the messages of the entries."""
+    found: list[ColumnElement[bool]] = []
+    if wanted.message_ids:
+        found.append(message.c.message_id.in_([f"<{i.strip('<>')}>" for i in wanted.message_ids]))
+    if wanted.senders:
+        found.append(message.c.sender_email.in_([s.lower() for s in wanted.senders]))
+    if wanted.subjects:
+        found.append(or_(*(_holds(message.c.subject, text) for text in wanted.subjects)))
+    if wanted.recipients:
+        found.append(or_(*(_to(address) for address in wanted.recipients)))
+    if wanted.tags:
+        found.append(or_(*(_tagged(tag) for tag in wanted.tags)))
+    return found
+
+
+def _holds(column: Any, text: str) -> ColumnElement[bool]:
+    held: ColumnElement[bool] = column.icontains(text, autoescape=True)
+    return held
+
+
+def _to(address: str) -> ColumnElement[bool]:
+    """An entry without a recipient is about all recipients; the list is searched as its JSON."""
+    everybody = and_(event.c.recipient == "", _holds(_text(message.c.rcpt_to), json.dumps(address)))
+    return or_(_holds(event.c.recipient, address), everybody)
+
+
+def _tagged(tag: str) -> ColumnElement[bool]:
+    return or_(message.c.tag == tag, _holds(_text(mailgun_send.c.tags), json.dumps(tag)))
+
+
+def _text(column: Any) -> Any:
+    return cast(column, String)

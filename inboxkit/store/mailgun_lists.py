@@ -1,0 +1,106 @@
+"""Mailgun's lists of a domain: bounces, complaints, unsubscribes, and who is never a bounce."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
+
+from ..values import EventType
+from . import suppressions
+from .mailgun_tables import mailgun_allow
+from .tables import suppression
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from .suppressions import Entry
+    from .writer import Tx
+
+# Which of our reasons each list holds; the first is that of a new entry.
+REASONS: dict[str, tuple[str, ...]] = {
+    "bounces": (str(EventType.BOUNCED), "manual"),
+    "complaints": (str(EventType.COMPLAINED),),
+    "unsubscribes": (str(EventType.UNSUBSCRIBED),),
+}
+
+
+def page(
+    connection: Connection, name: str, domain: str, *, after: str, limit: int, term: str = ""
+) -> list[Row[Any]]:
+    """Return entries after an address, by address; one for all domains counts for each."""
+    query = select(suppression).where(_of(name, domain), suppression.c.address > after)
+    if term:
+        query = query.where(suppression.c.address.startswith(term.lower(), autoescape=True))
+    return list(connection.execute(query.order_by(suppression.c.address).limit(limit)))
+
+
+def find(connection: Connection, name: str, domain: str, address: str) -> Row[Any] | None:
+    """Return one entry."""
+    query = select(suppression).where(_of(name, domain), suppression.c.address == address.lower())
+    return connection.execute(query).first()
+
+
+def put(tx: Tx, entries: Sequence[Entry], now: datetime) -> None:
+    """Store entries, all or none; one that is there gets the new error."""
+    for entry in entries:
+        at = entry.created_at or now
+        new = suppressions.add(
+            tx,
+            entry.address,
+            reason=entry.reason,
+            now=at,
+            domain=entry.domain,
+            detail=entry.detail,
+        )
+        if not new and entry.detail:
+            key = {"address": entry.address.lower(), "domain": entry.domain.lower()}
+            values = {"detail": entry.detail[:500]}
+            tx.connection.execute(update(suppression).filter_by(**key).values(**values))
+
+
+def remove(tx: Tx, name: str, domain: str, address: str = "") -> int:
+    """Delete an entry, or without an address the whole list; return how many went."""
+    mine = _of(name, domain)
+    if address:
+        mine &= suppression.c.address == address.lower()
+    return tx.connection.execute(delete(suppression).where(mine)).rowcount
+
+
+def _of(name: str, domain: str) -> ColumnElement[bool]:
+    return suppression.c.reason.in_(REASONS[name]) & suppression.c.domain.in_(("", domain))
+
+
+# the allowlist
+
+
+def allow(tx: Tx, domain: str, values: Sequence[tuple[str, str, str]], now: datetime) -> None:
+    """Store values, each with its kind (address, domain) and reason."""
+    for value, kind, reason in values:
+        key = {"domain": domain, "value": value.lower()}
+        tx.connection.execute(delete(mailgun_allow).filter_by(**key))
+        row = {**key, "kind": kind, "reason": reason, "created_at": now}
+        tx.connection.execute(insert(mailgun_allow), [row])
+
+
+def allowed(connection: Connection, domain: str, *, after: str, limit: int) -> list[Row[Any]]:
+    """Return what is allowed of a domain after a value, by value."""
+    query = select(mailgun_allow).where(
+        mailgun_allow.c.domain == domain, mailgun_allow.c.value > after
+    )
+    return list(connection.execute(query.order_by(mailgun_allow.c.value).limit(limit)))
+
+
+def find_allowed(connection: Connection, domain: str, value: str) -> Row[Any] | None:
+    """Return one entry of the allowlist."""
+    key = {"domain": domain, "value": value.lower()}
+    return connection.execute(select(mailgun_allow).filter_by(**key)).first()
+
+
+def disallow(tx: Tx, domain: str, value: str = "") -> int:
+    """Delete an entry of the allowlist, or without a value all; return how many went."""
+    mine = mailgun_allow.c.domain == domain
+    if value:
+        mine &= mailgun_allow.c.value == value.lower()
+    return tx.connection.execute(delete(mailgun_allow).where(mine)).rowcount

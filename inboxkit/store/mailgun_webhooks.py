@@ -1,0 +1,73 @@
+"""Where a domain's events are posted to in Mailgun's form, and how far the log was followed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from . import events, jobs
+from .mailgun_tables import mailgun_webhook
+from .tables import setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from .writer import Tx
+
+KIND = "mailgun"  # of the jobs that post
+_CURSOR = "mailgun_cursor"
+
+
+def of_domain(connection: Connection, domain: str) -> dict[str, list[str]]:
+    """Return the URLs of a domain by the name of the event."""
+    query = select(mailgun_webhook).where(mailgun_webhook.c.domain == domain)
+    return {row.name: list(row.urls) for row in connection.execute(query)}
+
+
+def everything(connection: Connection) -> dict[str, dict[str, list[str]]]:
+    """Return the URLs of all domains, by domain and name of the event."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for row in connection.execute(select(mailgun_webhook)):
+        found.setdefault(row.domain, {})[row.name] = list(row.urls)
+    return found
+
+
+def put(tx: Tx, domain: str, changed: Mapping[str, Sequence[str]], now: datetime) -> None:
+    """Set the URLs of some events of a domain; an event without any is taken out."""
+    names = mailgun_webhook.c.name.in_(list(changed))
+    mine = (mailgun_webhook.c.domain == domain) & names
+    tx.connection.execute(delete(mailgun_webhook).where(mine))
+    rows = [
+        {"domain": domain, "name": name, "urls": list(urls), "updated_at": now}
+        for name, urls in changed.items()
+        if urls
+    ]
+    if rows:
+        tx.connection.execute(insert(mailgun_webhook), rows)
+    begin(tx)
+
+
+def cursor(connection: Connection) -> int | None:
+    """Return how far the log was followed; None before anything was to be told."""
+    found = connection.execute(select(setting.c.value).where(setting.c.key == _CURSOR)).scalar()
+    return None if found is None else int(found)
+
+
+def begin(tx: Tx) -> None:
+    """Follow the log from now on, unless it is followed already."""
+    tx.wake(KIND)
+    if cursor(tx.connection) is None:
+        row = {"key": _CURSOR, "value": str(events.last(tx.connection))}
+        tx.connection.execute(insert(setting), [row])
+
+
+def advance(tx: Tx, before: int, after: int, posts: Sequence[Mapping[str, Any]]) -> bool:
+    """Queue what is to be posted of the entries between two places; False when another did it."""
+    ours = (setting.c.key == _CURSOR) & (setting.c.value == str(before))
+    moved = tx.connection.execute(update(setting).where(ours).values(value=str(after)))
+    if not moved.rowcount:
+        return False
+    jobs.put(tx, posts)
+    return True
