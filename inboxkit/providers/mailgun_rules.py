@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 _MOST_CHARACTERS = 2_000  # of an expression or an action
 _MOST_PATTERN_CHARACTERS = 300
-_MOST_REPEATS = 4  # without an end, in one pattern: each multiplies the time of a hostile text
+_MOST_REPEATS = 3  # without an end, in one pattern: each multiplies the time of a hostile text
 _MOST_TEXT_CHARACTERS = 400  # of an address or a header that a pattern is tried on
 _CALL = re.compile(r"\s*([a-z_]{1,40})\s*\(")
 _AND = re.compile(r"\s*and\b", re.IGNORECASE)
 _QUOTED = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')\s*""", re.DOTALL)
 _CAPTURE = re.compile(r"\\(?:([0-9]{1,2})|g<([A-Za-z0-9_]{1,60})>)")
-_REPEAT = re.compile(r"[*+]|\{\d*,\}")
+_REPEAT = re.compile(r"[*+{]")
 _NAMED = re.compile(r"\s*(?:notify\s*=)?", re.IGNORECASE)
 
 
@@ -201,7 +201,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _explodes(text: str) -> bool:
-    """Whether a pattern could take for ever: a repeated group that repeats, or many repeats."""
+    """Whether a pattern could take for ever: a repeated group with a choice in it, many repeats."""
     plain = re.sub(r"\\.|\[\^?\]?[^\]]*\]", "x", text, flags=re.DOTALL)
     if len(_REPEAT.findall(plain)) > _MOST_REPEATS or re.search(r"\\[0-9]|\(\?P=", text):
         return True
@@ -215,7 +215,7 @@ def _explodes(text: str) -> bool:
                 return True
             if opened:
                 opened[-1] |= repeats or bool(re.match(r"[*+{]", plain[position + 1 :]))
-        elif sign in "*+{" and opened:
+        elif opened and (sign in "*+{|" or (sign == "?" and plain[position - 1] != "(")):
             opened[-1] = True
     return False
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import anyio
+from typing import TYPE_CHECKING, TypeVar
 
 from ...store import announcements, events
+from ...store.reach import Reach
+from .listeners import Listeners
 from .schemas.events import RECEIVED, USUAL, Event, event, name_of, payload
 
 if TYPE_CHECKING:
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from ...pipeline.notify import Notify
     from ...store.announcements import Announcement
     from ...store.endpoints import EndpointRecord
-    from ...store.reach import Reach
     from ...store.store import Store
+
+T = TypeVar("T")
 
 MOST_PAYLOAD_BYTES = 1024 * 1024
 _KEPT_FACTS, _KEPT_EVENTS = 2_000, 200
@@ -50,8 +51,6 @@ class Wish:
 
 def is_wanted(endpoint: EndpointRecord, told: Announcement) -> bool:
     """Whether an endpoint is given an event."""
-    from ...store.reach import Reach
-
     reach = Reach(endpoint.pod_id, endpoint.inbox_id, tuple(endpoint.forbidden))
     types, inboxes = frozenset(endpoint.event_types), frozenset(endpoint.inbox_ids)
     return Wish(reach, types or None, inboxes, frozenset(endpoint.pod_ids)).wants(told)
@@ -81,7 +80,7 @@ class Payloads:
 
 
 class Live:
-    """Tells the events of the log to those who listen now; ``closing`` is set at the end."""
+    """Tells the events of the log to those who listen now."""
 
     def __init__(self, store: Store, notify: Notify, actions: Actions) -> None:
         self._store = store
@@ -89,7 +88,7 @@ class Live:
         self._payloads = Payloads(store, actions)
         self._facts: OrderedDict[int, Announcement | None] = OrderedDict()
         self._events: OrderedDict[int, Event | None] = OrderedDict()
-        self.closing = anyio.Event()
+        self.listeners = Listeners()
 
     @property
     def end(self) -> int:
@@ -126,12 +125,8 @@ class Live:
         """Return when something has happened since, at the latest after ``timeout`` s."""
         await self._notify.bell.wait("any", seen, timeout=timeout)
 
-    async def close(self) -> None:
-        """End all streams and waits, as the server is stopping."""
-        self.closing.set()
 
-
-def _keep[T](kept: OrderedDict[int, T], seq: int, value: T, most: int) -> None:
+def _keep(kept: OrderedDict[int, T], seq: int, value: T, most: int) -> None:
     kept[seq] = value
     while len(kept) > most:
         kept.popitem(last=False)

@@ -158,14 +158,25 @@ class About(Wire):
     sub_type: str | None = None
     reason: str | None = None
     recipients: Sequence[str | Bounced] | None = None
+
+
+class Facts(Wire):
+    """What inboxkit knows of an event beside AgentMail's fields.
+
+    ``truncated`` names what was left out of a payload that would have been too long; the whole
+    message is at ``url``.
+    """
+
+    id: str
+    type: str
+    at: Stamp
+    recipient: str | None = None
+    hard: bool | None = None
+    reason_class: str | None = None
+    reason: str | None = None
     data: Mapping[str, Any] | None = None
-
-
-class Shortened(Wire):
-    """What was left out of a payload, and where the whole can be fetched."""
-
-    truncated: Sequence[str]
-    url: str
+    truncated: Sequence[str] | None = None
+    url: str | None = None
 
 
 class Event(Wire):
@@ -183,7 +194,7 @@ class Event(Wire):
     reject: About | None = None
     open: About | None = None
     event: About | None = None
-    inboxkit: Shortened | None = None
+    inboxkit: Facts
 
 
 class ListEventsResponse(Wire):
@@ -209,10 +220,24 @@ def event(told: Announcement, subject: Subject) -> Event:
     """Return an event for the wire."""
     name = name_of(told)
     said: dict[str, Any] = {"event_type": name, "event_id": cursor_id(told.seq)}
+    said["inboxkit"] = _facts(told)
     if told.type == EventType.RECEIVED and subject.thread is not None:
         thread = ThreadItem(**fields(subject.thread))
         return Event(**said, message=message(subject.message), thread=thread)
     return Event(**said, **{_OBJECTS.get(name, "event"): _about(told, subject)})
+
+
+def _facts(told: Announcement) -> Facts:
+    return Facts(
+        id=public_id("msg", told.message_id),
+        type=told.type,
+        at=told.at,
+        recipient=told.recipient or None,
+        hard=told.hard or None,
+        reason_class=told.reason_class or None,
+        reason=told.reason or None,
+        data=told.data or None,
+    )
 
 
 def _about(told: Announcement, subject: Subject) -> About:
@@ -247,7 +272,7 @@ def _details(told: Announcement, to: Sequence[str]) -> dict[str, Any]:
         case EventType.OPENED:
             return {}
         case _:
-            return {"recipients": to, "reason": told.reason or None, "data": told.data or None}
+            return {"recipients": to, "reason": told.reason or None}
 
 
 _LONG = ("html", "extracted_html", "text", "extracted_text")
@@ -279,8 +304,8 @@ def _shortened(said: Event, names: Sequence[str]) -> Event:
         less = {"visible_text": None, "signature": None}
         message = message.model_copy(update={"inboxkit": message.inboxkit.model_copy(update=less)})
     where = f"/v0/inboxes/{message.inbox_id}/messages/{message.inboxkit.id}"
-    shortened = Shortened(truncated=tuple(names), url=where)
-    return said.model_copy(update={"message": message, "inboxkit": shortened})
+    told = said.inboxkit.model_copy(update={"truncated": tuple(names), "url": where})
+    return said.model_copy(update={"message": message, "inboxkit": told})
 
 
 def frame(text: str) -> Any:

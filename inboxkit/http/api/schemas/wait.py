@@ -1,0 +1,40 @@
+"""Waits on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .messages import Message, MessageItem
+from .whole import WholeMessage
+from .wire import Moment, Request, Text, Wire
+
+_MOST_SECONDS = 600
+_Glob = Annotated[Text, Field(max_length=1_000)]
+
+
+class WaitQuery(Request):
+    """What to wait for. ``whole``: also as ``inboxkit.client`` reads it."""
+
+    kind: Literal["message", "otp", "link"] = "message"
+    sender: _Glob = "*"
+    subject: _Glob = "*"
+    host: _Glob = "*"
+    timeout: float = Field(default=30, ge=0, le=_MOST_SECONDS)
+    since: Moment | None = None
+    whole: bool = False
+
+
+class WaitResponse(Wire):
+    """What came, or that it did not come in time: ``reason`` in words, ``arrived`` what did."""
+
+    found: bool
+    otp: str | None = None
+    link: str | None = None
+    message: Message | None = None
+    whole: WholeMessage | None = None
+    reason: str | None = None
+    arrived: Sequence[MessageItem] | None = None
+    arrived_whole: Sequence[WholeMessage] | None = None

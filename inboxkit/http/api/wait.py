@@ -1,0 +1,72 @@
+"""Waiting on the server: one request that is answered when the mail is there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ...errors import WaitTimeout
+from ...models import Want
+from ...store import records
+from ...tokens import row_id
+from .routing import At, Route
+from .schemas.messages import item, message
+from .schemas.wait import WaitQuery, WaitResponse
+from .schemas.whole import whole
+
+if TYPE_CHECKING:
+    from ...models import Message
+    from .call import Call
+
+_RECENT = timedelta(minutes=10)
+
+
+async def wait(call: Call[WaitQuery]) -> WaitResponse:
+    """Return the message, code or link that is wanted, now or when it comes.
+
+    Answers 200 in any case: after ``timeout`` seconds without ``message``, with what did arrive.
+    What is returned is taken: no other wait gets it. ``since`` is the moment from which mail
+    counts, by default ten minutes ago. ``sender``, ``subject`` and ``host`` (of a link) are globs.
+    """
+    asked, actions = call.given, call.parts.actions
+    want = Want(
+        kind=asked.kind,
+        sender=asked.sender,
+        subject=asked.subject,
+        host=asked.host,
+        after=asked.since or call.now - _RECENT,
+    )
+    try:
+        with call.parts.live.listeners.entered(call.line):
+            found = await actions.wait(call.inbox.address, want, timeout=asked.timeout)
+    except WaitTimeout as late:
+        return await _late(call, late)
+    if call.line is not None and call.line.is_closing():  # nobody is there to have it
+        await actions.give_back(found)
+    return await _answer(call, found)
+
+
+async def _answer(call: Call[WaitQuery], found: Message) -> WaitResponse:
+    rows = [row_id("msg", found.id)]
+    shown = await call.store.read(records.shown, rows, call.parts.actions)
+    return WaitResponse(
+        found=True,
+        otp=None if found.otp is None else str(found.otp),
+        link=None if found.link is None else str(found.link),
+        message=message(shown[0]) if shown else None,
+        whole=whole(found) if call.given.whole else None,
+    )
+
+
+async def _late(call: Call[WaitQuery], late: WaitTimeout) -> WaitResponse:
+    rows = [row_id("msg", m.id) for m in late.arrived]
+    shown = await call.store.read(records.shown, rows, call.parts.actions)
+    return WaitResponse(
+        found=False,
+        reason=str(late),
+        arrived=[item(m) for m in shown],
+        arrived_whole=[whole(m) for m in late.arrived] if call.given.whole else None,
+    )
+
+
+ROUTES = (Route("GET", "/wait", wait, WaitQuery, WaitResponse, "message_read", At.INBOX),)

@@ -1,0 +1,110 @@
+"""An entry of the event log as Mailgun's event log and webhooks show it. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..providers.mailgun_posts import About, event_data
+from ..store import mailgun_events
+from ..store.records import addresses
+from ..tokens import public_id
+
+if TYPE_CHECKING:
+    from sqlalchemy import Row
+
+_SUPPRESSED = {"bounced": "bounce", "complained": "complaint", "unsubscribed": "unsubscribe"}
+
+
+def recipients(row: Row[Any]) -> tuple[str, ...]:
+    """Return whom an entry is about, one by one."""
+    if row.direction == "inbound":
+        return (row.inbox_address,)
+    return (row.recipient,) if row.recipient else tuple(row.rcpt_to) or ("",)
+
+
+def webhook_name(row: Row[Any]) -> str:
+    """Return the name of the webhook that tells of an entry."""
+    name = mailgun_events.name(row)
+    if name != "failed":
+        return name
+    return "temporary_fail" if row.type == "deferred" else "permanent_fail"
+
+
+def shown(row: Row[Any], number: int, base: str = "") -> dict[str, Any]:
+    """Return an entry for one of its recipients; ``base`` is where this server was reached."""
+    return event_data(
+        mailgun_events.name(row),
+        _about(row),
+        recipients(row)[number],
+        id=f"{public_id('evt', row.seq)}-{number}",
+        at=row.at,
+        details=_details(row, base),
+    )
+
+
+def storage_key(row: Row[Any]) -> str:
+    """Return the name under which the message of an entry is stored."""
+    return public_id("msg", row.message_id)
+
+
+def _about(row: Row[Any]) -> About:
+    sender = next(iter(addresses([(row.sender_email, row.sender_name)])))
+    return About(
+        sender=str(sender),
+        to=", ".join(str(a) for a in addresses(row.people_to)),
+        subject=row.subject,
+        message_id=row.rfc_id.strip("<>"),
+        size=row.size,
+        tags=row.all_tags or ([row.tag] if row.tag else []),
+        metadata=row.asked,
+        is_test=bool(row.is_test),
+    )
+
+
+def _details(row: Row[Any], base: str) -> dict[str, Any]:
+    name, said = mailgun_events.name(row), dict(row.data)
+    key = storage_key(row)
+    domain = row.inbox_address.rpartition("@")[2]
+    details: dict[str, Any] = {
+        "envelope": {"sender": row.mail_from, "transport": "smtp", "targets": row.recipient},
+        "storage": {"key": key},
+        "inboxkit": {"message": key},
+    }
+    if base:
+        details["storage"]["url"] = f"{base}/v3/domains/{domain}/messages/{key}"
+    if name == "accepted":
+        details["method"] = "HTTP"
+    elif name == "delivered":
+        details["delivery-status"] = {"code": 250, "message": row.reason or "OK"}
+    elif name == "rejected":
+        details["reject"] = {"reason": row.reason, "description": ""}
+    elif name == "failed":
+        details |= _failure(row, said)
+    elif name in ("opened", "clicked", "unsubscribed", "complained"):
+        details |= _reader(said)
+    return details
+
+
+def _failure(row: Row[Any], said: dict[str, Any]) -> dict[str, Any]:
+    temporary = row.type == "deferred"
+    reason = "generic" if temporary else "bounce" if row.hard else row.reason_class or "generic"
+    if row.reason_class == "suppressed":
+        word = row.reason.partition("(")[2].rstrip(")")
+        reason = f"suppress-{_SUPPRESSED.get(word, 'bounce')}"
+    code = str(said.get("code", ""))
+    return {
+        "severity": "temporary" if temporary else "permanent",
+        "reason": reason,
+        "delivery-status": {
+            "code": int(code) if code.isdecimal() else (451 if temporary else 605),
+            "enhanced-code": said.get("status", ""),
+            "message": row.reason,
+            "description": row.reason_class,
+        },
+    }
+
+
+def _reader(said: dict[str, Any]) -> dict[str, Any]:
+    client = {"user-agent": said["user_agent"]} if said.get("user_agent") else {}
+    found = {"ip": said.get("ip", ""), "client-info": client, "geolocation": {}}
+    return {**found, "url": said["url"]} if said.get("url") else found

@@ -1,0 +1,171 @@
+"""Posts what Mailgun would post, signed as it signs, tried again as it tries: 8 hours in all.
+
+Facts: Mailgun's user manual: 200 is success, 406 ends the attempts, all else is tried again after
+10 minutes, 10, 15, 30, then 1, 2 and 4 hours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from ..egress import BlockedTarget, GuardedConnector
+from ..errors import NotFound, SendError
+from ..providers import mailgun_posts as posts
+from ..providers import mailgun_rules
+from ..store import jobs, mailgun_events, records
+from ..values import Draft
+from . import mailgun_events as wire
+from .crew import Crew
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+    from ..egress import Guard
+    from ..models import Actions, Message
+    from ..providers.base import WebhookRequest
+    from ..store.jobs import Job
+    from ..store.store import Store
+
+log = logging.getLogger("inboxkit.mailgun")
+SCHEDULE = tuple(timedelta(minutes=m) for m in (10, 10, 15, 30, 60, 120, 240))
+_ENOUGH = 406
+_AT_ONCE = 32
+_SECONDS = 20
+
+
+def signing_key(secret: bytes) -> str:
+    """Return the key that our posts in Mailgun's form are signed with."""
+    return hmac.digest(secret, b"mailgun-signing-key", hashlib.sha256).hex()
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What was answered: a status, or 0 and why there was none."""
+
+    status: int
+    error: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        return self.status == _ENOUGH or 200 <= self.status < 300
+
+
+class MailgunPosts:
+    """Does what ``MailgunLog`` queued: posts to URLs, and mails that are sent on."""
+
+    def __init__(self, store: Store, guard: Guard, actions: Actions, tasks: TaskGroup) -> None:
+        self._store = store
+        self._guard = guard
+        self._actions = actions
+        self._session: aiohttp.ClientSession | None = None
+        crew = Crew(store, "mailgun", tasks, self._one, size=_AT_ONCE)
+        self.work, self.room, self.idle = crew.work, crew.room, crew.idle
+
+    async def close(self) -> None:
+        """Close what is open."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _one(self, job: Job) -> None:
+        if "to" in job.data:
+            await self._send_on(job)
+            return
+        request = await self._request(job)
+        answer = _Answer(200) if request is None else await self._post(job.data["url"], request)
+        if answer.is_final:
+            await self._store.write(jobs.complete, [job])
+        elif job.attempts > len(SCHEDULE):
+            log.error("mailgun post %s: given up: %s", job.key, answer.error)
+            await self._store.write(jobs.complete, [job])
+        else:
+            due = self._store.clock.now() + SCHEDULE[job.attempts - 1]
+            await self._store.write(jobs.put_back, job, due_at=due, error=answer.error)
+
+    async def _request(self, job: Job) -> WebhookRequest | None:
+        """Return what is to be posted, signed now; None when its message is gone."""
+        signed = posts.signature(signing_key(self._store.secret), self._store.clock.now())
+        if "seq" in job.data:
+            found = await self._store.read(mailgun_events.by_seqs, [job.data["seq"]])
+            if not found:
+                return None
+            return posts.event_post(wire.shown(found[0], job.data["number"]), signed)
+        message = await self._message(job)
+        try:
+            raw = None if message is None else await message.raw()
+        except NotFound:
+            raw = None
+        if message is None or raw is None:
+            return None
+        return posts.mail_post(
+            raw,
+            recipient=job.data["recipient"],
+            mail_from=message.envelope.mail_from,
+            signed=signed,
+            mime=mailgun_rules.is_mime(job.data["url"]),
+            more=_read(message),
+            files=job.data["do"] == "forward",
+        )
+
+    async def _message(self, job: Job) -> Message | None:
+        ids = [int(job.data["message"])]
+        found = await self._store.read(records.messages, ids, self._actions)
+        return found[0] if found else None
+
+    async def _post(self, url: str, request: WebhookRequest) -> _Answer:
+        try:
+            self._guard.check_url(url)
+            async with self._open().post(
+                url,
+                data=request.body,
+                headers=dict(request.headers),
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=_SECONDS),
+            ) as response:
+                return _Answer(response.status, f"answered {response.status}")
+        except BlockedTarget as error:
+            return _Answer(_ENOUGH, str(error))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            return _Answer(0, f"{type(error).__name__}: {error}")
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=GuardedConnector(self._guard), cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._session
+
+    async def _send_on(self, job: Job) -> None:
+        """Send a mail on to an address, once however often this is tried."""
+        message = await self._message(job)
+        if message is not None:
+            to = str(job.data["to"])
+            key = f"mailgun:{job.data['route']}:{message.id}:{to}"
+            try:
+                await self._actions.forward(message, Draft(to=(to,), key=key))
+            except (NotFound, SendError) as error:
+                log.error("mailgun route %s: %s", job.data["route"], error)
+        await self._store.write(jobs.complete, [job])
+
+
+def _read(message: Message) -> list[tuple[str, str]]:
+    """Return the fields that Mailgun's own reading of a mail adds."""
+    files = [
+        {"name": f.filename, "content-type": f.content_type, "size": f.size}
+        for f in message.attachments
+    ]
+    return [
+        ("stripped-text", message.reply_text),
+        ("stripped-signature", message.signature),
+        ("stripped-html", message.html),
+        ("message-key", message.id),
+        ("attachments", json.dumps(files)),
+    ]
