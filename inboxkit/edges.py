@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import ssl
 from typing import TYPE_CHECKING
@@ -118,7 +119,16 @@ class Edges:
             raise SmtpRefused(550, "5.1.1", f"No inbox {error.address} here") from None
         except StoreError as error:
             log.error("mail from %s: %s", incoming.peer, error)
-            raise SmtpRefused(452, "4.3.1", "Storage is not available, try again later") from error
+            if _is_full(error):
+                raise SmtpRefused(452, "4.3.1", "Out of storage, try again later") from error
+            raise SmtpRefused(451, "4.3.0", "Storage is not available, try again later") from error
+
+
+def _is_full(error: StoreError) -> bool:
+    """Whether room is what lacks (RFC 3463 section 3.4, X.3.1), and not the database."""
+    cause = error.__cause__
+    no_room = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+    return no_room or "full" in str(error)
 
 
 def smtp_settings(settings: Settings, bind: str) -> SmtpSettings:

@@ -13,17 +13,22 @@ from . import drafting
 from .actions import LocalActions
 from .compose import check_address as checked_address
 from .edges import Edges
+from .egress import Guard
 from .errors import ConfigurationError, InboxKitError, NotFound
+from .http.api.live import Live, Payloads, wanted_as
 from .http.parts import Parts
 from .inbox import Inbox
 from .pipeline import dispatch, feedback, outbox, plan, read, remind, watchdog
 from .pipeline.accept import Accept
 from .pipeline.addresses import Addresses
+from .pipeline.fanout import Fanout
 from .pipeline.handlers import Handlers
 from .pipeline.janitor import Janitor
 from .pipeline.loops import Consumer
 from .pipeline.notify import Notify
+from .pipeline.posts import Posts
 from .pipeline.resources import Resources
+from .resolving import DnsResolver
 from .store import events, inboxes
 from .store.bell import stopped
 from .store.room import try_room
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .models import Event, Message
     from .pipeline.resources import Resource
+    from .resolving import Resolver
     from .router import Router
     from .settings import Settings
     from .store.inboxes import InboxRecord
@@ -62,6 +68,7 @@ class Runtime:
         self.stopping = anyio.Event()
         self.handlers = Handlers()
         self.failure: BaseException | None = None
+        self.resolver: Resolver = DnsResolver()
         self._providers = providers
         self._read = read.Read(self.store, self.accept.pace)
         self._resources = Resources()
@@ -107,6 +114,8 @@ class Runtime:
             addresses=self.addresses,
             notify=self.notify,
             feedback=self.feedback,
+            resolver=lambda: self.resolver,
+            live=Live(self.store, self.notify, self.actions),
         )
 
     async def _started(self, started: anyio.Event) -> None:
@@ -147,7 +156,10 @@ class Runtime:
             )
             tasks.start_soon(self.store.keep_alive)
             tasks.start_soon(self.notify.run)
+            self._posts = self._posting(tasks)
             if works:
+                tasks.start_soon(Fanout(self.store, wanted_as).run)
+                self._consume("post", self._posts.work, self._posts.room)
                 tasks.start_soon(Janitor(self.store, self.settings).run)
                 tasks.start_soon(watchdog.watch)
                 self._consume("read", self._read.work, self._read.room)
@@ -157,6 +169,11 @@ class Runtime:
                 self._consume("draft", due.work, lambda: drafting.BATCH)
                 self._busy.append(self._outbox)
             started.set()
+
+    def _posting(self, tasks: TaskGroup) -> Posts:
+        """Return what posts events to the endpoints of outgoing webhooks."""
+        payloads = Payloads(self.store, self.actions)
+        return Posts(self.store, Guard(self.settings.egress_networks), payloads.body, tasks)
 
     def plan(self) -> None:
         """Begin to plan messages and to call handlers."""
@@ -207,6 +224,7 @@ class Runtime:
             self._main.cancel()
             await asyncio.wait({self._main})
             await self._outbox.transport.close()
+            await self._posts.close()
         try:
             await self._resources.close()
         finally:

@@ -10,7 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,7 @@ class Settings(BaseModel):
     auto_replies_per_inbox_hour: int = Field(default=1_000, ge=0)
     keep_days: int = Field(default=0, ge=0)
     keep_messages: int = Field(default=0, ge=0)
+    egress_networks: tuple[str, ...] = ()
     send_concurrency: int = Field(default=32, gt=0)
     send_rates: Mapping[str, str] = Field(default_factory=dict[str, str])
     send_slots: Mapping[str, int] = Field(default_factory=dict[str, int])
@@ -79,7 +80,7 @@ class Settings(BaseModel):
         default_factory=dict[str, Mapping[str, Any]], repr=False
     )
 
-    @field_validator("provider", "trusted_networks", mode="before")
+    @field_validator("provider", "trusted_networks", "egress_networks", mode="before")
     @classmethod
     def _words(cls, value: Any) -> Any:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
@@ -106,6 +107,13 @@ class Settings(BaseModel):
     def _slots(cls, value: Mapping[str, int]) -> Mapping[str, int]:
         if any(count < 1 for count in value.values()):
             raise ValueError("sends under way at once: 1 or more")
+        return value
+
+    @field_validator("egress_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for block in value:
+            ip_network(block)  # its ValueError says what is wrong
         return value
 
     @field_validator("smtp", "http")

@@ -38,6 +38,7 @@ class EventType(StrEnum):
     HANDLER_FAILED = "handler_failed"
     LOOP_STOPPED = "loop_stopped"
     WEBHOOK_DISABLED = "webhook_disabled"
+    DOMAIN_VERIFIED = "domain_verified"
     UNKNOWN = "unknown"
 
 

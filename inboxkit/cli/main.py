@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from ..client.transport import Unreachable
 from ..errors import ConfigurationError, InboxKitError, NotFound, WaitTimeout
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "webhook-url": ("configuring", "webhook_url", "Print the address for a provider's webhooks."),
 }
 
-EXIT_ERROR, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_TIMEOUT = 1, 2, 3, 4
+EXIT_ERROR, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_TIMEOUT, EXIT_UNREACHABLE = 1, 2, 3, 4, 5
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -96,6 +97,13 @@ def _settings(_ctx: click.Context, _option: click.Parameter, pairs: tuple[str, .
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--database", metavar="URL", help="sqlite:///FILE or postgresql://HOST/NAME.")
+@click.option(
+    "--url",
+    envvar="INBOXKIT_URL",
+    metavar="URL",
+    default="",
+    help="Work on a server, such as http://127.0.0.1:8025, with the key INBOXKIT_API_KEY.",
+)
 @click.option("--domain", metavar="NAME", help="Domain of new inboxes.")
 @click.option("--provider", metavar="NAMES", help="Through what to send: memory, smtp, mailgun.")
 @click.option(
@@ -114,13 +122,17 @@ def _settings(_ctx: click.Context, _option: click.Parameter, pairs: tuple[str, .
 )
 @click.version_option(package_name="inboxkit", prog_name="inboxkit")
 @click.pass_context
-def cli(ctx: click.Context, /, config: str | None, others: dict[str, Any], **given: Any) -> None:
+def cli(
+    ctx: click.Context, /, config: str | None, url: str, others: dict[str, Any], **given: Any
+) -> None:
     """Two-way email for programs.
 
     Flags come before variables (INBOXKIT_DATABASE and so on), these before inboxkit.toml.
     """
     flags = {key: value for key, value in given.items() if value is not None}
-    ctx.obj = {"file": config, "given": others | flags}
+    if url and given["database"] is not None:
+        raise click.UsageError("--url and --database: a command works on one of them")
+    ctx.obj = {"file": config, "url": url, "given": others | flags}
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -151,7 +163,12 @@ def _explain(error: InboxKitError) -> NoReturn:
 
         click.echo("".join(traceback.format_exception(cause)), err=True, nl=False)
     click.echo(f"error: {error}", err=True)
-    codes = {NotFound: EXIT_NOT_FOUND, WaitTimeout: EXIT_TIMEOUT, ConfigurationError: EXIT_USAGE}
+    codes: dict[type[InboxKitError], int] = {
+        NotFound: EXIT_NOT_FOUND,
+        WaitTimeout: EXIT_TIMEOUT,
+        ConfigurationError: EXIT_USAGE,
+        Unreachable: EXIT_UNREACHABLE,
+    }
     sys.exit(next((code for kind, code in codes.items() if isinstance(error, kind)), EXIT_ERROR))
 
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from ..errors import NotFound
+from ..errors import ConfigurationError, NotFound
 from ..kit import InboxKit
 from ..settings import Settings, load
 from ..tokens import row_id
@@ -36,11 +36,20 @@ def settings_of(ctx: click.Context, **given: Any) -> Settings:
     return load(flags_of(ctx, **given), file=Path(file) if file else None)
 
 
+def url_of(ctx: click.Context) -> str:
+    """Return the server that this call is for, "" for the database."""
+    return str(ctx.find_root().obj["url"])
+
+
 @asynccontextmanager
 async def opened(
     ctx: click.Context, *, works: bool = False, **given: Any
 ) -> AsyncGenerator[InboxKit]:
     """Open the database of this call; with ``works`` also read, send and so on meanwhile."""
+    if url_of(ctx):
+        raise ConfigurationError(
+            f"url: {ctx.info_name} works on a database; leave out --url (INBOXKIT_URL)"
+        )
     kit = InboxKit(settings=settings_of(ctx, **given))
     if not works:
         kit.only_look()

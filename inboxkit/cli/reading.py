@@ -11,7 +11,8 @@ from ..store import events as store_events
 from ..store import records
 from ..store import runs as store_runs
 from ..tokens import public_id
-from .opening import opened, row_number, run
+from . import following
+from .opening import opened, row_number, run, url_of
 from .printing import (
     as_json,
     event_row,
@@ -23,6 +24,7 @@ from .printing import (
     table,
     thread_whole,
 )
+from .reaching import reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,8 +59,8 @@ async def _messages(
     ctx: click.Context, inbox: str | None, query: str, limit: int | None, json_: bool
 ) -> None:
     found: list[Message] = []
-    async with opened(ctx) as kit:
-        async for message in kit.runtime.actions.search(inbox, query, limit):
+    async with reached(ctx) as place:
+        async for message in place.actions.search(inbox, query, limit):
             if json_:
                 as_json(message_row(message))
             else:
@@ -86,8 +88,8 @@ def show(
 async def _show(
     ctx: click.Context, message_id: str, raw: bool, headers: bool, text: bool, json_: bool
 ) -> None:
-    async with opened(ctx) as kit:
-        message = await kit.message(message_id)
+    async with reached(ctx) as place:
+        message = await place.message(message_id)
         if raw:
             sys.stdout.buffer.write(await message.raw())
             return
@@ -122,8 +124,8 @@ def thread(ctx: click.Context, thread_id: str, json_: bool) -> None:
 
 
 async def _thread(ctx: click.Context, thread_id: str, json_: bool) -> None:
-    async with opened(ctx) as kit:
-        found = await kit.thread(thread_id)
+    async with reached(ctx) as place:
+        found = await place.thread(thread_id)
         said = await found.messages()
     if json_:
         as_json(thread_whole(found, said))
@@ -162,6 +164,11 @@ async def _events(
     follow: bool,
     json_: bool,
 ) -> None:
+    if url_of(ctx):
+        async for found in following.events(ctx, after, message_id, limit, follow=follow):
+            _print_event(event_row(found), json_)
+            sys.stdout.flush()
+        return
     start = row_number("evt", after) if after else None
     async with opened(ctx) as kit:
         about = await _known(kit, message_id)

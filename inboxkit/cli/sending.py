@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import click
 
-from .opening import opened, run
+from .opening import run
 from .printing import as_json, message_row
+from .reaching import reached
 
 if TYPE_CHECKING:
-    from ..kit import InboxKit
     from ..models import Message
+    from .reaching import Reached
 
 _SENT_WITHIN_SECONDS = 20.0
 _WAITING = ("queued", "sending")
@@ -80,9 +81,9 @@ async def _send(
     **draft: Any,
 ) -> Message:
     body = _body(text, html)
-    async with opened(ctx, works=True) as kit:
-        inbox = await kit.inbox(sender)
-        return await _settled(kit, await inbox.send(to, subject, body, html=html, **draft))
+    async with reached(ctx, works=True) as place:
+        inbox = await place.inbox(sender)
+        return await _settled(place, await inbox.send(to, subject, body, html=html, **draft))
 
 
 @click.command()
@@ -106,9 +107,9 @@ async def _reply(
     ctx: click.Context, message_id: str, everyone: bool, text: str | None, html: str, **draft: Any
 ) -> Message:
     body = _body(text, html)
-    async with opened(ctx, works=True) as kit:
-        asked = await kit.message(message_id)
-        return await _settled(kit, await asked.reply(body, html=html, all=everyone, **draft))
+    async with reached(ctx, works=True) as place:
+        asked = await place.message(message_id)
+        return await _settled(place, await asked.reply(body, html=html, all=everyone, **draft))
 
 
 def _body(text: str | None, html: str) -> str:
@@ -118,14 +119,14 @@ def _body(text: str | None, html: str) -> str:
     return text or ""
 
 
-async def _settled(kit: InboxKit, sent: Message) -> Message:
+async def _settled(place: Reached, sent: Message) -> Message:
     """Return the send once a provider took or refused it; what takes longer goes on later."""
     with anyio.move_on_after(_SENT_WITHIN_SECONDS):
         while sent.state in _WAITING:
-            seen = kit.runtime.notify.bell.count("any")
-            sent = await kit.message(sent.id)
+            seen = place.count()
+            sent = await place.message(sent.id)
             if sent.state in _WAITING:
-                await kit.runtime.notify.bell.wait("any", seen)
+                await place.happens(seen)
     return sent
 
 

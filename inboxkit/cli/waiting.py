@@ -7,8 +7,9 @@ from datetime import timedelta
 import click
 
 from ..models import Message, Want
-from .opening import opened, run
+from .opening import run
 from .printing import as_json, message_whole, plain
+from .reaching import reached
 
 _RECENT = timedelta(minutes=10)
 _seconds = click.FloatRange(min=0)
@@ -90,8 +91,8 @@ async def _wait(
     ctx: click.Context, address: str, want: Want, timeout: float, since: float | None
 ) -> Message:
     back = _RECENT if since is None else timedelta(seconds=since)
-    async with opened(ctx, works=True) as kit:
-        inbox = await kit.inbox(address, since=back)
+    async with reached(ctx, works=True) as place:
+        inbox = await place.inbox(address, since=back)
         asked = Want(
             kind=want.kind,
             sender=want.sender,
@@ -99,7 +100,7 @@ async def _wait(
             host=want.host,
             after=inbox.since,
         )
-        return await kit.runtime.actions.wait(address, asked, timeout=timeout)
+        return await place.actions.wait(inbox.address, asked, timeout=timeout)
 
 
 def _print(message: Message, value: str, json_: bool) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..models import Attachment, Event, Message, Thread, Want
     from ..parsing.model import ParsedMessage
     from ..values import Draft
-    from .server import Server
+    from .server import Asked, Server
 
 _PAGE, _THREAD_PAGE, _EVENT_PAGE = 50, 200, 100
 
@@ -88,23 +88,26 @@ class RemoteActions:
         return values.thread(await self._server.get(_state(thread_id)), self)
 
     async def thread_messages(self, thread: Thread) -> Sequence[Message]:
-        query = {"thread": thread.id, "ascending": True}
+        query: dict[str, Asked] = {"thread": thread.id, "ascending": True}
         return [m async for m in self._listed(query, None, _THREAD_PAGE)]
 
     async def search(
         self, inbox: str | None, query: str, limit: int | None
     ) -> AsyncIterator[Message]:
-        asked = {"inbox": inbox, "query": query or None}
+        asked: dict[str, Asked] = {"inbox": inbox, "query": query or None}
         async for found in self._listed(asked, limit, _PAGE):
             yield found
 
     async def _listed(
-        self, query: Mapping[str, Any], limit: int | None, size: int
+        self, query: Mapping[str, Asked], limit: int | None, size: int
     ) -> AsyncIterator[Message]:
         token: str | None = None
         left = limit
         while left is None or left > 0:
-            page = {"limit": size if left is None else min(size, left), "page_token": token}
+            page: dict[str, Asked] = {
+                "limit": size if left is None else min(size, left),
+                "page_token": token,
+            }
             said = await self._server.get("/v0/messages", {**query, **page})
             for one in said["messages"]:
                 yield values.message(one, self)
@@ -117,6 +120,13 @@ class RemoteActions:
         """Iterate over the event log for ever, from a cursor or from now on."""
         async for found in self._waiting.events(after):
             yield found
+
+    async def logged(self, after: str) -> tuple[list[Event], str]:
+        """Return the next events of the log after a cursor, and the cursor to go on from.
+
+        The cursor "start" is the beginning; at the end of the log it stays as it is.
+        """
+        return await self._waiting.page(after, wait=0)
 
     # changing
 

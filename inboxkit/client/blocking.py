@@ -11,15 +11,15 @@ import ssl
 from collections import deque
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ..inbox import Inbox
 from .actions import RemoteActions
 from .server import Server
 from .transport import Answer, Place, Question, Unreachable, place
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
     from datetime import datetime, timedelta
 
+    from ..inbox import Inbox
     from ..models import Event, Link, Message, Otp, Thread
     from ..values import Files, Pattern, Recipients
 
@@ -162,9 +162,7 @@ class SyncInbox:
         """Return the newest code that no wait has taken; raise WaitTimeout after ``timeout`` s."""
         return finish(self._inbox.wait_for_otp(timeout=timeout, sender=sender))
 
-    def wait_for_link(
-        self, *, timeout: float, sender: Pattern = "*", host: Pattern = "*"
-    ) -> Link:
+    def wait_for_link(self, *, timeout: float, sender: Pattern = "*", host: Pattern = "*") -> Link:
         """Return the newest link to act on; raise WaitTimeout after ``timeout`` s."""
         return finish(self._inbox.wait_for_link(timeout=timeout, sender=sender, host=host))
 

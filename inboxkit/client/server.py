@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
 from ..errors import (
@@ -20,10 +20,9 @@ from ..errors import (
 from .transport import Question, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from .transport import Answer, Transport
-
 
 
 class Invalid(ConfigurationError):
@@ -46,6 +45,8 @@ _ERRORS: dict[str, type[InboxKitError]] = {
     "service_unavailable": StoreError,
 }
 
+Asked: TypeAlias = "str | float | list[str] | None"  # a value of a query
+
 
 class Server:
     """Asks one server with one key."""
@@ -57,7 +58,7 @@ class Server:
             self._headers["Authorization"] = f"Bearer {api_key}"
 
     async def get(
-        self, path: str, query: Mapping[str, Any] | None = None, *, timeout: float = 30.0
+        self, path: str, query: Mapping[str, Asked] | None = None, *, timeout: float = 30.0
     ) -> Any:
         """Return the JSON of a resource; list values are repeated, None is left out."""
         question = self._question("GET", target(path, query or {}), timeout=timeout)
@@ -110,16 +111,16 @@ class Server:
         return answer
 
 
-def target(path: str, query: Mapping[str, Any]) -> str:
-    """Return a path with its query."""
+def target(path: str, query: Mapping[str, Asked]) -> str:
+    """Return a path with its query; the items of a list one by one, without what is None."""
     pairs: list[tuple[str, str]] = []
     for name, value in query.items():
-        values: Sequence[Any] = value if isinstance(value, list | tuple) else (value,)  # pyright: ignore[reportUnknownVariableType] - JSON
-        pairs += [(name, _text(one)) for one in values if one is not None]
+        several = value if isinstance(value, list) else [value]
+        pairs += [(name, _text(one)) for one in several if one is not None]
     return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
-def _text(value: Any) -> str:
+def _text(value: str | float) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:g}" if isinstance(value, float) else str(value)

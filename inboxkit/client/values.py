@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from ..models import Actions
     from ..values import Draft, File
 
-_SAME = ("id", "message_id", "inbox", "subject", "headers", "text", "html", "reply_text")
-_SAME += ("signature", "visible_text", "preview", "state", "tag", "metadata", "thread_id")
-_SAME += ("thread_reason", "participant", "in_reply_to", "size")
-_OF_FILES = ("id", "filename", "safe_name", "content_type", "size", "sha256", "inline")
-_OF_FILES += ("content_id", "sniffed_type")
+_SAME = (
+    *("id", "message_id", "inbox", "subject", "headers", "text", "html", "reply_text", "signature"),
+    *("visible_text", "preview", "state", "tag", "metadata", "thread_id", "thread_reason"),
+    *("participant", "in_reply_to", "size"),
+)
+_OF_FILES = (
+    *("id", "filename", "safe_name", "content_type", "size", "sha256", "inline", "content_id"),
+    "sniffed_type",
+)
 
 
 def message(said: dict[str, Any], actions: Actions) -> Message:
@@ -130,18 +134,18 @@ def _moment(said: str | None) -> datetime | None:
     return None if said is None else datetime.fromisoformat(said)
 
 
-def event(said: dict[str, Any], about: Message) -> Event:
-    """Return an event of ``/v0/events`` about a message."""
+def event(id: str, facts: dict[str, Any], about: Message) -> Event:
+    """Return an event of ``/v0/events`` about a message, from what is said in ``inboxkit``."""
     return Event(
-        id=said["id"],
-        type=_type(said["type"]),
-        at=datetime.fromisoformat(said["at"]),
+        id=id,
+        type=_type(facts["type"]),
+        at=datetime.fromisoformat(facts["at"]),
         message=about,
-        recipient=said.get("recipient") or "",
-        hard=bool(said.get("hard")),
-        reason_class=said.get("reason_class") or "",
-        reason=said.get("reason") or "",
-        data=said.get("data") or {},
+        recipient=facts.get("recipient", ""),
+        hard=facts.get("hard", False),
+        reason_class=facts.get("reason_class", ""),
+        reason=facts.get("reason", ""),
+        data=facts.get("data", {}),
     )
 
 

@@ -12,16 +12,16 @@ from aiohttp.http_exceptions import BadHttpMessage
 from ..errors import ConfigurationError
 from ..settings import Settings, host_port, is_loopback
 from .api.app import add_api
+from .intake import MOST_BYTES, BodyRefused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ..pipeline.feedback import Feedback
     from .parts import Parts
 
 log = logging.getLogger("inboxkit.http")
-_MOST_BODY_BYTES = 64 * 1024 * 1024  # inbound mail as base64 in JSON
 _BODY_SECONDS = 60
+_LATER = {"Retry-After": "10"}
 
 
 class Health(Protocol):
@@ -34,8 +34,10 @@ class Health(Protocol):
 
 def make_app(parts: Parts, health: Health) -> web.Application:
     """Return the application; nothing listens yet."""
-    app = web.Application(client_max_size=_MOST_BODY_BYTES, middlewares=[_quiet])
-    app.router.add_route("*", "/webhooks/{provider}", _webhook(parts.feedback))
+    app = web.Application(client_max_size=MOST_BYTES, middlewares=[_quiet])
+    webhook = _webhook(parts)
+    app.router.add_route("*", "/webhooks/{provider}", webhook)
+    app.router.add_route("*", "/webhooks/{provider}/mime", webhook)  # for Mailgun: it looks at this
     app.router.add_get("/livez", _alive)
     app.router.add_get("/readyz", _ready(health))
     add_api(app, parts)
@@ -56,21 +58,26 @@ async def _quiet(
         return web.Response(status=500, text="internal error")
 
 
-def _webhook(feedback: Feedback) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _webhook(parts: Parts) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def webhook(request: web.Request) -> web.Response:
         try:
-            async with asyncio.timeout(_BODY_SECONDS):
-                body = await request.read()
+            async with (
+                asyncio.timeout(_BODY_SECONDS) as timer,
+                parts.intake.body(request.content.iter_any()) as body,
+            ):
+                timer.reschedule(None)  # it is all here
+                answer = await parts.feedback.receive(
+                    request.match_info["provider"],
+                    request.method,
+                    dict(request.headers),
+                    request.query_string,
+                    body,
+                    str(request.url.with_query(None)),
+                )
         except TimeoutError:
             raise web.HTTPRequestTimeout from None
-        answer = await feedback.receive(
-            request.match_info["provider"],
-            request.method,
-            dict(request.headers),
-            request.query_string,
-            body,
-            str(request.url.with_query(None)),
-        )
+        except BodyRefused as refused:
+            return web.Response(status=refused.status, headers=_LATER, text=str(refused))
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
     return webhook

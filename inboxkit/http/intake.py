@@ -48,18 +48,21 @@ class Intake:
         self._released = anyio.Event()
 
     @asynccontextmanager
-    async def body(self, pieces: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
+    async def body(
+        self, pieces: AsyncIterable[bytes], *, most: int | None = None
+    ) -> AsyncGenerator[bytes]:
         """Read a body and hold it; its room is given back at the end.
 
         Raise BodyRefused, 413 when it is longer than ``most`` bytes, 503 when others hold all the
         room for longer than ``patience`` seconds.
         """
+        most = self._most if most is None else min(most, self._most)
         parts, size, charged = list[bytes](), 0, 0
         try:
             async for piece in pieces:
                 size += len(piece)
-                if size > self._most:
-                    raise BodyRefused(413, f"a body may have {self._most} bytes")
+                if size > most:
+                    raise BodyRefused(413, f"a body may have {most} bytes")
                 due = max(0, size - self._free) - charged
                 await self._take(due)
                 charged += due

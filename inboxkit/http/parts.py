@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .intake import Intake
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..actions import LocalActions
     from ..pipeline.addresses import Addresses
     from ..pipeline.feedback import Feedback
     from ..pipeline.notify import Notify
+    from ..resolving import Resolver
     from ..settings import Settings
     from ..store.store import Store
+    from .api.live import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +30,6 @@ class Parts:
     addresses: Addresses
     notify: Notify
     feedback: Feedback
+    resolver: Callable[[], Resolver]  # the one that looks DNS up now
+    live: Live
+    intake: Intake = field(default_factory=Intake)  # one for all that others send

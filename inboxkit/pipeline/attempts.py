@@ -26,6 +26,7 @@ from ..store.blobs import Packed
 from ..tokens import public_id
 from .accept import Accept, UnknownRecipient
 from .outgoing import outgoing
+from .signing import Signer
 from .transport import NotDelivered, Transport
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Attempts:
         self._store = store
         self._accept = accept
         self._transport = transport
+        self._signer = Signer(store)
 
     async def send(self, chosen: Configured, look: Look, recipients: Sequence[str]) -> Attempt:
         """Try one provider; never raises for what a provider or its adapter does."""
@@ -121,14 +123,18 @@ class Attempts:
         self, chosen: Configured, look: Look, recipients: Sequence[str]
     ) -> tuple[Outgoing, HttpRequest | SmtpRequest | Capture]:
         row = look.row
+        signs = chosen.provider.transport == "smtp"
+        key = await self._signer.key(row.sender_email) if signs else None
 
         def work() -> tuple[Outgoing, HttpRequest | SmtpRequest | Capture]:
             raw = look.raw or self._store.blobs.unpack(Packed(row.data, row.location))
-            message = outgoing(row, raw, recipients, chosen.provider)
+            signed = raw if key is None else key.sign(raw)
+            message = outgoing(row, signed, recipients, chosen.provider)
             now = self._store.clock.now()
             return message, chosen.provider.build_send(message, chosen.config, now)
 
-        return work() if look.raw is not None else await to_thread.run_sync(work)
+        in_passing = look.raw is not None and key is None  # to sign takes milliseconds
+        return work() if in_passing else await to_thread.run_sync(work)
 
     async def _carry(
         self, request: HttpRequest | SmtpRequest | Capture

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..store.endpoints import EndpointRecord
     from ..store.store import Store
 
-    Wants = Callable[[EndpointRecord, Announcement], bool]
+    Wants = Callable[[EndpointRecord, Announcement], str]
 
 log = logging.getLogger("inboxkit.fanout")
 _PAGE = 500
@@ -33,7 +33,7 @@ _LONGEST_WAIT = 30.0
 
 
 class Fanout:
-    """Follows the log for all endpoints; ``wants`` says which events an endpoint is given."""
+    """Follows the log for all endpoints; ``wants`` says as what an endpoint is given an event."""
 
     def __init__(self, store: Store, wants: Wants) -> None:
         self._store = store
@@ -73,9 +73,9 @@ class Fanout:
 
     def _wanted(
         self, endpoint: EndpointRecord, told: Sequence[Announcement]
-    ) -> Sequence[tuple[int, int]]:
+    ) -> Sequence[tuple[int, int, str]]:
         return [
-            (one.seq, one.inbox_id)
+            (one.seq, one.inbox_id, name)
             for one in told
-            if one.seq > endpoint.cursor and self._wants(endpoint, one)
+            if one.seq > endpoint.cursor and (name := self._wants(endpoint, one))
         ]

@@ -47,6 +47,11 @@ def storage_key(row: Row[Any]) -> str:
     return public_id("msg", row.message_id)
 
 
+def storage_url(base: str, inbox: str, key: str) -> str:
+    """Return where a stored message can be fetched by the facade."""
+    return f"{base}/v3/domains/{inbox.rpartition('@')[2]}/messages/{key}"
+
+
 def _about(row: Row[Any]) -> About:
     sender = next(iter(addresses([(row.sender_email, row.sender_name)])))
     return About(
@@ -64,14 +69,13 @@ def _about(row: Row[Any]) -> About:
 def _details(row: Row[Any], base: str) -> dict[str, Any]:
     name, said = mailgun_events.name(row), dict(row.data)
     key = storage_key(row)
-    domain = row.inbox_address.rpartition("@")[2]
     details: dict[str, Any] = {
         "envelope": {"sender": row.mail_from, "transport": "smtp", "targets": row.recipient},
         "storage": {"key": key},
         "inboxkit": {"message": key},
     }
     if base:
-        details["storage"]["url"] = f"{base}/v3/domains/{domain}/messages/{key}"
+        details["storage"]["url"] = storage_url(base, row.inbox_address, key)
     if name == "accepted":
         details["method"] = "HTTP"
     elif name == "delivered":

@@ -20,7 +20,7 @@ from ..egress import BlockedTarget, GuardedConnector
 from ..errors import NotFound, SendError
 from ..providers import mailgun_posts as posts
 from ..providers import mailgun_rules
-from ..store import jobs, mailgun_events, records
+from ..store import jobs, mailgun_events, mailgun_webhooks, records
 from ..values import Draft
 from . import mailgun_events as wire
 from .crew import Crew
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..models import Actions, Message
     from ..providers.base import WebhookRequest
     from ..store.jobs import Job
+    from ..store.records import Shown
     from ..store.store import Store
 
 log = logging.getLogger("inboxkit.mailgun")
@@ -66,7 +67,7 @@ class MailgunPosts:
         self._guard = guard
         self._actions = actions
         self._session: aiohttp.ClientSession | None = None
-        crew = Crew(store, "mailgun", tasks, self._one, size=_AT_ONCE)
+        crew = Crew(store, mailgun_webhooks.KIND, tasks, self._one, size=_AT_ONCE)
         self.work, self.room, self.idle = crew.work, crew.room, crew.idle
 
     async def close(self) -> None:
@@ -97,27 +98,30 @@ class MailgunPosts:
             found = await self._store.read(mailgun_events.by_seqs, [job.data["seq"]])
             if not found:
                 return None
-            return posts.event_post(wire.shown(found[0], job.data["number"]), signed)
-        message = await self._message(job)
+            base = await self._store.read(mailgun_webhooks.base)
+            return posts.event_post(wire.shown(found[0], job.data["number"], base), signed)
+        shown = await self._shown(job)
         try:
-            raw = None if message is None else await message.raw()
+            raw = None if shown is None else await shown.message.raw()
         except NotFound:
             raw = None
-        if message is None or raw is None:
+        if shown is None or raw is None:
             return None
+        stored = job.data["do"] == "store"
+        base = await self._store.read(mailgun_webhooks.base) if stored else ""
         return posts.mail_post(
             raw,
             recipient=job.data["recipient"],
-            mail_from=message.envelope.mail_from,
+            mail_from=shown.message.envelope.mail_from,
             signed=signed,
-            mime=mailgun_rules.is_mime(job.data["url"]),
-            more=_read(message),
-            files=job.data["do"] == "forward",
+            mime=not stored and mailgun_rules.is_mime(job.data["url"]),
+            more=[*_read(shown), *(_stored(shown.message, base) if stored else ())],
+            files=not stored,
         )
 
-    async def _message(self, job: Job) -> Message | None:
+    async def _shown(self, job: Job) -> Shown | None:
         ids = [int(job.data["message"])]
-        found = await self._store.read(records.messages, ids, self._actions)
+        found = await self._store.read(records.shown, ids, self._actions)
         return found[0] if found else None
 
     async def _post(self, url: str, request: WebhookRequest) -> _Answer:
@@ -145,8 +149,9 @@ class MailgunPosts:
 
     async def _send_on(self, job: Job) -> None:
         """Send a mail on to an address, once however often this is tried."""
-        message = await self._message(job)
-        if message is not None:
+        shown = await self._shown(job)
+        if shown is not None:
+            message = shown.message
             to = str(job.data["to"])
             key = f"mailgun:{job.data['route']}:{message.id}:{to}"
             try:
@@ -156,16 +161,20 @@ class MailgunPosts:
         await self._store.write(jobs.complete, [job])
 
 
-def _read(message: Message) -> list[tuple[str, str]]:
+def _read(shown: Shown) -> list[tuple[str, str]]:
     """Return the fields that Mailgun's own reading of a mail adds."""
+    return [
+        ("stripped-text", shown.message.reply_text),
+        ("stripped-signature", shown.message.signature),
+        ("stripped-html", shown.reply_html or shown.message.html),
+    ]
+
+
+def _stored(message: Message, base: str) -> list[tuple[str, str]]:
+    """Return the fields that say where a mail is stored."""
+    url = wire.storage_url(base, message.inbox, message.id)
     files = [
-        {"name": f.filename, "content-type": f.content_type, "size": f.size}
+        {"name": f.filename, "content-type": f.content_type, "size": f.size, "url": url}
         for f in message.attachments
     ]
-    return [
-        ("stripped-text", message.reply_text),
-        ("stripped-signature", message.signature),
-        ("stripped-html", message.html),
-        ("message-key", message.id),
-        ("attachments", json.dumps(files)),
-    ]
+    return [("message-url", url), ("attachments", json.dumps(files))]

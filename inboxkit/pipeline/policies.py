@@ -1,4 +1,4 @@
-"""Whether an inbox may send something at all: its draft policy, and the lists of whom to write to."""
+"""Whether an inbox may send something: its draft policy, and the lists of whom to write to."""
 
 from __future__ import annotations
 

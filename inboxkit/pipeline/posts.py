@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..store.store import Store
     from ..store.writer import Tx
 
-    Render = Callable[[int], Awaitable[bytes | None]]
+    Render = Callable[[int, str], Awaitable[bytes | None]]
 
 log = logging.getLogger("inboxkit.posts")
 # After the first attempt; the schedule of Svix, which receivers know.
@@ -61,7 +61,8 @@ class Answer:
 
 
 class Posts:
-    """Posts what was queued; ``render`` makes the body of an event, None when it is gone."""
+    """Posts what was queued; ``render`` makes the body of an event of the type that it
+    had when it was queued, None when it is gone."""
 
     def __init__(self, store: Store, guard: Guard, render: Render, tasks: TaskGroup) -> None:
         self._store = store
@@ -80,7 +81,8 @@ class Posts:
     async def _one(self, job: Job) -> None:
         endpoint_id, seq = (int(part) for part in job.key.split(":"))
         endpoint = await self._store.read(endpoints.by_id, endpoint_id)
-        body = await self._render(seq) if endpoint and endpoint.enabled else None
+        wanted = endpoint is not None and endpoint.enabled
+        body = await self._render(seq, job.data.get("type", "")) if wanted else None
         if endpoint is None or body is None:  # deleted or disabled, or the message was deleted
             await self._store.write(_drop, job)
             return

@@ -47,7 +47,15 @@ _SLICE_SECONDS = 2.0
 class Read:
     """The step from stored bytes to a parsed message in a thread."""
 
-    def __init__(self, store: Store, pace: Pace, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        pace: Pace,
+        limits: Limits | None = None,
+        *,
+        slice_seconds: float = _SLICE_SECONDS,
+    ) -> None:
+        self._slice_seconds = slice_seconds
         self._store = store
         self._pace = pace
         self._limits = limits or Limits()
@@ -79,7 +87,7 @@ class Read:
 
         So a flood of such messages holds up those of other inboxes for one of them at most.
         """
-        end = time.monotonic() + _SLICE_SECONDS
+        end = time.monotonic() + self._slice_seconds
         for number, (job, item) in enumerate(held):
             if number and time.monotonic() > end:
                 left = [job for job, _ in held[number:]]

@@ -115,11 +115,13 @@ def mail_post(
     mail_from: str,
     signed: Mapping[str, str],
     mime: bool,
+    files: bool = True,
     more: Iterable[tuple[str, str]] = (),
 ) -> WebhookRequest:
     """Return the post of a route: to a URL that ends in ``mime``, or parsed.
 
     ``more`` are fields that need a deeper look at the mail, such as its text without quotes.
+    ``files`` False leaves the files out, as ``store(notify=...)`` does.
     """
     mail = email.message_from_bytes(raw)
     headers = raw_headers(mail)
@@ -127,7 +129,7 @@ def mail_post(
         name: next((v for n, v in headers if n.lower() == name), "") for name in ("from", "subject")
     }
     fields = [Field(name, value.encode()) for name, value in (*headers, *named.items(), *more)]
-    fields += [Field("body-mime", raw)] if mime else _parsed(mail, headers)
+    fields += [Field("body-mime", raw)] if mime else _parsed(mail, headers, files=files)
     fields += [Field(name, value.encode()) for name, value in signed.items()]
     content_type, body = _posted(fields)
     return WebhookRequest(headers={"content-type": content_type}, body=body)
@@ -141,9 +143,9 @@ def raw_headers(mail: Mail) -> list[tuple[str, str]]:
     ]
 
 
-def _parsed(mail: Mail, headers: list[tuple[str, str]]) -> list[Field]:
+def _parsed(mail: Mail, headers: list[tuple[str, str]], *, files: bool) -> list[Field]:
     bodies: dict[str, bytes] = {}
-    files: list[Field] = []
+    found: list[Field] = []
     ids: dict[str, str] = {}
     for part, data in leaves(mail):
         kind = part.get_content_type()
@@ -151,16 +153,18 @@ def _parsed(mail: Mail, headers: list[tuple[str, str]]) -> list[Field]:
             name = f"body-{kind[5:]}"
             bodies[name] = bodies.get(name, b"") + _as_utf8(data, part)
             continue
-        name = f"attachment-{len(files) + 1}"
-        files.append(Field(name, data, part.get_filename() or name, kind))
+        name = f"attachment-{len(found) + 1}"
+        found.append(Field(name, data, part.get_filename() or name, kind))
         if part["content-id"]:
             ids[str(part["content-id"])] = name
     bodies.setdefault("body-plain", _as_text(bodies.get("body-html", b"")))
     fields = [Field(name, data) for name, data in bodies.items()]
     fields += [Field("message-headers", json.dumps(headers).encode())]
+    if found:
+        fields += [Field("attachment-count", str(len(found)).encode())]
     if files:
-        fields += [Field("attachment-count", str(len(files)).encode()), *files]
-    if ids:
+        fields += found
+    if ids and files:
         fields += [Field("content-id-map", json.dumps(ids).encode())]
     return fields
 

@@ -6,6 +6,7 @@ Whoever plays Mailgun's part reads it here: the Fake, and the facade of the HTTP
 from __future__ import annotations
 
 import email
+import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -64,6 +65,7 @@ class SendRequest:
         default_factory=dict[str, "Mapping[str, Any]"], repr=False
     )
     send_at: datetime | None = None
+    digest: str = ""  # of all fields: the same request has the same
     mime: bytes = field(default=b"", repr=False)
 
     @property
@@ -151,7 +153,7 @@ def _uploaded(form: Form) -> SendRequest:
         raise Refusal(400, "'message' parameter is not a file")
     mime = form.all("message")[0].data
     sender = str(email.message_from_bytes(mime).get("from", ""))
-    return SendRequest(sender=sender, to=_people(form, "to"), mime=mime, **_wishes(form))
+    return SendRequest(sender=sender, to=people(form, "to"), mime=mime, **_wishes(form))
 
 
 def _in_parts(form: Form) -> SendRequest:
@@ -164,9 +166,9 @@ def _in_parts(form: Form) -> SendRequest:
         raise Refusal(400, f"Need at least one of {names} parameters specified")
     return SendRequest(
         sender=", ".join(form.texts("from")),
-        to=_people(form, "to"),
-        cc=_people(form, "cc"),
-        bcc=_people(form, "bcc"),
+        to=people(form, "to"),
+        cc=people(form, "cc"),
+        bcc=people(form, "bcc"),
         subject=", ".join(form.texts("subject")),
         text=form.text("text"),
         html=form.text("html"),
@@ -188,10 +190,20 @@ def _wishes(form: Form) -> dict[str, Any]:
         "variables": variables,
         "recipient_variables": _recipient_variables(form),
         "send_at": _delivery_time(form),
+        "digest": _digest(form),
     }
 
 
-def _people(form: Form, name: str) -> tuple[str, ...]:
+def _digest(form: Form) -> str:
+    digest = hashlib.sha256()
+    for item in form.fields:
+        head = f"{item.name}\0{item.filename}\0{len(item.data)}\0"
+        digest.update(head.encode("utf-8", "replace") + item.data)
+    return digest.hexdigest()
+
+
+def people(form: Form, name: str) -> tuple[str, ...]:
+    """Return the addresses of a field, one by one; raise Refusal for what is none."""
     found: list[str] = []
     for value in filter(None, form.texts(name)):
         parsed = addresses.parse(value)

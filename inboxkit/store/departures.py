@@ -137,15 +137,13 @@ def _blocked(
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """A send that is about to be given to a provider. Results in None, Later or LeaseLost."""
+class _Step:
+    """One step of a send with one provider; ``row`` is that of its Look."""
 
     job: Job
     row: Any
     recipients: Sequence[str]
     provider: str
-    at: datetime
-    rules: Rules = FREE
 
     @property
     def row_id(self) -> int:
@@ -155,6 +153,23 @@ class Start:
     def whole(self) -> bool:
         """Whether it is for everybody the send is for."""
         return len(self.recipients) == len(self.row.rcpt_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Start(_Step):
+    """A send that is about to be given to a provider. Results in None, Later or LeaseLost."""
+
+    at: datetime
+    rules: Rules = FREE
+
+
+@dataclass(frozen=True, slots=True)
+class Took(_Step):
+    """A send that its provider has taken for all of these recipients."""
+
+    provider_id: str
+    aliases: Sequence[str]
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,28 +183,6 @@ class Later:
     reason: str
     shut: bool = False
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-
-@dataclass(frozen=True, slots=True)
-class Took:
-    """A send that its provider has taken for all of these recipients."""
-
-    job: Job
-    row: Any
-    recipients: Sequence[str]
-    provider: str
-    provider_id: str
-    aliases: Sequence[str]
-    at: datetime
-
-    @property
-    def row_id(self) -> int:
-        return int(self.row.id)
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is for everybody the send is for."""
-        return len(self.recipients) == len(self.row.rcpt_to)
 
 
 Step: TypeAlias = Start | Took

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from ..tokens import new_id, public_id
-from . import events, jobs
+from . import announcements, events, jobs
 from .api_tables import attempt, endpoint
 from .pages import Page, paged
+from .reach import Reach
 from .rows import columns
 from .tables import inbox
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from .reach import Reach
     from .writer import Tx
 
 TOPIC = "post"  # the kind of job that posts one event to one endpoint
@@ -137,7 +137,7 @@ class Portion:
 
     endpoint: EndpointRecord
     until: int
-    wanted: Sequence[tuple[int, int]]  # place in the log, inbox
+    wanted: Sequence[tuple[int, int, str]]  # place in the log, inbox, type as it is told
 
 
 def give(tx: Tx, portions: Sequence[Portion], now: datetime) -> None:
@@ -148,23 +148,31 @@ def give(tx: Tx, portions: Sequence[Portion], now: datetime) -> None:
         )
         moved = tx.connection.execute(update(endpoint).where(mine).values(cursor=portion.until))
         if moved.rowcount:
-            rows = [_job(portion.endpoint.id, seq, inbox, now) for seq, inbox in portion.wanted]
-            jobs.put(tx, rows)
+            to = portion.endpoint.id
+            jobs.put(tx, [_job(to, seq, of, name, now) for seq, of, name in portion.wanted])
 
 
-def _job(endpoint_id: int, seq: int, inbox_id: int, now: datetime) -> Mapping[str, Any]:
+def _job(endpoint_id: int, seq: int, inbox_id: int, name: str, now: datetime) -> Mapping[str, Any]:
     """Return the job of one post; those of one inbox are made one after the other."""
     lane = f"{TOPIC}:{endpoint_id}:{inbox_id}"
-    return jobs.new_job(TOPIC, f"{endpoint_id}:{seq}", inbox_id=inbox_id, due_at=now, lane=lane)
+    key, data = f"{endpoint_id}:{seq}", {"type": name}
+    return jobs.new_job(TOPIC, key, inbox_id=inbox_id, due_at=now, lane=lane, data=data)
 
 
 def give_again(tx: Tx, endpoint_id: int, seqs: Sequence[int], now: datetime) -> int:
     """Queue events for an endpoint once more, beside what waits in order; return how many."""
     known = [row for row in (events.by_seq(tx.connection, seq) for seq in seqs) if row is not None]
     jobs.cancel(tx, TOPIC, [f"{endpoint_id}:{row.seq}" for row in known])
-    made = [_job(endpoint_id, row.seq, row.inbox_id, now) for row in known]
+    made = [_job(endpoint_id, row.seq, row.inbox_id, "", now) for row in known]
     jobs.put(tx, [{**row, "lane": None} for row in made])
     return len(known)
+
+
+def reachable(connection: Connection, served: EndpointRecord, seqs: Sequence[int]) -> Sequence[int]:
+    """Return which of these events an endpoint may be told of; the others look unknown."""
+    rows = [row for row in (events.by_seq(connection, seq) for seq in seqs) if row is not None]
+    reach = Reach(served.pod_id, served.inbox_id, tuple(served.forbidden))
+    return [one.seq for one in announcements.of(connection, rows) if one.is_within(reach)]
 
 
 def recovered(tx: Tx, endpoint_id: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, true
 
 from ..tokens import public_id, row_id
 from ..values import EventType
@@ -68,13 +68,33 @@ def cursor_seq(cursor: str) -> int:
 
 def last(connection: Connection) -> int:
     """Return the end of the log, 0 when it is empty."""
-    return connection.execute(select(func.max(event.c.seq))).scalar() or 0
+    query = select(func.max(event.c.seq)).where(_settled(connection))
+    return connection.execute(query).scalar() or 0
 
 
 def after(connection: Connection, seq: int, *, limit: int = 500) -> Sequence[Row[Any]]:
-    """Return the entries after a place, in order."""
-    query = select(event).where(event.c.seq > seq).order_by(event.c.seq).limit(limit)
-    return connection.execute(query).all()
+    """Return the entries after a place, in order; none that another could still come before."""
+    later = and_(event.c.seq > seq, _settled(connection))
+    return connection.execute(select(event).where(later).order_by(event.c.seq).limit(limit)).all()
+
+
+def is_held_up(connection: Connection) -> bool:
+    """Whether there are entries that wait for an older transaction to end; no ring tells of it."""
+    if connection.dialect.name == "sqlite":
+        return False
+    held = event.c.seq >= func.inboxkit_event_horizon()
+    return connection.execute(select(event.c.seq).where(held).limit(1)).first() is not None
+
+
+def _settled(connection: Connection) -> ColumnElement[bool]:
+    """Return what holds for entries that no open transaction can put another one before.
+
+    On SQLite, with one writer at a time, that is all. On PostgreSQL the number begins with that of
+    the transaction, and the horizon is the oldest that is still open.
+    """
+    if connection.dialect.name == "sqlite":
+        return true()
+    return event.c.seq < func.inboxkit_event_horizon()
 
 
 def by_seq(connection: Connection, seq: int) -> Row[Any] | None:

@@ -15,7 +15,7 @@ from .rows import columns
 from .tables import alias, inbox, message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from .reach import Reach
@@ -222,6 +222,12 @@ def remove(tx: Tx, inbox_id: int) -> None:
     """Delete the inbox and its aliases; its messages are deleted by ``purge`` before."""
     tx.connection.execute(delete(alias).where(alias.c.inbox_id == inbox_id))
     tx.connection.execute(delete(inbox).where(inbox.c.id == inbox_id))
+
+
+def addresses(connection: Connection, ids: Iterable[int]) -> Mapping[int, str]:
+    """Return the addresses of inboxes by row id; those that are gone are left out."""
+    query = select(inbox.c.id, inbox.c.address).where(inbox.c.id.in_(ids))
+    return {row.id: row.address for row in connection.execute(query)}
 
 
 def expired(connection: Connection, now: datetime) -> list[int]:

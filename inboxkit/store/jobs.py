@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Integer,
     Select,
@@ -134,13 +135,18 @@ def _inbox_walk() -> Select[Any]:
     return select(walk.c.inbox_id)
 
 
-def _due_of_an_inbox() -> Select[Any]:
-    """Select an inbox's due jobs; of a lane only the first."""
+def _is_first() -> ColumnElement[bool]:
+    """Return what holds for a job that no earlier one of its lane holds up."""
     earlier = job.alias("earlier")
     blocked = exists().where(earlier.c.lane == job.c.lane, earlier.c.id < job.c.id)
+    return or_(job.c.lane.is_(None), not_(blocked))
+
+
+def _due_of_an_inbox() -> Select[Any]:
+    """Select an inbox's due jobs; of a lane only the first."""
     return (
         select(job.c.id)
-        .where(_DUE, job.c.inbox_id == bindparam("inbox"), or_(job.c.lane.is_(None), not_(blocked)))
+        .where(_DUE, job.c.inbox_id == bindparam("inbox"), _is_first())
         .order_by(job.c.id)
         .limit(bindparam("most", type_=Integer))
         .with_for_update(skip_locked=True)
@@ -277,16 +283,24 @@ def is_known(connection: Connection, kind: str, key: str) -> bool:
 
 
 def next_due(connection: Connection, kinds: Sequence[str]) -> datetime | None:
-    """Return when the next waiting job of these kinds is due."""
-    waiting = and_(job.c.state == "ready", job.c.kind.in_(kinds))
-    return connection.execute(select(func.min(job.c.due_at)).where(waiting)).scalar()
+    """Return when the next waiting job of these kinds is due.
+
+    One that must wait for another of its lane is not counted: the other's end wakes its step.
+    """
+    waiting = and_(job.c.state == "ready", job.c.kind.in_(kinds), _is_first())
+    query = select(job.c.due_at).where(waiting).order_by(job.c.due_at).limit(1)
+    return connection.execute(query).scalar()
 
 
 def count(connection: Connection, kinds: Sequence[str], *, due_by: datetime | None = None) -> int:
-    """Return how many jobs of these kinds are there, waiting (until ``due_by``) or leased."""
+    """Return how many jobs of these kinds are there, waiting (until ``due_by``) or leased.
+
+    With ``due_by``, one that waits for another of its lane is not counted.
+    """
     query = select(func.count()).select_from(job).where(job.c.kind.in_(kinds))
     if due_by is not None:
-        query = query.where(or_(job.c.state == "leased", job.c.due_at <= due_by))
+        due = and_(job.c.due_at <= due_by, _is_first())
+        query = query.where(or_(job.c.state == "leased", due))
     return connection.execute(query).scalar_one()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
 
 from ..values import EventType
 from . import suppressions
@@ -27,13 +27,30 @@ REASONS: dict[str, tuple[str, ...]] = {
 
 
 def page(
-    connection: Connection, name: str, domain: str, *, after: str, limit: int, term: str = ""
+    connection: Connection,
+    name: str,
+    domain: str,
+    *,
+    after: str,
+    limit: int,
+    backwards: bool = False,
+    term: str = "",
 ) -> list[Row[Any]]:
-    """Return entries after an address, by address; one for all domains counts for each."""
-    query = select(suppression).where(_of(name, domain), suppression.c.address > after)
+    """Return entries after (or before) an address; one for all domains counts for each."""
+    query = select(suppression).where(_of(name, domain))
     if term:
         query = query.where(suppression.c.address.startswith(term.lower(), autoescape=True))
-    return list(connection.execute(query.order_by(suppression.c.address).limit(limit)))
+    return _cut(connection, query, suppression.c.address, after, limit, backwards)
+
+
+def _cut(
+    connection: Connection, query: Select[Any], key: Any, after: str, limit: int, backwards: bool
+) -> list[Row[Any]]:
+    if after:
+        query = query.where(key < after if backwards else key > after)
+    order = key.desc() if backwards else key.asc()
+    rows = list(connection.execute(query.order_by(order).limit(limit)))
+    return rows[::-1] if backwards else rows
 
 
 def find(connection: Connection, name: str, domain: str, address: str) -> Row[Any] | None:
@@ -84,12 +101,12 @@ def allow(tx: Tx, domain: str, values: Sequence[tuple[str, str, str]], now: date
         tx.connection.execute(insert(mailgun_allow), [row])
 
 
-def allowed(connection: Connection, domain: str, *, after: str, limit: int) -> list[Row[Any]]:
-    """Return what is allowed of a domain after a value, by value."""
-    query = select(mailgun_allow).where(
-        mailgun_allow.c.domain == domain, mailgun_allow.c.value > after
-    )
-    return list(connection.execute(query.order_by(mailgun_allow.c.value).limit(limit)))
+def allowed(
+    connection: Connection, domain: str, *, after: str, limit: int, backwards: bool = False
+) -> list[Row[Any]]:
+    """Return what is allowed of a domain after (or before) a value."""
+    query = select(mailgun_allow).where(mailgun_allow.c.domain == domain)
+    return _cut(connection, query, mailgun_allow.c.value, after, limit, backwards)
 
 
 def find_allowed(connection: Connection, domain: str, value: str) -> Row[Any] | None:

@@ -32,11 +32,11 @@ class RouteRecord:
     created_at: datetime
 
 
-def create(tx: Tx, now: datetime, values: Mapping[str, Any]) -> RouteRecord:
+def create(tx: Tx, now: datetime, values: Mapping[str, Any], *, base: str) -> RouteRecord:
     """Store a route."""
     row = {"id": new_id(), "created_at": now, "updated_at": now, **values}
     tx.connection.execute(insert(route), [row])
-    mailgun_webhooks.begin(tx)
+    mailgun_webhooks.begin(tx, base)
     return _record(tx.connection.execute(select(route).where(route.c.id == row["id"])).one())
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 KIND = "mailgun"  # of the jobs that post
 _CURSOR = "mailgun_cursor"
+_BASE = "mailgun_base"
 
 
 def of_domain(connection: Connection, domain: str) -> dict[str, list[str]]:
@@ -34,7 +35,9 @@ def everything(connection: Connection) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def put(tx: Tx, domain: str, changed: Mapping[str, Sequence[str]], now: datetime) -> None:
+def put(
+    tx: Tx, domain: str, changed: Mapping[str, Sequence[str]], *, now: datetime, base: str
+) -> None:
     """Set the URLs of some events of a domain; an event without any is taken out."""
     names = mailgun_webhook.c.name.in_(list(changed))
     mine = (mailgun_webhook.c.domain == domain) & names
@@ -46,7 +49,7 @@ def put(tx: Tx, domain: str, changed: Mapping[str, Sequence[str]], now: datetime
     ]
     if rows:
         tx.connection.execute(insert(mailgun_webhook), rows)
-    begin(tx)
+    begin(tx, base)
 
 
 def cursor(connection: Connection) -> int | None:
@@ -55,8 +58,15 @@ def cursor(connection: Connection) -> int | None:
     return None if found is None else int(found)
 
 
-def begin(tx: Tx) -> None:
-    """Follow the log from now on, unless it is followed already."""
+def base(connection: Connection) -> str:
+    """Return where this server was last reached by who set up a webhook or a route."""
+    return connection.execute(select(setting.c.value).where(setting.c.key == _BASE)).scalar() or ""
+
+
+def begin(tx: Tx, base: str) -> None:
+    """Follow the log from now on, unless it is followed already; remember where we are reached."""
+    tx.connection.execute(delete(setting).where(setting.c.key == _BASE))
+    tx.connection.execute(insert(setting), [{"key": _BASE, "value": base}])
     tx.wake(KIND)
     if cursor(tx.connection) is None:
         row = {"key": _CURSOR, "value": str(events.last(tx.connection))}

@@ -49,6 +49,10 @@ def upgrade(database: Database) -> str:
     from alembic import command  # 0.2 s, and only a new or an old schema needs it
 
     with database.writer.begin() as connection:
+        if database.file is None:
+            from . import postgres  # needs the driver, which an extra brings
+
+            postgres.make_room(connection)
         if current(connection) != HEAD:  # another process may have been faster
             command.upgrade(_config(connection), "head")
         return current(connection)

@@ -131,7 +131,7 @@ def _insert(tx: Tx, fresh: Sequence[tuple[Staged, dict[str, Any]]]) -> None:
         _join(tx, item, row)
     shown = [(item, row) for item, row in fresh if not item.recorded]
     leaving = [(item, row) for item, row in shown if not item.stopped]
-    _insert_deliveries(connection, [d for item, row in leaving for d in _delivery_rows(row)])
+    _insert_deliveries(connection, [d for _, row in leaving for d in _delivery_rows(row)])
     jobs.put(tx, [job for item, row in leaving for job in _jobs(item, row)])
     _insert_events(connection, [_event_row(row) for _, row in leaving])
     if leaving:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, literal, select, tuple_, update
 
 from ..values import EventType
 from .mailgun_tables import mailgun_allow
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from .pages import Page
     from .writer import Tx
 
 
@@ -27,6 +28,17 @@ class Entry:
     reason: str = "manual"
     detail: str = ""
     created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressionRecord:
+    """An entry as it is stored; ``domain`` "" holds for all sending domains."""
+
+    address: str
+    domain: str
+    reason: str
+    detail: str
+    created_at: datetime
 
 
 def add(
@@ -105,3 +117,28 @@ def everything(connection: Connection, *, domain: str | None = None) -> Sequence
     if domain is not None:
         query = query.where(suppression.c.domain == domain.lower())
     return connection.execute(query).all()
+
+
+def listed(
+    connection: Connection,
+    page: Page[tuple[str, str]],
+    *,
+    domain: str | None = None,
+    address: str | None = None,
+) -> list[SuppressionRecord]:
+    """Return a page of entries by address."""
+    key = (suppression.c.address, suppression.c.domain)
+    query = select(suppression).order_by(*key).limit(page.size + 1)
+    if page.after is not None:
+        query = query.where(tuple_(*key) > tuple_(*map(literal, page.after)))
+    if domain is not None:
+        query = query.where(suppression.c.domain == domain.lower())
+    if address is not None:
+        query = query.where(suppression.c.address == address.lower())
+    return [SuppressionRecord(*row) for row in connection.execute(query)]
+
+
+def of_address(connection: Connection, address: str) -> list[SuppressionRecord]:
+    """Return the entries of an address."""
+    query = select(suppression).where(suppression.c.address == address.lower())
+    return [SuppressionRecord(*row) for row in connection.execute(query)]

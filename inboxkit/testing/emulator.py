@@ -18,6 +18,7 @@ from aiohttp import web
 
 from ..errors import ConfigurationError, UnsupportedFeature
 from ..providers.base import Feature
+from ..providers.fake import outcome
 from ..providers.registry import PROVIDERS
 from ..settings import host_port
 from ..values import EventType
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from ..providers.base import HttpRequest, WebhookRequest
-    from ..providers.fake import Caught, Fake
+    from ..providers.fake import Caught, Fake, Happening
 
     Keep = Callable[[str, Caught], Awaitable[Mapping[str, str]]]
 
@@ -164,8 +165,20 @@ class Emulator:
         if self._delay:
             await anyio.sleep(self._delay)
         async with self._turns:
-            for webhook in account.desk.fake.outcomes(mail.caught):
-                await deliver(self._session, webhook, account.webhook)
+            for recipient in mail.caught.rcpt_to:
+                for happening in outcome(recipient):
+                    await self._happen(account, mail, recipient, happening)
+
+    async def _happen(
+        self, account: Account, mail: Mail, recipient: str, happening: Happening
+    ) -> None:
+        fake, kind = account.desk.fake, happening.type
+        try:
+            webhook = fake.event(kind, mail.caught, recipient, hard=happening.hard)
+        except UnsupportedFeature as error:
+            log.info("%s: %s", account.name, error)
+        else:
+            await deliver(self._session, webhook, account.webhook)
 
     # what people ask for
 

@@ -13,7 +13,7 @@ from ..store import jobs
 if TYPE_CHECKING:
     from ..kit import InboxKit
 
-STEPS = ("read", "plan", "run", "send", "webhook", "timer")
+STEPS = ("read", "plan", "run", "send", "webhook", "timer", "post")
 
 
 async def settle(kit: InboxKit, *, timeout: float) -> None:

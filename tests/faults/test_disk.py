@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import smtplib
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -12,7 +11,9 @@ import pytest
 from anyio import CancelScope
 
 from inboxkit import InboxKit
-from tests.mails import ANN, DESK, arrive, mail
+from tests.mails import DESK, arrive, mail
+
+from .delivering import send
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,15 +33,6 @@ async def allow_pages(store: Store, more: int) -> None:
     pages = await store.read(lambda c: c.exec_driver_sql("PRAGMA page_count").scalar_one())
     limit = f"PRAGMA max_page_count={pages + more}"
     await store.write_lightly(lambda tx: tx.connection.exec_driver_sql(limit))
-
-
-def send(kit: InboxKit, raw: bytes) -> int:
-    """Hand a mail in by SMTP; return the code of the answer."""
-    with smtplib.SMTP(*kit.smtp_address, timeout=20) as client:
-        client.ehlo()
-        client.mail(ANN)
-        client.rcpt(DESK)
-        return client.data(raw)[0]
 
 
 def large() -> bytes:

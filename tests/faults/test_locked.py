@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-import anyio
+import anyio.to_thread
 import pytest
 
 from inboxkit import InboxKit, Message, Retries, Router, StoreError
@@ -16,6 +16,7 @@ from inboxkit.store import jobs
 from inboxkit.testing.settling import settle
 from tests.mails import ANN, DESK, mail
 
+from .delivering import send
 from .locking import PARSED, impatient, locked, refusing
 from .logs import said
 
@@ -147,6 +148,15 @@ async def test_a_result_that_can_never_be_stored_fails_the_run_in_the_end(
             await said(caplog, "attempt 1 of 1 failed: Unstorable")
         await settle(kit, timeout=10)
         assert await kit.runtime.store.read(jobs.count, ["run"]) == 0
+
+
+async def test_a_sender_comes_again_when_the_database_was_locked(database: str, file: Path) -> None:
+    async with InboxKit(database=database, smtp="127.0.0.1:0") as kit:
+        await kit.inbox(DESK)
+        await impatient(kit.runtime.store)
+        with locked(file):
+            assert await anyio.to_thread.run_sync(send, kit, mail()) == 451
+        assert await anyio.to_thread.run_sync(send, kit, mail()) == 250
 
 
 async def test_a_locked_database_is_not_ready_and_says_why(kit: InboxKit, file: Path) -> None:

@@ -36,6 +36,13 @@ UNKNOWN = {
     "thread_id": "thd_0000000000001",
     "attachment_id": "att_0000000000001",
     "api_key_id": "key_0000000000001",
+    "draft_id": "drf_0000000000001",
+    "direction": "nowhere",
+    "type": "block",
+    "entry": "nobody@example.com",
+    "domain_id": "nowhere.example",
+    "name": "no-such-template",
+    "tag": "no-such-version",
 }
 # What some route asks for; the others pass it over.
 GIVEN = {
@@ -59,7 +66,10 @@ def tenant(admin: Api, name: str) -> dict[str, str]:
     inbox = admin.good("POST", f"/v0/pods/{pod}/inboxes", {"username": name})["inbox_id"]
     came = admin.arrive(inbox, files={"a.txt": b"a"})
     key = admin.good("POST", f"/v0/pods/{pod}/api-keys", {})
+    draft = admin.good("POST", f"/v0/inboxes/{inbox}/drafts", {"to": "ann@example.com"})
     return {
+        **UNKNOWN,
+        "draft_id": draft["draft_id"],
         "pod_id": pod,
         "inbox_id": inbox,
         "message_id": came.message_id.replace("<", "%3C").replace(">", "%3E"),

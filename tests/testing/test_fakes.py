@@ -7,6 +7,7 @@ import base64
 import http.client
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -224,6 +225,30 @@ async def test_each_vendor_takes_what_its_adapter_builds(fake_provider: Fakes, n
     assert isinstance(adapter.parse_send(answer, OUTGOING, config), Sent)
     assert broken.value.request_sent
     assert len(account.sent) == 1 or Feature.IDEMPOTENCY not in adapter.capabilities
+
+
+SPECIAL = ("bounce", "softbounce", "defer", "reject", "complaint", "open", "click", "unsubscribe")
+
+
+@pytest.mark.parametrize("name", sorted(VENDORS))
+async def test_no_outcome_stops_the_emulator(
+    fake_provider: Fakes, listener: Listener, name: str
+) -> None:
+    url, bodies = listener
+    account, adapter, transport = fake_provider(name), provider(name), Transport()
+    account.send_webhooks_to(url)
+    config = adapter.configure(account.options)
+    for local in (*SPECIAL, "ann"):
+        to = f"{local}@example.com"
+        message = replace(OUTGOING, id=f"msg_{local}", idempotency_key=local, rcpt_to=(to,))
+        message = replace(message, to=(Address(to),))
+        request = adapter.build_send(message, config, datetime.now(UTC))
+        assert isinstance(request, HttpRequest)
+        assert isinstance(adapter.parse_send(await transport.http(request), message, config), Sent)
+    await transport.close()
+    async with asyncio.timeout(10):
+        for _ in SPECIAL:
+            await bodies.get()
 
 
 async def test_who_signs_the_address_signs_the_one_it_posts_to(

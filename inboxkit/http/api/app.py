@@ -10,7 +10,7 @@ from aiohttp import web
 from ...errors import InboxKitError
 from ...store import inboxes, pods
 from ...store.reach import Reach
-from . import docs, downloads, input, openapi
+from . import docs, downloads, input, openapi, websocket
 from .access import Access
 from .call import Call
 from .envelope import ApiError, not_found, refusal
@@ -37,6 +37,8 @@ def add_api(app: web.Application, parts: Parts) -> None:
     api = Api(parts)
     app[ACCESS] = api.access
     app.router.add_route("*", f"/{VERSION}/{{rest:[\\s\\S]*}}", guarded(api.serve))
+    app.router.add_get(f"/{VERSION}", guarded(websocket.route(parts, api.access)))
+    app.on_shutdown.append(parts.live.stopping)
     app.router.add_get("/openapi.json", openapi.route(api.table))
     app.router.add_get("/docs", docs.route(api.table))
     app.router.add_get("/download/{grant}", guarded(downloads.route(parts)))
@@ -64,7 +66,7 @@ class Api:
         answer = await found.route.handler(call)
         if answer is None:
             return web.Response(status=204)
-        return web.Response(body=answer.dumped(), content_type="application/json")
+        return web.Response(body=answer.dumped(), content_type=answer.media_type)
 
     async def _call(self, request: web.Request, found: Found, who: Identity) -> Call[Any]:
         pod, named = await self._parts.store.read(_places, who.reach(), found.ids)
@@ -78,13 +80,14 @@ class Api:
             base=base(request),
             pod=pod,
             named=named,
+            line=request.transport,
         )
 
     async def _given(self, request: web.Request, found: Found) -> Any:
         route = found.route
         if route.method == "GET":
             return input.query(found.query, route.takes)
-        return await input.body(request, route.takes, route.most_bytes)
+        return await input.body(request, route.takes, self._parts.intake, route.most_bytes)
 
 
 def guarded(

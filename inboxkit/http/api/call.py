@@ -11,6 +11,7 @@ from . import page_tokens, targets
 from .envelope import ApiError, not_found
 
 if TYPE_CHECKING:
+    from asyncio import BaseTransport
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
@@ -42,6 +43,7 @@ class Call(Generic[In]):
     base: str  # where this server was reached: http://127.0.0.1:8025
     pod: PodRecord | None = None
     named: InboxRecord | None = None
+    line: BaseTransport | None = None  # to the client, so that a wait can see it hang up
 
     @property
     def store(self) -> Store:

@@ -58,8 +58,7 @@ async def create(call: Call[CreateDraftRequest]) -> Draft:
         inbox=call.inbox.address,
         client_id=asked.client_id,
         labels=_labels(asked.labels or (), ()),
-        **{name: tuple(getattr(asked, name) or ()) for name in _RECIPIENTS},
-        **{name: getattr(asked, name) or "" for name in _WORDS},
+        **_given(asked, (*_RECIPIENTS, *_WORDS)),
         reply_all=bool(asked.reply_all),
         send_at=asked.send_at,
         send_status=SCHEDULED if asked.send_at else "",
@@ -70,6 +69,12 @@ async def create(call: Call[CreateDraftRequest]) -> Draft:
     _check(call, wanted, asked.send_at)
     given = sends.files(asked.attachments or ())
     return draft(await call.store.write(drafts.create, wanted, given))
+
+
+def _given(asked: CreateDraftRequest | UpdateDraftRequest, fields: Sequence[str]) -> dict[str, Any]:
+    """Return these fields; what is null is empty."""
+    words = {name: getattr(asked, name) or "" for name in fields if name in _WORDS}
+    return words | {n: tuple(getattr(asked, n) or ()) for n in fields if n in _RECIPIENTS}
 
 
 async def _placed(call: Call[CreateDraftRequest], plain: DraftRecord) -> DraftRecord:
@@ -195,8 +200,7 @@ async def update(call: Call[UpdateDraftRequest]) -> Draft:
     """Change a draft, or when it is to be sent."""
     known, asked = await _wanted(call), call.given
     given = asked.model_fields_set
-    values: dict[str, Any] = {n: tuple(getattr(asked, n) or ()) for n in _RECIPIENTS if n in given}
-    values |= {n: getattr(asked, n) or "" for n in _WORDS if n in given}
+    values = _given(asked, [name for name in (*_RECIPIENTS, *_WORDS) if name in given])
     values["labels"] = _labels(asked.add_labels or (), asked.remove_labels or (), known.labels)
     if "send_at" in given:
         status = SCHEDULED if asked.send_at else ""

@@ -18,6 +18,7 @@ from ...errors import (
     UnsupportedFeature,
 )
 from ...pipeline.policies import Forbidden
+from ...store.domains import DomainTaken
 from ...store.inboxes import Taken
 from .schemas.errors import ErrorResponse, FieldError
 
@@ -53,6 +54,7 @@ _RETRY_SECONDS = "5"
 _OF_ERRORS: tuple[tuple[type[InboxKitError], str], ...] = (
     (NotFound, "not_found"),
     (Taken, "resource_taken"),
+    (DomainTaken, "resource_taken"),
     (KeyReused, "conflict"),
     (Suppressed, "suppressed"),
     (Forbidden, "message_rejected"),

@@ -54,21 +54,26 @@ async def listed(call: Call[EventsQuery]) -> ListEventsResponse:
 async def _first(
     live: Live, cursor: int, wish: Wish, limit: int, wait: float
 ) -> tuple[list[Announcement], int]:
-    """Return the first events that are wanted, at once or when they come."""
-    found: list[Announcement] = []
-    with anyio.move_on_after(wait) as patience:
-        patience.shield = False
-        while True:
+    """Return the first events that are wanted, at once or when they come, and where they end."""
+    seen = live.seen()
+    found, cursor = await _look(live, cursor, wish, limit)
+    with anyio.move_on_after(wait):
+        while not found:
+            await live.more(seen, timeout=wait)
             seen = live.seen()
-            told, cursor, more = await live.after(cursor, wish, limit=_PAGE)
-            found = list(told[:limit])
-            if len(told) > limit:
-                cursor = found[-1].seq
-            if found:
-                break
-            if not more:
-                await live.more(seen, timeout=wait)
+            found, cursor = await _look(live, cursor, wish, limit)
     return found, cursor
+
+
+async def _look(live: Live, cursor: int, wish: Wish, limit: int) -> tuple[list[Announcement], int]:
+    """Return what is wanted of the log up to its end, at most ``limit``, and where that ends."""
+    more = True
+    while more:
+        told, cursor, more = await live.after(cursor, wish, limit=_PAGE)
+        if told:
+            found = list(told[:limit])
+            return found, found[-1].seq if len(told) > limit else cursor
+    return [], cursor
 
 
 def place(after: str | None, live: Live) -> int:
@@ -127,7 +132,5 @@ ROUTES: tuple[Route[Any], ...] = (
     Route(
         "GET", "/events", listed, EventsQuery, ListEventsResponse, "message_read", At.ORG | At.POD
     ),
-    Route(
-        "GET", "/events", labelled, PageQuery, ListInboxEventsResponse, "message_read", At.INBOX
-    ),
+    Route("GET", "/events", labelled, PageQuery, ListInboxEventsResponse, "message_read", At.INBOX),
 )

@@ -8,10 +8,13 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ValidationError
 
+from ..intake import BodyRefused
 from .envelope import ApiError, invalid, malformed
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+    from ..intake import Intake
 
 M = TypeVar("M", bound=BaseModel)
 _SECONDS = 60  # for a body to arrive
@@ -19,9 +22,26 @@ _MOST_FIELDS = 1_000
 _NO_BODY = (b"", b"null")
 
 
-async def body(request: web.Request, model: type[M], most_bytes: int) -> M:
+async def body(request: web.Request, model: type[M], intake: Intake, most_bytes: int) -> M:
     """Return a request's body; without one, as if it were an empty object."""
-    data = (await _read(request, most_bytes)).strip()
+    too_large = ApiError("payload_too_large", f"The body is larger than {most_bytes} bytes")
+    if (request.content_length or 0) > most_bytes:
+        raise too_large
+    try:
+        async with (
+            asyncio.timeout(_SECONDS),
+            intake.body(request.content.iter_any(), most=most_bytes) as data,
+        ):
+            return _read(request, model, data.strip())
+    except TimeoutError:
+        raise invalid(f"the body did not arrive within {_SECONDS} s") from None
+    except BodyRefused as refused:
+        if refused.status == 413:
+            raise too_large from None
+        raise ApiError("service_unavailable", str(refused)) from None
+
+
+def _read(request: web.Request, model: type[M], data: bytes) -> M:
     if data in _NO_BODY:
         data = b"{}"
     elif not _is_json(request.headers.get("Content-Type", "")):
@@ -30,22 +50,6 @@ async def body(request: web.Request, model: type[M], most_bytes: int) -> M:
         return model.model_validate_json(data)
     except ValidationError as error:
         raise malformed(error) from None
-
-
-async def _read(request: web.Request, most_bytes: int) -> bytes:
-    too_large = ApiError("payload_too_large", f"The body is larger than {most_bytes} bytes")
-    if (request.content_length or 0) > most_bytes:
-        raise too_large
-    data = bytearray()
-    try:
-        async with asyncio.timeout(_SECONDS):
-            async for piece in request.content.iter_any():
-                data += piece
-                if len(data) > most_bytes:
-                    raise too_large
-    except TimeoutError:
-        raise invalid(f"the body did not arrive within {_SECONDS} s") from None
-    return bytes(data)
 
 
 def _is_json(content_type: str) -> bool:

@@ -49,11 +49,12 @@ class Wish:
         )
 
 
-def is_wanted(endpoint: EndpointRecord, told: Announcement) -> bool:
-    """Whether an endpoint is given an event."""
+def wanted_as(endpoint: EndpointRecord, told: Announcement) -> str:
+    """Return the type that an endpoint is given an event as, "" when it is not."""
     reach = Reach(endpoint.pod_id, endpoint.inbox_id, tuple(endpoint.forbidden))
     types, inboxes = frozenset(endpoint.event_types), frozenset(endpoint.inbox_ids)
-    return Wish(reach, types or None, inboxes, frozenset(endpoint.pod_ids)).wants(told)
+    wish = Wish(reach, types or None, inboxes, frozenset(endpoint.pod_ids))
+    return name_of(told) if wish.wants(told) else ""
 
 
 class Payloads:
@@ -63,19 +64,23 @@ class Payloads:
         self._store = store
         self._actions = actions
 
-    async def body(self, seq: int) -> bytes | None:
-        """Return the body for an entry of the log; None when its message was deleted."""
+    async def body(self, seq: int, name: str) -> bytes | None:
+        """Return the body for an entry of the log as this type ("": as it would be told now).
+
+        None when its message was deleted.
+        """
         row = await self._store.read(events.by_seq, seq)
         told = [] if row is None else await self._store.read(announcements.of, [row])
         said = await self.event(told[0]) if told else None
-        return None if said is None else payload(said, MOST_PAYLOAD_BYTES)
+        if said is None:
+            return None
+        named = said.model_copy(update={"event_type": name}) if name else said
+        return payload(named, MOST_PAYLOAD_BYTES)
 
     async def event(self, told: Announcement) -> Event | None:
         """Return an event with its message, None when that was deleted."""
         thread = name_of(told).startswith(RECEIVED)
-        found = await self._store.read(
-            announcements.subject, told, self._actions, thread=thread
-        )
+        found = await self._store.read(announcements.subject, told, self._actions, thread=thread)
         return None if found is None else event(told, found)
 
 
@@ -124,6 +129,10 @@ class Live:
     async def more(self, seen: int, *, timeout: float) -> None:
         """Return when something has happened since, at the latest after ``timeout`` s."""
         await self._notify.bell.wait("any", seen, timeout=timeout)
+
+    async def stopping(self, _app: object) -> None:
+        """End all streams and waits, as the server is stopping."""
+        await self.listeners.close()
 
 
 def _keep(kept: OrderedDict[int, T], seq: int, value: T, most: int) -> None:

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from ... import __version__
 from .routing import PREFIXES, At, Mounted, Table
 from .schemas.errors import ErrorResponse
-from .schemas.wire import Nothing
+from .schemas.wire import Nothing, Plain
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -119,5 +119,7 @@ def _responses(mounted: Mounted, references: dict[Any, dict[str, Any]]) -> dict[
     }
     if gives is None:
         return {"204": {"description": "done"}} | found
-    content = {"application/json": {"schema": references[(gives, "serialization")]}}
+    schema = references[(gives, "serialization")]
+    text = {"type": "string"}
+    content = {gives.media_type: {"schema": text if issubclass(gives, Plain) else schema}}
     return {"200": {"description": "done", "content": content}} | found

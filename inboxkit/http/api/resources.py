@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import api_keys, drafts, inboxes, lists, messages, pods, sends, threads, whole
+from . import (
+    api_keys,
+    domains,
+    drafts,
+    events,
+    inboxes,
+    lists,
+    messages,
+    pods,
+    sends,
+    threads,
+    wait,
+    webhooks,
+    whole,
+)
 
 if TYPE_CHECKING:
     from .routing import Route
@@ -19,4 +33,8 @@ ROUTES: tuple[Route[Any], ...] = (
     *whole.ROUTES,
     *drafts.ROUTES,
     *lists.ROUTES,
+    *domains.ROUTES,
+    *webhooks.ROUTES,
+    *events.ROUTES,
+    *wait.ROUTES,
 )

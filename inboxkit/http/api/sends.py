@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
     from ...actions import LocalActions
     from ...models import Message
+    from ...settings import Settings
     from ...values import File
+    from .access import Identity
     from .call import Call
     from .routing import Answer
     from .schemas.attachments import SendAttachment
@@ -67,8 +69,8 @@ async def _reply(call: Call[R], endpoint: str, *, everyone: bool) -> SendMessage
     parent = (await wanted(call)).message
 
     async def go(actions: LocalActions, draft: Draft) -> Message:
-        quoting = quoting(draft, parent) if call.given.inboxkit.quote else draft
-        return await actions.reply(parent, quoting, everyone=everyone)
+        quoted = quoting(draft, parent) if call.given.inboxkit.quote else draft
+        return await actions.reply(parent, quoted, everyone=everyone)
 
     return await accepted(call, f"{endpoint} {parent.id}", go)
 
@@ -135,8 +137,13 @@ def check_sending(call: Call[Any]) -> None:
     """Raise ApiError when the inbox is paused, or a test key would reach people."""
     if call.inbox.status == "paused":
         raise ApiError("message_rejected", f"Inbox {call.inbox.address} is paused")
-    real = [name for name in call.parts.settings.provider if name != "memory"]
-    if real and not call.who.live:
+    check_live(call.parts.settings, call.who)
+
+
+def check_live(settings: Settings, who: Identity) -> None:
+    """Raise ApiError when a test key would reach people."""
+    real = [name for name in settings.provider if name != "memory"]
+    if real and not who.live:
         raise ApiError(
             "message_rejected",
             f"A test key cannot send through {real[0]}",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from ...errors import WaitTimeout
 from ...models import Want
-from ...store import records
-from ...tokens import row_id
+from ...store import records, wire_ids
+from ...tokens import public_id, row_id
+from .envelope import not_found
 from .routing import At, Route
 from .schemas.messages import item, message
 from .schemas.wait import WaitQuery, WaitResponse
@@ -27,6 +28,7 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
     Answers 200 in any case: after ``timeout`` seconds without ``message``, with what did arrive.
     What is returned is taken: no other wait gets it. ``since`` is the moment from which mail
     counts, by default ten minutes ago. ``sender``, ``subject`` and ``host`` (of a link) are globs.
+    With ``reply_to``, the id of a send, its next reply is wanted, and no other field counts.
     """
     asked, actions = call.given, call.parts.actions
     want = Want(
@@ -34,16 +36,29 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
         sender=asked.sender,
         subject=asked.subject,
         host=asked.host,
+        when=lambda found: not found.labels.intersection(call.reach.forbidden),
         after=asked.since or call.now - _RECENT,
     )
     try:
         with call.parts.live.listeners.entered(call.line):
-            found = await actions.wait(call.inbox.address, want, timeout=asked.timeout)
+            if asked.reply_to is None:
+                found = await actions.wait(call.inbox.address, want, timeout=asked.timeout)
+            else:
+                found = await actions.wait_for_reply(await _sent(call), timeout=asked.timeout)
     except WaitTimeout as late:
         return await _late(call, late)
     if call.line is not None and call.line.is_closing():  # nobody is there to have it
         await actions.give_back(found)
     return await _answer(call, found)
+
+
+async def _sent(call: Call[WaitQuery]) -> Message:
+    """Return the send of this inbox whose reply is wanted; raise ApiError 404."""
+    name = call.given.reply_to or ""
+    row = await call.store.read(wire_ids.find, call.reach, call.inbox.id, [name])
+    if row is None:
+        raise not_found("Message", name)
+    return await call.parts.actions.message(public_id("msg", row))
 
 
 async def _answer(call: Call[WaitQuery], found: Message) -> WaitResponse:

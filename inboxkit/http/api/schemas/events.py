@@ -18,6 +18,7 @@ from .wire import Request, Stamp, Text, Wire, Words
 
 if TYPE_CHECKING:
     from ....store.announcements import Announcement, Subject
+    from ....store.records import Shown
 
 _MOST_WAIT_SECONDS = 60
 RECEIVED = "message.received"
@@ -44,6 +45,7 @@ _OURS = {
     EventType.HANDLER_FAILED: "handler.failed",
     EventType.LOOP_STOPPED: "loop.stopped",
     EventType.WEBHOOK_DISABLED: "webhook.disabled",
+    EventType.DOMAIN_VERIFIED: "domain.verified",
 }
 _NAMES = {**_AGENTMAIL, **_OURS}
 _OF_VARIANTS = tuple(f"{RECEIVED}.{label}" for label in _VARIANTS)
@@ -66,6 +68,11 @@ def name_of(told: Announcement) -> str:
     name = _NAMES[EventType(told.type)]
     variant = next((label for label in _VARIANTS if label in told.labels), "")
     return f"{name}.{variant}" if name == RECEIVED and variant else name
+
+
+def names_of_type(kind: str) -> str:
+    """Return the name outside of a kind of entry, as far as that does not depend on labels."""
+    return _NAMES[EventType(kind)]
 
 
 def types_named(name: str) -> list[str]:
@@ -224,7 +231,8 @@ def event(told: Announcement, subject: Subject) -> Event:
     if told.type == EventType.RECEIVED and subject.thread is not None:
         thread = ThreadItem(**fields(subject.thread))
         return Event(**said, message=message(subject.message), thread=thread)
-    return Event(**said, **{_OBJECTS.get(name, "event"): _about(told, subject)})
+    said[_OBJECTS.get(name, "event")] = about(told, subject.message)
+    return Event(**said)
 
 
 def _facts(told: Announcement) -> Facts:
@@ -240,8 +248,8 @@ def _facts(told: Announcement) -> Facts:
     )
 
 
-def _about(told: Announcement, subject: Subject) -> About:
-    found = subject.message
+def about(told: Announcement, found: Shown) -> About:
+    """Return what an event says of its message."""
     common: dict[str, Any] = {
         "inbox_id": shown_inbox_id(told.inbox),
         "thread_id": found.message.thread_id

@@ -24,6 +24,7 @@ class WaitQuery(Request):
     host: _Glob = "*"
     timeout: float = Field(default=30, ge=0, le=_MOST_SECONDS)
     since: Moment | None = None
+    reply_to: Text | None = None
     whole: bool = False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -22,10 +22,22 @@ class Wire(BaseModel):
     """A JSON object that we answer with; what is None is left out."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
+    media_type: ClassVar[str] = "application/json"
 
     def dumped(self) -> bytes:
         """Return the JSON."""
         return self.model_dump_json(by_alias=True, exclude_none=True).encode("utf-8", "replace")
+
+
+class Plain(Wire):
+    """An answer that is text and no JSON."""
+
+    media_type: ClassVar[str] = "text/plain"
+    text: str
+
+    def dumped(self) -> bytes:
+        """Return the text."""
+        return self.text.encode("utf-8", "replace")
 
 
 class Request(BaseModel):

@@ -21,6 +21,23 @@ _SEARCH = (
     "ecipients, body, content='inboxkit_searchable', content_rowid='id', tokenize='un"
     "icode61 remove_diacritics 2')",
 )
+# Events are numbered by their transaction, then by their order in it: numbers rise with what has
+# become visible. A reader stops at the horizon, below which no transaction is open any more.
+# ``inboxkit_epoch`` keeps them rising when a dump is restored where transactions count from less.
+_POSTGRES = (
+    "CREATE TABLE inboxkit_search (message_id BIGINT PRIMARY KEY, words TSVECTOR NOT NULL)",
+    "CREATE INDEX inboxkit_search_words ON inboxkit_search USING gin (words)"
+    " WITH (gin_pending_list_limit = 1024)",
+    "CREATE SEQUENCE inboxkit_event_order",
+    "CREATE FUNCTION inboxkit_epoch() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 0::bigint'",
+    "CREATE FUNCTION inboxkit_event_number() RETURNS bigint LANGUAGE sql VOLATILE AS"
+    " 'SELECT ((pg_current_xact_id()::text::bigint + inboxkit_epoch()) << 20)"
+    " | (nextval(''inboxkit_event_order'') & 1048575)'",
+    "CREATE FUNCTION inboxkit_event_horizon() RETURNS bigint LANGUAGE sql STABLE AS"
+    " 'SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::bigint + inboxkit_epoch()) << 20'",
+    "ALTER TABLE inboxkit_event ALTER COLUMN seq SET DEFAULT inboxkit_event_number()",
+    "DROP SEQUENCE inboxkit_event_seq_seq",
+)
 
 
 def upgrade() -> None:
@@ -55,9 +72,8 @@ def upgrade() -> None:
     _webhook_indexes()
     _worker()
     _worker_indexes()
-    if op.get_bind().dialect.name == "sqlite":
-        for statement in _SEARCH:
-            op.execute(statement)
+    for statement in _SEARCH if op.get_bind().dialect.name == "sqlite" else _POSTGRES:
+        op.execute(statement)
 
 
 def _alias() -> None:

@@ -1,0 +1,74 @@
+"""Where a command works: on the database, or with ``--url`` on a server."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from .opening import opened, settings_of, url_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+    from datetime import timedelta
+
+    import click
+
+    from ..client import AsyncClient
+    from ..inbox import Inbox
+    from ..kit import InboxKit
+    from ..models import Actions, Event, Message, Thread
+
+_ASK_AGAIN_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What commands do alike on a database and on a server; ``kit`` is None on a server."""
+
+    place: InboxKit | AsyncClient
+    actions: Actions
+    kit: InboxKit | None
+
+    async def inbox(self, address: str, *, since: timedelta | None = None) -> Inbox:
+        """Return the inbox of an address, made if it is new."""
+        return await self.place.inbox(address, since=since)
+
+    async def message(self, id: str) -> Message:
+        """Return a message; raise NotFound."""
+        return await self.place.message(id)
+
+    async def thread(self, id: str) -> Thread:
+        """Return a thread; raise NotFound."""
+        return await self.place.thread(id)
+
+    def count(self) -> int:
+        """Return how much has happened so far."""
+        return 0 if self.kit is None else self.kit.runtime.notify.bell.count("any")
+
+    async def happens(self, seen: int) -> None:
+        """Wait until something more may have happened; a server is simply asked again."""
+        if self.kit is None:
+            await anyio.sleep(_ASK_AGAIN_SECONDS)
+        else:
+            await self.kit.runtime.notify.bell.wait("any", seen)
+
+    def events(self, after: str | None) -> AsyncIterator[Event]:
+        """Iterate over the event log for ever."""
+        return self.place.events(after=after)
+
+
+@asynccontextmanager
+async def reached(ctx: click.Context, *, works: bool = False) -> AsyncGenerator[Reached]:
+    """Open the database of this call, or reach the server that ``--url`` names."""
+    url = url_of(ctx)
+    if not url:
+        async with opened(ctx, works=works) as kit:
+            yield Reached(kit, kit.runtime.actions, kit)
+        return
+    from ..client import AsyncClient  # only commands with --url pay for it
+
+    async with AsyncClient(url, settings_of(ctx).api_key or None) as client:
+        yield Reached(client, client.actions, None)

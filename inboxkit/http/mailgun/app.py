@@ -1,0 +1,135 @@
+"""The Mailgun facade in an aiohttp application: its door, and the form of its errors."""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import json
+import logging
+from base64 import b64decode
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from ...errors import InboxKitError
+from ...providers.mailgun_requests import MOST_BYTES, Refusal
+from ..api.app import ACCESS, base
+from ..api.envelope import ApiError, refusal
+from ..intake import BodyRefused
+from .call import Call, Table
+from .resources import ROUTES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..api.access import Access, Identity
+    from ..parts import Parts
+
+log = logging.getLogger("inboxkit.mailgun")
+_VERSIONS = "{version:v[1-5]}"
+_BODY_SECONDS = 60
+_WHO = "send HTTP Basic auth: user api, password an API key (inboxkit key create NAME)"
+
+
+def add_mailgun(app: web.Application, parts: Parts) -> None:
+    """Hang the facade into an application that has the API already."""
+    facade = Facade(parts, app[ACCESS])
+    app.router.add_route("*", f"/{_VERSIONS}/{{rest:[\\s\\S]*}}", facade.answer)
+
+
+class Facade:
+    """Finds the route of a request, lets it in, and calls its handler."""
+
+    def __init__(self, parts: Parts, access: Access) -> None:
+        self._parts = parts
+        self._access = access
+        self._table = Table(ROUTES)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer a request; only our own defects are logged."""
+        try:
+            return await self._serve(request)
+        except Refusal as error:
+            return _said(error.status, error.message)
+        except BodyRefused as error:
+            return _said(error.status, str(error))
+        except ApiError as error:
+            return _refused(error)
+        except InboxKitError as error:
+            refused = refusal(error)
+            if refused.status >= 500:
+                log.error("%s %s: %s", request.method, request.path, error)
+            return _refused(refused)
+        except web.HTTPException:
+            raise
+        except Exception:  # foreign input meets our code here
+            log.exception("%s %s failed", request.method, request.path)
+            return _said(500, "Internal Server Error")
+
+    async def _serve(self, request: web.Request) -> web.Response:
+        path, _, query = request.raw_path.partition("?")
+        who = await self._identify(request)
+        route, ids = self._table.find(request.method, path)
+        if not who.allows(route.permission):
+            raise Refusal(403, f"The key lacks the permission {route.permission}")
+        if route.account and (who.pod_id is not None or who.inbox_id is not None):
+            raise Refusal(403, "A key that is bound to a pod or an inbox may not do this")
+        try:
+            async with (
+                asyncio.timeout(_BODY_SECONDS) as timer,
+                self._parts.intake.body(request.content.iter_any(), most=MOST_BYTES) as body,
+            ):
+                timer.reschedule(None)
+                call = Call(
+                    parts=self._parts,
+                    who=who,
+                    ids=ids,
+                    headers=request.headers,
+                    query=query,
+                    body=body,
+                    base=base(request),
+                )
+                answer = await route.handler(call)
+        except TimeoutError:
+            raise Refusal(408, f"the body did not arrive within {_BODY_SECONDS} s") from None
+        return answer if isinstance(answer, web.Response) else _json(200, answer)
+
+    async def _identify(self, request: web.Request) -> Identity:
+        secret = basic_password(request.headers.get("Authorization", ""))
+        known = await self._access.known(secret) if secret else None
+        if known is not None:
+            return known
+        try:
+            return await self._access.identify(request)
+        except ApiError as error:
+            if error.status == 401:
+                raise Refusal(401, f"Forbidden: {_WHO}") from None
+            raise
+
+
+def basic_password(header: str) -> str:
+    """Return the password of user ``api`` (RFC 7617), "" for anything else."""
+    scheme, _, encoded = header.strip().partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        user, _, password = b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return ""
+    return password if user == "api" else ""
+
+
+def _refused(error: ApiError) -> web.Response:
+    words = f"{error.message}; {error.fix}" if error.fix else error.message
+    return _said(error.status, words, error.headers)
+
+
+def _said(status: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    answer = _json(status, {"message": message})
+    answer.headers.update(headers or {})
+    return answer
+
+
+def _json(status: int, value: object) -> web.Response:
+    body = json.dumps(value).encode()
+    return web.Response(status=status, body=body, content_type="application/json")

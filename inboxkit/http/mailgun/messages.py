@@ -1,0 +1,233 @@
+"""Sending: a form, or a whole mail, on the way of every other send."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from ...compose import check_address
+from ...parsing import addresses, parse
+from ...providers import mailgun_requests
+from ...providers.mailgun_requests import Refusal, merged
+from ...store import inboxes, mailgun_sends, records, wire_ids
+from ...store.api_tables import DEFAULT_POD
+from ...store.idempotency import Claim
+from ...store.mailgun_sends import Batch
+from ...values import Draft, File
+from ..api.sends import check_live
+from . import domains, rendering
+from .call import Call, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ...models import Message
+    from ...parsing.model import ParsedMessage
+    from ...providers.mailgun_requests import SendRequest
+    from ...store.inboxes import InboxRecord
+    from ...values import Address
+
+_KEPT = timedelta(hours=24)
+_MOST_KEY_CHARACTERS = 256
+_QUEUED = "Queued. Thank you."
+# Headers that say something to this server, or that every mail of ours has anyway.
+_READ_HERE = frozenset(
+    ("reply-to", "references", "in-reply-to", "x-mailgun-variables", "x-idempotency-key")
+)
+_WRITTEN_ANEW = _READ_HERE | frozenset(
+    "from to cc bcc subject date message-id mime-version received return-path dkim-signature "
+    "authentication-results arc-seal arc-message-signature arc-authentication-results "
+    "thread-index thread-topic".split()
+)
+_SEALED = ("multipart/signed", "multipart/encrypted")
+
+
+async def send(call: Call) -> Mapping[str, Any]:
+    """Send a mail of these parts."""
+    asked = mailgun_requests.read(call.content_type, call.body, is_mime=False)
+    asked = await rendering.rendered(call, asked)
+    people = [(asked.to, asked.cc, asked.bcc)]
+    if asked.recipient_variables:
+        people = [((one,), asked.cc, asked.bcc) for one in asked.to]
+    drafts = [_draft(asked, *some) for some in people]
+    return await accepted(call, asked, drafts)
+
+
+async def send_mime(call: Call) -> Mapping[str, Any]:
+    """Send a mail that is composed already; its parts are taken over into one of ours."""
+    asked = mailgun_requests.read(call.content_type, call.body, is_mime=True)
+    parsed = parse(asked.mime)
+    if not asked.recipient_variables:
+        return await accepted(call, asked, [mime_draft(asked, parsed, asked.rcpt_to)])
+    drafts = [_merged(mime_draft(asked, parsed, [one]), asked, one) for one in asked.rcpt_to]
+    return await accepted(call, asked, drafts)
+
+
+async def accepted(
+    call: Call, asked: SendRequest, drafts: Sequence[Draft], inbox: InboxRecord | None = None
+) -> Mapping[str, Any]:
+    """Store sends, all or none, once under an idempotency key; return the answer of a send."""
+    claim = _claim(call, asked)
+    if claim is not None:
+        known = await call.store.read(mailgun_sends.first_id, claim, call.now)
+        if known is not None:
+            return {"id": known, "message": _QUEUED}
+    await domains.require(call)
+    if not asked.is_test:
+        check_live(call.parts.settings, call.who)
+    sender = _sender(call, asked)
+    inbox = inbox or await _inbox(call, sender)
+    batch = Batch(asked.tags, asked.is_test, claim, call.now)
+    rows = await call.parts.actions.storing(batch.store).send_all(
+        inbox.address, drafts, name=sender.name, parent=await _parent(call, inbox, asked)
+    )
+    found = await call.store.read(records.messages, rows[:1], call.parts.actions)
+    return {"id": found[0].message_id, "message": _QUEUED}
+
+
+def _sender(call: Call, asked: SendRequest) -> Address:
+    found = addresses.parse(asked.sender)
+    domain = found[0].email.rpartition("@")[2].lower() if found else ""
+    if domain != call.domain:
+        raise Refusal(400, f"from parameter is not an address of {call.domain}")
+    return found[0]
+
+
+async def _inbox(call: Call, sender: Address) -> InboxRecord:
+    """Return the inbox that a mail is sent from, made if it is new and the key may make it."""
+    reach = call.reach
+    known = await call.store.read(inboxes.find, sender.email)
+    if known is not None and reach.holds(known.pod_id, known.id):
+        return known
+    if known is not None or reach.inbox_id is not None:
+        raise Refusal(400, f"from parameter: this key may not send as {sender.email}")
+    try:
+        check_address(sender.email)
+    except ValueError as error:
+        raise Refusal(400, f"from parameter is not a valid address: {error}") from None
+    made = await call.store.write(
+        inboxes.create,
+        sender.email,
+        now=call.now,
+        display_name=sender.name,
+        pod_id=reach.pod_id or DEFAULT_POD,
+    )
+    call.parts.addresses.forget()
+    return made
+
+
+async def _parent(call: Call, inbox: InboxRecord, asked: SendRequest) -> Message | None:
+    """Return the message of the inbox that a mail answers by its In-Reply-To."""
+    name = _header(asked.headers, "in-reply-to").strip()
+    if not name and asked.mime:
+        name = parse(asked.mime).in_reply_to
+    if not name:
+        return None
+    row = await call.store.read(wire_ids.find, call.reach, inbox.id, [name])
+    rows = [] if row is None else [row]
+    found = await call.store.read(records.messages, rows, call.parts.actions)
+    return next((m for m in found if m.thread_id), None)
+
+
+def _claim(call: Call, asked: SendRequest) -> Claim | None:
+    """Return the claim of Idempotency-Key, or of the header by which Mailgun's SDK says it."""
+    key = call.headers.get("Idempotency-Key") or _header(asked.headers, "x-idempotency-key")
+    key = key.strip()
+    if not key:
+        return None
+    if len(key) > _MOST_KEY_CHARACTERS:
+        raise Refusal(400, f"the idempotency key has more than {_MOST_KEY_CHARACTERS} characters")
+    scope = "organization" if call.who.pod_id is None else call.who.pod_id
+    fingerprint = f"mailgun {call.domain} {asked.digest}"
+    return Claim(scope, key, fingerprint, call.now + _KEPT)
+
+
+def _header(headers: Mapping[str, str], name: str) -> str:
+    return next((value for key, value in headers.items() if key.lower() == name), "")
+
+
+def _draft(asked: SendRequest, to: Sequence[str], cc: Sequence[str], bcc: Sequence[str]) -> Draft:
+    if _header(asked.headers, "message-id"):
+        raise Refusal(400, "h:Message-Id: the server gives every mail its id; leave it out")
+    files = [File(f.filename or "file", f.data, f.content_type) for f in asked.attachments]
+    files += [
+        File(f.filename or "inline", f.data, f.content_type, f.filename or "inline")
+        for f in asked.inline
+    ]
+    reply_to = _header(asked.headers, "reply-to")
+    draft = Draft(
+        to=tuple(to),
+        cc=tuple(cc),
+        bcc=tuple(bcc),
+        subject=asked.subject,
+        text=asked.text,
+        html=asked.html,
+        reply_to=tuple(str(a) for a in addresses.parse(reply_to)) if reply_to else (),
+        attachments=tuple(files),
+        headers={k: v for k, v in asked.headers.items() if k.lower() not in _READ_HERE},
+        **_wishes(asked),
+    )
+    return _merged(draft, asked, to[0]) if asked.recipient_variables else draft
+
+
+def _wishes(asked: SendRequest) -> dict[str, Any]:
+    tag = asked.tags[0] if asked.tags else ""
+    return {"tag": tag, "metadata": dict(asked.metadata), "at": asked.send_at}
+
+
+def _merged(draft: Draft, asked: SendRequest, recipient: str) -> Draft:
+    """Return a draft with what is known of its recipient filled in."""
+    email = next((a.email.lower() for a in addresses.parse(recipient)), "")
+    values = asked.recipient_variables.get(email, {})
+    return replace(
+        draft,
+        subject=merged(draft.subject, values),
+        text=merged(draft.text, values),
+        html=merged(draft.html, values),
+        headers={k: merged(v, values) for k, v in draft.headers.items()},
+        metadata={k: merged(v, values) for k, v in draft.metadata.items()},
+    )
+
+
+def mime_draft(asked: SendRequest, parsed: ParsedMessage, rcpt_to: Sequence[str]) -> Draft:
+    """Return the parts of a mail as a draft for these recipients; raise Refusal.
+
+    Who is not in its To or Cc gets a blind copy.
+    """
+    if parsed.state != "parsed":
+        raise Refusal(400, f"message parameter cannot be read: {'; '.join(parsed.defects)[:200]}")
+    kind = next((v for n, v in parsed.headers if n.lower() == "content-type"), "")
+    if kind.strip().lower().startswith(_SEALED):
+        raise Refusal(400, "message parameter is signed or encrypted: it cannot be taken over")
+    wanted = {address.lower() for address in rcpt_to}
+    to = [str(a) for a in parsed.to if a.email.lower() in wanted]
+    cc = [str(a) for a in parsed.cc if a.email.lower() in wanted]
+    shown = {a.email.lower() for a in (*parsed.to, *parsed.cc)}
+    headers = {n: v for n, v in parsed.headers if _is_own(n)}
+    return Draft(
+        to=tuple(to),
+        cc=tuple(cc),
+        bcc=tuple(address for address in rcpt_to if address.lower() not in shown),
+        subject=parsed.subject,
+        text=parsed.text,
+        html=parsed.html,
+        reply_to=tuple(str(a) for a in parsed.reply_to),
+        attachments=tuple(
+            File(a.filename, a.data, a.content_type, a.content_id if a.inline else "")
+            for a in parsed.attachments
+        ),
+        headers=headers,
+        **_wishes(asked),
+    )
+
+
+def _is_own(name: str) -> bool:
+    lowered = name.lower()
+    return lowered not in _WRITTEN_ANEW and not lowered.startswith(("content-", "resent-"))
+
+
+ROUTES = (
+    Route("POST", "/v3/{domain}/messages", send, "message_send"),
+    Route("POST", "/v3/{domain}/messages.mime", send_mime, "message_send"),
+)

@@ -1,0 +1,161 @@
+"""Webhooks of a domain: by the name of an event (v3), or by URL (v4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...egress import BlockedTarget, Guard
+from ...pipeline.mailgun_posts import signing_key
+from ...providers.mailgun_requests import Refusal
+from ...store import mailgun_webhooks
+from . import domains
+from .call import Call, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+NAMES = (
+    "accepted",
+    "delivered",
+    "opened",
+    "clicked",
+    "unsubscribed",
+    "complained",
+    "permanent_fail",
+    "temporary_fail",
+)
+_MOST_URLS = 3
+_ANYWHERE = Guard(("0.0.0.0/0", "::/0"))  # the form is checked here; the way, when it is gone
+
+
+async def listed(call: Call) -> Mapping[str, Any]:
+    """Return the URLs of a domain by the name of the event."""
+    return {"webhooks": _shown(await _known(call))}
+
+
+async def get(call: Call) -> Mapping[str, Any]:
+    """Return the URLs of one event."""
+    return {"webhook": {"urls": await _of(call)}}
+
+
+async def create(call: Call) -> Mapping[str, Any]:
+    """Post an event to up to three URLs."""
+    name = _name(call.text("id"))
+    if (await _known(call)).get(name):
+        raise Refusal(400, "Webhook already exists")
+    return await _put(call, name, _urls(call), "Webhook has been created")
+
+
+async def update(call: Call) -> Mapping[str, Any]:
+    """Replace the URLs of an event."""
+    await _of(call)
+    return await _put(call, call.ids["name"], _urls(call), "Webhook has been updated")
+
+
+async def delete(call: Call) -> Mapping[str, Any]:
+    """Post an event nowhere any more."""
+    urls = await _of(call)
+    await _put(call, call.ids["name"], (), "")
+    return {"message": "Webhook has been deleted", "webhook": {"urls": urls}}
+
+
+async def add_url(call: Call) -> Mapping[str, Any]:
+    """Post these events to a URL too."""
+    (url,) = _urls(call)[:1]
+    known = await _known(call)
+    changed = {name: [*known.get(name, ()), url] for name in _event_types(call)}
+    return await _put_all(call, changed)
+
+
+async def set_url(call: Call) -> Mapping[str, Any]:
+    """Post exactly these events to a URL."""
+    (url,) = _urls(call)[:1]
+    wanted, known = _event_types(call), await _known(call)
+    without = {name: [u for u in known.get(name, ()) if u != url] for name in NAMES}
+    return await _put_all(call, {n: [*us, url] if n in wanted else us for n, us in without.items()})
+
+
+async def delete_url(call: Call) -> Mapping[str, Any]:
+    """Post nothing to these URLs any more."""
+    gone = {url for text in call.texts("url") for url in text.split(",")}
+    known = await _known(call)
+    return await _put_all(call, {n: [u for u in us if u not in gone] for n, us in known.items()})
+
+
+async def key(call: Call) -> Mapping[str, Any]:
+    """Return the key that the posts are signed with."""
+    return {"message": "success", "http_signing_key": signing_key(call.store.secret)}
+
+
+async def _known(call: Call) -> dict[str, list[str]]:
+    await domains.require(call)
+    return await call.store.read(mailgun_webhooks.of_domain, call.domain)
+
+
+async def _of(call: Call) -> list[str]:
+    urls = (await _known(call)).get(_name(call.ids["name"]))
+    if not urls:
+        raise Refusal(404, "Webhook not found")
+    return urls
+
+
+async def _put(call: Call, name: str, urls: Sequence[str], message: str) -> Mapping[str, Any]:
+    await _put_all(call, {name: urls})
+    return {"message": message, "webhook": {"urls": list(urls)}}
+
+
+async def _put_all(call: Call, changed: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
+    once = {name: list(dict.fromkeys(urls)) for name, urls in changed.items()}
+    if any(len(urls) > _MOST_URLS for urls in once.values()):
+        raise Refusal(400, f"An event is posted to {_MOST_URLS} URLs at most")
+    await call.store.write(mailgun_webhooks.put, call.domain, once, now=call.now, base=call.base)
+    return {"webhooks": _shown(await _known(call))}
+
+
+def _shown(known: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    return {name: {"urls": list(urls)} for name, urls in known.items()}
+
+
+def _name(name: str) -> str:
+    if name not in NAMES:
+        raise Refusal(400, f"Invalid webhook id; it is one of {', '.join(NAMES)}")
+    return name
+
+
+def _event_types(call: Call) -> set[str]:
+    found = {_name(name) for text in call.texts("event_types") for name in text.split(",")}
+    if not found:
+        raise Refusal(400, "event_types parameter is missing")
+    return found
+
+
+def _urls(call: Call) -> list[str]:
+    urls = [url for url in call.texts("url") if url]
+    if not urls:
+        raise Refusal(400, "url parameter is missing")
+    for url in urls:
+        check_url(url)
+    return urls
+
+
+def check_url(url: str) -> None:
+    """Raise Refusal for what is no URL that can be posted to."""
+    try:
+        _ANYWHERE.check_url(url)
+    except BlockedTarget as error:
+        raise Refusal(400, f"url parameter: {error}") from None
+
+
+_V3, _V4 = "/v3/domains/{domain}/webhooks", "/v4/domains/{domain}/webhooks"
+ROUTES = (
+    Route("GET", _V3, listed, "webhook_read", account=True),
+    Route("POST", _V3, create, "webhook_create", account=True),
+    Route("GET", f"{_V3}/{{name}}", get, "webhook_read", account=True),
+    Route("PUT", f"{_V3}/{{name}}", update, "webhook_update", account=True),
+    Route("DELETE", f"{_V3}/{{name}}", delete, "webhook_delete", account=True),
+    Route("GET", _V4, listed, "webhook_read", account=True),
+    Route("POST", _V4, add_url, "webhook_create", account=True),
+    Route("PUT", _V4, set_url, "webhook_update", account=True),
+    Route("DELETE", _V4, delete_url, "webhook_delete", account=True),
+    Route("GET", "/v5/accounts/http_signing_key", key, "webhook_read", account=True),
+)

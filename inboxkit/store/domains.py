@@ -1,0 +1,167 @@
+"""Domains that are used here: their records, their key, and whether DNS has them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, tuple_, update
+from sqlalchemy import literal as value_of
+
+from ..dkim_keys import DkimKey
+from ..dns_records import VALID, VERIFIED, DnsRecord
+from ..errors import InboxKitError
+from ..values import EventType
+from . import events
+from .api_tables import domain
+from .tables import Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from .pages import Page
+    from .reach import Reach
+    from .writer import Tx
+
+_NOWHERE = 0  # an event that is of no inbox and of no message
+
+
+class DomainTaken(InboxKitError):
+    """The domain is here already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainRecord:
+    """A domain as it is stored; its id is its name. ``pod_id`` None: it is of no single pod."""
+
+    id: str
+    pod_id: str | None
+    status: str
+    feedback_enabled: bool
+    inbound_enabled: bool
+    subdomains_enabled: bool
+    tracking_enabled: bool
+    records: tuple[DnsRecord, ...]
+    dkim_selector: str
+    dkim_key: str = field(repr=False)
+    client_id: str | None = None
+    verified_at: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def key(self) -> DkimKey:
+        """The key that signs what it sends."""
+        return DkimKey(self.id, self.dkim_selector, self.dkim_key)
+
+
+def create(tx: Tx, wanted: DomainRecord) -> DomainRecord:
+    """Store a domain; the same ``client_id`` in a pod returns the same one. Raise DomainTaken."""
+    if wanted.client_id is not None:
+        mine = (domain.c.client_id == wanted.client_id) & (domain.c.pod_id == wanted.pod_id)
+        known = tx.connection.execute(select(domain).where(mine)).first()
+        if known is not None:
+            return _record(known)
+    if by_name(tx.connection, wanted.id) is not None:
+        raise DomainTaken(f"the domain {wanted.id} is here already")
+    row = {name: getattr(wanted, name) for name in DomainRecord.__slots__}
+    tx.connection.execute(insert(domain), [row | {"records": _stored(wanted.records)}])
+    return wanted
+
+
+def _stored(records: Sequence[DnsRecord]) -> list[dict[str, Any]]:
+    return [asdict(record) for record in records]
+
+
+def by_name(connection: Connection, name: str) -> DomainRecord | None:
+    """Return a domain, whoever it belongs to."""
+    row = connection.execute(select(domain).where(domain.c.id == name)).first()
+    return None if row is None else _record(row)
+
+
+def find(connection: Connection, reach: Reach, name: str) -> DomainRecord | None:
+    """Return a domain within reach."""
+    row = connection.execute(select(domain).where(_held(reach), domain.c.id == name)).first()
+    return None if row is None else _record(row)
+
+
+def listed(
+    connection: Connection, reach: Reach, page: Page[tuple[datetime, str]]
+) -> list[DomainRecord]:
+    """Return a page of the domains within reach, newest first."""
+    key = (domain.c.created_at, domain.c.id)
+    query = select(domain).where(_held(reach))
+    if page.after is not None:
+        at, name = page.after
+        after, place = tuple_(value_of(at, Moment), value_of(name)), tuple_(*key)
+        query = query.where(place > after if page.ascending else place < after)
+    order = [column.asc() if page.ascending else column.desc() for column in key]
+    rows = connection.execute(query.order_by(*order).limit(page.size + 1))
+    return [_record(row) for row in rows]
+
+
+def _held(reach: Reach) -> ColumnElement[bool]:
+    """Return what holds for the domains within reach; a key of one inbox has none."""
+    if reach.inbox_id is not None:
+        return domain.c.id.in_([])
+    if reach.pod_id is not None:
+        return domain.c.pod_id == reach.pod_id
+    return domain.c.id.is_not(None)
+
+
+def change(tx: Tx, name: str, values: Mapping[str, Any], now: datetime) -> None:
+    """Change columns of a domain."""
+    tx.connection.execute(
+        update(domain).where(domain.c.id == name).values(updated_at=now, **_columns(values))
+    )
+
+
+def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(values)
+    if "records" in found:
+        found["records"] = _stored(found["records"])
+    return found
+
+
+def verified(
+    tx: Tx, name: str, *, status: str, records: Sequence[DnsRecord], now: datetime
+) -> DomainRecord | None:
+    """Remember what DNS says; log it when the domain has become a verified one."""
+    known = by_name(tx.connection, name)
+    if known is None:
+        return None
+    values: dict[str, Any] = {"status": status, "records": records}
+    if status == VERIFIED and known.status != VERIFIED:
+        values["verified_at"] = now
+        events.append(
+            tx,
+            EventType.DOMAIN_VERIFIED,
+            at=now,
+            inbox_id=_NOWHERE,
+            message_id=_NOWHERE,
+            data={"domain_id": name, "pod_id": known.pod_id},
+        )
+    change(tx, name, values, now)
+    return by_name(tx.connection, name)
+
+
+def remove(tx: Tx, name: str) -> bool:
+    """Delete a domain and its key; False when there is none."""
+    return bool(tx.connection.execute(delete(domain).where(domain.c.id == name)).rowcount)
+
+
+def signing_key(connection: Connection, name: str) -> DkimKey | None:
+    """Return the key of a domain whose public key has been found in DNS."""
+    known = by_name(connection, name)
+    if known is None:
+        return None
+    published = f"{known.dkim_selector}._domainkey.{known.id}"
+    good = any(r.name == published and r.status == VALID for r in known.records)
+    return known.key if good else None
+
+
+def _record(row: Row[Any]) -> DomainRecord:
+    fields = {name: getattr(row, name) for name in DomainRecord.__slots__}
+    fields["records"] = tuple(DnsRecord(**one) for one in row.records)
+    return DomainRecord(**fields)

@@ -1,0 +1,147 @@
+"""Is an address worth writing to? From its form and from what is known of it; asks nobody. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..compose import check_address
+from .domains import DISPOSABLE, LARGE, ROLES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MOST_LOCAL_CHARACTERS = 64  # RFC 5321 section 4.5.3.1.1
+# Mail services that ignore what follows a plus sign, and (the first two) full stops.
+_DOTLESS = frozenset(("gmail.com", "googlemail.com"))
+_PLUS = _DOTLESS | frozenset(
+    ("outlook.com", "hotmail.com", "live.com", "icloud.com", "fastmail.com", "proton.me")
+)
+_MOST_EDITS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of an address beyond its form.
+
+    ``history`` are the reasons for which it is suppressed here. ``servers`` are the mail servers of
+    its domain, None when nobody looked; ("",) says that the domain takes no mail (RFC 7505).
+    """
+
+    history: Sequence[str] = ()
+    servers: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What can be said. ``result`` and ``risk`` have the values of Mailgun's validations."""
+
+    result: str  # deliverable, undeliverable, do_not_send, unknown
+    risk: str  # low, medium, high, unknown
+    reasons: tuple[str, ...] = ()
+    is_role: bool = False
+    is_disposable: bool = False
+    did_you_mean: str = ""
+    root_address: str = ""
+
+
+def examined(address: str, facts: Facts) -> Verdict:
+    """Return the verdict on an address; ``deliverable`` only where DNS was asked."""
+    try:
+        good = check_address(address)
+    except ValueError:
+        return Verdict(result="undeliverable", risk="high", reasons=("malformed address",))
+    local, _, domain = good.rpartition("@")
+    domain = domain.lower()
+    if len(local) > _MOST_LOCAL_CHARACTERS:
+        return Verdict(result="undeliverable", risk="high", reasons=("local part is too long",))
+    role = local.partition("+")[0].lower() in ROLES
+    disposable = is_disposable(domain)
+    meant = suggestion(domain)
+    reasons = [*_reasons(facts), *_traits(role, disposable, meant)]
+    result, risk = _judged(facts, role=role, disposable=disposable, meant=bool(meant))
+    return Verdict(
+        result=result,
+        risk=risk,
+        reasons=tuple(reasons),
+        is_role=role,
+        is_disposable=disposable,
+        did_you_mean=f"{local}@{meant}" if meant else "",
+        root_address=root(local, domain),
+    )
+
+
+def _reasons(facts: Facts) -> list[str]:
+    found = [f"suppressed here: {reason}" for reason in sorted(set(facts.history))]
+    if facts.servers is not None and not any(facts.servers):
+        null = "the domain takes no mail" if facts.servers else "no MX records found for host"
+        found.append(null)
+    return found
+
+
+def _traits(role: bool, disposable: bool, meant: str) -> list[str]:
+    traits = {"role_address": role, "mailbox_is_disposable_address": disposable}
+    return [*(name for name, is_so in traits.items() if is_so), *(["typo_domain"] if meant else [])]
+
+
+def _judged(facts: Facts, *, role: bool, disposable: bool, meant: bool) -> tuple[str, str]:
+    if "bounced" in facts.history:
+        return "undeliverable", "high"
+    if facts.servers is not None and not any(facts.servers):
+        return "undeliverable", "high"
+    if facts.history or disposable:
+        return "do_not_send", "high"
+    if facts.servers is None:
+        return "unknown", "medium" if role or meant else "unknown"
+    return "deliverable", "medium" if role or meant else "low"
+
+
+def is_disposable(domain: str) -> bool:
+    """Whether a domain, or one that it is under, gives out addresses to be thrown away."""
+    pieces = domain.split(".")
+    return any(".".join(pieces[start:]) in DISPOSABLE for start in range(len(pieces) - 1))
+
+
+def suggestion(domain: str) -> str:
+    """Return the large mail domain that was probably meant, "" when the domain is no typo."""
+    if domain in LARGE or len(domain) > max(map(len, LARGE)) + _MOST_EDITS:
+        return ""
+    found = [(distance(domain, large, _most(large)), large) for large in LARGE]
+    edits, meant = min(found)
+    return meant if edits <= _most(meant) else ""
+
+
+def _most(large: str) -> int:
+    """Short names are near to many others: one edit of gmx.de is somebody else's domain."""
+    name = large.partition(".")[0]
+    return 0 if len(name) < 4 else 1 if len(name) < 6 else _MOST_EDITS
+
+
+def distance(left: str, right: str, most: int) -> int:
+    """Return how many edits (also of two letters that changed places) part two words.
+
+    More than ``most`` counts as ``most + 1``.
+    """
+    if abs(len(left) - len(right)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        earlier, before, row = before, row, [i]
+        for j, b in enumerate(right, 1):
+            best = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            if earlier and j > 1 and a == right[j - 2] and left[i - 2] == b:
+                best = min(best, earlier[j - 2] + 1)
+            row.append(best)
+        if min(row) > most:
+            return most + 1
+    return min(row[-1], most + 1)
+
+
+def root(local: str, domain: str) -> str:
+    """Return the address that is behind tags and full stops, where the service ignores them."""
+    if domain in _PLUS:
+        local = local.partition("+")[0]
+    if domain in _DOTLESS:
+        local = local.replace(".", "")
+    return f"{local}@{domain}".lower()

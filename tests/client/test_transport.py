@@ -1,0 +1,119 @@
+"""Connections: kept, lost, refused, and addresses that are none."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inboxkit import ConfigurationError, RemoteError
+from inboxkit.client import AsyncClient, Client, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Scripted:
+    """A server that gives the next of its answers on each connection, then closes it."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve, args=(answers,))
+        self._thread.start()
+
+    def _serve(self, answers: tuple[bytes, ...]) -> None:
+        for answer in answers:
+            connection, _ = self._socket.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(answer)
+
+    def close(self) -> None:
+        self._thread.join(10)
+        self._socket.close()
+
+
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        yield found.getsockname()[1]
+
+
+def test_nobody_there(free_port: int) -> None:
+    with Client(f"http://127.0.0.1:{free_port}") as client, pytest.raises(Unreachable, match="127"):
+        client.message("msg_1")
+
+
+async def test_nobody_there_for_asyncio(free_port: int) -> None:
+    async with AsyncClient(f"http://127.0.0.1:{free_port}") as client:
+        with pytest.raises(Unreachable, match="127"):
+            await client.message("msg_1")
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:8025", "ftp://x", "http://", "http://x:99999"])
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="no HTTP URL"):
+        Client(url)
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"])
+def test_a_broken_connection_is_tried_once_more(first: bytes) -> None:
+    server = Scripted(first, GOOD)
+    with Client(server.url) as client, pytest.raises(KeyError):  # {} is no message: it was read
+        client.message("msg_1")
+    server.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n<html",
+        b"HTTP/1.1 502 Bad\r\nContent-Length: 5\r\n\r\n<html",
+        b'HTTP/1.1 418 Tea\r\nContent-Length: 32\r\n\r\n{"code":"teapot","message":"Short"}'[:72],
+    ],
+    ids=["no JSON", "a proxy's page", "cut JSON"],
+)
+def test_answers_of_strangers_are_remote_errors(answer: bytes) -> None:
+    server = Scripted(answer)
+    with Client(server.url) as client, pytest.raises(RemoteError):
+        client.message("msg_1")
+    server.close()
+
+
+def test_a_client_is_shared_by_threads(client: Client) -> None:
+    inbox = client.inbox("shared@inbox.example")
+    threads = [
+        threading.Thread(target=inbox.send, args=("ann@example.com", str(n))) for n in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {m.subject for m in inbox.search()} == {str(n) for n in range(8)}
+
+
+async def test_a_client_that_is_not_open_says_so() -> None:
+    with pytest.raises(ConfigurationError, match="async with"):
+        await AsyncClient().message("msg_1")
+
+
+def test_neither_a_database_nor_a_server_is_imported() -> None:
+    heavy = "{'sqlalchemy', 'sqlmodel', 'aiosmtpd', 'pydantic', 'alembic', 'aiohttp.web'}"
+    code = f"import inboxkit.client, sys; print(sorted({heavy} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert (ran.stdout.strip(), ran.stderr) == ("[]", "")
+
+
+def test_messages_of_a_blocking_client_work_in_a_loop(client: Client) -> None:
+    inbox = client.inbox("loop@inbox.example")
+    sent = inbox.send("ann@example.com", "x")
+    assert asyncio.run(sent.thread()).inbox == inbox.address

@@ -1,0 +1,236 @@
+"""Outgoing webhooks over HTTP: made, told, signed, tried again, switched off, asked for again."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inboxkit.egress import LOOPBACK
+from inboxkit.testing import settling
+from inboxkit.webhooks import verify
+
+from .api import Api, serving
+from .receiver import Receiver, receiving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RECEIVED = ["message.received"]
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    with serving(egress_networks=LOOPBACK, api_key="k" * 20) as api:
+        yield api.of("k" * 20)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+def made(api: Api, receiver: Receiver, at: str = "", **asked: Any) -> Any:
+    wanted = {"url": receiver.url, "event_types": RECEIVED} | asked
+    return api.good("POST", f"/v0{at}/webhooks", wanted)
+
+
+def test_a_message_is_posted_signed_with_both_headers(api: Api, receiver: Receiver) -> None:
+    inbox = api.inbox()
+    hook = made(api, receiver, f"/inboxes/{inbox}", headers={"X-Api-Key": "s3cret"})
+    came = api.arrive(inbox, "The words")
+
+    post = receiver.next()
+
+    event = verify(post.body, post.headers, hook["secret"])
+    assert (event.type, event.data["message"]["inboxkit"]["id"]) == ("message.received", came.id)
+    assert event.data["message"]["text"].strip() == "The words"
+    assert event.data["thread"]["thread_id"] == came.thread_id
+    assert event.id == event.data["event_id"] == post.headers["svix-id"]
+    assert post.headers["svix-signature"] == post.headers["webhook-signature"]
+    assert post.headers["X-Api-Key"] == "s3cret"
+
+
+def elapse(api: Api, by: timedelta) -> None:
+    api.runner.call(settling.advance, api.runner.kit, by, timeout=10.0)
+
+
+def attempts(api: Api, hook: Any, query: str = "") -> Any:
+    return api.good("GET", f"/v0/webhooks/{hook['webhook_id']}/attempts{query}")["attempts"]
+
+
+def test_a_failed_post_is_tried_again_and_signed_anew(api: Api, receiver: Receiver) -> None:
+    inbox = api.inbox()
+    hook = made(api, receiver, f"/inboxes/{inbox}")
+    receiver.statuses = [500, 302]
+    api.arrive(inbox)
+    elapse(api, timedelta(minutes=6))
+
+    first, second, third = receiver.next(), receiver.next(), receiver.next()
+
+    assert first.body == third.body and first.headers["webhook-id"] == third.headers["webhook-id"]
+    stamps = [int(post.headers["webhook-timestamp"]) for post in (first, second, third)]
+    assert 5 <= stamps[1] - stamps[0] < 30 and 300 <= stamps[2] - stamps[1] < 330
+    log = attempts(api, hook)
+    assert [(a["number"], a["status"], a["good"]) for a in log] == [
+        (3, 200, True),
+        (2, 302, False),
+        (1, 500, False),
+    ]
+    assert "redirects are not followed" in log[1]["error"]
+
+
+def test_events_of_an_inbox_are_posted_in_order(api: Api, receiver: Receiver) -> None:
+    inbox = api.inbox()
+    made(api, receiver, f"/inboxes/{inbox}")
+    receiver.statuses = [503]
+    came = [api.arrive(inbox, f"number {n}").id for n in range(4)]
+    elapse(api, timedelta(seconds=6))
+
+    posts = [json.loads(receiver.next().body)["message"]["inboxkit"]["id"] for _ in range(5)]
+
+    assert posts == [came[0], *came]
+
+
+def test_one_event_that_is_always_refused_does_not_hold_up_the_others(
+    api: Api, receiver: Receiver
+) -> None:
+    inbox = api.inbox()
+    made(api, receiver, f"/inboxes/{inbox}")
+    receiver.statuses = [400] * 3
+    api.arrive(inbox, "poison")
+    second = api.arrive(inbox, "good")
+    elapse(api, timedelta(minutes=6))
+
+    posts = [json.loads(receiver.next().body)["message"]["inboxkit"]["id"] for _ in range(4)]
+
+    assert posts[3] == second.id
+
+
+def test_after_five_days_an_endpoint_is_disabled_and_said_so(api: Api, receiver: Receiver) -> None:
+    inbox = api.inbox()
+    hook = made(api, receiver, f"/inboxes/{inbox}")
+    path = f"/v0/webhooks/{hook['webhook_id']}"
+    receiver.statuses = [500] * 20
+    api.arrive(inbox)
+    elapse(api, timedelta(days=4))
+    assert api.good("GET", path)["enabled"] is True
+    assert len(attempts(api, hook)) == 8
+    elapse(api, timedelta(days=1))
+    api.arrive(inbox)
+    elapse(api, timedelta(seconds=1))
+
+    found = api.good("GET", path)
+    assert (found["enabled"], len(attempts(api, hook))) == (False, 9)
+    assert "5 days" in found["inboxkit"]["disabled_because"]
+    (said,) = api.good(
+        "GET", f"/v0/events?after=start&event_types=webhook.disabled&inbox_ids={inbox}"
+    )["events"]
+    assert said["inboxkit"]["data"] == {"webhook_id": hook["webhook_id"]}
+
+
+def test_a_disabled_endpoint_gets_what_it_missed_only_when_asked(
+    api: Api, receiver: Receiver
+) -> None:
+    inbox = api.inbox()
+    hook = made(api, receiver, f"/inboxes/{inbox}")
+    path = f"/v0/webhooks/{hook['webhook_id']}"
+    receiver.statuses = [410]
+    missed = api.arrive(inbox)
+    receiver.next()
+    elapse(api, timedelta(seconds=1))
+    assert api.good("GET", path)["enabled"] is False
+    assert api.ask("POST", f"{path}/replay", {"event_ids": ["evt_1"]}).code == "unprocessable"
+
+    assert api.good("PATCH", path, {"enabled": True})["inboxkit"] == {}
+    asked = api.good("POST", f"{path}/replay", {"failed_since": "2026-01-01T00:00:00Z"})
+
+    assert asked == {"replayed": 1}
+    assert json.loads(receiver.next().body)["message"]["inboxkit"]["id"] == missed.id
+    elapse(api, timedelta(seconds=1))
+    again = api.good("POST", f"{path}/replay", {"failed_since": "2026-01-01T00:00:00Z"})
+    assert again == {"replayed": 0}
+
+
+def test_a_long_message_says_what_was_left_out(api: Api, receiver: Receiver) -> None:
+    inbox = api.inbox()
+    hook = made(api, receiver, f"/inboxes/{inbox}")
+    came = api.arrive(inbox, "word " * 300_000)
+
+    post = receiver.next()
+
+    event = verify(post.body, post.headers, hook["secret"])
+    assert len(post.body) < 1024 * 1024
+    assert "text" in event.truncated and "text" not in event.data["message"]
+    whole = api.good("GET", event.data["inboxkit"]["url"])
+    assert whole["text"] == came.text
+
+
+@pytest.mark.parametrize(
+    ("types", "posted"),
+    [
+        (["message.received"], []),
+        (["message.received.blocked"], ["message.received.blocked"]),
+        (["message.sent", "message.queued"], []),
+    ],
+    ids=["plain", "named", "others"],
+)
+def test_what_lists_hide_is_told_only_to_who_named_it(
+    api: Api, receiver: Receiver, types: list[str], posted: list[str]
+) -> None:
+    inbox = api.inbox()
+    api.good("POST", f"/v0/inboxes/{inbox}/lists/receive/block", {"entry": "ann@example.com"})
+    made(api, receiver, f"/inboxes/{inbox}", event_types=types)
+    api.arrive(inbox)
+    elapse(api, timedelta(seconds=1))
+    assert [json.loads(p.body)["event_type"] for p in receiver.posts.queue] == posted
+
+
+def test_settings_of_an_endpoint(api: Api, receiver: Receiver) -> None:
+    one, two = api.inbox(), api.inbox()
+    hook = made(api, receiver, client_id="c-1", inbox_ids=[one], headers={"X-A": "1"})
+    path = f"/v0/webhooks/{hook['webhook_id']}"
+
+    assert made(api, receiver, client_id="c-1")["webhook_id"] == hook["webhook_id"]
+    changed = api.good("PATCH", path, {"add_inbox_ids": [two], "remove_inbox_ids": [one]})
+    assert (changed["inbox_ids"], changed["event_types"]) == ([two], RECEIVED)
+    replaced = api.good("PATCH", path, {"event_types": ["message.sent"], "enabled": False})
+    assert (replaced["event_types"], replaced["enabled"]) == (["message.sent"], False)
+    names = api.good("PATCH", f"{path}/headers", {"headers": {"x-a": "2", "X-B": "3"}})
+    assert names == api.good("GET", f"{path}/headers") == {"header_names": ["X-B", "x-a"]}
+    assert "s3cret" not in json.dumps(api.good("GET", "/v0/webhooks"))
+    api.good("DELETE", path)
+    assert api.ask("GET", path).status == 404
+
+
+BAD: dict[str, Any] = {
+    "scheme": {"url": "ftp://example.com/"},
+    "metadata": {"url": "http://169.254.169.254/latest"},
+    "hexadecimal": {"url": "http://0xa9fea9fe/"},
+    "mapped": {"url": "http://[::ffff:10.0.0.1]/"},
+    "user": {"url": "https://ann:secret@example.com/"},
+    "no type": {"event_types": []},
+    "unknown type": {"event_types": ["message.exploded"]},
+    "own header": {"headers": {"Webhook-Id": "1"}},
+    "header injection": {"headers": {"X-A": "1\r\nX-B: 2"}},
+    "two spellings": {"headers": {"X-A": "1", "x-a": "2"}},
+    "foreign inbox": {"inbox_ids": ["nobody@inbox.example"]},
+}
+
+
+@pytest.mark.parametrize("asked", BAD.values(), ids=BAD)
+def test_bad_endpoints_are_refused(api: Api, asked: dict[str, Any]) -> None:
+    wanted = {"url": "https://example.com/hook", "event_types": RECEIVED} | asked
+    answer = api.ask("POST", "/v0/webhooks", wanted)
+    assert answer.status in (400, 404)
+    assert answer.code in ("validation_error", "not_found")
+
+
+def test_loopback_is_refused_unless_it_is_allowed() -> None:
+    with serving() as api:
+        wanted = {"url": "http://localhost:9/hook", "event_types": RECEIVED}
+        answer = api.ask("POST", "/v0/webhooks", wanted)
+        assert (answer.status, "egress_networks" in answer.json["fix"]) == (400, True)

@@ -1,0 +1,99 @@
+"""What leaves by SMTP is signed with the key of its domain, once DNS has the public one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import dkim
+import pytest
+
+from inboxkit.clock import Clock
+from inboxkit.dkim_keys import DkimKey, new_key, public_record
+from inboxkit.dns_records import DnsRecord
+from inboxkit.pipeline.signing import Signer
+from inboxkit.store import domains
+from inboxkit.store.domains import DomainRecord
+
+from .test_relay import ANN, relay
+
+if TYPE_CHECKING:
+    from inboxkit.store.store import Store
+
+NAME = "inboxkit._domainkey.shop.example"
+
+
+@pytest.fixture(scope="module")
+def key() -> DkimKey:
+    return new_key("shop.example")
+
+
+def domain(key: DkimKey, status: str) -> DomainRecord:
+    now = Clock().now()
+    return DomainRecord(
+        id="shop.example",
+        pod_id=None,
+        status="PENDING",
+        feedback_enabled=True,
+        inbound_enabled=True,
+        subdomains_enabled=False,
+        tracking_enabled=False,
+        records=(DnsRecord("TXT", NAME, public_record(key), status),),
+        dkim_selector=key.selector,
+        dkim_key=key.pem,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def is_signed(mail: bytes, key: DkimKey) -> bool:
+    def txt(name: bytes, timeout: int = 5) -> bytes:
+        assert name == f"{NAME}.".encode()
+        return public_record(key).encode()
+
+    return bool(dkim.verify(mail, dnsfunc=txt))
+
+
+@pytest.mark.parametrize(("status", "signed"), [("VALID", True), ("MISSING", False)])
+async def test_a_mail_is_signed_when_the_key_is_published(
+    key: DkimKey, status: str, signed: bool
+) -> None:
+    async with relay() as opened:
+        store = opened.runner.kit.runtime.store
+        await opened.runner.acall(store.write, domains.create, domain(key, status))
+        inbox = await opened.sandbox.inbox("support@shop.example")
+        await inbox.send(ANN, "Größe?", "Which?\n.\n\n", html="<p>Which?</p>")
+        await opened.sandbox.settle()
+        (mail,) = opened.server.mails
+        raw = mail_bytes(mail)
+        assert is_signed(raw, key) is signed
+        assert raw.startswith(b"DKIM-Signature:") is signed or not signed
+
+
+def mail_bytes(mail: Any) -> bytes:
+    raw = mail.raw
+    return bytes(raw) if isinstance(raw, bytes) else raw.read()
+
+
+def test_a_changed_mail_is_found_out(key: DkimKey) -> None:
+    mail = key.sign(b"From: a@shop.example\r\nSubject: One\r\n\r\nHello\r\n")
+    assert is_signed(mail, key)
+    assert not is_signed(mail.replace(b"Hello", b"Hullo"), key)
+    assert not is_signed(mail.replace(b"One", b"Two"), key)
+    assert not is_signed(mail.replace(b"\r\n\r\n", b"\r\nFrom: b@evil.example\r\n\r\n"), key)
+
+
+async def test_a_key_is_looked_up_anew_after_a_while(key: DkimKey, store: Store) -> None:
+    class Later(Clock):
+        ahead = timedelta(0)
+
+        def beat(self) -> Any:
+            return super().beat() + self.ahead
+
+    store.clock = clock = Later()
+    signer = Signer(store)
+    assert await signer.key("a@shop.example") is None
+    await store.write(domains.create, domain(key, "VALID"))
+    assert await signer.key("a@Shop.Example") is None
+    clock.ahead = timedelta(seconds=11)
+    assert await signer.key("a@Shop.Example") == key
