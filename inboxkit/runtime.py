@@ -25,12 +25,15 @@ from .pipeline.fanout import Fanout
 from .pipeline.handlers import Handlers
 from .pipeline.janitor import Janitor
 from .pipeline.loops import Consumer
+from .pipeline.mailgun_log import MailgunLog
+from .pipeline.mailgun_posts import MailgunPosts
 from .pipeline.notify import Notify
 from .pipeline.posts import Posts
 from .pipeline.resources import Resources
 from .resolving import DnsResolver
 from .store import events, inboxes
 from .store.bell import stopped
+from .store.mailgun_webhooks import KIND as MAILGUN
 from .store.room import try_room
 from .store.store import Store
 from .tokens import encode, new_id, public_id
@@ -156,10 +159,14 @@ class Runtime:
             )
             tasks.start_soon(self.store.keep_alive)
             tasks.start_soon(self.notify.run)
-            self._posts = self._posting(tasks)
+            guard = Guard(self.settings.egress_networks)
+            self._posts = self._posting(guard, tasks)
+            self._mailgun = MailgunPosts(self.store, guard, self.actions, tasks)
             if works:
                 tasks.start_soon(Fanout(self.store, wanted_as).run)
                 self._consume("post", self._posts.work, self._posts.room)
+                tasks.start_soon(MailgunLog(self.store, self.addresses, self.actions).run)
+                self._consume(MAILGUN, self._mailgun.work, self._mailgun.room)
                 tasks.start_soon(Janitor(self.store, self.settings).run)
                 tasks.start_soon(watchdog.watch)
                 self._consume("read", self._read.work, self._read.room)
@@ -170,10 +177,10 @@ class Runtime:
                 self._busy.append(self._outbox)
             started.set()
 
-    def _posting(self, tasks: TaskGroup) -> Posts:
+    def _posting(self, guard: Guard, tasks: TaskGroup) -> Posts:
         """Return what posts events to the endpoints of outgoing webhooks."""
         payloads = Payloads(self.store, self.actions)
-        return Posts(self.store, Guard(self.settings.egress_networks), payloads.body, tasks)
+        return Posts(self.store, guard, payloads.body, tasks)
 
     def plan(self) -> None:
         """Begin to plan messages and to call handlers."""
@@ -225,6 +232,7 @@ class Runtime:
             await asyncio.wait({self._main})
             await self._outbox.transport.close()
             await self._posts.close()
+            await self._mailgun.close()
         try:
             await self._resources.close()
         finally:

@@ -20,6 +20,7 @@ from .errors import ConfigurationError
 
 FILE = "inboxkit.toml"
 _PREFIX = "INBOXKIT_"
+LOCAL = "local"  # the forwarder that hands mail to ``receive`` on this machine
 TWO_WORDS = ("unisender_go",)  # the providers whose name has an underscore
 _SECRET_WORDS = ("key", "secret", "password", "token")
 _RATES = re.compile(r"[1-9]\d{0,8}/[smhd]( [1-9]\d{0,8}/[smhd]){0,3}")
@@ -65,6 +66,12 @@ class Settings(BaseModel):
     smtp_max_commands: int = Field(default=1_000, gt=0)
     smtp_bare_newline: str = Field(default="normalise", pattern="^(normalise|refuse)$")
     smtp_proxy_protocol: bool = False
+    authenticate: str = Field(default="auto", pattern="^(auto|always|never)$")
+    authenticate_seconds: float = Field(default=10, gt=0, le=60)
+    unauthenticated: str = Field(default="keep", pattern="^(keep|label)$")
+    trusted_forwarders: Mapping[str, str] = Field(default_factory=dict[str, str])
+    arc_sealers: tuple[str, ...] = ()
+    dns_servers: tuple[str, ...] = ()
     auto_replies_per_thread_hour: int = Field(default=20, ge=0)
     auto_replies_per_correspondent_hour: int = Field(default=60, ge=0)
     auto_replies_per_inbox_hour: int = Field(default=1_000, ge=0)
@@ -80,12 +87,19 @@ class Settings(BaseModel):
         default_factory=dict[str, Mapping[str, Any]], repr=False
     )
 
-    @field_validator("provider", "trusted_networks", "egress_networks", mode="before")
+    @field_validator(
+        "provider",
+        "trusted_networks",
+        "egress_networks",
+        "arc_sealers",
+        "dns_servers",
+        mode="before",
+    )
     @classmethod
     def _words(cls, value: Any) -> Any:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
-    @field_validator("smtp_users", "send_rates", "send_slots", mode="before")
+    @field_validator("smtp_users", "send_rates", "send_slots", "trusted_forwarders", mode="before")
     @classmethod
     def _table(cls, value: Any) -> Any:
         """From a variable or a flag: as JSON."""
@@ -93,6 +107,14 @@ class Settings(BaseModel):
             return json.loads(value) if isinstance(value, str) else value
         except ValueError:
             raise ValueError('write it as JSON, such as {"name": "value"}') from None
+
+    @field_validator("trusted_forwarders")
+    @classmethod
+    def _forwarders(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        for block in " ".join(value.values()).split():
+            if block != LOCAL:
+                ip_network(block)
+        return value
 
     @field_validator("send_rates")
     @classmethod

@@ -86,12 +86,17 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """The verdicts of SPF, DKIM and DMARC: pass, fail, none and so on (RFC 8601 section 2.7)."""
+    """The verdicts of SPF, DKIM and DMARC: pass, fail, none and so on (RFC 8601 section 2.7).
+
+    ``domain`` is that of From when one of them proves it. ``reason`` says why nothing was checked,
+    or who stated the verdicts when it was not this server.
+    """
 
     spf: str = "none"
     dkim: str = "none"
     dmarc: str = "none"
     domain: str = ""
+    reason: str = ""
 
     @property
     def passed(self) -> bool:

@@ -1,8 +1,15 @@
-"""Fixtures that many tests share: an open store, or a running kit, on a temporary SQLite file."""
+"""Fixtures that many tests share: an open store, or a running kit, on a temporary database.
+
+Tests of the folders in ``_ON_BOTH`` run on SQLite and on PostgreSQL when they ask for a database;
+``@pytest.mark.sqlite`` or ``postgres`` says that one of them is meant. One server serves a session.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,9 +19,42 @@ from inboxkit.clock import Clock
 from inboxkit.store.store import Store
 from inboxkit.testing.template import fresh_database
 
+from . import postgres
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
+
+_ON_BOTH = ("store", "pipeline", "crash", "e2e", "faults")
+_FOLDER = "TESTS_OF_INBOXKIT_POSTGRES"  # tells the session's processes where its server is
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for mark in ("sqlite: runs on SQLite only", "postgres: runs on PostgreSQL only"):
+        config.addinivalue_line("markers", mark)
+    if _begins_the_session(config):
+        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="inboxkit-pg-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _begins_the_session(config) and _FOLDER in os.environ:
+        postgres.Server(Path(os.environ.pop(_FOLDER))).stop()
+
+
+def _begins_the_session(config: pytest.Config) -> bool:
+    return not hasattr(config, "workerinput")  # what pytest-xdist gives to the others
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database" not in metafunc.fixturenames:
+        return
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    wanted = marks & {"sqlite", "postgres"}
+    if not wanted:
+        folder = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
+        wanted = {"sqlite", "postgres"} if folder in _ON_BOTH else {"sqlite"}
+    if not postgres.RUNS_HERE:
+        wanted -= {"postgres"}
+    metafunc.parametrize("database", sorted(wanted, reverse=True), indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +67,13 @@ def _untouched_log() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> str:
-    return fresh_database(tmp_path / "test.db")
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give the URL of an empty database with the current schema."""
+    if request.param == "sqlite":
+        yield fresh_database(tmp_path / "test.db")
+        return
+    with postgres.shared_server(Path(os.environ[_FOLDER])).fresh_database() as url:
+        yield url
 
 
 @pytest.fixture

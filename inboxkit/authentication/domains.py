@@ -7,6 +7,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+_LONGEST = 255  # RFC 1035 section 2.3.4
+
 
 def domain_of(address: str) -> str:
     """Return the domain of an address in lower case, "" when it has none."""
@@ -16,7 +18,7 @@ def domain_of(address: str) -> str:
 def ascii_form(domain: str) -> str:
     """Return a domain as the DNS writes it: lower case, IDNA, no full stop at the end."""
     plain = domain.strip().rstrip(".").lower()
-    if plain.isascii():
+    if plain.isascii() or len(plain) > _LONGEST:  # encoding takes quadratic time
         return plain
     try:
         return plain.encode("idna").decode("ascii")

@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 from ..errors import ConfigurationError
 from ..settings import Settings, host_port, is_loopback
 from .api.app import add_api
+from .mailgun.app import add_mailgun
 from .intake import MOST_BYTES, BodyRefused
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def make_app(parts: Parts, health: Health) -> web.Application:
     app.router.add_get("/livez", _alive)
     app.router.add_get("/readyz", _ready(health))
     add_api(app, parts)
+    add_mailgun(app, parts)
     return app
 
 

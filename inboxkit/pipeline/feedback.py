@@ -224,7 +224,11 @@ class Feedback:
                     mail.raw,
                     mail_from=mail.mail_from,
                     rcpt_to=mail.rcpt_to,
-                    trace={"provider": row.provider, "event": mail.event_id},
+                    trace={
+                        "provider": row.provider,
+                        "event": mail.event_id,
+                        "verdicts": dict(mail.verdicts),
+                    },
                     keep_unrouted=True,
                     unique=True,
                 )

@@ -319,12 +319,18 @@ class ProviderEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundMail:
-    """A mail that came in through the vendor; ``mail_from`` is "" for a bounce."""
+    """A mail that came in through the vendor; ``mail_from`` is "" for a bounce.
+
+    ``verdicts`` are the vendor's own, in words of RFC 8601, of what no sender can forge: ``spf``,
+    ``dkim``, ``dmarc``, and ``domain``, the domains whose signature passed; without what it does
+    not state.
+    """
 
     raw: bytes = field(repr=False)
     mail_from: str
     rcpt_to: tuple[str, ...]
     event_id: str = ""
+    verdicts: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class ParseError(ValueError):

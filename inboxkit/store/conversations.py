@@ -113,7 +113,7 @@ def found(
         .where(
             reach.owns(message.c.inbox_id),
             message.c.thread_id.is_not(None),
-            *search.conditions(query),
+            *search.conditions(connection, query, reach.inbox_id),
             *search.shown(hidden),
         )
         .group_by(message.c.thread_id)

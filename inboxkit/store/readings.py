@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, insert, select
 
 from ..tokens import new_id
 from ..values import EventType, Kind
@@ -15,7 +15,7 @@ from .bulk import BulkInsert
 from .deliveries import Outcome
 from .messages import pairs, preview
 from .prepared import BulkUpdate
-from .tables import attachment, content, event, message, raw, reference
+from .tables import attachment, content, event, label, message, raw, reference
 from .verdicts import BLOCKED
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Stored:
     rcpt_to: tuple[str, ...]
     packed: Packed
     size: int
+    trace: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    auth: Mapping[str, str] = field(default_factory=dict[str, str])  # as found at the first reading
 
 
 def unread(connection: Connection, ids: Sequence[int]) -> dict[int, Stored]:
@@ -49,6 +51,8 @@ def unread(connection: Connection, ids: Sequence[int]) -> dict[int, Stored]:
             message.c.mail_from,
             message.c.rcpt_to,
             message.c.size,
+            message.c.trace,
+            message.c.auth,
             raw.c.data,
             raw.c.location,
         )
@@ -64,6 +68,8 @@ def unread(connection: Connection, ids: Sequence[int]) -> dict[int, Stored]:
             tuple(row.rcpt_to),
             Packed(row.data, row.location),
             row.size,
+            row.trace,
+            row.auth,
         )
         for row in connection.execute(query)
     }
@@ -80,6 +86,7 @@ class Reading:
     token_row: int | None  # the send of ours that a valid reply token names
     job: jobs.Job
     now: datetime
+    labels: tuple[str, ...] = ()
 
 
 def record(tx: Tx, readings: Sequence[Reading]) -> list[int]:
@@ -93,6 +100,7 @@ def record(tx: Tx, readings: Sequence[Reading]) -> list[int]:
         [{"id": r.stored.id, **_columns(r), **p} for r, p in zip(readings, placed, strict=True)],
     )
     _fill_in(tx, readings)
+    _label(tx, readings)
     blocked = screening.screen(tx, readings, placed)
     _insert_events(
         tx.connection,
@@ -144,6 +152,12 @@ def _fill_in(tx: Tx, readings: Sequence[Reading]) -> None:
         [_attachment_row(r.stored.id, a) for r in readings for a in r.parsed.attachments],
     )
     search.index(tx, ids)
+
+
+def _label(tx: Tx, readings: Sequence[Reading]) -> None:
+    rows = [{"message_id": r.stored.id, "label": name} for r in readings for name in r.labels]
+    if rows:
+        tx.connection.execute(insert(label), rows)
 
 
 def _plan_job(reading: Reading) -> dict[str, Any]:

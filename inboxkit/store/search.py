@@ -14,15 +14,16 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    cast,
     exists,
     func,
     not_,
     or_,
     select,
     text,
-    type_coerce,
 )
 
+from . import search_postgres
 from .pages import Page, paged
 from .tables import attachment, inbox, label, message
 
@@ -42,19 +43,29 @@ _SOURCE = "SELECT id, subject, sender, recipients, body FROM inboxkit_searchable
 
 def index(tx: Tx, ids: Sequence[int]) -> None:
     """Add messages to the index, once their content is stored."""
+    if not _is_sqlite(tx.connection):
+        return search_postgres.index(tx.connection, ids)
     tx.connection.exec_driver_sql(
         f"INSERT INTO inboxkit_search({_COLUMNS}) {_SOURCE} = ?", [(row_id,) for row_id in ids]
     )
+    return None
 
 
 def remove(tx: Tx, ids: Sequence[int]) -> None:
     """Take messages out of the index, while their content is still stored."""
+    if not _is_sqlite(tx.connection):
+        return search_postgres.remove(tx.connection, ids)
     for row_id in ids:
         tx.connection.exec_driver_sql(
             f"INSERT INTO inboxkit_search(inboxkit_search, {_COLUMNS}) "
             f"SELECT 'delete', * FROM ({_SOURCE} = ?)",
             (row_id,),
         )
+    return None
+
+
+def _is_sqlite(connection: Connection) -> bool:
+    return connection.dialect.name == "sqlite"
 
 
 def find(
@@ -71,7 +82,8 @@ def find(
         wanted = wanted.where(message.c.inbox_id == inbox_id)
     if before is not None:
         wanted = wanted.where(message.c.id < before)
-    return list(connection.execute(wanted.where(*conditions(query))).scalars())
+    found = conditions(connection, query, inbox_id)
+    return list(connection.execute(wanted.where(*found)).scalars())
 
 
 def page(
@@ -89,7 +101,7 @@ def page(
     wanted = select(message.c.id).where(
         reach.owns(message.c.inbox_id),
         message.c.thread_id.is_not(None),
-        *conditions(query),
+        *conditions(connection, query, reach.inbox_id),
         *shown(hidden),
     )
     return list(connection.execute(paged(wanted, message.c.id, page)).scalars())
@@ -101,14 +113,27 @@ def shown(hidden: Sequence[str]) -> list[ColumnElement[bool]]:
     return [not_(exists().where(mine))] if hidden else []
 
 
-def conditions(query: Query) -> list[ColumnElement[bool]]:
-    """Return what holds for messages that match."""
+def conditions(
+    connection: Connection, query: Query, inbox_id: int | None = None
+) -> list[ColumnElement[bool]]:
+    """Return what holds for messages that match; ``inbox_id`` if only those of one are asked for.
+
+    It may look into the index, and so belongs to the moment.
+    """
+    filters = [condition(term) for term in query.filters]
+    if not query.words:
+        return filters
+    if not _is_sqlite(connection):
+        return search_postgres.conditions(connection, query, inbox_id) + filters
+    return _text_conditions(query) + filters
+
+
+def _text_conditions(query: Query) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     matches = " ".join(_fts(term) for term in query.words if not term.negated)
     if matches:
         found.append(_in_index(matches))
-    found += [not_(_in_index(_fts(term))) for term in query.words if term.negated]
-    return found + [condition(term) for term in query.filters]
+    return found + [not_(_in_index(_fts(term))) for term in query.words if term.negated]
 
 
 def condition(term: Term) -> ColumnElement[bool]:
@@ -130,7 +155,7 @@ def _in_index(matches: str) -> ColumnElement[bool]:
 
 
 def _contains(column: Any, value: str) -> ColumnElement[bool]:
-    return func.lower(type_coerce(column, Text)).contains(value.lower(), autoescape=True)
+    return func.lower(cast(column, Text)).contains(value.lower(), autoescape=True)
 
 
 def _from(term: Term) -> ColumnElement[bool]:

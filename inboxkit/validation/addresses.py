@@ -106,9 +106,10 @@ def suggestion(domain: str) -> str:
     """Return the large mail domain that was probably meant, "" when the domain is no typo."""
     if domain in LARGE or len(domain) > max(map(len, LARGE)) + _MOST_EDITS:
         return ""
-    found = [(distance(domain, large, _most(large)), large) for large in LARGE]
-    edits, meant = min(found)
-    return meant if edits <= _most(meant) else ""
+    near = [(distance(domain, large, _most(large)), large) for large in LARGE]
+    return min(((edits, large) for edits, large in near if edits <= _most(large)), default=(0, ""))[
+        1
+    ]
 
 
 def _most(large: str) -> int:

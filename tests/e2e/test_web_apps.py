@@ -12,8 +12,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlencode
 
-import pytest
-
 from examples import fastapi_app
 from inboxkit import InboxKit, Settings
 
@@ -111,7 +109,6 @@ async def test_fastapi_route_takes_only_signed_webhooks(tmp_path: Path) -> None:
 
 
 async def test_django_view_takes_webhooks_and_the_kit_answers(tmp_path: Path) -> None:
-    pytest.importorskip("django")
     from django.conf import settings
     from django.core.asgi import get_asgi_application
 

@@ -6,9 +6,8 @@ The client itself checks nothing: a missing field becomes None, a wrong type pas
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from inboxkit.testing.runner import Runner
 
@@ -17,10 +16,10 @@ if TYPE_CHECKING:
 
     from inboxkit import Message
 
-sdk: Any = pytest.importorskip("agentmail")
-httpx: Any = pytest.importorskip("httpx")
-environment: Any = pytest.importorskip("agentmail.environment")
-ApiError: Any = pytest.importorskip("agentmail.core.api_error").ApiError
+sdk: Any = import_module("agentmail")
+httpx: Any = import_module("httpx")
+environment: Any = import_module("agentmail.environment")
+ApiError: Any = import_module("agentmail.core.api_error").ApiError
 OURS = {"inboxkit"}  # what we add, in one place
 
 

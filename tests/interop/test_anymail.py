@@ -22,8 +22,8 @@ from .disagreements import DISAGREEMENTS, EVERYTHING, FIELDS
 if TYPE_CHECKING:
     from tests.providers.vendor import Vendor
 
-django: Any = pytest.importorskip("django")
-pytest.importorskip("anymail")
+django: Any = import_module("django")
+import_module("anymail")
 
 VIEWS = {
     "brevo": ("BrevoTrackingWebhookView", {}),

@@ -7,6 +7,7 @@ import email
 import email.policy
 import json
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,9 +20,9 @@ from .server import serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-sdk: Any = pytest.importorskip("brevo")
-errors: Any = pytest.importorskip("brevo.errors")
-api_error: Any = pytest.importorskip("brevo.core.api_error")
+sdk: Any = import_module("brevo")
+errors: Any = import_module("brevo.errors")
+api_error: Any = import_module("brevo.core.api_error")
 
 CONFIG = Brevo().configure({"api_key": "key-1", "webhook_password": "password-3"})
 MESSAGE: dict[str, Any] = {

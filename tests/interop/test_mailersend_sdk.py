@@ -7,6 +7,7 @@ import email
 import email.policy
 import time
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,9 +20,9 @@ from .server import serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-sdk: Any = pytest.importorskip("mailersend")
-models: Any = pytest.importorskip("mailersend.models.email")
-exceptions: Any = pytest.importorskip("mailersend.exceptions")
+sdk: Any = import_module("mailersend")
+models: Any = import_module("mailersend.models.email")
+exceptions: Any = import_module("mailersend.exceptions")
 
 CONFIG = MailerSend().configure({"api_key": "key-1", "signing_secret": "signing-2"})
 

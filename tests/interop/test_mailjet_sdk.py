@@ -6,6 +6,7 @@ import base64
 import email
 import email.policy
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,8 +19,8 @@ from .server import serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-sdk: Any = pytest.importorskip("mailjet_rest")
-errors: Any = pytest.importorskip("mailjet_rest.errors")
+sdk: Any = import_module("mailjet_rest")
+errors: Any = import_module("mailjet_rest.errors")
 
 CONFIG = Mailjet().configure(
     {"api_key": "key-1", "secret_key": "secret-2", "webhook_password": "password-3"}

@@ -11,6 +11,7 @@ import email.policy
 import ipaddress
 import ssl
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-sdk: Any = pytest.importorskip("mailtrap")
-webhooks: Any = pytest.importorskip("mailtrap.webhooks")
-x509: Any = pytest.importorskip("cryptography.x509")
+sdk: Any = import_module("mailtrap")
+webhooks: Any = import_module("mailtrap.webhooks")
+x509: Any = import_module("cryptography.x509")
 
 OPTIONS = {"api_token": "key-1", "signing_secret": "signing-2", "inbound_secret": "inbound-3"}
 CONFIG = Mailtrap().configure(OPTIONS)

@@ -6,6 +6,7 @@ import base64
 import email
 import email.policy
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,8 +20,8 @@ from .server import serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-sdk: Any = pytest.importorskip("mailchimp_transactional")
-client_errors: Any = pytest.importorskip("mailchimp_transactional.api_client")
+sdk: Any = import_module("mailchimp_transactional")
+client_errors: Any = import_module("mailchimp_transactional.api_client")
 
 CONFIG = Mandrill().configure({"api_key": "key-1", "webhook_key": "signing-2"})
 MESSAGE: dict[str, Any] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,9 +19,9 @@ from .server import serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-sdk: Any = pytest.importorskip("postmark")
-errors: Any = pytest.importorskip("postmark.exceptions")
-postmarker: Any = pytest.importorskip("postmarker.core")
+sdk: Any = import_module("postmark")
+errors: Any = import_module("postmark.exceptions")
+postmarker: Any = import_module("postmarker.core")
 
 CONFIG = Postmark().configure({"server_token": "key-1", "webhook_password": "p"})
 BASE = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
     from inboxkit.providers.base import WebhookRequest
 
-resend: Any = pytest.importorskip("resend")
-svix: Any = pytest.importorskip("svix.webhooks")
+resend: Any = import_module("resend")
+svix: Any = import_module("svix.webhooks")
 
 CONFIG = Resend().configure({"api_key": "re_1", "signing_secret": KEY.secret})
 BASE: dict[str, Any] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,8 +18,8 @@ from .server import serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-core: Any = pytest.importorskip("scaleway")
-tem: Any = pytest.importorskip("scaleway.tem.v1alpha1")
+core: Any = import_module("scaleway")
+tem: Any = import_module("scaleway.tem.v1alpha1")
 
 KEY, PROJECT = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 CONFIG = Scaleway().configure(

@@ -7,6 +7,7 @@ import email
 import email.policy
 import json
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,12 +22,12 @@ from .server import serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-sdk: Any = pytest.importorskip("sendgrid")
-mail: Any = pytest.importorskip("sendgrid.helpers.mail")
-eventwebhook: Any = pytest.importorskip("sendgrid.helpers.eventwebhook")
-inbound: Any = pytest.importorskip("sendgrid.helpers.inbound.parse")
-werkzeug_test: Any = pytest.importorskip("werkzeug.test")
-http_exceptions: Any = pytest.importorskip("python_http_client.exceptions")
+sdk: Any = import_module("sendgrid")
+mail: Any = import_module("sendgrid.helpers.mail")
+eventwebhook: Any = import_module("sendgrid.helpers.eventwebhook")
+inbound: Any = import_module("sendgrid.helpers.inbound.parse")
+werkzeug_test: Any = import_module("werkzeug.test")
+http_exceptions: Any = import_module("python_http_client.exceptions")
 
 KEYS = {"verification_key": VERIFICATION_KEY, "parse_key": VERIFICATION_KEY}
 CONFIG = Sendgrid().configure({"api_key": "SG.x", **KEYS})

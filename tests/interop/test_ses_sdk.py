@@ -8,6 +8,7 @@ import json
 import warnings
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,12 +32,12 @@ from .server import serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-boto3: Any = pytest.importorskip("boto3")
-botocore_auth: Any = pytest.importorskip("botocore.auth")
-awsrequest: Any = pytest.importorskip("botocore.awsrequest")
-botocore_credentials: Any = pytest.importorskip("botocore.credentials")
-exceptions: Any = pytest.importorskip("botocore.exceptions")
-botocore_config: Any = pytest.importorskip("botocore.config")
+boto3: Any = import_module("boto3")
+botocore_auth: Any = import_module("botocore.auth")
+awsrequest: Any = import_module("botocore.awsrequest")
+botocore_credentials: Any = import_module("botocore.credentials")
+exceptions: Any = import_module("botocore.exceptions")
+botocore_config: Any = import_module("botocore.config")
 
 KEYS = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "secret/x+="}
 OPTIONS = {**KEYS, "region": "us-east-1"}
@@ -189,8 +190,8 @@ def test_its_signer_signs_as_we_do(token: str) -> None:
 
 # moto, which neither of us has written
 
-moto: Any = pytest.importorskip("moto")
-requests: Any = pytest.importorskip("requests")
+moto: Any = import_module("moto")
+requests: Any = import_module("requests")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import base64
 import email
 import email.policy
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,8 +20,8 @@ from .server import serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-sdk: Any = pytest.importorskip("sparkpost")
-exceptions: Any = pytest.importorskip("sparkpost.exceptions")
+sdk: Any = import_module("sparkpost")
+exceptions: Any = import_module("sparkpost.exceptions")
 
 CONFIG = SparkPost().configure({"api_key": "key-1", "webhook_password": "password-3"})
 MESSAGE: dict[str, Any] = {

@@ -7,6 +7,7 @@ import email
 import email.policy
 import json
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,9 +21,9 @@ from .server import serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-sdk: Any = pytest.importorskip("unione")
-mails: Any = pytest.importorskip("unione.api.email.models")
-webhooks: Any = pytest.importorskip("unione.api.webhook.models")
+sdk: Any = import_module("unione")
+mails: Any = import_module("unione.api.email.models")
+webhooks: Any = import_module("unione.api.webhook.models")
 
 CONFIG = UnisenderGo().configure({"api_key": "key-1", "api_url": "https://go1.unisender.ru/api/v1"})
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from ...errors import InboxKitError
 from ...store import inboxes, pods
 from ...store.reach import Reach
-from . import docs, downloads, input, openapi, websocket
+from . import docs, downloads, input, metrics, openapi, websocket
 from .access import Access
 from .call import Call
 from .envelope import ApiError, not_found, refusal
@@ -39,6 +39,7 @@ def add_api(app: web.Application, parts: Parts) -> None:
     app.router.add_route("*", f"/{VERSION}/{{rest:[\\s\\S]*}}", guarded(api.serve))
     app.router.add_get(f"/{VERSION}", guarded(websocket.route(parts, api.access)))
     app.on_shutdown.append(parts.live.stopping)
+    app.router.add_get("/metrics", guarded(metrics.prometheus(parts, api.access)))
     app.router.add_get("/openapi.json", openapi.route(api.table))
     app.router.add_get("/docs", docs.route(api.table))
     app.router.add_get("/download/{grant}", guarded(downloads.route(parts)))

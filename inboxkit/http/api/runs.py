@@ -81,9 +81,7 @@ async def replay_failed(call: Call[ReplayRunsRequest]) -> Replayed:
 
 
 async def _again(call: Call[Any], rows: list[int]) -> Replayed:
-    done = await call.store.write(
-        runs.again, rows, call.now, send_again=call.given.send_again
-    )
+    done = await call.store.write(runs.again, rows, call.now, send_again=call.given.send_again)
     return Replayed(replayed=done)
 
 
@@ -91,7 +89,9 @@ _ITEM = "/runs/{run_id}"
 _PLACES = At.ORG | At.POD
 ROUTES: tuple[Route[Any], ...] = (
     Route("GET", "/runs", listed, RunsQuery, ListRunsResponse, "run_read", EVERYWHERE),
-    Route("POST", "/runs/replay", replay_failed, ReplayRunsRequest, Replayed, "run_update", _PLACES),
+    Route(
+        "POST", "/runs/replay", replay_failed, ReplayRunsRequest, Replayed, "run_update", _PLACES
+    ),
     Route("GET", _ITEM, get, Nothing, Run, "run_read", EVERYWHERE),
     Route("POST", f"{_ITEM}/replay", replay, ReplayRequest, Replayed, "run_update", EVERYWHERE),
 )

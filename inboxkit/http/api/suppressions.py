@@ -1,4 +1,4 @@
-"""Suppressions: list, add, look up, lift. One list for all tenants, so only a key of all sees it."""
+"""Suppressions: one list for all tenants, so only a key of the whole organization sees it."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from ...store import mailgun_events
 from ...store.mailgun_events import Wanted
 from ..api import page_tokens
 from ..api.envelope import ApiError
+from . import domains
 from .call import Call, Route
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ async def turned(call: Call) -> Mapping[str, Any]:
 
 async def _page(call: Call, place: Sequence[int]) -> Mapping[str, Any]:
     """Return a page. ``place``: direction, then entry and recipient where it starts, if any."""
+    await domains.require(call)
     wanted, limit = _wanted(call), max(1, call.number("limit", _DEFAULT, most=_MOST))
     back = bool(place) and place[0] == _BACK
     if back:

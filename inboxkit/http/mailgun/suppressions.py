@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ...compose import check_address
-from ...parsing.dates import parse_date
+from ...parsing import dates
 from ...providers.mailgun_requests import Refusal
 from ...store import mailgun_lists
 from ...store.suppressions import Entry
@@ -114,7 +114,7 @@ def _entry(name: str, domain: str, given: Mapping[str, Any]) -> Entry:
     if name == "unsubscribes":
         _check_tags(given)
     code, words = str(given.get("code") or ""), str(given.get("error") or "")
-    at = parse_date(str(given.get("created_at") or ""))
+    at = dates.parse(str(given.get("created_at") or ""))
     return Entry(
         address=address,
         domain=domain,

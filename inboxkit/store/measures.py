@@ -1,0 +1,129 @@
+"""Measures: how many events there were in each stretch of time, and how much is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, and_, exists, func, select, type_coerce
+from sqlalchemy.types import BigInteger
+
+from . import jobs
+from .api_tables import domain, endpoint, pod
+from .tables import event, inbox, label, message, thread, worker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .reach import Reach
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
+VARIANTS = ("spam", "blocked", "unauthenticated")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From ``start`` up to before ``end``, in stretches of ``period`` that begin at ``start``."""
+
+    start: datetime
+    end: datetime
+    period: timedelta
+
+    def at(self, place: int) -> datetime:
+        """Return when a stretch begins."""
+        return self.start + place * self.period
+
+
+def events(
+    connection: Connection, reach: Reach, kinds: Sequence[str], span: Span
+) -> Mapping[str, Mapping[int, int]]:
+    """Return how many entries of each kind there were, by stretch; those with none are left out."""
+    place = _place(event.c.at, span)
+    query = (
+        select(event.c.type, place, func.count())
+        .where(*_during(event.c.at, span), event.c.type.in_(kinds), reach.owns(event.c.inbox_id))
+        .group_by(event.c.type, place)
+    )
+    found: dict[str, dict[int, int]] = {}
+    for kind, number, count in connection.execute(query):
+        found.setdefault(kind, {})[number] = count
+    return found
+
+
+def received_with(connection: Connection, reach: Reach, name: str, span: Span) -> Mapping[int, int]:
+    """Return how many messages came that carry a label, by stretch."""
+    place = _place(event.c.at, span)
+    labelled = exists().where(label.c.message_id == event.c.message_id, label.c.label == name)
+    query = (
+        select(place, func.count())
+        .where(*_during(event.c.at, span), event.c.type == "received", labelled)
+        .where(reach.owns(event.c.inbox_id))
+        .group_by(place)
+    )
+    return dict(connection.execute(query))
+
+
+def usage(
+    connection: Connection, reach: Reach, name: str, span: Span
+) -> tuple[int, Mapping[int, int]]:
+    """Return how much there was of something before a span, and how much came in each stretch."""
+    amount, at, mine = _measured(reach, name)
+    before = select(amount).where(mine, at < span.start)
+    place = _place(at, span)
+    during = select(place, amount).where(mine, *_during(at, span)).group_by(place)
+    rows = connection.execute(during).all()
+    return int(connection.execute(before).scalar() or 0), {n: int(a or 0) for n, a in rows}
+
+
+def _measured(reach: Reach, name: str) -> tuple[Any, Any, Any]:
+    """Return the amount, the moment and the condition of what is measured."""
+    match name:
+        case "storage_bytes":
+            amount, of = func.sum(message.c.size), message
+        case "message_count":
+            amount, of = func.count(), message
+        case "thread_count":
+            amount, of = func.count(), thread
+        case "inbox_count":
+            return func.count(), inbox.c.created_at, reach.inboxes()
+        case "pod_count":
+            own = pod.c.id == reach.pod_id if reach.pod_id is not None else pod.c.id.is_not(None)
+            return func.count(), pod.c.created_at, own
+        case _:
+            own = reach.pod_id is None or domain.c.pod_id == reach.pod_id
+            return func.count(), domain.c.created_at, and_(True, own)
+    return amount, of.c.created_at, reach.owns(of.c.inbox_id)
+
+
+def _during(at: Any, span: Span) -> tuple[Any, Any]:
+    return at >= span.start, at < span.end
+
+
+def _place(at: Any, span: Span) -> Any:
+    """Return the number of the stretch that a moment lies in; both databases divide as C does."""
+    start, period = (span.start - _EPOCH) // _MICRO, span.period // _MICRO
+    return (type_coerce(at, BigInteger) - start).op("/")(period)
+
+
+def gauges(connection: Connection, alive_since: datetime) -> Mapping[str, int]:
+    """Return what a monitoring system watches, by name with labels."""
+    failing = endpoint.c.failing_since.is_not(None)
+    one = connection.execute
+    count = select(func.count())
+    found = {
+        "events_total": one(select(func.max(event.c.seq))).scalar() or 0,
+        "inboxes": one(count.select_from(inbox)).scalar_one(),
+        "workers": one(
+            count.select_from(worker).where(worker.c.beat_at > alive_since)
+        ).scalar_one(),
+        "webhooks_failing": one(count.select_from(endpoint).where(failing)).scalar_one(),
+        "webhooks_disabled": one(
+            count.select_from(endpoint).where(endpoint.c.enabled.is_(False))
+        ).scalar_one(),
+    }
+    for name, number in jobs.summary(connection).items():
+        kind, _, state = name.partition(" ")
+        found[f'jobs{{kind="{kind}",state="{state}"}}'] = number
+    return found
