@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
@@ -28,6 +29,7 @@ from .waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from .models import Attachment, Message, Thread, Want
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from .store.writer import Tx
 
 _PAGE = 50
+_LARGE_CHARACTERS = 16 * 1024
 
 
 class LocalActions:
@@ -194,21 +197,25 @@ class LocalActions:
         return await self._send(draft, Context(inbox=await self._inbox(inbox)))
 
     async def send_all(
-        self, inbox: str, drafts: Sequence[Draft], *, name: str = "", parent: Message | None = None
+        self,
+        inbox: InboxRecord,
+        drafts: Sequence[Draft],
+        *,
+        name: str = "",
+        parent: Message | None = None,
     ) -> list[int]:
         """Send drafts from one inbox, all or none, under another display name if one is given.
 
         Return their rows. Who is suppressed stops nothing here: the outbox rejects that mail and
         logs it. ``parent`` is what they answer.
         """
-        found = await self._inbox(inbox)
         context = Context(
-            inbox=replace(found, display_name=name or found.display_name),
+            inbox=replace(inbox, display_name=name or inbox.display_name),
             thread_id=None if parent is None else row_id("thd", parent.thread_id),
             parent=parent,
         )
         now = self._store.clock.now()
-        staged = [self._composer.stage(draft, context, now) for draft in drafts]
+        staged = [await self._stage(draft, context, now) for draft in drafts]
         for draft, one in zip(drafts, staged, strict=True):
             with suppress(Suppressed):
                 await self._check(draft, one, context)
@@ -260,8 +267,16 @@ class LocalActions:
             replies.exceeded, inbox.id, thread_id, now, self._settings, to
         )
 
+    async def _stage(self, draft: Draft, context: Context, now: datetime) -> Staged:
+        """Compose; in a thread what may be large, as it goes to a file or a bucket."""
+        work = partial(self._composer.stage, draft, context, now)
+        words = len(draft.text) + len(draft.html)
+        if draft.attachments or context.forwarded is not None or words > _LARGE_CHARACTERS:
+            return await to_thread.run_sync(work)
+        return work()
+
     async def _send(self, draft: Draft, context: Context) -> Message:
-        staged = self._composer.stage(draft, context, self._store.clock.now())
+        staged = await self._stage(draft, context, self._store.clock.now())
         staging = active()
         repeats = staging is not None and staging.again  # a replay that is to send once more
         first = None if repeats else await self._first_of_key(staged)

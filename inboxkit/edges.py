@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import ssl
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError, StoreError
@@ -18,10 +19,20 @@ from .smtp.settings import SmtpSettings
 from .store import api_keys
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from .http.parts import Parts
     from .smtp.incoming import Incoming
 
 log = logging.getLogger("inboxkit.edges")
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Sockets that listen already and that other processes accept from too; None: make one."""
+
+    smtp: socket | None = None
+    http: socket | None = None
 
 
 class Edges:
@@ -46,19 +57,23 @@ class Edges:
         """Forget the refusals that ``fail_next`` asked for and nobody met."""
         self._failures.clear()
 
-    async def open(self, *, smtp: str, http: str) -> None:
-        """Listen where it is asked; what is open already stays. Raise ConfigurationError."""
-        if http and self._server is None:
+    async def open(self, *, smtp: str, http: str, shared: Shared | None = None) -> None:
+        """Listen where it is asked and this process has the role; what is open already stays.
+
+        Raise ConfigurationError.
+        """
+        given, roles = shared or Shared(), self._settings.role
+        if http and "http" in roles and self._server is None:
             asked = self._settings.model_copy(update={"http": http})
             check_bind(asked, has_keys=await self._store.read(api_keys.exist))
             self._app[ACCESS].bound(http)
-            server = HttpServer(self._app, http)
+            server = HttpServer(self._app, http, given.http)
             await server.start()
             self._server = server
-        if smtp and self._listener is None:
+        if smtp and "smtp" in roles and self._listener is None:
             listener = Listener(smtp_settings(self._settings, smtp), self._take, self._check)
             try:
-                await listener.start()
+                await listener.start(given.smtp)
             except OSError as error:
                 raise ConfigurationError(f"smtp: cannot listen on {smtp}: {error}") from None
             self._listener = listener

@@ -6,6 +6,7 @@ server that answers differently the second time (DNS rebinding) gains nothing.
 
 from __future__ import annotations
 
+import errno
 import socket
 import unicodedata
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -59,6 +60,12 @@ _MOST_URL_CHARACTERS = 2_048
 
 class BlockedTarget(OSError):
     """A request would go where it must not; says where, and why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(errno.EACCES, reason)
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
 
 class Guard:

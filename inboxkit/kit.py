@@ -79,7 +79,9 @@ class InboxKit:
         providers = outbox.configure(self.settings)
         check_domain(self.settings)
         runtime = Runtime(self.settings, self.clock, providers)
-        await runtime.start(self._included, plans=self._plans, works=self._works)
+        works = self._works and "worker" in self.settings.role
+        routers = self._included if works else ()
+        await runtime.start(routers, plans=self._plans and works, works=works)
         self._runtime = runtime
         try:
             await runtime.edges.open(

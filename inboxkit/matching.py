@@ -197,7 +197,9 @@ def _withheld(handler: Handler, message: Message) -> str | None:
         return f"it is automatic ({kind}): only auto_replies=True lets it in"
     if handler.filters.require_auth and not message.auth.passed:
         auth = message.auth
-        return f"its sender is not proven (spf={auth.spf} dkim={auth.dkim} dmarc={auth.dmarc})"
+        why = f": {auth.reason}" if auth.reason else ""
+        found = f"spf={auth.spf} dkim={auth.dkim} dmarc={auth.dmarc}"
+        return f"its sender is not proven ({found}){why}"
     return None
 
 

@@ -21,6 +21,7 @@ from .inbox import Inbox
 from .pipeline import dispatch, feedback, outbox, plan, read, remind, watchdog
 from .pipeline.accept import Accept
 from .pipeline.addresses import Addresses
+from .pipeline.authenticity import Authenticity
 from .pipeline.fanout import Fanout
 from .pipeline.handlers import Handlers
 from .pipeline.janitor import Janitor
@@ -63,7 +64,12 @@ class Runtime:
     ) -> None:
         self.settings = settings
         self.clock = clock
-        self.store = Store(settings.database, clock)
+        self.store = Store(
+            settings.database,
+            clock,
+            bucket=settings.object_store,
+            options=settings.provider_options("object_store"),
+        )
         self.notify = Notify(self.store)
         self.addresses = Addresses(self.store, settings)
         self.accept = Accept(self.store, self.addresses)
@@ -73,7 +79,8 @@ class Runtime:
         self.failure: BaseException | None = None
         self.resolver: Resolver = DnsResolver()
         self._providers = providers
-        self._read = read.Read(self.store, self.accept.pace)
+        checks = Authenticity(settings, self.store.blobs)
+        self._read = read.Read(self.store, self.accept.pace, checks=checks)
         self._resources = Resources()
         self._main: asyncio.Task[None] | None = None
         self._tasks: TaskGroup | None = None

@@ -21,6 +21,8 @@ from .errors import ConfigurationError
 FILE = "inboxkit.toml"
 _PREFIX = "INBOXKIT_"
 LOCAL = "local"  # the forwarder that hands mail to ``receive`` on this machine
+ROLES = ("smtp", "http", "worker")
+_PORTS_AND_TABLES = ("smtp", "object_store")  # a key each, and a table of options as well
 TWO_WORDS = ("unisender_go",)  # the providers whose name has an underscore
 _SECRET_WORDS = ("key", "secret", "password", "token")
 _RATES = re.compile(r"[1-9]\d{0,8}/[smhd]( [1-9]\d{0,8}/[smhd]){0,3}")
@@ -45,6 +47,9 @@ class Settings(BaseModel):
     smtp: str = ""
     http: str = ""
     handlers: str = "handlers"
+    role: tuple[str, ...] = ROLES
+    workers: int = Field(default=1, gt=0, le=64)
+    object_store: str = ""
     api_key: str = Field(default="", repr=False)
     hostname: str = "inboxkit"
     tls_certificate: str = ""
@@ -89,6 +94,7 @@ class Settings(BaseModel):
 
     @field_validator(
         "provider",
+        "role",
         "trusted_networks",
         "egress_networks",
         "arc_sealers",
@@ -129,6 +135,13 @@ class Settings(BaseModel):
     def _slots(cls, value: Mapping[str, int]) -> Mapping[str, int]:
         if any(count < 1 for count in value.values()):
             raise ValueError("sends under way at once: 1 or more")
+        return value
+
+    @field_validator("role")
+    @classmethod
+    def _roles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or set(value) - set(ROLES):
+            raise ValueError(f"one or more of {', '.join(ROLES)}")
         return value
 
     @field_validator("egress_networks")
@@ -208,12 +221,14 @@ def checked(values: Mapping[str, Any]) -> Settings:
 def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Part the plain keys from the providers' tables, written ``[mailgun]`` or ``[options.smtp]``.
 
-    ``smtp`` is a key, and a provider's name as well: a table is the provider's.
+    ``smtp`` is a key, and a provider's name as well: a table is the provider's. So with
+    ``object_store``, whose options are in a table like a provider's.
     """
     names = {
         key
         for key, value in values.items()
-        if isinstance(value, Mapping) and (key == "smtp" or key not in Settings.model_fields)
+        if isinstance(value, Mapping)
+        and (key in _PORTS_AND_TABLES or key not in Settings.model_fields)
     }
     plain = {key: value for key, value in values.items() if key not in names}
     tables = {key: values[key] for key in names}
@@ -258,7 +273,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _provider_option(key: str) -> tuple[str, str]:
     """Split ``mailgun_api_key`` after the provider's name, which may have two words."""
-    for name in TWO_WORDS:
+    for name in (*TWO_WORDS, "object_store"):
         if key.startswith(f"{name}_"):
             return name, key.removeprefix(f"{name}_")
     provider, _, option = key.partition("_")

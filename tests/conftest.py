@@ -17,27 +17,26 @@ import pytest
 from inboxkit import InboxKit
 from inboxkit.clock import Clock
 from inboxkit.store.store import Store
-from inboxkit.testing.template import fresh_database
 
 from . import postgres
+from .databases import BACKENDS, SERVER_FOLDER, empty
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-_ON_BOTH = ("store", "pipeline", "crash", "e2e", "faults")
-_FOLDER = "TESTS_OF_INBOXKIT_POSTGRES"  # tells the session's processes where its server is
+_ON_BOTH = ("store", "pipeline", "crash", "e2e")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     for mark in ("sqlite: runs on SQLite only", "postgres: runs on PostgreSQL only"):
         config.addinivalue_line("markers", mark)
     if _begins_the_session(config):
-        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="inboxkit-pg-")
+        os.environ[SERVER_FOLDER] = tempfile.mkdtemp(prefix="inboxkit-pg-")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if _begins_the_session(config) and _FOLDER in os.environ:
-        postgres.Server(Path(os.environ.pop(_FOLDER))).stop()
+    if _begins_the_session(config) and SERVER_FOLDER in os.environ:
+        postgres.Server(Path(os.environ.pop(SERVER_FOLDER))).stop()
 
 
 def _begins_the_session(config: pytest.Config) -> bool:
@@ -50,11 +49,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marks = {mark.name for mark in metafunc.definition.iter_markers()}
     wanted = marks & {"sqlite", "postgres"}
     if not wanted:
-        folder = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
-        wanted = {"sqlite", "postgres"} if folder in _ON_BOTH else {"sqlite"}
-    if not postgres.RUNS_HERE:
-        wanted -= {"postgres"}
-    metafunc.parametrize("database", sorted(wanted, reverse=True), indirect=True)
+        of_both = metafunc.definition.path.parent.name in _ON_BOTH
+        wanted = {"sqlite", "postgres"} if of_both else {"sqlite"}
+    metafunc.parametrize("database", [b for b in BACKENDS if b in wanted], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -69,10 +66,7 @@ def _untouched_log() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
 @pytest.fixture
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Give the URL of an empty database with the current schema."""
-    if request.param == "sqlite":
-        yield fresh_database(tmp_path / "test.db")
-        return
-    with postgres.shared_server(Path(os.environ[_FOLDER])).fresh_database() as url:
+    with empty(request.param, tmp_path) as url:
         yield url
 
 

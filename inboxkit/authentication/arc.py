@@ -1,13 +1,12 @@
-"""ARC (RFC 8617): what a forwarder saw before it changed a mail, believed of listed sealers only."""
+"""ARC (RFC 8617): what a forwarder saw before it changed a mail; listed sealers are believed."""
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import dkim, results
-from .canonical import body_hash
+from .canonical import BodyHash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -42,7 +41,7 @@ def sealed(head: bytes, body: bytes, sealers: Collection[str], names: Budget) ->
 
 def _chain(library: Any, body: bytes) -> Any:
     """Return dkimpy's class for ARC, with the body hashed in linear time."""
-    hashed = cache(lambda algorithm: body_hash(body, algorithm))
+    hashed = BodyHash(body)
 
     def verify_sig(
         self: Any, fields: dict[bytes, bytes], signed: Any, field: Any, key: Callable[..., Any]

@@ -17,9 +17,19 @@ def split(raw: bytes) -> tuple[bytes, bytes]:
     return head.removesuffix(b"\r\n") + b"\r\n", body
 
 
-def body_hash(body: bytes, algorithm: str) -> bytes:
-    """Return the SHA-256 of a body as ``simple`` or ``relaxed`` sees it."""
-    return sha256(relaxed(body) if algorithm == "relaxed" else simple(body)).digest()
+class BodyHash:
+    """The SHA-256 of a body as ``simple`` or ``relaxed`` sees it, each made once."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._made: dict[bool, bytes] = {}
+
+    def __call__(self, algorithm: bytes) -> bytes:
+        is_relaxed = algorithm == b"relaxed"
+        if is_relaxed not in self._made:
+            seen = relaxed(self._body) if is_relaxed else simple(self._body)
+            self._made[is_relaxed] = sha256(seen).digest()
+        return self._made[is_relaxed]
 
 
 def simple(body: bytes) -> bytes:

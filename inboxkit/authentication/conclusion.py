@@ -24,6 +24,9 @@ class Proof:
     domain: str = ""
 
 
+NOTHING = Proof()
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The DMARC policy of a domain: ``state`` is found, none or temperror."""

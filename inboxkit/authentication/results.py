@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..values import Auth
-from .conclusion import Proof, believe, best, word
+from .conclusion import NOTHING, Proof, believe, best, word
 from .domains import ascii_form, domain_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+
+    from ..values import Auth
 
 _LONGEST = 16 * 1024
 _DOMAINS = {  # where a method says which domain it is about
@@ -28,9 +29,9 @@ class Stated:
     """The verdicts of one server on one mail."""
 
     authserv_id: str
-    spf: Proof = Proof()
+    spf: Proof = NOTHING
     dkim: tuple[Proof, ...] = ()
-    dmarc: Proof = Proof()
+    dmarc: Proof = NOTHING
 
     def judged(self, sender: str) -> Auth:
         """Return the verdicts held against the domain of From."""

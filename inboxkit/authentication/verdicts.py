@@ -1,4 +1,4 @@
-"""What a provider states beside a mail that it posts: ``InboundMail.verdicts``, held against From."""
+"""What a provider states beside a mail that it posts (``InboundMail.verdicts``), against From."""
 
 from __future__ import annotations
 

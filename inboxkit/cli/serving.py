@@ -23,9 +23,12 @@ from ..settings import Settings, checked
 from ..store import inboxes as store_inboxes
 from .opening import flags_of, log_to_stderr, settings_of
 from .opening import run as run_async
+from .supervising import Channel, Supervisor, bind, channel, shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
+
+    from ..edges import Shared
 
 log = logging.getLogger("inboxkit.run")
 SMTP, HTTP = "127.0.0.1:1025", "127.0.0.1:8025"
@@ -35,31 +38,60 @@ _STOP_SECONDS = 30.0
 smtp_option = click.option("--smtp", metavar="HOST:PORT", help=f"SMTP; {SMTP}, port 0: any.")
 http_option = click.option("--http", metavar="HOST:PORT", help=f"HTTP; {HTTP}, port 0: any.")
 handlers_argument = click.argument("handlers", required=False)
+role_option = click.option("--role", metavar="ROLES", help="What to do: smtp,http,worker; all.")
+workers_option = click.option("--workers", metavar="N", help="Processes that share the ports; 1.")
 
 
 @click.command()
 @handlers_argument
 @smtp_option
 @http_option
+@role_option
+@workers_option
 @click.pass_context
 def run(ctx: click.Context, /, **flags: str | None) -> None:
     """Run in earnest: mail for known inboxes is taken, HANDLERS are called.
 
     HANDLERS is a folder (``handlers`` by default) or ``package.module:kit`` of your own.
     """
-    settings = settings_of(ctx, **flags)
+    settings, given = settings_of(ctx, **flags), flags_of(ctx, **flags)
     log_to_stderr(settings)
-    run_async(_serve(make_kit(settings, flags_of(ctx, **flags))))
+    joined = channel()
+    if joined is None:
+        chosen = make_kit(settings, given).settings if is_app(settings.handlers) else settings
+        if chosen.workers > 1:
+            sys.exit(run_async(_supervise(chosen)))
+    run_async(_serve(make_kit(settings, given), joined))
 
 
-async def _serve(kit: InboxKit) -> None:
+async def _serve(kit: InboxKit, joined: Channel | None) -> None:
     with stop_signals() as told:
         async with kit:
-            await _warn_unreachable(kit)
-            await listen(kit)
-            announce(kit)
-            await first(told.wait, kit.serve)
-            await kit.runtime.drain(_STOP_SECONDS)
+            if joined is None or joined.is_first:
+                await _warn_unreachable(kit)
+            await listen(kit, joined.shared if joined else None)
+            announce(kit) if joined is None else joined.ready()
+            await first(told.wait, kit.serve, *((joined.closed,) if joined else ()))
+            drain = partial(kit.runtime.drain, _STOP_SECONDS)
+            await first(drain, *((joined.cut_off,) if joined and told.is_set() else ()))
+
+
+async def _supervise(settings: Settings) -> int:
+    """Run workers until told to stop; return the exit code."""
+    if sys.platform == "win32":
+        raise ConfigurationError("workers: more than one process needs Linux or macOS")
+    smtp, http = binds(settings)
+    sockets = bind(smtp, http)
+    supervisor = Supervisor(settings.workers, sockets)
+    with stop_signals() as told:
+        try:
+            await first(told.wait, supervisor.start)
+            if not told.is_set() and not supervisor.failed:
+                say_ready(shown(sockets.get("smtp")), shown(sockets.get("http")))
+                await first(told.wait, supervisor.keep)
+        finally:
+            await supervisor.stop()
+    return supervisor.failed
 
 
 def make_kit(settings: Settings, flags: Mapping[str, Any]) -> InboxKit:
@@ -74,7 +106,8 @@ def make_kit(settings: Settings, flags: Mapping[str, Any]) -> InboxKit:
         found.settings = checked({**found.settings.model_dump(), **flags})
         kit = found
     else:
-        routers = discovery.load(Path(settings.handlers))
+        works = "worker" in settings.role
+        routers = discovery.load(Path(settings.handlers)) if works else []
         check_patterns(routers)
         kit = InboxKit(*routers, settings=settings)
     kit.plan_messages()
@@ -86,15 +119,27 @@ def is_app(handlers: str) -> bool:
     return _APP.fullmatch(handlers) is not None and not Path(handlers).is_dir()
 
 
-async def listen(kit: InboxKit) -> None:
-    """Open both ports, where the settings say or at the usual places."""
-    smtp, http = kit.settings.smtp or SMTP, kit.settings.http or HTTP
-    await kit.runtime.edges.open(smtp=smtp, http=http)
+def binds(settings: Settings) -> tuple[str, str]:
+    """Return where to listen: where the settings say or at the usual places, "" for nowhere."""
+    smtp, http = settings.smtp or SMTP, settings.http or HTTP
+    return smtp if "smtp" in settings.role else "", http if "http" in settings.role else ""
+
+
+async def listen(kit: InboxKit, shared: Shared | None = None) -> None:
+    """Open the ports of this process's roles."""
+    smtp, http = binds(kit.settings)
+    await kit.runtime.edges.open(smtp=smtp, http=http, shared=shared)
 
 
 def announce(kit: InboxKit) -> None:
     """Say in one line on standard output where the ports are."""
-    click.echo(f"ready smtp={smtp_bind(kit)} http={kit.url}")
+    smtp, http = binds(kit.settings)
+    say_ready(smtp_bind(kit) if smtp else "-", kit.url.partition("://")[2] if http else "-")
+
+
+def say_ready(smtp: str, http: str) -> None:
+    """Print the line that says where the ports are; "-" for one that is not open."""
+    click.echo(f"ready smtp={smtp} http={http if http == '-' else f'http://{http}'}")
     sys.stdout.flush()
 
 

@@ -121,12 +121,13 @@ class RemoteActions:
         async for found in self._waiting.events(after):
             yield found
 
-    async def logged(self, after: str) -> tuple[list[Event], str]:
+    async def logged(self, after: str | None, *, wait: float = 0) -> tuple[list[Event], str]:
         """Return the next events of the log after a cursor, and the cursor to go on from.
 
-        The cursor "start" is the beginning; at the end of the log it stays as it is.
+        The cursor "start" is the beginning, None the end, where the cursor stays as it is unless
+        something happens within ``wait`` seconds (at most 60).
         """
-        return await self._waiting.page(after, wait=0)
+        return await self._waiting.page(after, wait=wait)
 
     # changing
 

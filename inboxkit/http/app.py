@@ -12,10 +12,11 @@ from aiohttp.http_exceptions import BadHttpMessage
 from ..errors import ConfigurationError
 from ..settings import Settings, host_port, is_loopback
 from .api.app import add_api
-from .mailgun.app import add_mailgun
 from .intake import MOST_BYTES, BodyRefused
+from .mailgun.app import add_mailgun
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Awaitable, Callable
 
     from .parts import Parts
@@ -105,16 +106,23 @@ def _is_ours(record: logging.LogRecord) -> bool:
 class HttpServer:
     """An application that listens on one port."""
 
-    def __init__(self, app: web.Application, bind: str) -> None:
+    def __init__(
+        self, app: web.Application, bind: str, listening: socket.socket | None = None
+    ) -> None:
         server_log = logging.getLogger("inboxkit.http.server")
         server_log.addFilter(_is_ours)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, logger=server_log)
         self._host, self._port = host_port(bind)
+        self._listening = listening
 
     async def start(self) -> None:
         """Listen; raise ConfigurationError when the port is taken."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port)
+        site = (
+            web.TCPSite(self._runner, self._host, self._port)
+            if self._listening is None
+            else web.SockSite(self._runner, self._listening)
+        )
         try:
             await site.start()
         except OSError as error:

@@ -108,7 +108,8 @@ class Attempts:
         part = lookup(chosen.provider) if chosen is not None else None
         if chosen is None or part is None:
             return Unknown("the provider cannot be asked")
-        raw = self._store.blobs.unpack(Packed(row.data, row.location))
+        packed = Packed(row.data, row.location)
+        raw = await to_thread.run_sync(self._store.blobs.unpack, packed)
         message = outgoing(row, raw, recipients, chosen.provider)
         try:
             question = part.build_lookup(message, chosen.config, self._store.clock.now())

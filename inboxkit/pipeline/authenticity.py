@@ -131,9 +131,7 @@ class Authenticity:
         reason = self._reason(item)
         return Auth(reason=reason) if reason else None
 
-    def _of_provider(
-        self, item: Stored, parsed: ParsedMessage, sender: str, provider: str
-    ) -> Auth:
+    def _of_provider(self, item: Stored, parsed: ParsedMessage, sender: str, provider: str) -> Auth:
         stated: Mapping[str, str] = item.trace.get("verdicts") or {}
         if not stated:
             return Auth(reason=f"{provider} states no verdict")

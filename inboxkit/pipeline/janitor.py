@@ -10,7 +10,7 @@ import anyio
 from anyio import to_thread
 
 from ..errors import StoreError
-from ..store import inboxes, purge, webhooks
+from ..store import attempts, inboxes, purge, webhooks
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -21,6 +21,7 @@ _EVERY_SECONDS = 60.0
 _PORTION = 100
 _PAUSE_SECONDS = 0.02
 _SWEEP_EVERY = timedelta(hours=6)
+_ATTEMPTS_KEPT = timedelta(days=30)
 _WEBHOOKS_KEPT = timedelta(days=7)  # at least twice as long as any provider's signature is good
 
 
@@ -42,6 +43,7 @@ class Janitor:
                     self._swept_at = self._store.clock.beat()
                     await self.sweep()
                     await self.forget_webhooks()
+                    await self.forget_attempts()
             except StoreError as error:
                 log.warning("housekeeping: %s", error)
             await anyio.sleep(_EVERY_SECONDS)
@@ -81,6 +83,11 @@ class Janitor:
         """Delete files that no row names; return how many."""
         known = await self._store.read(purge.locations)
         return await to_thread.run_sync(self._store.blobs.sweep, known)
+
+    async def forget_attempts(self) -> int:
+        """Delete the log of posts to webhooks that were made a month ago; return how many."""
+        before = self._store.clock.now() - _ATTEMPTS_KEPT
+        return await self._store.write(attempts.forget, before)
 
     async def forget_webhooks(self) -> int:
         """Delete the webhooks that were done with a week ago; return how many."""

@@ -18,13 +18,16 @@ from ..errors import StoreError
 from ..parsing import guard, parse
 from ..parsing.model import Limits, ParsedMessage
 from ..parsing.worker import ParserProcess, needs_process
+from ..settings import Settings
 from ..store import inboxes, jobs, readings
 from ..store.blobs import Unreadable
 from ..store.jobs import Job, LeaseLost
 from ..store.readings import Reading, Stored
 from ..store.writer import Unstorable
 from ..tokens import public_id
+from . import authenticity
 from .addresses import token_row
+from .authenticity import Authenticity
 from .faults import fault
 from .leases import give_all_back
 from .pace import Pace
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from ..store.store import Store
+    from ..values import Auth
 
     Held: TypeAlias = tuple[Job, Stored]
     Owners: TypeAlias = Mapping[int, tuple[str, ...]]
@@ -53,6 +57,7 @@ class Read:
         pace: Pace,
         limits: Limits | None = None,
         *,
+        checks: Authenticity | None = None,
         slice_seconds: float = _SLICE_SECONDS,
     ) -> None:
         self._slice_seconds = slice_seconds
@@ -60,6 +65,7 @@ class Read:
         self._pace = pace
         self._limits = limits or Limits()
         self._process = ParserProcess()
+        self._authenticity = checks or Authenticity(Settings(), store.blobs)
 
     def room(self) -> int:
         """Return how many messages to take at once."""
@@ -75,9 +81,7 @@ class Read:
         owners = await self._store.read(_owners, {item.inbox_id for _, item in held})
         parsed = await to_thread.run_sync(self._parse_small, [item for _, item in held])
         pairs = list(zip(held, parsed, strict=True))
-        await self._record(
-            [self._reading(*one, result, owners) for one, result in pairs if result is not None]
-        )
+        await self._finish([(one, result) for one, result in pairs if result is not None], owners)
         await self._work_slowly([one for one, result in pairs if result is None], owners)
         if self._pace.is_pressed:
             await anyio.sleep(Pace.PAUSE_SECONDS)
@@ -94,7 +98,19 @@ class Read:
                 await give_all_back(self._store, left, "", after=timedelta(0), blameless=True)
                 return
             result = await self._parse_large(item)
-            await self._record([self._reading(job, item, result, owners)])
+            await self._finish([((job, item), result)], owners)
+
+    async def _finish(self, read: Sequence[tuple[Held, ParsedMessage]], owners: Owners) -> None:
+        """Record what was read: at once what takes no look-up of its sender, then the rest."""
+        mails = [(item, parsed) for (_, item), parsed in read]
+        async for auths in self._authenticity.judged(mails):
+            await self._record(
+                [
+                    self._reading(job, item, parsed, owners, auths[item.id])
+                    for (job, item), parsed in read
+                    if item.id in auths
+                ]
+            )
 
     def _parse_small(self, items: Sequence[Stored]) -> list[ParsedMessage | None]:
         """Parse what is small and plain; None for what needs a process that can be ended."""
@@ -122,7 +138,9 @@ class Read:
         except OSError as error:
             raise StoreError(f"no parser can be started: {error.strerror or error}") from error
 
-    def _reading(self, job: Job, item: Stored, parsed: ParsedMessage, owners: Owners) -> Reading:
+    def _reading(
+        self, job: Job, item: Stored, parsed: ParsedMessage, owners: Owners, auth: Auth
+    ) -> Reading:
         if parsed.state != "parsed":
             log.warning(
                 "message %s: %s: %s",
@@ -133,11 +151,12 @@ class Read:
         return Reading(
             stored=item,
             parsed=parsed,
-            auth={},
+            auth=authenticity.stored(auth),
             own=owners[item.inbox_id],
             token_row=token_row(item.rcpt_to, self._store.secret),
             job=job,
             now=self._store.clock.now(),
+            labels=self._authenticity.labels(item, auth),
         )
 
     async def _record(self, items: Sequence[Reading]) -> None:

@@ -36,6 +36,7 @@ from .basic_auth import unsigned
 from .event_facts import facts, severity
 from .options import Options
 from .submission import encoded
+from .verdicts import stated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -200,6 +201,10 @@ class MailerSend:
                 mail_from=sender.strip("<> "),
                 rcpt_to=tuple(filter(None, rcpt_to)),
                 event_id=payloads.text(data.get("id")),
+                verdicts=stated(
+                    spf=payloads.text(payloads.mapping(data.get("spf_check")).get("code")),
+                    dkim="pass" if data.get("dkim_check") is True else "",
+                ),
             ),
         )
 

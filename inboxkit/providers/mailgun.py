@@ -21,7 +21,7 @@ from ..errors import UnsupportedFeature
 from ..parsing import addresses
 from ..parsing.reasons import judge
 from ..values import EventType
-from . import forms, mailgun_routes, payloads
+from . import forms, mailgun_routes, payloads, verdicts
 from .answers import json_object, lost, retry_after, said, seconds, until
 from .base import (
     Feature,
@@ -88,6 +88,7 @@ class MailgunConfig:
     window: timedelta = timedelta(seconds=_WINDOW)
     tracking: str = ""
     testmode: bool = False
+    trust_headers: bool = False
 
     @property
     def authorization(self) -> str:
@@ -111,7 +112,7 @@ class Mailgun:
 
         ``api_key`` and ``domain`` must be there; ``signing_key`` is needed for webhooks. Besides:
         ``region`` (us, eu) or ``base_url``, ``window`` (s, at most 3.5 days: tokens are kept for
-        7), ``tracking`` (yes, no, htmlonly), ``testmode`` (yes, no).
+        7), ``tracking`` (yes, no, htmlonly), ``testmode`` (yes, no), ``trust_headers`` (yes, no).
         """
         read = Options(self.name, options)
         region = read.choice("region", tuple(_REGIONS), "us")
@@ -123,6 +124,7 @@ class Mailgun:
             window=timedelta(seconds=read.number("window", _WINDOW, least=1, most=302_400)),
             tracking=read.choice("tracking", ("", "yes", "no", "htmlonly"), ""),
             testmode=read.flag("testmode"),
+            trust_headers=read.flag("trust_headers"),
         )
         if not re.fullmatch(r"[^\W_][\w.-]*", config.domain):
             raise read.error("domain", f"is no domain name: {config.domain!r}")
@@ -247,7 +249,8 @@ class Mailgun:
         if not mailgun_routes.is_mail(form):
             return ()
         if mail := mailgun_routes.mail(form):
-            return (mail,)
+            fields = ((field.name, field.text) for field in form.fields if field.filename is None)
+            return (verdicts.of_mailgun(mail, fields) if config.trust_headers else mail,)
         api_host = urlsplit(config.base_url).hostname or ""
         return (
             FetchPlan(
@@ -267,7 +270,8 @@ class Mailgun:
         mime = json_object(response).get("body-mime")
         if response.status != 200 or not isinstance(mime, str):
             raise ParseError(f"the stored mail could not be read: {response.status}")
-        return (mailgun_routes.stored(plan.data["form"], mime),)
+        mail = mailgun_routes.stored(plan.data["form"], mime)
+        return (verdicts.of_mailgun(mail, ()) if config.trust_headers else mail,)
 
 
 def sign(signing_key: str, timestamp: str, token: str) -> str:

@@ -13,6 +13,7 @@ from ..values import EventType
 from . import forms, payloads
 from .base import InboundMail, ParseError, ProviderEvent
 from .event_facts import facts, severity
+from .verdicts import stated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,4 +135,11 @@ def _mail(item: Mapping[str, Any]) -> InboundMail:
     # the envelope's sender is not told; a report had none (RFC 3464 section 2)
     is_report = _REPORT.search(data.partition(b"\r\n\r\n")[0][:65_536])
     sender = "" if is_report else payloads.text(msg.get("from_email"))
-    return InboundMail(raw=data, mail_from=sender, rcpt_to=payloads.texts(msg.get("email")))
+    dkim = payloads.mapping(msg.get("dkim"))
+    return InboundMail(
+        raw=data,
+        mail_from=sender,
+        rcpt_to=payloads.texts(msg.get("email")),
+        # SPF is about an envelope that is not told, and would vouch for nobody
+        verdicts=stated(dkim="pass" if dkim.get("valid") is True else ""),
+    )

@@ -6,7 +6,7 @@ Facts: Postmark's developer documentation (email API, messages API, webhooks, in
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -70,6 +70,7 @@ class PostmarkConfig:
     login: Login | None = None
     message_stream: str = ""
     api_url: str = _URL
+    trust_headers: bool = False
 
     @property
     def headers(self) -> dict[str, str]:
@@ -97,7 +98,7 @@ class Postmark:
         """Check the settings.
 
         ``server_token`` and ``webhook_password`` must be there, the latter unless ``insecure``
-        is yes. Besides: ``webhook_user``, ``message_stream``, ``api_url``.
+        is yes. Besides: ``webhook_user``, ``message_stream``, ``api_url``, ``trust_headers``.
         """
         read = Options(self.name, options)
         config = PostmarkConfig(
@@ -105,6 +106,7 @@ class Postmark:
             login=login(read),
             message_stream=read.text("message_stream"),
             api_url=read.url("api_url", _URL),
+            trust_headers=read.flag("trust_headers"),
         )
         read.done()
         return config
@@ -183,7 +185,11 @@ class Postmark:
     ) -> tuple[InboundMail, ...]:
         """Return the mail: its RawEmail if the server includes it, else rebuilt from the fields."""
         payload = payloads.read_object(request.body)
-        return (postmark_posts.mail(payload),) if postmark_posts.is_mail(payload) else ()
+        if not postmark_posts.is_mail(payload):
+            return ()
+        mail = postmark_posts.mail(payload)
+        stated = postmark_posts.verdicts(payload) if config.trust_headers else {}
+        return (replace(mail, verdicts=stated),)
 
 
 def _aliases(provider_id: str, message: Outgoing) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from .base import InboundMail, ParseError, ProviderEvent
 from .event_facts import facts, severity
 from .mime import Piece, rebuild
 from .submission import decoded
+from .verdicts import unanimous
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -121,6 +122,14 @@ def mail(payload: Mapping[str, Any]) -> InboundMail:
         rcpt_to=_recipients(payload),
         event_id=payloads.text(payload.get("MessageID")),  # a UUID, not the mail's Message-ID
     )
+
+
+def verdicts(payload: Mapping[str, Any]) -> dict[str, str]:
+    """Return what Postmark found of SPF; only with Return-Path is the envelope's sender known."""
+    headers = list(_headers(payload))
+    if not headers or headers[0][0].lower() != "return-path":
+        return {}
+    return unanimous(headers, {"received-spf": "spf"})
 
 
 def _headers(payload: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ Facts: Twilio SendGrid, "Setting up the Inbound Parse Webhook" (default and raw 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from ..parsing import addresses
@@ -12,6 +13,7 @@ from ..parsing.charsets import decode
 from . import payloads
 from .base import InboundMail, ParseError
 from .mime import Piece, rebuild
+from .verdicts import stated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from .forms import Form
 
 _MOST_HEADERS = 10_000
+_DKIM = re.compile(r"@([\w.-]{1,253}) ?: ?(\w{1,20})")
 
 
 def mail(form: Form) -> InboundMail:
@@ -36,7 +39,24 @@ def mail(form: Form) -> InboundMail:
     if not rcpt_to:
         raise ParseError("a mail without a recipient")
     mail_from = payloads.text(envelope.get("from"), 1_000).strip("<>")
-    return InboundMail(raw=raw, mail_from=mail_from, rcpt_to=rcpt_to)
+    return InboundMail(
+        raw=raw, mail_from=mail_from, rcpt_to=rcpt_to, verdicts=_verdicts(form, envelope)
+    )
+
+
+def _verdicts(form: Form, envelope: dict[str, Any]) -> dict[str, str]:
+    """Return the fields ``SPF`` and ``dkim``, the latter such as ``{@a.example : pass}``.
+
+    Two fields of one name say nothing, and SPF nothing without the sender it was about.
+    """
+    spf, dkim = form.all("SPF"), form.all("dkim")
+    results = _DKIM.findall(dkim[0].text[:2_000]) if len(dkim) == 1 else []
+    passed = [domain for domain, result in results if result.lower() == "pass"]
+    named = {"domain": " ".join(passed).lower()} if passed else {}
+    return named | stated(
+        spf=spf[0].text if len(spf) == 1 and "from" in envelope else "",
+        dkim="pass" if passed else next((result for _, result in results), ""),
+    )
 
 
 def _rebuilt(form: Form) -> bytes:

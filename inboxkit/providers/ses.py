@@ -40,6 +40,7 @@ from .hosts import is_local
 from .options import Options
 from .sigv4 import Signer
 from .sns import Notification, Topic, domain
+from .verdicts import stated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -373,4 +374,17 @@ def _mail(raw: bytes, told: Mapping[str, Any], event_id: str) -> InboundMail:
     if not rcpt_to:
         raise ParseError("a mail without a recipient")
     sender = payloads.text(mail.get("source"), 1_000)
-    return InboundMail(raw=raw, mail_from=sender.strip("<>"), rcpt_to=rcpt_to, event_id=event_id)
+    return InboundMail(
+        raw=raw,
+        mail_from=sender.strip("<>"),
+        rcpt_to=rcpt_to,
+        event_id=event_id,
+        verdicts=stated(
+            **{
+                method: payloads.text(
+                    payloads.mapping(receipt.get(f"{method}Verdict")).get("status")
+                )
+                for method in ("spf", "dkim", "dmarc")
+            }
+        ),
+    )

@@ -68,8 +68,11 @@ class Listener:
         """Return how many clients are connected."""
         return len(self._connections)
 
-    async def start(self) -> None:
-        """Listen; raise ConfigurationError when the address cannot be had."""
+    async def start(self, shared: socket.socket | None = None) -> None:
+        """Listen; raise ConfigurationError when the address cannot be had.
+
+        ``shared`` is a socket that listens already: several processes accept from it.
+        """
         # aiosmtpd logs every command, and so every address, at INFO.
         logging.getLogger("mail.log").setLevel(logging.WARNING)
         loop = asyncio.get_running_loop()
@@ -83,7 +86,7 @@ class Listener:
             prototype=self._prototype(loop),
             loop=loop,
         )
-        listening = await self._listen(loop)
+        listening = shared or await self._listen(loop)
         self._bound = listening.getsockname()[:2]
         self._server = await loop.create_server(
             lambda: Session(service), sock=listening, backlog=_BACKLOG

@@ -1,4 +1,4 @@
-"""Raw mail on disk: zstd in the row up to 64 kB compressed, a file of its own above.
+"""Raw mail: zstd in the row up to 64 kB compressed, a file or an object of its own above.
 
 A file is durable before the row that names it: written beside, fsynced, renamed, folder fsynced.
 Files that no row names are orphans of a crash; they are swept when a day old.
@@ -14,7 +14,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from ..errors import StoreError
 
@@ -28,6 +28,7 @@ else:
     from backports import zstd
 
 INLINE_BYTES = 64 * 1024
+OBJECT = "object:"  # what a row's location begins with when no file is meant
 _LEVEL = 1  # of 5 kB of text it leaves 2 % more than level 3, and a sender waits for it
 _PIECE_BYTES = 1024 * 1024
 _local = threading.local()
@@ -46,11 +47,37 @@ class Packed:
     location: str = ""
 
 
-class Blobs:
-    """The folder of large messages; None keeps everything in the database."""
+def is_object(location: str) -> bool:
+    """Whether a row's location names an object in a bucket, and no file."""
+    return location.startswith(OBJECT)
 
-    def __init__(self, folder: Path | None) -> None:
+
+class Bucket(Protocol):
+    """Where large messages go instead of files; every method may raise StoreError."""
+
+    def write(self, pieces: Iterator[bytes]) -> str:
+        """Store the pieces durably as one object; return its location."""
+        ...
+
+    def read(self, location: str) -> Iterator[bytes]:
+        """Iterate over an object's bytes; raise Unreadable when it is gone."""
+        ...
+
+    def remove(self, locations: Collection[str]) -> None:
+        """Delete objects, without making the caller wait."""
+        ...
+
+    def sweep(self, known: Collection[str]) -> int:
+        """Delete objects older than a day that no row names; return how many."""
+        ...
+
+
+class Blobs:
+    """The folder or the bucket of large messages; without either all is kept in the database."""
+
+    def __init__(self, folder: Path | None, bucket: Bucket | None = None) -> None:
         self._folder = folder
+        self._bucket = bucket
 
     def pack(self, raw: bytes | BinaryIO) -> Packed:
         """Compress, and write what is too large for a row to a file that survives a power cut.
@@ -67,31 +94,64 @@ class Blobs:
         begun = bytearray()
         for piece in pieces:
             begun += piece
+            if len(begun) > INLINE_BYTES and self._bucket is not None:
+                return Packed(None, self._bucket.write(chain([bytes(begun)], pieces)))
             if len(begun) > INLINE_BYTES and self._folder is not None:
                 return Packed(None, _write(self._folder, chain([bytes(begun)], pieces)))
         return Packed(bytes(begun))
 
     def unpack(self, packed: Packed) -> bytes:
         """Return the bytes as they came; raise Unreadable, or StoreError when the disk refuses."""
+        if packed.data is None:
+            return b"".join(self.stream(packed))
         try:
-            if packed.data is not None:
-                return zstd.decompress(packed.data)
-            assert self._folder is not None
-            return zstd.decompress((self._folder / packed.location).read_bytes())
+            return zstd.decompress(packed.data)
+        except zstd.ZstdError as error:
+            raise Unreadable(f"a message in the database: {type(error).__name__}") from error
+
+    def stream(self, packed: Packed) -> Iterator[bytes]:
+        """Iterate over the bytes as they came, at most a megabyte at once; raises as ``unpack``."""
+        place = packed.location or "the database"
+        decompressor = zstd.ZstdDecompressor()
+        try:
+            for piece in self._packed_pieces(packed):
+                yield decompressor.decompress(piece, _PIECE_BYTES)
+                while not (decompressor.eof or decompressor.needs_input):
+                    yield decompressor.decompress(b"", _PIECE_BYTES)
         except (FileNotFoundError, zstd.ZstdError) as error:
-            place = packed.location or "the database"
             raise Unreadable(f"a message in {place}: {type(error).__name__}") from error
         except OSError as error:
-            raise StoreError(f"{packed.location} cannot be read: {error.strerror}") from error
+            raise StoreError(f"{place} cannot be read: {error.strerror}") from error
+        if not decompressor.eof:
+            raise Unreadable(f"a message in {place}: it is cut off")
+
+    def _packed_pieces(self, packed: Packed) -> Iterator[bytes]:
+        if packed.data is not None:
+            yield packed.data
+        elif is_object(packed.location):
+            if self._bucket is None:
+                raise StoreError(f"{packed.location}: set object_store to the bucket that holds it")
+            yield from self._bucket.read(packed.location)
+        else:
+            assert self._folder is not None
+            with (self._folder / packed.location).open("rb") as file:
+                while piece := file.read(_PIECE_BYTES):
+                    yield piece
 
     def remove(self, locations: Collection[str]) -> None:
-        """Delete the files of rows that are gone."""
+        """Delete the files and objects of rows that are gone."""
+        if self._bucket is not None:
+            self._bucket.remove([location for location in locations if is_object(location)])
         for location in locations:
-            if location and self._folder is not None:
+            if location and not is_object(location) and self._folder is not None:
                 _unlink(self._folder / location)
 
     def sweep(self, known: Collection[str]) -> int:
-        """Delete files older than a day that no row names; return how many."""
+        """Delete files and objects older than a day that no row names; return how many."""
+        swept = 0 if self._bucket is None else self._bucket.sweep(known)
+        return swept + self._sweep_files(known)
+
+    def _sweep_files(self, known: Collection[str]) -> int:
         if self._folder is None or not self._folder.is_dir():
             return 0
         cutoff = time.time() - _ORPHAN_SECONDS

@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from ..errors import ConfigurationError
 
 _BUSY_MS = 5_000
+_POSTGRES_WRITERS = 2  # while one waits for its fsync, the other works
 _letters = json.JSONEncoder(ensure_ascii=False).encode
 # Checkpoints are made by ``store.keep_alive`` in another thread: no mail waits for one.
 _WRITER_PRAGMAS = ("journal_mode=WAL", "wal_autocheckpoint=0", "cache_size=-32000")
@@ -32,6 +33,7 @@ class Database:
     writer: Engine
     reader: Engine
     file: Path | None
+    writers: int = 1
 
     def close(self) -> None:
         self.reader.dispose()
@@ -71,7 +73,7 @@ def open_database(url: str) -> Database:
     if parsed.get_backend_name() == "postgresql":
         writer = _postgres(parsed)
         reader = writer.execution_options(isolation_level="AUTOCOMMIT")
-        return Database(parsed, writer, reader, None)
+        return Database(parsed, writer, reader, None, writers=_POSTGRES_WRITERS)
     file = Path(parsed.database or "")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -142,6 +142,7 @@ class Portion:
 
 def give(tx: Tx, portions: Sequence[Portion], now: datetime) -> None:
     """Queue what endpoints want. Of two processes that do it at once, only one does."""
+    tx.wake("done")
     for portion in portions:
         mine = (endpoint.c.id == portion.endpoint.id) & (
             endpoint.c.cursor == portion.endpoint.cursor
@@ -150,6 +151,14 @@ def give(tx: Tx, portions: Sequence[Portion], now: datetime) -> None:
         if moved.rowcount:
             to = portion.endpoint.id
             jobs.put(tx, [_job(to, seq, of, name, now) for seq, of, name in portion.wanted])
+
+
+def are_behind(connection: Connection) -> bool:
+    """Whether there are events that an endpoint was not given yet."""
+    served = select(endpoint.c.id).where(
+        endpoint.c.enabled.is_(True), endpoint.c.cursor < events.last(connection)
+    )
+    return connection.execute(served.limit(1)).first() is not None
 
 
 def _job(endpoint_id: int, seq: int, inbox_id: int, name: str, now: datetime) -> Mapping[str, Any]:

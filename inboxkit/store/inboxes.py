@@ -84,6 +84,19 @@ def _insert(tx: Tx, address: str, now: datetime, asked: Mapping[str, Any]) -> in
     return int(row["id"])
 
 
+def keep(tx: Tx, wanted: InboxRecord) -> bool:
+    """Store an inbox under the id that it was given, unless it is stored; False when its address
+    belongs to another.
+    """
+    found = find(tx.connection, wanted.address)
+    if found is None:
+        names = ("id", "pod_id", "display_name", "client_id", "status", "expires_at")
+        asked = {name: getattr(wanted, name) for name in names}
+        asked["metadata"] = dict(wanted.metadata)
+        _insert(tx, wanted.address, wanted.created_at, asked)
+    return found is None or found.id == wanted.id
+
+
 def _add_alias(tx: Tx, name: str, inbox_id: int) -> None:
     owner = find(tx.connection, name)
     if owner is not None and owner.id != inbox_id:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from ..providers.base import Feature
 from ..providers.registry import PROVIDERS
 from ..values import EventType
 from . import mailgun_sends
+from .database import to_json
 from .mailgun_tables import mailgun_send
 from .tables import event, inbox, message
 
@@ -158,12 +158,12 @@ def _holds(column: Any, text: str) -> ColumnElement[bool]:
 
 def _to(address: str) -> ColumnElement[bool]:
     """An entry without a recipient is about all recipients; the list is searched as its JSON."""
-    everybody = and_(event.c.recipient == "", _holds(_text(message.c.rcpt_to), json.dumps(address)))
+    everybody = and_(event.c.recipient == "", _holds(_text(message.c.rcpt_to), to_json(address)))
     return or_(_holds(event.c.recipient, address), everybody)
 
 
 def _tagged(tag: str) -> ColumnElement[bool]:
-    return or_(message.c.tag == tag, _holds(_text(mailgun_send.c.tags), json.dumps(tag)))
+    return or_(message.c.tag == tag, _holds(_text(mailgun_send.c.tags), to_json(tag)))
 
 
 def _text(column: Any) -> Any:

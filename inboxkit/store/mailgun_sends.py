@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select
 
+from ..errors import StoreError
+from ..tokens import new_id
 from ..values import EventType
-from . import events, idempotency, sends
+from . import events, idempotency, inboxes, sends
+from .inboxes import InboxRecord
 from .mailgun_tables import mailgun_send
 from .tables import inbox, message
 
@@ -24,8 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is stored beside the sends of one request; ``store`` takes the place of theirs."""
+    """What is stored beside the sends of one request; ``store`` takes the place of theirs.
 
+    ``inbox`` is the one they are sent from; it is made when it is not there yet.
+    """
+
+    inbox: InboxRecord
     tags: Sequence[str]
     is_test: bool
     claim: Claim | None
@@ -37,6 +44,8 @@ class Batch:
             known = idempotency.answered(tx.connection, self.claim, self.now)
             if known is not None:
                 return list(known["rows"])
+        if not inboxes.keep(tx, self.inbox):  # another request made it meanwhile
+            raise StoreError(f"inbox {self.inbox.address}: it is new; try again")
         rows = sends.store(tx, [_recorded(s) if self.is_test else s for s in staged])
         if self.is_test or len(self.tags) > 1:
             kept = {"tags": list(self.tags), "is_test": self.is_test}
@@ -63,6 +72,22 @@ class Batch:
 
 def _recorded(staged: Staged) -> Staged:
     return replace(staged, row={**staged.row, "state": "recorded"}, recorded=True)
+
+
+def new_inbox(address: str, display_name: str, pod_id: str, now: datetime) -> InboxRecord:
+    """Return an inbox that is not stored yet."""
+    return InboxRecord(
+        id=new_id(),
+        address=inboxes.normalize(address),
+        display_name=display_name,
+        metadata={},
+        client_id=None,
+        status="active",
+        created_at=now,
+        updated_at=now,
+        expires_at=None,
+        pod_id=pod_id,
+    )
 
 
 def first_id(connection: Connection, claim: Claim, now: datetime) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, and_, exists, func, select, type_coerce
+from sqlalchemy import Connection, exists, func, select, true, type_coerce
 from sqlalchemy.types import BigInteger
 
 from . import jobs
@@ -57,12 +57,12 @@ def received_with(connection: Connection, reach: Reach, name: str, span: Span) -
     place = _place(event.c.at, span)
     labelled = exists().where(label.c.message_id == event.c.message_id, label.c.label == name)
     query = (
-        select(place, func.count())
+        select(place.label("place"), func.count().label("amount"))
         .where(*_during(event.c.at, span), event.c.type == "received", labelled)
         .where(reach.owns(event.c.inbox_id))
         .group_by(place)
     )
-    return dict(connection.execute(query))
+    return {row.place: row.amount for row in connection.execute(query)}
 
 
 def usage(
@@ -81,20 +81,21 @@ def _measured(reach: Reach, name: str) -> tuple[Any, Any, Any]:
     """Return the amount, the moment and the condition of what is measured."""
     match name:
         case "storage_bytes":
-            amount, of = func.sum(message.c.size), message
+            return func.sum(message.c.size), message.c.created_at, reach.owns(message.c.inbox_id)
         case "message_count":
-            amount, of = func.count(), message
+            return func.count(), message.c.created_at, reach.owns(message.c.inbox_id)
         case "thread_count":
-            amount, of = func.count(), thread
+            return func.count(), thread.c.created_at, reach.owns(thread.c.inbox_id)
         case "inbox_count":
             return func.count(), inbox.c.created_at, reach.inboxes()
         case "pod_count":
-            own = pod.c.id == reach.pod_id if reach.pod_id is not None else pod.c.id.is_not(None)
-            return func.count(), pod.c.created_at, own
+            return func.count(), pod.c.created_at, _of_pod(reach, pod.c.id)
         case _:
-            own = reach.pod_id is None or domain.c.pod_id == reach.pod_id
-            return func.count(), domain.c.created_at, and_(True, own)
-    return amount, of.c.created_at, reach.owns(of.c.inbox_id)
+            return func.count(), domain.c.created_at, _of_pod(reach, domain.c.pod_id)
+
+
+def _of_pod(reach: Reach, column: Any) -> Any:
+    return true() if reach.pod_id is None else column == reach.pod_id
 
 
 def _during(at: Any, span: Span) -> tuple[Any, Any]:
@@ -104,20 +105,19 @@ def _during(at: Any, span: Span) -> tuple[Any, Any]:
 def _place(at: Any, span: Span) -> Any:
     """Return the number of the stretch that a moment lies in; both databases divide as C does."""
     start, period = (span.start - _EPOCH) // _MICRO, span.period // _MICRO
-    return (type_coerce(at, BigInteger) - start).op("/")(period)
+    return (type_coerce(at, BigInteger) - start) // period
 
 
 def gauges(connection: Connection, alive_since: datetime) -> Mapping[str, int]:
     """Return what a monitoring system watches, by name with labels."""
     failing = endpoint.c.failing_since.is_not(None)
+    alive = worker.c.beat_at > alive_since
     one = connection.execute
     count = select(func.count())
     found = {
         "events_total": one(select(func.max(event.c.seq))).scalar() or 0,
         "inboxes": one(count.select_from(inbox)).scalar_one(),
-        "workers": one(
-            count.select_from(worker).where(worker.c.beat_at > alive_since)
-        ).scalar_one(),
+        "workers": one(count.select_from(worker).where(alive)).scalar_one(),
         "webhooks_failing": one(count.select_from(endpoint).where(failing)).scalar_one(),
         "webhooks_disabled": one(
             count.select_from(endpoint).where(endpoint.c.enabled.is_(False))

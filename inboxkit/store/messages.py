@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from . import jobs
+from . import jobs, label_events
 from .blobs import Packed
 from .tables import label, message, raw
 
@@ -99,14 +99,22 @@ def set_labels(
         values["unread"] = False
     elif "unread" in add or "read" in remove:
         values["unread"] = True
-    mine = update(message).where(message.c.id == message_id).values(**values)
-    if not tx.connection.execute(mine).rowcount:
+    before = select(message.c.unread).where(message.c.id == message_id)
+    unread = tx.connection.execute(before).scalar()
+    if unread is None:
         return False
+    tx.connection.execute(update(message).where(message.c.id == message_id).values(**values))
     plain = [name for name in add if name not in ("unread", "read", "received", "sent")]
     both = [*plain, *remove]
-    tx.connection.execute(
-        delete(label).where(label.c.message_id == message_id, label.c.label.in_(both))
-    )
+    mine = (label.c.message_id == message_id) & label.c.label.in_(both)
+    known = set(tx.connection.execute(select(label.c.label).where(mine)).scalars())
+    if known:
+        tx.connection.execute(delete(label).where(mine))
+    added = [name for name in dict.fromkeys(plain) if name not in known]
+    gone = [name for name in dict.fromkeys(remove) if name in known and name not in plain]
+    if values.get("unread", unread) != unread:
+        (gone if unread else added).append("unread")
+    label_events.record(tx, message_id, added=added, removed=gone, now=now)
     if plain:
         rows = [{"message_id": message_id, "label": name} for name in dict.fromkeys(plain)]
         tx.connection.execute(insert(label), rows)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, delete, exists, func, insert, select
 
 from ..tokens import new_id, public_id
+from . import endpoints
 from .api_tables import DEFAULT_POD, api_key, domain, pod
 from .pages import Page, paged
 from .tables import inbox
@@ -63,6 +64,7 @@ def remove(tx: Tx, pod_id: str) -> bool:
     if pod_id == DEFAULT_POD or tx.connection.execute(used).scalar():
         return False
     tx.connection.execute(delete(api_key).where(api_key.c.pod_id == pod_id))
+    endpoints.remove_of(tx, pod_id=pod_id)
     tx.connection.execute(delete(pod).where(pod.c.id == pod_id))
     return True
 

@@ -5,13 +5,18 @@ Only imported when the database is one; needs the extra ``postgres``.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from psycopg.types.string import StrDumperUnknown
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from collections.abc import Generator
+
+    from sqlalchemy import Connection, Engine
 
 SCHEMA = "inboxkit"
 _UPGRADE_LOCK = 0x696E626F786B6974  # "inboxkit" as a number
@@ -29,6 +34,26 @@ def prepare(connection: Any, _record: object) -> None:
     connection.execute(f"SET search_path TO {SCHEMA}")
     connection.commit()
     connection.adapters.register_dumper(str, _Text)
+
+
+@contextmanager
+def own_connection(engine: Engine) -> Generator[Any]:
+    """Give a connection of the driver that commits each statement, outside the pool.
+
+    It loses nothing but wake-ups with the server, and so waits for no fsync. Errors that come up
+    inside are raised as SQLAlchemy's, like those of the engine.
+    """
+    pooled = engine.raw_connection()
+    connection: Any = pooled.driver_connection
+    pooled.detach()
+    try:
+        connection.autocommit = True
+        connection.execute("SET synchronous_commit TO off")
+        yield connection
+    except psycopg.Error as error:
+        raise DBAPIError(None, None, error) from error
+    finally:
+        connection.close()
 
 
 def make_room(connection: Connection) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
-from . import drafts, inboxes, jobs, lists, search
+from . import drafts, endpoints, inboxes, jobs, lists, search
 from .mailgun_tables import mailgun_send
+from .api_tables import label_event
 from .tables import (
     attachment,
     content,
@@ -42,7 +43,8 @@ def messages(tx: Tx, ids: Sequence[int]) -> list[str]:
     threads = [t for t in tx.connection.execute(touched).scalars() if t is not None]
     for kind in ("read", "plan", "send"):
         jobs.cancel(tx, kind, [str(i) for i in ids])
-    for table in (raw, content, attachment, label, delivery, event, run, mailgun_send):
+    hanging = (raw, content, attachment, label, label_event, delivery, event, run, mailgun_send)
+    for table in hanging:
         tx.connection.execute(delete(table).where(table.c.message_id.in_(ids)))
     tx.connection.execute(
         update(reference).where(reference.c.message_id.in_(ids)).values(message_id=None)
@@ -117,6 +119,7 @@ def inbox(tx: Tx, inbox_id: int) -> list[str]:
         tx.connection.execute(delete(table).where(table.c.inbox_id == inbox_id))
     drafts.remove_all(tx, inbox_id)
     lists.remove_all(tx, inbox_id)
+    endpoints.remove_of(tx, inbox_id=inbox_id)
     inboxes.remove(tx, inbox_id)
     return files
 

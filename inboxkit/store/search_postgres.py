@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    and_,
     bindparam,
     delete,
     false,
     func,
-    literal,
     not_,
     select,
     text,
@@ -134,7 +132,7 @@ def _vector(row: Any) -> str:
             if known is None:
                 known = places[word] = []
                 room += len(word.encode()) + 4
-            if place <= _LAST_PLACE and len(known) < _PLACES or not known:
+            if (place <= _LAST_PLACE and len(known) < _PLACES) or not known:
                 known.append(min(place, _LAST_PLACE))
                 room += 2
             if room > _BYTES:

@@ -13,7 +13,7 @@ from anyio import to_thread
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..errors import StoreError
+from ..errors import ConfigurationError, StoreError
 from ..tokens import new_id
 from . import schema, workers
 from .bell import Bell
@@ -25,10 +25,14 @@ from .workers import BEAT_SECONDS, LockFile
 from .writer import Tx, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from sqlalchemy import Engine
+
     from ..clock import Clock
+    from .notices import Notices
+    from .objects import Objects
 
 TOPICS = ("read", "plan", "run", "send", "webhook", "timer", "draft", "mailgun", "event")
 
@@ -39,17 +43,25 @@ T = TypeVar("T")
 class Store:
     """Opens with ``open``; every change goes through ``write``, every look through ``read``."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    def __init__(
+        self, url: str, clock: Clock, *, bucket: str = "", options: Mapping[str, str] | None = None
+    ) -> None:
+        """Connect to nothing yet; ``bucket`` is the URL of where large messages go, with options.
+
+        Raise ConfigurationError for what cannot be.
+        """
         self.clock = clock
         self.bell = Bell()
         self.worker_id = new_id()
         self.database: Database = open_database(url)
-        folder = self.files_folder
-        self.blobs = Blobs(folder)
+        self._bucket = _opened(bucket, options or {}) if bucket else None
+        self.blobs = Blobs(self.files_folder, self._bucket)
         self.secret = b""
-        self._writer = Writer(self.database.writer, self._committed)
+        self._writer = Writer(
+            self.database.writer, self._committed, threads=self.database.writers
+        )
         self._readers = anyio.CapacityLimiter(4)
-        self._doorbell: Doorbell | None = None
+        self._doorbell: Doorbell | Notices | None = None
         self._lock: LockFile | None = None
         self._pulses = workers.Pulses()
 
@@ -63,6 +75,7 @@ class Store:
         """Bring the schema up to date and start; raise ConfigurationError or StoreError."""
         try:
             await to_thread.run_sync(schema.ensure, self.database)
+            await to_thread.run_sync(self._writer.start)
         except SQLAlchemyError as error:
             self.database.close()
             raise StoreError(f"database {self.database.url}: cannot be opened: {error}") from error
@@ -72,8 +85,12 @@ class Store:
             self._lock = LockFile(workers.lock_path(self.files_folder, self.worker_id))
             self._doorbell = Doorbell(self.database.file, str(self.worker_id))
             self._doorbell.listen(self.bell.ring)
-        self._writer.start()
+        else:
+            self._doorbell = _notices(self.database.writer)
+            self._doorbell.listen(self.bell.ring_from_thread)
         self.secret = await self.write(_secret)
+        if self._bucket is not None:
+            self._bucket.belong_to(self.secret)
         await self.write(workers.register, self.worker_id, self.clock.beat())
 
     async def close(self) -> None:
@@ -81,8 +98,12 @@ class Store:
         with contextlib.suppress(StoreError):
             await self.write(workers.leave, [self.worker_id])
         await to_thread.run_sync(self._writer.stop)
-        if self._doorbell is not None:
+        if self._bucket is not None:
+            await to_thread.run_sync(self._bucket.close)
+        if isinstance(self._doorbell, Doorbell):  # which belongs to this event loop
             self._doorbell.close()
+        elif self._doorbell is not None:
+            await to_thread.run_sync(self._doorbell.close)
         if self._lock is not None:
             self._lock.close()
         self.database.close()
@@ -149,6 +170,22 @@ class Store:
         if not workers.beat(tx, self.worker_id, now):  # buried while this machine slept
             workers.register(tx, self.worker_id, now)
         workers.bury(tx, now, locks=self.files_folder, myself=self.worker_id, pulses=self._pulses)
+
+
+def _opened(url: str, options: Mapping[str, str]) -> Objects:
+    try:
+        from .objects import Objects  # of the extra ``s3``: only who has a bucket needs it
+    except ImportError as error:
+        raise ConfigurationError(
+            f"object_store: {error.name or 'obstore'} is missing; pip install 'inboxkit[s3]'"
+        ) from None
+    return Objects(url, options)
+
+
+def _notices(engine: Engine) -> Notices:
+    from .notices import Notices  # needs the driver, which an extra brings
+
+    return Notices(engine, TOPICS)
 
 
 def _applied(

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,13 +27,18 @@ from sqlalchemy.exc import (
 from ..errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from sqlalchemy import Connection, Engine
 
 T = TypeVar("T")
 _BATCH = 256
 _SIGNS = ("full", "locked", "disk i/o", "readonly", "malformed", "unable to open")
+# PostgreSQL's: connection, state of the transaction, rollback, resources, intervention, system.
+_STATES_LOST = ("08", "25", "40", "53", "57", "58", "XX")
+_IN_THE_WAY = ("40001", "40P01")  # serialization failure, deadlock: rolled back for certain
+_TAKEN = "23505"  # unique violation
+_PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0, 2.0)
 _VALUES_REFUSED = (IntegrityError, DataError, InterfaceError, ProgrammingError)
 
 
@@ -44,6 +51,7 @@ class Tx:
 
     connection: Connection
     woken: set[str] = field(default_factory=set[str])
+    is_committing: bool = False
 
     def wake(self, *topics: str) -> None:
         self.woken.update(topics)
@@ -75,23 +83,37 @@ class _Failed(Exception):
 
 
 class Writer:
-    """One thread with one connection that makes every change of the database."""
+    """Makes every change of the database: one thread with one connection, on PostgreSQL several."""
 
-    def __init__(self, engine: Engine, on_commit: Callable[[set[str]], None]) -> None:
+    def __init__(
+        self, engine: Engine, on_commit: Callable[[set[str]], None], *, threads: int = 1
+    ) -> None:
         self._engine = engine
         self._on_commit = on_commit
         self._queue: queue.SimpleQueue[list[_Unit] | None] = queue.SimpleQueue()
         self._waiting: dict[asyncio.AbstractEventLoop, list[_Unit]] = {}
-        self._thread = threading.Thread(target=self._work, name="inboxkit-writer", daemon=True)
+        self._number = threads
+        self._threads: list[threading.Thread] = []
         self._durable = True
 
     def start(self) -> None:
-        self._thread.start()
+        """Connect and begin; raise SQLAlchemyError when the database cannot be reached."""
+        for number in range(self._number):
+            thread = threading.Thread(
+                target=self._work,
+                args=(self._engine.connect(),),
+                name=f"inboxkit-writer-{number}",
+                daemon=True,
+            )
+            self._threads.append(thread)
+            thread.start()
 
     def stop(self) -> None:
-        """Finish what is queued, then end the thread."""
-        self._queue.put(None)
-        self._thread.join()
+        """Finish what is queued, then end the threads."""
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
 
     async def run(self, function: Callable[..., T], *args: Any, durable: bool = True) -> T:
         """Run ``function(tx, *args)`` in a transaction; return when it is committed.
@@ -141,8 +163,8 @@ class Writer:
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
         self._queue.put(self._waiting.pop(loop))
 
-    def _work(self) -> None:
-        with self._engine.connect() as connection:
+    def _work(self, connection: Connection) -> None:
+        with connection:
             while True:
                 batch, last = self._take()
                 if batch:
@@ -166,8 +188,7 @@ class Writer:
     def _commit(self, connection: Connection, batch: list[_Unit]) -> None:
         tx = Tx(connection)
         try:
-            self._set_durable(connection, any(unit.durable for unit in batch))
-            results = self._together(connection, tx, batch) or self._apart(connection, tx, batch)
+            results = self._persist(connection, tx, batch)
         except _Failed as failed:  # the only unit of its transaction; nothing was committed
             results = [(None, failed.error)]
             tx.woken.clear()
@@ -178,15 +199,39 @@ class Writer:
         if tx.woken:
             self._on_commit(tx.woken)
 
+    def _persist(self, connection: Connection, tx: Tx, batch: list[_Unit]) -> Sequence[Result]:
+        """Run a batch; again when another process was in its way or the server went away.
+
+        When it went during the commit, nobody knows what became of it, and it is not repeated.
+        """
+        durable = any(unit.durable for unit in batch)
+        for attempt, pause in enumerate(_PAUSES):
+            try:
+                return self._once(connection, tx, batch, durable)
+            except DBAPIError as error:
+                if not _may_pass(error, attempt, committing=tx.is_committing):
+                    raise
+                tx.woken.clear()
+                time.sleep(pause)
+        return self._once(connection, tx, batch, durable)
+
+    def _once(
+        self, connection: Connection, tx: Tx, batch: list[_Unit], durable: bool
+    ) -> Sequence[Result]:
+        tx.is_committing = False
+        self._set_durable(connection, durable)
+        results = self._together(connection, tx, batch, durable)
+        return results or self._apart(connection, tx, batch, durable)
+
     def _together(
-        self, connection: Connection, tx: Tx, batch: list[_Unit]
+        self, connection: Connection, tx: Tx, batch: list[_Unit], durable: bool
     ) -> Sequence[Result] | None:
         """Run a batch of one grouped function without SAVEPOINT; None when it must be undone."""
         function = batch[0].function
         if not all(unit.grouped and unit.function == function for unit in batch):
             return None
         try:
-            with connection.begin():
+            with _begun(connection, tx, durable):
                 return [(v, None) for v in function(tx, [unit.args[0] for unit in batch])]
         except Exception as error:  # which of them it was is found out one by one
             if isinstance(error, DBAPIError) and _is_fatal(error):
@@ -194,8 +239,11 @@ class Writer:
             tx.woken.clear()
             return None
 
-    def _apart(self, connection: Connection, tx: Tx, batch: list[_Unit]) -> Sequence[Result]:
-        with connection.begin():
+    def _apart(
+        self, connection: Connection, tx: Tx, batch: list[_Unit], durable: bool
+    ) -> Sequence[Result]:
+        tx.is_committing = False
+        with _begun(connection, tx, durable):
             return list(self._run_all(tx, batch))
 
     def _set_durable(self, connection: Connection, durable: bool) -> None:
@@ -219,21 +267,24 @@ class Writer:
         self, tx: Tx, function: Callable[..., Any], args: tuple[Any, ...], *, only: bool = False
     ) -> Result:
         woken = set(tx.woken)
-        try:
-            if only:  # its own transaction takes it back: no SAVEPOINT needed
-                return function(tx, *args), None
-            with tx.connection.begin_nested():
-                return function(tx, *args), None
-        except DBAPIError as error:
-            if only or _is_fatal(error):
-                raise
-            tx.woken = woken
-            return None, _refused(error)
-        except Exception as error:  # the caller of the unit gets it
-            if only:
-                raise _Failed(error) from error
-            tx.woken = woken
-            return None, error
+        for attempt in range(2):
+            try:
+                if only:  # its own transaction takes it back: no SAVEPOINT needed
+                    return function(tx, *args), None
+                with tx.connection.begin_nested():
+                    return function(tx, *args), None
+            except DBAPIError as error:
+                if only or _is_fatal(error):
+                    raise
+                tx.woken = set(woken)
+                if not _may_pass(error, attempt):
+                    return None, _refused(error)
+            except Exception as error:  # the caller of the unit gets it
+                if only:
+                    raise _Failed(error) from error
+                tx.woken = woken
+                return None, error
+        raise AssertionError
 
     def _grouped(self, tx: Tx, function: Any, units: list[_Unit]) -> Iterator[Result]:
         values, error = self._alone(tx, function, ([unit.args[0] for unit in units],))
@@ -261,10 +312,36 @@ def _finish(mine: list[tuple[Callable[[Any, BaseException | None], None], Result
         done(value, error)
 
 
+@contextmanager
+def _begun(connection: Connection, tx: Tx, durable: bool) -> Generator[None]:
+    with connection.begin():
+        if not durable and connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+        yield
+        tx.is_committing = True
+
+
 def _is_fatal(error: DBAPIError) -> bool:
     """Whether the whole transaction is lost: a full disk, a lock, a broken connection."""
+    if error.connection_invalidated:
+        return True
+    state = _sqlstate(error)
+    if state:
+        return state[:2] in _STATES_LOST
     text = str(error.orig).lower()
-    return error.connection_invalidated or any(sign in text for sign in _SIGNS)
+    return any(sign in text for sign in _SIGNS)
+
+
+def _may_pass(error: DBAPIError, attempt: int, *, committing: bool = False) -> bool:
+    """Whether the same work may succeed when it is done again; never on SQLite."""
+    state = _sqlstate(error)
+    if state == _TAKEN:  # perhaps since we looked; whoever looks again finds it
+        return attempt == 0
+    return state in _IN_THE_WAY or (error.connection_invalidated and not committing)
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
 def _refused(error: Exception) -> StoreError:

@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from .sandbox import Sandbox
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let ``mailbox`` be a view on a server that is running already."""
+    group = parser.getgroup("inboxkit")
+    group.addoption(
+        "--inboxkit-url", metavar="URL", default="", help="Mail server that the tests share."
+    )
+    group.addoption(
+        "--inboxkit-smtp",
+        metavar="HOST:PORT",
+        default="",
+        help="Where it takes mail; port 1025 of the URL's host by default.",
+    )
+
+
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """The real runtime in a thread of its own: for tests of handlers, asyncio, trio or sync."""
@@ -46,12 +60,22 @@ def inboxkit_server() -> Iterator[Runner]:
 
 
 @pytest.fixture
-def mailbox(inboxkit_server: Runner) -> Iterator[Mailbox]:
-    """Blocking calls for sync tests of any app that sends mail; sees only this test's mail."""
+def mailbox(request: pytest.FixtureRequest) -> Iterator[Mailbox]:
+    """Blocking calls for sync tests of any app that sends mail; sees only this test's mail.
+
+    With ``--inboxkit-url`` on a server that others use too, so name the recipient in every call.
+    """
     from ..tokens import encode, new_id  # see above
     from .mailbox import Mailbox
+    from .shared import SharedMailbox
 
-    view = Mailbox(inboxkit_server, f"{encode(new_id())}@inbox.example")
+    url, smtp = (str(request.config.getoption(f"--inboxkit-{o}")) for o in ("url", "smtp"))
+    address = f"{encode(new_id())}@inbox.example"
+    view = (
+        SharedMailbox(url, smtp, address)
+        if url
+        else Mailbox(request.getfixturevalue("inboxkit_server"), address)
+    )
     yield view
     view.close()
 

@@ -106,10 +106,9 @@ def suggestion(domain: str) -> str:
     """Return the large mail domain that was probably meant, "" when the domain is no typo."""
     if domain in LARGE or len(domain) > max(map(len, LARGE)) + _MOST_EDITS:
         return ""
-    near = [(distance(domain, large, _most(large)), large) for large in LARGE]
-    return min(((edits, large) for edits, large in near if edits <= _most(large)), default=(0, ""))[
-        1
-    ]
+    near = ((distance(domain, large, _most(large)), large) for large in LARGE)
+    meant = [(edits, large) for edits, large in near if edits <= _most(large)]
+    return min(meant)[1] if meant else ""
 
 
 def _most(large: str) -> int:

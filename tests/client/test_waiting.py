@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from inboxkit import Event, Message
     from tests.http.api import Api
 
+_AGENTS = 100
 LINK = "https://shop.example/reset?token=a1b2c3d4e5f6"
 
 
@@ -40,7 +42,7 @@ def test_what_a_wait_returned_no_other_gets_and_the_timeout_says_what_came(
     inbox = client.inbox("taken@inbox.example")
     api.arrive(inbox.address, "Your code is 482913.")
     assert inbox.wait_for_otp(timeout=5) == "482913"
-    with pytest.raises(WaitTimeout, match="no otp for taken@inbox.example") as late:
+    with pytest.raises(WaitTimeout, match=r"no otp for taken@inbox\.example") as late:
         inbox.wait_for_otp(timeout=0.05)
     assert [m.otp for m in late.value.arrived] == ["482913"]
 
@@ -115,39 +117,30 @@ async def test_the_event_log_is_followed_and_resumed(api: Api) -> None:
         sent = await inbox.send("ann@example.com", "x")
         seen = await follow(client, "start", sent)
         assert next(event.type for event in seen) == EventType.QUEUED
-        assert seen[0].message.subject == "x" and seen[0].at >= sent.received_at
+        assert seen[0].message.subject == "x"
         assert await follow(client, seen[0].id, sent) == seen[1:]
 
 
 async def test_without_a_cursor_the_log_begins_now(api: Api) -> None:
     async with AsyncClient(api.url, KEY) as client:
         inbox = await client.inbox("now@inbox.example")
-        await inbox.send("ann@example.com", "before")
-        log = client.events()
-        first = asyncio.ensure_future(anext(log))
-        while not first.done():  # the log begins some time after the request was made
-            await asyncio.to_thread(api.arrive, inbox.address)
-        assert (await first).message.subject != "before"
+        await asyncio.to_thread(api.arrive, inbox.address, subject="before")
+        first = asyncio.ensure_future(anext(client.events()))
+        async with asyncio.timeout(20):
+            while not first.done():  # the log begins some time after the request was made
+                await asyncio.to_thread(api.arrive, inbox.address, subject="after")
+            assert (await first).message.subject == "after"
 
 
-_AGENTS = 500
-
-
-async def test_hundreds_of_waits_need_no_threads(api: Api) -> None:
+async def test_many_waits_need_no_threads(api: Api) -> None:
+    addresses = [f"agent{n}@inbox.example" for n in range(_AGENTS)]
     async with AsyncClient(api.url, KEY) as client:
-        addresses = [f"agent{n}@inbox.example" for n in range(_AGENTS)]
         inboxes = await asyncio.gather(*(client.inbox(address) for address in addresses))
+        before = threading.active_count()
         waits = [asyncio.create_task(inbox.wait_for_otp(timeout=60)) for inbox in inboxes]
-        while api.runner.kit.runtime.notify.bell.count("any") is None:
-            await asyncio.sleep(0)
-        threads = threading.active_count()
-        raw = mail("Your code is 482913.")
-        receive = api.runner.kit.runtime.accept.mail
-        for start in range(0, _AGENTS, 100):
-            some = addresses[start : start + 100]
-            await asyncio.to_thread(
-                api.runner.call, receive, raw, mail_from="ann@example.com", rcpt_to=some
-            )
+        raw, receive = mail("Your code is 482913."), api.runner.kit.runtime.accept.mail
+        deliver = partial(receive, raw, mail_from="ann@example.com", rcpt_to=addresses)
+        await asyncio.to_thread(api.runner.call, deliver)
         codes = await asyncio.gather(*waits)
+        assert threading.active_count() - before < _AGENTS / 4
     assert [code.message.inbox for code in codes] == addresses
-    assert threads < 60

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Queue
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
 from inboxkit.providers import forms
-from inboxkit.providers.forms import Field
+from inboxkit.store import events, jobs, mailgun_webhooks
+
+from .api import path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from inboxkit.providers.forms import Field
+    from inboxkit.store.store import Store
 
     from .api import Answer, Api
 
@@ -37,7 +47,7 @@ class Mailgun:
         kind = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
         return self.api.ask(method, target, body, {**self._headers, **kind})
 
-    def upload(self, path: str, fields: Sequence[Field], headers: Mapping[str, str] = {}) -> Answer:
+    def upload(self, path: str, fields: Sequence[Field], **headers: str) -> Answer:
         """Send fields and files as multipart/form-data."""
         kind, body = forms.write(fields)
         given = {**self._headers, "Content-Type": kind, **headers}
@@ -58,8 +68,72 @@ class Mailgun:
         """Send a mail; return its Message-ID."""
         return str(self.good("POST", f"/v3/{DOMAIN}/messages", **(BASE | fields))["id"])
 
+    def settle(self) -> None:
+        """Return when what is stored was read and sent."""
+        runner = self.api.runner
+        runner.call(_settled, runner.kit.runtime.store)
+
     def message(self, message_id: str, inbox: str = f"shop@{DOMAIN}") -> Any:
         """Return a message as AgentMail's API shows it."""
-        from .api import path
-
         return self.api.good("GET", path(inbox, message_id))
+
+
+_WORK = ("read", "send", "mailgun")
+
+
+async def _settled(store: Store) -> None:
+    while True:
+        seen = store.bell.count("done")
+        if await store.read(_is_told) and not await store.read(
+            jobs.count, _WORK, due_by=store.clock.now()
+        ):
+            return
+        await store.bell.wait("done", seen, timeout=0.1)
+
+
+def _is_told(connection: Connection) -> bool:
+    """Whether the log was followed to its end, where it is followed."""
+    return mailgun_webhooks.cursor(connection) in (None, events.last(connection))
+
+
+class Receiver:
+    """A server that takes posts; ``posts`` are they, ``answer`` is what it says."""
+
+    def __init__(self) -> None:
+        self.posts: Queue[tuple[str, str, bytes]] = Queue()
+        self.answer = 200
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                receiver.posts.put((self.path, self.headers.get("content-type", ""), body))
+                self.send_response(receiver.answer)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def event(self) -> tuple[str, Any]:
+        """Return the path and the JSON of the next post."""
+        path, _, body = self.posts.get(timeout=10)
+        return path, json.loads(body)
+
+    def mail(self) -> tuple[str, forms.Form]:
+        """Return the path and the form of the next post."""
+        path, kind, body = self.posts.get(timeout=10)
+        return path, forms.read(kind, body)

@@ -36,8 +36,11 @@ UNKNOWN = {
     "thread_id": "thd_0000000000001",
     "attachment_id": "att_0000000000001",
     "api_key_id": "key_0000000000001",
+    "webhook_id": "ep_0000000000001",
+    "run_id": "run_0000000000001",
+    "address": "nobody@example.net",
     "draft_id": "drf_0000000000001",
-    "direction": "nowhere",
+    "direction": "sideways",
     "type": "block",
     "entry": "nobody@example.com",
     "domain_id": "nowhere.example",
@@ -47,10 +50,15 @@ UNKNOWN = {
 # What some route asks for; the others pass it over.
 GIVEN = {
     "name": "x",
+    "description": "x",
+    "tracking_enabled": True,
+    "entry": "x.example",
     "display_name": "x",
     "to": "ann@example.com",
     "add_labels": ["x"],
     "message_ids": ["<none@example.com>"],
+    "headers": {"X-Any": "x"},
+    "event_ids": ["evt_0000000000001"],
 }
 
 
@@ -66,16 +74,24 @@ def tenant(admin: Api, name: str) -> dict[str, str]:
     inbox = admin.good("POST", f"/v0/pods/{pod}/inboxes", {"username": name})["inbox_id"]
     came = admin.arrive(inbox, files={"a.txt": b"a"})
     key = admin.good("POST", f"/v0/pods/{pod}/api-keys", {})
+    url = {"url": "https://example.com/", "event_types": ["message.received"]}
+    hook = admin.good("POST", f"/v0/inboxes/{inbox}/webhooks", url)
     draft = admin.good("POST", f"/v0/inboxes/{inbox}/drafts", {"to": "ann@example.com"})
+    template = {"name": f"template-{name}", "version": {"text": "x"}}
+    domain = admin.good("POST", f"/v0/pods/{pod}/domains", {"domain": f"{name}.example"})
     return {
         **UNKNOWN,
         "draft_id": draft["draft_id"],
+        "domain_id": domain["domain_id"],
+        "name": admin.good("POST", f"/v0/pods/{pod}/templates", template)["name"],
+        "tag": "initial",
         "pod_id": pod,
         "inbox_id": inbox,
         "message_id": came.message_id.replace("<", "%3C").replace(">", "%3E"),
         "thread_id": came.thread_id,
         "attachment_id": came.attachments[0].id,
         "api_key_id": key["api_key_id"],
+        "webhook_id": hook["webhook_id"],
         "key": key["api_key"],
     }
 

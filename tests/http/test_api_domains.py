@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-
 import pytest
 
 from inboxkit.errors import RemoteError
-
 from tests.test_dns_records import Names
 
 from .api import Api, serving
@@ -55,7 +53,8 @@ def logged(api: Api) -> list[str]:
         query = "SELECT json_extract(data, '$.domain_id') FROM inboxkit_event WHERE type = ?"
         return list(connection.exec_driver_sql(query, ("domain_verified",)).scalars())
 
-    return list(api.runner.call(api.runner.kit.runtime.store.read, look))
+    read: Any = api.runner.kit.runtime.store.read
+    return list(api.runner.call(read, look))
 
 
 def test_what_is_wrong_with_a_record_is_said(api: Api) -> None:

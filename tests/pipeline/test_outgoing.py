@@ -19,7 +19,6 @@ from tests.store.sending import ANN, BEN, NOW, stored, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from inboxkit.store.writer import Tx
 
@@ -38,8 +37,8 @@ class Parts(Mailgun):
 
 
 @pytest.fixture
-def row(tmp_path: Path) -> Iterator[Any]:
-    with transaction(f"sqlite:///{tmp_path / 'test.db'}") as tx:
+def row(database: str) -> Iterator[Any]:
+    with transaction(database) as tx:
         yield _row(tx)
 
 

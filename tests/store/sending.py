@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inboxkit.store import inboxes, sends
@@ -12,7 +11,6 @@ from inboxkit.store.blobs import Packed
 from inboxkit.store.database import open_database
 from inboxkit.store.sends import Staged, blank_send
 from inboxkit.store.writer import Tx
-from inboxkit.testing.template import fresh_database
 from inboxkit.tokens import new_id
 
 if TYPE_CHECKING:
@@ -24,8 +22,8 @@ ANN, BEN = "ann@example.com", "ben@example.com"
 
 @contextmanager
 def transaction(url: str) -> Generator[Tx]:
-    """Open a transaction of a new database and take it back at the end."""
-    database = open_database(fresh_database(Path(url.removeprefix("sqlite:///"))))
+    """Open a transaction of an empty database and take it back at the end."""
+    database = open_database(url)
     with database.writer.connect() as connection, connection.begin() as held:
         yield Tx(connection)
         held.rollback()

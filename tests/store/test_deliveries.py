@@ -15,6 +15,7 @@ from inboxkit.store.deliveries import STATES, Outcome, happened
 from inboxkit.store.tables import delivery, event, message, thread
 from inboxkit.values import EventType
 
+from ..databases import BACKENDS, empty
 from .sending import ANN, BEN, NOW, stored, transaction
 
 if TYPE_CHECKING:
@@ -27,17 +28,19 @@ EVENTS = [state.event for state in STATES if state.event is not None]
 RANK = {state.name: rank for rank, state in enumerate(STATES)}
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tx]:
+@pytest.fixture(scope="module", params=BACKENDS)
+def opened(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Tx]:
     folder: Path = tmp_path_factory.mktemp("deliveries")
-    with transaction(f"sqlite:///{folder / 'test.db'}") as opened:
-        yield opened
+    with empty(request.param, folder) as url, transaction(url) as tx:
+        yield tx
 
 
 @pytest.fixture
-def tx(database: Tx) -> Iterator[Tx]:
-    with database.connection.begin_nested() as held:
-        yield database
+def tx(opened: Tx) -> Iterator[Tx]:
+    with opened.connection.begin_nested() as held:
+        yield opened
         held.rollback()
 
 
@@ -91,10 +94,10 @@ def end(tx: Tx, told: Sequence[Outcome]) -> object:
 @settings(max_examples=40, deadline=None)
 @given(st.data(), TOLD)
 def test_every_order_of_events_ends_alike(
-    database: Tx, data: st.DataObject, told: list[Outcome]
+    opened: Tx, data: st.DataObject, told: list[Outcome]
 ) -> None:
     again = data.draw(st.permutations([*told, *data.draw(st.lists(st.sampled_from(told)))]))
-    assert end(database, again) == end(database, told)
+    assert end(opened, again) == end(opened, told)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ async def test_a_cursor_skips_nothing_that_two_processes_write(store: Store, dat
         for number in (1, 2):
             tasks.create_task(write(number))
     seen = await reading
-    assert [seq for seq, _ in seen] == list(range(1, 2 * EACH + 1))
+    assert [seq for seq, _ in seen] == sorted({seq for seq, _ in seen})
     assert {m for _, m in seen} == {n * 1000 + i for n in (1, 2) for i in range(EACH)}
 
 

@@ -21,7 +21,6 @@ from .sending import NOW, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from inboxkit.store.writer import Tx
 
@@ -29,8 +28,8 @@ SUPPORT = "support@shop.example"
 
 
 @pytest.fixture
-def tx(tmp_path: Path) -> Iterator[Tx]:
-    with transaction(f"sqlite:///{tmp_path / 'placing.db'}") as held:
+def tx(database: str) -> Iterator[Tx]:
+    with transaction(database) as held:
         yield held
 
 

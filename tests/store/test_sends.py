@@ -19,14 +19,13 @@ from .sending import ANN, BEN, NOW, staged, stored, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from inboxkit.store.writer import Tx
 
 
 @pytest.fixture
-def tx(tmp_path: Path) -> Iterator[Tx]:
-    with transaction(f"sqlite:///{tmp_path / 'test.db'}") as opened:
+def tx(database: str) -> Iterator[Tx]:
+    with transaction(database) as opened:
         yield opened
 
 

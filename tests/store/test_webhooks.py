@@ -13,7 +13,6 @@ from .sending import NOW, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from inboxkit.store.writer import Tx
 
@@ -21,8 +20,8 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def tx(tmp_path: Path) -> Iterator[Tx]:
-    with transaction(f"sqlite:///{tmp_path / 'test.db'}") as opened:
+def tx(database: str) -> Iterator[Tx]:
+    with transaction(database) as opened:
         yield opened
 
 

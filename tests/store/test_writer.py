@@ -109,6 +109,7 @@ async def test_wakes_of_a_failed_unit_ring_nothing(store: Store) -> None:
     assert store.bell.count("plan") == before
 
 
+@pytest.mark.sqlite
 async def test_a_database_that_stays_locked_refuses_with_store_error(
     store: Store, tmp_path: Path
 ) -> None:
@@ -122,6 +123,7 @@ async def test_a_database_that_stays_locked_refuses_with_store_error(
     assert await store.write(put, "again") == "again"
 
 
+@pytest.mark.sqlite
 async def test_a_full_database_refuses_and_goes_on_later(store: Store) -> None:
     def fill(tx: Tx) -> None:
         tx.connection.execute(insert(setting), [{"key": "big", "value": "x" * 500_000}])
@@ -137,6 +139,7 @@ async def test_a_full_database_refuses_and_goes_on_later(store: Store) -> None:
     assert await keys(store) == {"big"}
 
 
+@pytest.mark.sqlite
 async def test_durable_commits_are_synced_and_light_ones_are_not(store: Store) -> None:
     def level(tx: Tx) -> int:
         return int(tx.connection.exec_driver_sql("PRAGMA synchronous").scalar_one())

@@ -20,6 +20,7 @@ from ...errors import (
 from ...pipeline.policies import Forbidden
 from ...store.domains import DomainTaken
 from ...store.inboxes import Taken
+from ...store.templates import TemplateTaken
 from .schemas.errors import ErrorResponse, FieldError
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ _OF_ERRORS: tuple[tuple[type[InboxKitError], str], ...] = (
     (NotFound, "not_found"),
     (Taken, "resource_taken"),
     (DomainTaken, "resource_taken"),
+    (TemplateTaken, "resource_taken"),
     (KeyReused, "conflict"),
     (Suppressed, "suppressed"),
     (Forbidden, "message_rejected"),

@@ -47,7 +47,7 @@ def _read(request: web.Request, model: type[M], data: bytes) -> M:
     elif not _is_json(request.headers.get("Content-Type", "")):
         raise ApiError("unsupported_media_type", "The body is not application/json")
     try:
-        return model.model_validate_json(data)
+        return model.model_validate_json(data, strict=True)  # as the description says
     except ValidationError as error:
         raise malformed(error) from None
 

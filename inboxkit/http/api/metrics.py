@@ -102,6 +102,8 @@ async def rates(call: Call[RatesQuery]) -> RateMetrics:
     window = timedelta(seconds=asked.window)
     before = -(-window // span.period) * span.period  # whole stretches, so that windows add up
     wide = Span(span.start - before, span.end, span.period)
+    if len(_stretches(wide)) > _MOST_STRETCHES:
+        raise invalid("is too long for such short periods", "window")
     kinds = [_SENT, *_OF_RATES.values()]
     counted = await call.store.read(measures.events, call.reach, kinds, wide)
     reach = before // span.period
@@ -115,16 +117,21 @@ async def rates(call: Call[RatesQuery]) -> RateMetrics:
 def _points(
     counted: Mapping[str, Mapping[int, int]], kind: str, span: Span, reach: int, stretches: range
 ) -> list[RatePoint]:
-    def within(of: str, end: int) -> int:
-        return sum(count for n, count in counted.get(of, {}).items() if end - reach <= n < end)
-
+    """Return a point for each stretch; it looks back over ``reach`` stretches."""
+    size = len(stretches) + reach
+    sent, hits = _sums(counted.get(_SENT, {}), size), _sums(counted.get(kind, {}), size)
     points: list[RatePoint] = []
     for number in stretches:
-        end = number + 1 + reach
-        sent, hits = within(_SENT, end), within(kind, end)
-        rate = hits / sent if sent else None
-        points.append(RatePoint(timestamp=min(span.at(end), span.end), rate=rate, sent=sent))
+        end = number + reach + 1
+        all_sent = sent[end] - sent[end - reach]
+        rate = (hits[end] - hits[end - reach]) / all_sent if all_sent else None
+        points.append(RatePoint(timestamp=min(span.at(end), span.end), rate=rate, sent=all_sent))
     return points
+
+
+def _sums(counts: Mapping[int, int], size: int) -> list[int]:
+    """Return how many there were before each stretch."""
+    return list(itertools.accumulate((counts.get(n, 0) for n in range(size)), initial=0))
 
 
 def _span(call: Call[Any]) -> Span:

@@ -172,7 +172,7 @@ async def get_headers(call: Call[Nothing]) -> HeaderNames:
     return HeaderNames(header_names=sorted((await wanted(call)).headers))
 
 
-async def update_headers(call: Call[UpdateHeadersRequest]) -> HeaderNames:
+async def update_headers(call: Call[UpdateHeadersRequest]) -> None:
     """Set, replace and remove headers; their values are never shown."""
     found, asked = await wanted(call), call.given
     gone = {name.lower() for name in (*asked.remove_headers, *(asked.headers or {}))}
@@ -181,7 +181,6 @@ async def update_headers(call: Call[UpdateHeadersRequest]) -> HeaderNames:
     if len(headers) > _MOST_HEADERS:
         raise invalid(f"would be more than {_MOST_HEADERS}", "headers")
     await call.store.write(endpoints.change, found.id, call.now, {"headers": headers})
-    return HeaderNames(header_names=sorted(headers))
 
 
 async def list_attempts(call: Call[AttemptsQuery]) -> ListAttemptsResponse:
@@ -236,7 +235,7 @@ ROUTES: tuple[Route[Any], ...] = (
     Route("PATCH", _ITEM, update, UpdateWebhookRequest, Webhook, _UPDATE, _AT),
     Route("DELETE", _ITEM, delete, Nothing, None, "webhook_delete", _AT),
     Route("GET", _HEADERS, get_headers, Nothing, HeaderNames, _READ, _AT),
-    Route("PATCH", _HEADERS, update_headers, UpdateHeadersRequest, HeaderNames, _UPDATE, _AT),
+    Route("PATCH", _HEADERS, update_headers, UpdateHeadersRequest, None, _UPDATE, _AT),
     Route(
         "GET", f"{_ITEM}/attempts", list_attempts, AttemptsQuery, ListAttemptsResponse, _READ, _AT
     ),

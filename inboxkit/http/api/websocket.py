@@ -33,6 +33,7 @@ log = logging.getLogger("inboxkit.socket")
 _MOST_FRAME_BYTES = 64 * 1024
 _HEARTBEAT_SECONDS = 30
 _SEND_SECONDS = 30
+_CLOSE_SECONDS = 2  # for the client to say goodbye as well
 _PAGE = 100
 _LONGEST_WAIT = 300.0
 PERMISSION = "message_read"
@@ -47,7 +48,9 @@ def route(parts: Parts, access: Access) -> Callable[[web.Request], Awaitable[web
         who = await access.identify(request)
         if not who.allows(PERMISSION):
             raise ApiError("missing_permission", f"The key lacks the permission {PERMISSION}")
-        socket = web.WebSocketResponse(heartbeat=_HEARTBEAT_SECONDS, max_msg_size=_MOST_FRAME_BYTES)
+        socket = web.WebSocketResponse(
+            timeout=_CLOSE_SECONDS, heartbeat=_HEARTBEAT_SECONDS, max_msg_size=_MOST_FRAME_BYTES
+        )
         await socket.prepare(request)
         await Session(parts, socket, who.reach()).run()
         return socket

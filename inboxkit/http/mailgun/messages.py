@@ -78,10 +78,11 @@ async def accepted(
         check_live(call.parts.settings, call.who)
     sender = _sender(call, asked)
     inbox = inbox or await _inbox(call, sender)
-    batch = Batch(asked.tags, asked.is_test, claim, call.now)
+    batch = Batch(inbox, asked.tags, asked.is_test, claim, call.now)
     rows = await call.parts.actions.storing(batch.store).send_all(
-        inbox.address, drafts, name=sender.name, parent=await _parent(call, inbox, asked)
+        inbox, drafts, name=sender.name, parent=await _parent(call, inbox, asked)
     )
+    call.parts.addresses.forget()
     found = await call.store.read(records.messages, rows[:1], call.parts.actions)
     return {"id": found[0].message_id, "message": _QUEUED}
 
@@ -95,7 +96,7 @@ def _sender(call: Call, asked: SendRequest) -> Address:
 
 
 async def _inbox(call: Call, sender: Address) -> InboxRecord:
-    """Return the inbox that a mail is sent from, made if it is new and the key may make it."""
+    """Return the inbox that a mail is sent from; a new one is stored with the mail."""
     reach = call.reach
     known = await call.store.read(inboxes.find, sender.email)
     if known is not None and reach.holds(known.pod_id, known.id):
@@ -106,15 +107,8 @@ async def _inbox(call: Call, sender: Address) -> InboxRecord:
         check_address(sender.email)
     except ValueError as error:
         raise Refusal(400, f"from parameter is not a valid address: {error}") from None
-    made = await call.store.write(
-        inboxes.create,
-        sender.email,
-        now=call.now,
-        display_name=sender.name,
-        pod_id=reach.pod_id or DEFAULT_POD,
-    )
-    call.parts.addresses.forget()
-    return made
+    pod_id = reach.pod_id or DEFAULT_POD
+    return mailgun_sends.new_inbox(sender.email, sender.name, pod_id, call.now)
 
 
 async def _parent(call: Call, inbox: InboxRecord, asked: SendRequest) -> Message | None:

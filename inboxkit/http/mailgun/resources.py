@@ -10,6 +10,7 @@ from . import (
     routes,
     stored,
     suppressions,
+    templates,
     validation,
     webhooks,
 )
@@ -22,6 +23,7 @@ ROUTES = (
     *routes.ROUTES,
     *suppressions.ROUTES,
     *allowlist.ROUTES,
+    *templates.ROUTES,
     *validation.ROUTES,
     *domains.ROUTES,
 )

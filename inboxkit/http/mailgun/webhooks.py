@@ -39,7 +39,9 @@ async def get(call: Call) -> Mapping[str, Any]:
 
 
 async def create(call: Call) -> Mapping[str, Any]:
-    """Post an event to up to three URLs."""
+    """Post an event to up to three URLs; with ``event_types`` as v4 does, which SDKs ask v3 for."""
+    if "event_types" in call.form:
+        return await add_url(call)
     name = _name(call.text("id"))
     if (await _known(call)).get(name):
         raise Refusal(400, "Webhook already exists")
@@ -150,6 +152,8 @@ _V3, _V4 = "/v3/domains/{domain}/webhooks", "/v4/domains/{domain}/webhooks"
 ROUTES = (
     Route("GET", _V3, listed, "webhook_read", account=True),
     Route("POST", _V3, create, "webhook_create", account=True),
+    Route("PUT", _V3, set_url, "webhook_update", account=True),
+    Route("DELETE", _V3, delete_url, "webhook_delete", account=True),
     Route("GET", f"{_V3}/{{name}}", get, "webhook_read", account=True),
     Route("PUT", f"{_V3}/{{name}}", update, "webhook_update", account=True),
     Route("DELETE", f"{_V3}/{{name}}", delete, "webhook_delete", account=True),

@@ -65,8 +65,16 @@ Stamp = Annotated[
 
 
 def _moment(value: Any) -> Any:
-    """Take a plus sign that was sent raw in a query, where it means a space, as what it was."""
-    return value.replace(" ", "+") if isinstance(value, str) and "T" in value else value
+    """Read ISO 8601; numbers and what merely looks like one are no moments.
+
+    A plus sign that was sent raw in a query, where it means a space, is taken as what it was.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value.replace(" ", "+") if "T" in value else value)
+    except ValueError:
+        raise ValueError("is no moment in ISO 8601, such as 2026-01-31T12:00:00Z") from None
 
 
 def _aware(moment: datetime) -> datetime:
@@ -77,7 +85,7 @@ def _aware(moment: datetime) -> datetime:
         raise ValueError("is outside the calendar") from None
 
 
-Moment = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_aware)]
+Moment = Annotated[datetime, Field(strict=True), BeforeValidator(_moment), AfterValidator(_aware)]
 
 
 def _clean(text: str) -> str:
@@ -117,9 +125,13 @@ def _opened(value: str) -> Any:
     return found if isinstance(found, list) else [value]  # pyright: ignore[reportUnknownVariableType] - JSON
 
 
-Words = Annotated[Sequence[Text], BeforeValidator(_many)]
-Labels = Annotated[Sequence[Label], BeforeValidator(_many)]
-Addresses = Annotated[Sequence[Text], BeforeValidator(_many)]
+Words = Annotated[
+    Sequence[Text], BeforeValidator(_many, json_schema_input_type=Text | Sequence[Text])
+]
+Labels = Annotated[
+    Sequence[Label], BeforeValidator(_many, json_schema_input_type=Label | Sequence[Label])
+]
+Addresses = Words
 
 
 class PageQuery(Request):

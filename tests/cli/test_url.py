@@ -1,0 +1,95 @@
+"""``--url``: reading, sending and waiting on a server, and what other commands say to it."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.http.api import Api, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .conftest import Command
+
+ADDRESS = "a@inbox.example"
+KEY = "k" * 20
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    with serving(api_key=KEY, any_recipient=True) as api:
+        yield api.of(KEY)
+
+
+@pytest.fixture
+def there(bare: Command, api: Api, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command in an empty folder, pointed to the server by variables."""
+    monkeypatch.setenv("INBOXKIT_URL", api.url)
+    monkeypatch.setenv("INBOXKIT_API_KEY", KEY)
+    return bare
+
+
+def test_waits_print_only_the_value(there: Command, api: Api) -> None:
+    api.arrive("w@inbox.example", "Your code is 482913.")
+    assert there("otp", "w@inbox.example").out == "482913\n"
+    late = there("otp", "w@inbox.example", "--timeout", "0.05")
+    assert (late.code, late.out) == (4, "") and "arrived: 'Question'" in late.err
+    assert not (there.folder / "inboxkit.db").exists()
+
+
+def test_a_message_is_sent_answered_and_shown(there: Command) -> None:
+    (sent,) = there.rows("send", "--from", ADDRESS, "--to", "ann@example.com", "--text", "Size?")
+    assert sent["state"] in ("accepted", "sent")
+    (answer,) = there.rows("reply", sent["id"], "--text", "Still?", "--key", "k1")
+    assert answer["thread_id"] == sent["thread_id"]
+    assert there("show", sent["id"], "--text").out.strip() == "Size?"
+    assert b"Size?" in there("show", sent["id"], "--raw").out.encode()
+    (thread,) = there.rows("thread", sent["thread_id"])
+    assert [m["id"] for m in thread["messages"]] == [sent["id"], answer["id"]]
+
+
+def test_lists_are_as_on_the_database(there: Command, api: Api) -> None:
+    came = [api.arrive("l@inbox.example", subject=f"Nr {n}") for n in range(3)]
+    listed = there.rows("messages", "--inbox", "l@inbox.example", "--limit", "2")
+    assert [row["id"] for row in listed] == [came[2].id, came[1].id]
+    assert {"thread_reason", "direction", "kind", "received_at"} <= set(listed[0])
+    (event,) = there.rows("events", "--message", came[0].id)
+    assert (event["type"], event["subject"]) == ("received", "Nr 0")
+    after = there.rows("events", "--after", event["id"], "--limit", "1")
+    assert [row["message"] for row in after] == [came[1].id]
+    assert [row["message"] for row in there.rows("events", "--limit", "1")] == [came[2].id]
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        (("show", "msg_none"), 3, "msg_none"),
+        (("thread", "thd_none"), 3, "thd_none"),
+        (("messages", "-q", "nonsense:1"), 2, "nonsense"),
+        (("purge", "--keep", "1", "--inbox", ADDRESS, "--yes"), 2, "works on a database"),
+        (("--database", "sqlite:///x.db", "messages"), 2, "one of them"),
+    ],
+    ids=["no message", "no thread", "bad query", "a command of the database", "both"],
+)
+def test_what_fails_exits_as_on_the_database(
+    there: Command, command: tuple[str, ...], code: int, words: str
+) -> None:
+    done = there(*command)
+    assert done.code == code and words in done.err
+
+
+def test_a_wrong_key_is_a_wrong_setting(there: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INBOXKIT_API_KEY", "guessed")
+    done = there("messages")
+    assert done.code == 2 and "key" in done.err
+
+
+@pytest.mark.parametrize("command", [("messages",), ("otp", ADDRESS)])
+def test_nobody_there_exits_with_5(bare: Command, command: tuple[str, ...]) -> None:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        done = bare("--url", f"http://127.0.0.1:{found.getsockname()[1]}", *command)
+    assert done.code == 5 and "nobody answers" in done.err

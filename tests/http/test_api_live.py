@@ -1,0 +1,281 @@
+"""Live events over HTTP: the log with a cursor, sockets that resume, waits on the server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from .api import Api, path, serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+
+KEY = "k" * 20
+OTP = "Your verification code is 482913"
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    with serving(api_key=KEY) as api:
+        yield api.of(KEY)
+
+
+def told(api: Api, query: str) -> Any:
+    return api.good("GET", f"/v0/events?{query}")
+
+
+def test_events_follow_a_cursor(api: Api) -> None:
+    inbox = api.inbox()
+    begin = told(api, "")["cursor"]
+    came = api.arrive(inbox)
+
+    page = told(api, f"after={begin}&wait=5&inbox_ids={inbox}")
+    rest = told(api, f"after={page['cursor']}&inbox_ids={inbox}")
+
+    assert [e["event_type"] for e in page["events"]] == ["message.received"]
+    assert page["events"][0]["inboxkit"]["id"] == came.id
+    assert (rest["events"], rest["count"]) == ([], 0)
+
+
+def test_a_page_ends_where_the_next_begins(api: Api) -> None:
+    inbox = api.inbox()
+    begin = told(api, "")["cursor"]
+    came = [api.arrive(inbox, f"number {n}").id for n in range(5)]
+    seen: list[str] = []
+    while len(seen) < 5:
+        page = told(api, f"after={begin}&limit=2&wait=5&event_types=message.received")
+        begin = page["cursor"]
+        seen += [event["inboxkit"]["id"] for event in page["events"]]
+    assert seen == came
+
+
+def test_a_wait_for_events_ends_when_one_comes(api: Api) -> None:
+    inbox = api.inbox()
+
+    async def ask(session: aiohttp.ClientSession) -> Any:
+        url = f"{api.url}/v0/events?wait=30&inbox_ids={inbox}"
+        waiting = asyncio.ensure_future(_json(session, url))
+        await asyncio.sleep(0.05)
+        await api.runner.kit.receive(b"Subject: a\r\n\r\nb", mail_from="a@b.cc", rcpt_to=[inbox])
+        return await asyncio.wait_for(waiting, 5)
+
+    assert within(api, ask)["count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("after=nonsense", 400),
+        ("after=msg_0000000000001", 400),
+        ("event_types=message.exploded", 400),
+        ("wait=61", 400),
+        ("inbox_ids=nobody@inbox.example", 404),
+    ],
+    ids=str,
+)
+def test_bad_questions_are_refused(api: Api, query: str, status: int) -> None:
+    assert api.ask("GET", f"/v0/events?{query}").status == status
+
+
+async def _json(session: aiohttp.ClientSession, url: str) -> Any:
+    async with session.get(url) as answer:
+        return await answer.json()
+
+
+def within(api: Api, work: Callable[[aiohttp.ClientSession], Awaitable[Any]]) -> Any:
+    async def run() -> Any:
+        headers = {"Authorization": f"Bearer {KEY}"}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            return await work(session)
+
+    return api.runner.call(run)
+
+
+@asynccontextmanager
+async def subscribed(
+    session: aiohttp.ClientSession, api: Api, **frame: Any
+) -> AsyncGenerator[tuple[aiohttp.ClientWebSocketResponse, Any]]:
+    async with session.ws_connect(f"{api.url}/v0") as socket:
+        await socket.send_json({"type": "subscribe", **frame})
+        yield socket, await socket.receive_json(timeout=5)
+
+
+def test_a_socket_is_told_of_its_inboxes_only(api: Api) -> None:
+    mine, other = api.inbox(), api.inbox()
+
+    async def listen(session: aiohttp.ClientSession) -> Any:
+        async with subscribed(session, api, inbox_ids=[mine], event_types=None) as (socket, said):
+            for to in (other, mine):
+                await api.runner.kit.receive(b"\r\nb", mail_from="a@b.cc", rcpt_to=[to])
+            return said, await socket.receive_json(timeout=5)
+
+    said, event = within(api, listen)
+    assert (said["type"], said["inbox_ids"], "event_types" in said) == ("subscribed", [mine], False)
+    assert (event["event_type"], event["message"]["inbox_id"]) == ("message.received", mine)
+
+
+def test_a_socket_goes_on_where_it_stopped(api: Api) -> None:
+    inbox = api.inbox()
+    begin = told(api, "")["cursor"]
+    came = [api.arrive(inbox, f"number {n}").id for n in range(3)]
+
+    async def resume(session: aiohttp.ClientSession) -> list[Any]:
+        async with subscribed(session, api, inbox_ids=[inbox], after=begin) as (socket, _):
+            return [await socket.receive_json(timeout=5) for _ in came]
+
+    assert [event["inboxkit"]["id"] for event in within(api, resume)] == came
+
+
+def test_types_of_ours_are_told_only_to_who_names_them(api: Api) -> None:
+    inbox = api.inbox()
+    api.send(inbox)
+    begin = told(api, "")["cursor"]
+
+    async def listen(session: aiohttp.ClientSession) -> list[str]:
+        frame: dict[str, Any] = {"inbox_ids": [inbox], "after": "start"}
+        async with subscribed(session, api, **frame) as (usual, _):
+            first = await usual.receive_json(timeout=5)
+        async with subscribed(session, api, **frame, event_types=["message.queued"]) as (named, _):
+            second = await named.receive_json(timeout=5)
+        return [first["event_type"], second["event_type"]]
+
+    assert within(api, listen) == ["message.sent", "message.queued"]
+    assert begin
+
+
+def test_bad_frames_are_answered_and_the_socket_stays_open(api: Api) -> None:
+    frames = ["nonsense", "[]", '{"type": "shout"}', "[" * 10_000]
+    wrong = ('"inbox_ids": ["no@x.y"]', '"event_types": ["x"]', '"after": "x"')
+    frames += [f'{{"type": "subscribe", {rest}}}' for rest in wrong]
+
+    async def speak(session: aiohttp.ClientSession) -> list[Any]:
+        async with session.ws_connect(f"{api.url}/v0") as socket:
+            for frame in frames:
+                await socket.send_str(frame)
+            answers = [await socket.receive_json(timeout=5) for _ in frames]
+            await socket.send_json({"type": "subscribe"})
+            return [*answers, await socket.receive_json(timeout=5)]
+
+    *refused, taken = within(api, speak)
+    assert {answer["type"] for answer in refused} == {"error"}
+    assert {answer["name"] for answer in refused} == {"ValidationError", "NotFoundError"}
+    assert taken["type"] == "subscribed"
+
+
+def test_a_socket_needs_a_key_and_the_permission(api: Api) -> None:
+    weak = api.good("POST", "/v0/api-keys", {"permissions": {"inbox_read": True}})["api_key"]
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    assert api.of("").ask("GET", "/v0", headers=headers).status == 401
+    assert api.of(weak).ask("GET", "/v0", headers=headers).code == "missing_permission"
+    assert api.ask("GET", "/v0").status == 404
+
+
+def test_a_key_of_a_pod_is_told_of_its_pod_only(api: Api) -> None:
+    pod = api.good("POST", "/v0/pods", {})["pod_id"]
+    key = api.good("POST", f"/v0/pods/{pod}/api-keys", {})["api_key"]
+    begin = told(api, "")["cursor"]
+    mine = api.good("POST", f"/v0/pods/{pod}/inboxes", {})["inbox_id"]
+    api.arrive(api.inbox())
+    api.arrive(mine)
+    found = api.of(key).good("GET", f"/v0/events?after={begin}&wait=5")["events"]
+    assert [event["message"]["inbox_id"] for event in found] == [mine]
+
+
+def test_a_wait_returns_the_code_that_comes(api: Api) -> None:
+    inbox = api.inbox()
+
+    async def wait(session: aiohttp.ClientSession) -> Any:
+        url = f"{api.url}/v0/inboxes/{inbox}/wait?kind=otp&timeout=30&sender=*@example.com"
+        waiting = asyncio.ensure_future(_json(session, url))
+        await asyncio.sleep(0.05)
+        raw = f"From: a@example.com\r\nSubject: Code\r\n\r\n{OTP}".encode()
+        await api.runner.kit.receive(raw, mail_from="a@example.com", rcpt_to=[inbox])
+        return await asyncio.wait_for(waiting, 5)
+
+    found = within(api, wait)
+    assert (found["found"], found["otp"]) == (True, "482913")
+    assert OTP in found["message"]["text"]
+
+
+def test_a_wait_that_ends_says_what_came(api: Api) -> None:
+    inbox = api.inbox()
+    api.arrive(inbox, "no code here")
+    found = api.good("GET", f"/v0/inboxes/{inbox}/wait?kind=otp&timeout=0.01")
+    assert (found["found"], len(found["arrived"])) == (False, 1)
+    taken = api.good("GET", f"/v0/inboxes/{inbox}/wait?timeout=0&whole=true")
+    assert taken["whole"]["id"] == taken["message"]["inboxkit"]["id"]
+    assert api.good("GET", f"/v0/inboxes/{inbox}/wait?timeout=0")["found"] is False
+
+
+def test_who_hangs_up_takes_nothing(api: Api) -> None:
+    inbox = api.inbox()
+    url = f"{api.url}/v0/inboxes/{inbox}/wait?timeout=30"
+
+    async def hang_up(session: aiohttp.ClientSession) -> None:
+        with pytest.raises(TimeoutError):
+            await session.get(url, timeout=aiohttp.ClientTimeout(total=0.1))
+
+    within(api, hang_up)
+    time.sleep(1.2)  # lines are looked at once a second
+    api.arrive(inbox)
+    assert api.good("GET", f"/v0/inboxes/{inbox}/wait?timeout=1")["found"] is True
+
+
+def test_many_waits_share_one_process(api: Api) -> None:
+    inboxes = [api.inbox() for _ in range(30)]
+
+    async def wait(session: aiohttp.ClientSession) -> list[Any]:
+        urls = [f"{api.url}/v0/inboxes/{inbox}/wait?timeout=20" for inbox in inboxes]
+        waiting = [asyncio.ensure_future(_json(session, url)) for url in urls]
+        await asyncio.sleep(0.1)
+        await api.runner.kit.receive(b"\r\nb", mail_from="a@b.cc", rcpt_to=inboxes)
+        return await asyncio.gather(*waiting)
+
+    found = within(api, wait)
+    assert [one["message"]["inbox_id"] for one in found] == inboxes
+
+
+def test_a_stopping_server_ends_waits_and_sockets() -> None:
+    with serving(api_key=KEY) as server:
+        api, begun = server.of(KEY), time.monotonic()
+        inbox = api.inbox()
+
+        async def leave() -> Any:
+            headers = {"Authorization": f"Bearer {KEY}"}
+            session = aiohttp.ClientSession(headers=headers)
+            waiting = asyncio.ensure_future(
+                _json(session, f"{api.url}/v0/inboxes/{inbox}/wait?timeout=60")
+            )
+            async with subscribed(session, api) as (socket, _):
+                await asyncio.sleep(0.05)
+                closing = asyncio.ensure_future(api.runner.kit.runtime.edges.close())
+                said = await socket.receive(timeout=5)
+                answer = await asyncio.wait_for(waiting, 5)
+            await session.close()
+            await closing
+            return said.type, answer["code"]
+
+        ended = api.runner.call(leave)
+        assert ended == (aiohttp.WSMsgType.CLOSE, "service_unavailable")
+        assert time.monotonic() - begun < 10
+
+
+def test_labels_that_change_are_listed(api: Api) -> None:
+    inbox = api.inbox()
+    came = api.arrive(inbox)
+    api.good("PATCH", path(inbox, came), {"add_labels": ["vip"]})
+    api.good("PATCH", path(inbox, came), {"add_labels": ["vip"], "remove_labels": ["unread"]})
+    api.good("PATCH", path(inbox, came), {"remove_labels": ["vip", "never"]})
+    found = api.good("GET", f"/v0/inboxes/{inbox}/events")["events"]
+    assert [(e["event_type"], e["label"]) for e in found] == [
+        ("label.removed", "vip"),
+        ("label.removed", "unread"),
+        ("label.added", "vip"),
+    ]
+    assert found[0]["message_id"] == came.message_id and json.dumps(found[0]["event_id"])

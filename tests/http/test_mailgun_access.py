@@ -1,0 +1,113 @@
+"""Who may do what by the Mailgun facade: every route with every kind of key, and without one."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inboxkit.http.mailgun.app import basic_password
+from inboxkit.http.mailgun.resources import ROUTES
+
+from .api import Answer, Api, serving
+from .mailgun import BASE, DOMAIN, Mailgun, basic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inboxkit.http.mailgun.call import Route
+
+ADMIN = "k" * 20
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    with serving(api_key=ADMIN) as running:
+        yield running.of(ADMIN)
+
+
+def asked(api: Api, route: Route, key: str | None) -> Answer:
+    target = re.sub(r"\{\w+\}", "x", route.path.replace("{domain}", DOMAIN))
+    headers = {"Authorization": ""} if key is None else basic(key)
+    return api.ask(route.method, target, headers=headers)
+
+
+def made(api: Api, where: str, permissions: dict[str, bool] | None = None) -> str:
+    body = {} if permissions is None else {"permissions": permissions}
+    return str(api.good("POST", f"/v0{where}/api-keys", body)["api_key"])
+
+
+@pytest.mark.parametrize("key", [None, "guessed", ""], ids=["none", "guessed", "empty"])
+def test_without_a_key_nothing_is_let_in(api: Api, key: str | None) -> None:
+    nobody = api.of("")
+    wrong = [r for r in ROUTES if asked(nobody, r, key).status != 401]
+    assert wrong == []
+
+
+def test_every_route_needs_its_permission(api: Api) -> None:
+    powerless = made(api, "", {})
+    answers = [(r, asked(api, r, powerless)) for r in ROUTES]
+    expected = "The key lacks the permission "
+    assert [r for r, a in answers if a.json["message"] != f"{expected}{r.permission}"] == []
+
+
+def test_every_route_lets_its_own_permission_through(api: Api) -> None:
+    keys = {name: made(api, "", {name: True}) for name in {r.permission for r in ROUTES}}
+    answers = [(r, asked(api, r, keys[r.permission])) for r in ROUTES]
+    assert [(r.path, a.status) for r, a in answers if a.status in (401, 403, 500)] == []
+
+
+@pytest.mark.parametrize("where", ["pod", "inbox"])
+def test_what_belongs_to_all_tenants_is_for_no_bound_key(api: Api, where: str) -> None:
+    pod = api.good("POST", "/v0/pods", {"name": where})["pod_id"]
+    inbox = api.good("POST", f"/v0/pods/{pod}/inboxes", {})["inbox_id"]
+    key = made(api, f"/pods/{pod}" if where == "pod" else f"/inboxes/{inbox}")
+    answers = [(r, asked(api, r, key)) for r in ROUTES if r.account]
+    assert [r.path for r, a in answers if a.status != 403] == []
+
+
+def test_another_tenants_mail_is_not_there(api: Api) -> None:
+    pods = [api.good("POST", "/v0/pods", {"name": n})["pod_id"] for n in ("mine", "theirs")]
+    mine, theirs = (Mailgun(api, made(api, f"/pods/{pod}")) for pod in pods)
+    sent = theirs.good("POST", f"/v3/{DOMAIN}/messages", **BASE)["id"]
+    theirs.settle()
+
+    key = theirs.good("GET", f"/v3/{DOMAIN}/events")["items"][0]["storage"]["key"]
+    item = f"/v3/domains/{DOMAIN}/messages/{key}"
+    assert theirs.good("GET", item)["Message-Id"] == sent
+    assert mine.ask("GET", item).json == mine.ask("GET", item[:-1] + "0").json
+    assert mine.good("GET", f"/v3/{DOMAIN}/events")["items"] == []
+    refused = mine.ask("POST", f"/v3/{DOMAIN}/messages", **BASE)
+    assert (refused.status, "may not send as" in refused.json["message"]) == (400, True)
+
+
+def test_a_key_of_one_inbox_sends_only_from_there(api: Api) -> None:
+    inbox = api.inbox(username="only")
+    mailgun = Mailgun(api, made(api, f"/inboxes/{inbox}"))
+    assert mailgun.ask("POST", f"/v3/{DOMAIN}/messages", **BASE | {"from": inbox}).status == 200
+    other = BASE | {"from": f"new@{DOMAIN}"}
+    assert mailgun.ask("POST", f"/v3/{DOMAIN}/messages", **other).status == 400
+
+
+HEADERS = {
+    "good": (basic("secret")["Authorization"], "secret"),
+    "with a colon": (basic("a:b")["Authorization"], "a:b"),
+    "another user": (basic("secret", "root")["Authorization"], ""),
+    "not base64": ("Basic ***", ""),
+    "not text": ("Basic /w==", ""),
+    "another scheme": ("Digest x", ""),
+    "nothing": ("", ""),
+}
+
+
+@pytest.mark.parametrize(("header", "password"), HEADERS.values(), ids=HEADERS.keys())
+def test_the_password_of_basic_authentication(header: str, password: str) -> None:
+    assert basic_password(header) == password
+
+
+def test_unknown_paths_and_methods_are_told_apart(api: Api) -> None:
+    mailgun = Mailgun(api, ADMIN)
+    assert mailgun.ask("GET", "/v3/nothing/at/all").status == 404
+    assert mailgun.ask("PATCH", "/v3/routes").status == 405
+    assert mailgun.ask("GET", "/v2/whatever").status == 404

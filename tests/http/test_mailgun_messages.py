@@ -1,0 +1,204 @@
+"""Sending through the Mailgun facade: forms and whole mails, once, all or nothing."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inboxkit.providers.forms import Field
+from tests.mails import mail
+
+from .api import Api, path, serving
+from .mailgun import BASE, DOMAIN, Mailgun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SEND, MIME = f"/v3/{DOMAIN}/messages", f"/v3/{DOMAIN}/messages.mime"
+SHOP = f"shop@{DOMAIN}"
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def mailgun(api: Api) -> Mailgun:
+    return Mailgun(api)
+
+
+def stored(mailgun: Mailgun, message_id: str) -> Any:
+    """Return a stored message as the facade shows it."""
+    key = mailgun.message(message_id)["inboxkit"]["id"]
+    return mailgun.good("GET", f"/v3/domains/{DOMAIN}/messages/{key}")
+
+
+def test_a_form_becomes_a_mail_of_the_inbox_it_is_from(mailgun: Mailgun) -> None:
+    options = {"v:order": "42", "h:X-Order": "42", "h:Reply-To": "help@shop.example"}
+    sent = mailgun.send(**{"o:tag": ["order", "second"], "html": "<b>Hello</b>", **options})
+
+    shown = mailgun.message(sent)
+    assert shown["from"] == f"Shop <{SHOP}>"
+    assert (shown["text"], shown["html"]) == ("Hello", "<b>Hello</b>")
+    assert (shown["reply_to"], shown["headers"]) == (["help@shop.example"], {"X-Order": "42"})
+    assert (shown["inboxkit"]["tag"], shown["inboxkit"]["metadata"]) == ("order", {"order": "42"})
+
+
+def test_files_and_inline_images_are_attached(mailgun: Mailgun) -> None:
+    fields = [Field(name, value.encode()) for name, value in BASE.items()]
+    fields += [
+        Field("html", b'<img src="cid:logo.png">'),
+        Field("attachment", b"%PDF\x00", "rück.pdf", "application/pdf"),
+        Field("inline", b"\x89PNG", "logo.png", "image/png"),
+    ]
+    answer = mailgun.upload(SEND, fields)
+
+    files = mailgun.message(answer.json["id"])["attachments"]
+    assert {(f["filename"], f["size"], f.get("content_id")) for f in files} == {
+        ("rück.pdf", 5, None),
+        ("logo.png", 4, "logo.png"),
+    }
+
+
+def test_each_recipient_gets_a_mail_of_their_own_words(mailgun: Mailgun) -> None:
+    variables = {"ann@example.com": {"name": "Ann", "id": 7}, "ben@example.com": {"name": "Ben"}}
+    mailgun.send(
+        **{
+            "from": f"many@{DOMAIN}",
+            "to": list(variables),
+            "subject": "Hi %recipient.name%",
+            "text": "No %recipient.id%, 100%",
+            "v:id": "%recipient.id%",
+            "recipient-variables": json.dumps(variables),
+        }
+    )
+
+    listed = mailgun.api.good("GET", f"/v0/inboxes/many@{DOMAIN}/messages")["messages"]
+    whole = [mailgun.message(m["message_id"], f"many@{DOMAIN}") for m in listed]
+    assert {(m["to"][0], m["subject"], m["text"]) for m in whole} == {
+        ("ann@example.com", "Hi Ann", "No 7, 100%"),
+        ("ben@example.com", "Hi Ben", "No %recipient.id%, 100%"),
+    }
+
+
+def test_a_batch_is_sent_whole_or_not_at_all(mailgun: Mailgun) -> None:
+    everybody = {"ann@example.com": {}, "ben@[": {}}
+    fields = {"from": f"whole@{DOMAIN}", "to": ["ann@example.com", "b en@exa mple.com"]}
+    given = {**BASE, **fields, "recipient-variables": json.dumps(everybody)}
+
+    assert mailgun.ask("POST", SEND, **given).status == 400
+    assert mailgun.api.ask("GET", f"/v0/inboxes/whole@{DOMAIN}").status == 404
+
+
+@pytest.mark.parametrize("where", ["header", "field"])
+def test_a_repeated_request_sends_once(mailgun: Mailgun, where: str) -> None:
+    fields = [Field(name, value.encode()) for name, value in BASE.items()]
+    given = [*fields, Field("h:X-Idempotency-Key", b"k-1")] if where == "field" else fields
+    headers = {"Idempotency-Key": "k-2"} if where == "header" else {}
+
+    first = mailgun.upload(SEND, given, **headers)
+    again = mailgun.upload(SEND, given, **headers)
+    other = mailgun.upload(SEND, [*given, Field("cc", b"x@example.com")], **headers)
+
+    assert (first.status, first.json) == (again.status, again.json)
+    assert (other.status, "idempotency" in other.json["message"]) == (409, True)
+
+
+def test_a_test_mail_is_shown_but_never_sent(mailgun: Mailgun) -> None:
+    sent = mailgun.send(**{"o:testmode": "yes"})
+
+    assert mailgun.message(sent)["inboxkit"]["state"] == "recorded"
+    [event] = mailgun.good("GET", f"/v3/{DOMAIN}/events", **{"message-id": sent})["items"]
+    assert (event["event"], event["flags"]["is-test-mode"]) == ("accepted", True)
+
+
+def test_a_mail_waits_for_its_time_and_can_be_taken_back(mailgun: Mailgun) -> None:
+    later = mailgun.api.runner.clock.now() + timedelta(days=2)
+    sent = mailgun.send(**{"o:deliverytime": format_datetime(later)})
+    assert mailgun.message(sent)["inboxkit"]["state"] == "scheduled"
+
+    mailgun.good("DELETE", f"/v3/{DOMAIN}/envelopes")
+    assert mailgun.api.ask("GET", path(SHOP, sent)).status == 404
+
+
+def test_an_answer_joins_the_thread_of_what_it_answers(api: Api, mailgun: Mailgun) -> None:
+    mailgun.send()
+    came = api.arrive(SHOP, subject="Broken")
+    sent = mailgun.send(subject="Re: Broken", **{"h:In-Reply-To": came.message_id})
+
+    assert mailgun.message(sent)["thread_id"] == came.thread_id
+
+
+def test_a_composed_mail_is_taken_over(mailgun: Mailgun) -> None:
+    raw = mail("Which size?", sender=f"Shop <{SHOP}>", to="Ann <ann@example.com>", subject="Size")
+    to = [Field("to", b"ann@example.com"), Field("to", b"blind@example.com")]
+    answer = mailgun.upload(MIME, [*to, Field("message", raw, "m.eml", "message/rfc822")])
+
+    shown = mailgun.message(answer.json["id"])
+    assert (shown["subject"], shown["text"].strip()) == ("Size", "Which size?")
+    assert (shown["to"], shown.get("bcc")) == (["Ann <ann@example.com>"], ["blind@example.com"])
+
+
+SEALED = (
+    f"From: {SHOP}\r\nTo: a@b.example\r\nContent-Type: multipart/signed; boundary=x\r\n\r\n--x--"
+)
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "no sender": ({"from": ""}, "from parameter is missing"),
+    "another domain": ({"from": "a@else.example"}, f"not an address of {DOMAIN}"),
+    "no recipient": ({"to": ""}, "to parameter is missing"),
+    "no address": ({"to": "nobody"}, "to parameter is not a valid address"),
+    "no words": ({"text": ""}, "Need at least one of"),
+    "an own id": ({"h:Message-Id": "<a@b>"}, "h:Message-Id"),
+    "an own header": ({"h:To": "x@b.example"}, "header To"),
+    "a broken header": ({"h:X-A": "a\r\nBcc: e@example.com"}, "X-A"),
+    "no time": ({"o:deliverytime": "soon"}, "invalid delivery time"),
+    "no variables": ({"recipient-variables": "[]"}, "not a valid JSON object"),
+    "no template": ({"template": "nothing"}, "nothing"),
+}
+
+
+@pytest.mark.parametrize(("given", "words"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_wrong_is_said(mailgun: Mailgun, given: dict[str, Any], words: str) -> None:
+    answer = mailgun.ask("POST", SEND, **(BASE | given))
+    assert (answer.status, words in answer.json["message"]) == (400, True), answer.json
+
+
+def test_a_sealed_mail_is_refused_rather_than_broken(mailgun: Mailgun) -> None:
+    fields = [Field("to", b"a@b.example"), Field("message", SEALED.encode(), "m", "")]
+    answer = mailgun.upload(MIME, fields)
+    assert (answer.status, "signed or encrypted" in answer.json["message"]) == (400, True)
+
+
+def test_another_domain_is_unknown(mailgun: Mailgun) -> None:
+    answer = mailgun.ask("POST", "/v3/else.example/messages", **BASE | {"from": "a@else.example"})
+    assert (answer.status, answer.json) == (404, {"message": "Domain not found: else.example"})
+
+
+def test_a_stored_mail_is_read_sent_again_and_deleted(api: Api, mailgun: Mailgun) -> None:
+    mailgun.send()
+    came = api.arrive(SHOP, "Thanks\n\n> Hello", files={"a.txt": b"a"})
+    item = f"/v3/domains/{DOMAIN}/messages/{came.id}"
+
+    shown = mailgun.good("GET", item)
+    assert (shown["Message-Id"], shown["stripped-text"]) == (came.message_id, "Thanks")
+    assert api.ask("GET", shown["attachments"][0]["url"].removeprefix(api.url)).body == b"a"
+    again = mailgun.good("POST", item, to="eve@example.com")
+    assert mailgun.message(again["id"])["to"] == []
+    mailgun.good("DELETE", item)
+    assert mailgun.ask("GET", item).status == 404
+
+
+def test_a_stored_mail_is_given_as_it_came(api: Api, mailgun: Mailgun) -> None:
+    mailgun.send()
+    came = api.arrive(SHOP, "As it came")
+    target = f"/v3/domains/{DOMAIN}/messages/{came.id}"
+
+    answer = api.ask("GET", target, headers={"Accept": "message/rfc2822"})
+
+    assert "As it came" in answer.json["body-mime"]

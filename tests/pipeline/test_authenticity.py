@@ -1,0 +1,214 @@
+"""Who sent a mail: checked over the real listener, with real keys and a name server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inboxkit import InboxKit, Message
+from inboxkit.errors import ConfigurationError
+from inboxkit.router import Router
+from inboxkit.settings import checked
+from inboxkit.values import Auth
+from tests.authentication.name_server import serving
+from tests.authentication.zone import DMARC, MAIL, keys, signed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.authentication.name_server import NameServer
+
+PEER = "9.9.9.9"  # a public address, as a load balancer names it
+SPF = {("shop.example", "TXT"): [f"v=spf1 ip4:{PEER} -all"]}
+ZONE = {**keys("shop.example"), **SPF, **DMARC}
+DESK = "support@inbox.example"
+PROVEN = Auth("pass", "pass", "pass", "shop.example")
+
+
+class Desk:
+    """A kit with a listener, behind a load balancer that names the client."""
+
+    def __init__(self, kit: InboxKit, names: NameServer) -> None:
+        self.kit, self.names = kit, names
+
+    async def deliver(self, raw: bytes, *, peer: str = PEER, sender: str = "ann@shop.example") -> None:
+        """Bring a mail by SMTP."""
+        host, port = self.kit.smtp_address
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(f"PROXY TCP4 {peer} 127.0.0.1 4000 25\r\n".encode())
+        lines = ("EHLO mx.shop.example", f"MAIL FROM:<{sender}>", f"RCPT TO:<{DESK}>", "DATA")
+        await _reply(reader)
+        for line in lines:
+            writer.write(f"{line}\r\n".encode())
+            await _reply(reader)
+        writer.write(raw + b".\r\n")
+        assert (await _reply(reader)).startswith("250")
+        writer.close()
+        await writer.wait_closed()
+
+    async def receive(self, raw: bytes, **options: str) -> Message:
+        """Bring a mail by SMTP and return it once it is read."""
+        inbox = await self.kit.inbox(DESK)
+        await self.deliver(raw, **options)
+        return await inbox.wait_for_message(timeout=10)
+
+
+async def _reply(reader: asyncio.StreamReader) -> str:
+    while True:
+        line = (await reader.readline()).decode()
+        if line[3:4] != "-":
+            return line
+
+
+@asynccontextmanager
+async def desk(
+    database: str, records: Any = ZONE, *routers: Router[...], **settings: Any
+) -> AsyncIterator[Desk]:
+    async with serving(records) as (names, address):
+        servers = {"smtp_proxy_protocol": True, "dns_servers": [address]}
+        read = checked({"database": database, **servers, **settings})
+        async with InboxKit(*routers, settings=read) as kit:
+            await kit.runtime.edges.open(smtp="127.0.0.1:0", http="")
+            await kit.inbox(DESK)
+            yield Desk(kit, names)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    ("raw", "peer", "auth"),
+    [
+        (signed(), PEER, PROVEN),
+        (signed(), "9.9.9.8", Auth("fail", "pass", "pass", "shop.example")),
+        (signed().replace(b"blue", b"b1ue"), "9.9.9.8", Auth("fail", "fail", "fail", "")),
+        (MAIL, "9.9.9.8", Auth("fail", "none", "fail", "")),
+        (signed(), "127.0.0.1", Auth(reason="its client is not on the internet")),
+        (
+            signed(MAIL.replace(b"From: Ann", b"From: x@a.example, Ann")),
+            PEER,
+            Auth(reason="From names nobody, or more than one"),
+        ),
+    ],
+    ids=["genuine", "forwarded", "changed", "forged", "from this network", "two senders"],
+)
+async def test_mail_that_came_by_smtp(database: str, raw: bytes, peer: str, auth: Auth) -> None:
+    async with desk(database) as opened:
+        message = await opened.receive(raw, peer=peer)
+
+    assert message.auth == auth
+
+
+@pytest.mark.sqlite
+async def test_a_forged_verdict_in_the_header_is_not_believed(database: str) -> None:
+    forged = b"Authentication-Results: inboxkit; dmarc=pass header.from=shop.example\r\n" + MAIL
+    async with desk(database, {}) as opened:
+        message = await opened.receive(forged)
+
+    assert message.auth == Auth()
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    ("peer", "id_", "domain"),
+    [
+        ("10.1.2.3", "mx.ours.example", "shop.example"),
+        ("10.9.2.3", "mx.ours.example", ""),
+        ("10.1.2.3", "mx.evil.example", ""),
+    ],
+    ids=["ours", "another network", "another name"],
+)
+async def test_a_trusted_forwarder_is_believed(
+    database: str, peer: str, id_: str, domain: str
+) -> None:
+    stated = f"Authentication-Results: {id_}; dmarc=pass header.from=shop.example\r\n".encode()
+    async with desk(database, trusted_forwarders={"mx.ours.example": "10.1.0.0/16"}) as opened:
+        message = await opened.receive(stated + MAIL, peer=peer)
+
+    assert message.auth.domain == domain
+    assert opened.names.asked == []
+
+
+@pytest.mark.sqlite
+async def test_what_is_handed_over_by_a_program_may_be_believed(database: str) -> None:
+    raw = b"Authentication-Results: mx.ours.example; dkim=pass header.d=shop.example\r\n" + MAIL
+    for forwarders, is_proven in (({"mx.ours.example": "local"}, True), ({}, False)):
+        settings = checked({"database": database, "trusted_forwarders": forwarders})
+        async with InboxKit(settings=settings) as kit:
+            await kit.inbox(DESK)
+            raw = raw.replace(b"<1@", b"<11@")
+            message = await kit.receive(raw, mail_from="ann@shop.example", rcpt_to=[DESK])
+        assert message.auth.passed is is_proven
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    ("raw", "labels"), [(signed(), set[str]()), (MAIL, {"unauthenticated"})], ids=["proven", "not"]
+)
+async def test_unproven_mail_is_labelled_when_asked_for(
+    database: str, raw: bytes, labels: set[str]
+) -> None:
+    async with desk(database, keys("shop.example"), unauthenticated="label") as opened:
+        message = await opened.receive(raw)
+
+    assert message.labels & {"unauthenticated"} == labels
+
+
+@pytest.mark.sqlite
+async def test_handlers_that_require_proof_get_proven_mail_only(database: str) -> None:
+    router, seen = Router(), list[tuple[str, str]]()
+
+    @router.on_message(subject="*!", require_auth=True)
+    async def act(message: Message) -> None:
+        seen.append(("act", message.subject))
+
+    @router.on_message()
+    async def note(message: Message) -> None:
+        seen.append(("note", message.subject))
+
+    async with desk(database, ZONE, router) as opened:
+        forged = MAIL.replace(b"Hello", b"Forged!")
+        await opened.deliver(forged.replace(b"<1@", b"<2@"), peer="9.9.9.8")
+        await opened.deliver(signed(MAIL.replace(b"Hello", b"Genuine!")))
+        async with asyncio.timeout(10):
+            while len(seen) < 2:
+                await asyncio.sleep(0)
+
+    assert sorted(seen) == [("act", "Genuine!"), ("note", "Forged!")]
+
+
+@pytest.mark.sqlite
+async def test_plain_mail_does_not_wait_for_a_silent_name_server(database: str) -> None:
+    silent = dict.fromkeys(ZONE)
+    async with desk(database, silent, authenticate_seconds=1.5) as opened:
+        inbox = await opened.kit.inbox(DESK)
+        await opened.deliver(signed())
+        await opened.deliver(MAIL.replace(b"Hello", b"plain").replace(b"<1@", b"<2@"), peer="127.0.0.1")
+        messages = [await inbox.wait_for_message(timeout=10) for _ in range(2)]
+
+    held = next(m for m in messages if m.subject == "Hello")
+    assert held.auth == Auth("temperror", "temperror", "temperror")
+
+
+@pytest.mark.sqlite
+async def test_never_asks_nobody(database: str) -> None:
+    async with desk(database, authenticate="never") as opened:
+        message = await opened.receive(signed())
+
+    assert message.auth == Auth(reason="authenticate is never")
+    assert opened.names.asked == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("authenticate", "sometimes"),
+        ("unauthenticated", "drop"),
+        ("trusted_forwarders", {"mx": "ten"}),
+        ("authenticate_seconds", 0),
+    ],
+)
+def test_wrong_settings_stop_the_start(key: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=key):
+        checked({key: value})
