@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from anyio import to_thread
 
 from .errors import HandlerError, NotFound, SendError, Suppressed
+from .holding import held
 from .parsing import parse
 from .parsing.attachments import extract, is_message
 from .parsing.extraction import FileReader
@@ -20,6 +21,7 @@ from .pipeline import policies, replies
 from .pipeline.policies import Forbidden
 from .pipeline.staging import active, current
 from .providers.base import Feature, Outgoing, refuse_unsupported
+from .saving import write_once
 from .sending import Composer, Context
 from .store import inboxes, messages, purge, records, search, sends, suppressions, threads
 from .store.query import parse_query
@@ -96,7 +98,7 @@ class LocalActions:
     async def save_attachment(self, attachment: Attachment, folder: Path) -> Path:
         data = await self.read_attachment(attachment)
         name = f"{attachment.sha256[:16]}-{attachment.safe_name}"
-        return await to_thread.run_sync(_write, folder, name, data)
+        return await to_thread.run_sync(write_once, folder, name, data)
 
     async def attachment_text(self, attachment: Attachment, limit: int) -> str | None:
         data = await self.read_attachment(attachment)
@@ -271,7 +273,7 @@ class LocalActions:
         """Compose; in a thread what may be large, as it goes to a file or a bucket."""
         work = partial(self._composer.stage, draft, context, now)
         words = len(draft.text) + len(draft.html)
-        if draft.attachments or context.forwarded is not None or words > _LARGE_CHARACTERS:
+        if draft.attachments or context.forwarded or words > _LARGE_CHARACTERS:
             return await to_thread.run_sync(work)
         return work()
 
@@ -282,6 +284,10 @@ class LocalActions:
         first = None if repeats else await self._first_of_key(staged)
         if first is not None:
             return first
+        if staging is not None and _is_for_approval(staged, context):
+            record = held(draft, context, staged, self._store.clock.now())
+            staging.hold(record, draft.attachments, staged.id)
+            return records.staged_message(staged.row, staged.content, context.inbox.address, self)
         await self._check(draft, staged, context)
         if staging is not None:
             staging.add(staged)
@@ -340,6 +346,12 @@ class LocalActions:
         return await self._store.read(inboxes.require, address)
 
 
+def _is_for_approval(staged: Staged, context: Context) -> bool:
+    """Whether a handler's send becomes a draft. What sends a mail on is refused instead."""
+    waits = context.inbox.draft_policy == policies.DRAFT
+    return waits and not staged.stopped and not context.forwarded
+
+
 def _asked(draft: Draft, row: Mapping[str, Any]) -> Outgoing:
     """Return what a provider must be able to do, without the bytes."""
     return Outgoing(
@@ -357,14 +369,3 @@ def _asked(draft: Draft, row: Mapping[str, Any]) -> Outgoing:
         tag=draft.tag,
         metadata=draft.metadata,
     )
-
-
-def _write(folder: Path, name: str, data: bytes) -> Path:
-    """Write once; the name holds the content's hash, so what is there is the same file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / name
-    if not target.exists():
-        temporary = folder / f".{name}.new"
-        temporary.write_bytes(data)
-        temporary.replace(target)
-    return target

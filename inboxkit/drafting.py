@@ -44,7 +44,8 @@ class Drafting:
         parent = await actions.message(public_id("msg", record.parent_id))
         if record.forward_of:
             return await actions.forward(parent, draft)
-        return await actions.reply(parent, quoting(draft, parent), everyone=record.reply_all)
+        whole = draft if record.extra.get("whole") else quoting(draft, parent)
+        return await actions.reply(parent, whole, everyone=record.reply_all)
 
     async def work(self, taken: list[Job]) -> None:
         """Send the drafts whose time has come."""
@@ -88,6 +89,7 @@ def drafted(record: DraftRecord) -> Draft:
         headers=record.extra.get("headers", {}),
         tag=record.extra.get("tag", ""),
         metadata=record.extra.get("metadata", {}),
+        key=record.extra.get("key"),
     )
 
 

@@ -176,6 +176,7 @@ class Runtime:
                 self._consume(MAILGUN, self._mailgun.work, self._mailgun.room)
                 tasks.start_soon(Janitor(self.store, self.settings).run)
                 tasks.start_soon(watchdog.watch)
+                self._read.join(tasks)
                 self._consume("read", self._read.work, self._read.room)
                 self._consume("webhook", self.feedback.work, lambda: feedback.BATCH)
                 self._consume("send", self._outbox.work, self._outbox.room)

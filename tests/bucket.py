@@ -105,3 +105,14 @@ def away() -> Bucket:
     """Return a bucket at a port where nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return Bucket(f"http://127.0.0.1:{listening.getsockname()[1]}")
+
+
+@contextlib.contextmanager
+def elsewhere(bucket: Bucket, kind: str) -> Generator[Bucket]:
+    """Yield a bucket that cannot be written to: ``away``, or not there on its server."""
+    if kind == "away":
+        yield away()
+        return
+    bucket.empty()
+    yield bucket
+    bucket.make()

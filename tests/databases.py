@@ -1,4 +1,4 @@
-"""Databases to test on: a new file of SQLite, or an emptied database of the session's PostgreSQL."""
+"""Databases to test on: a new file of SQLite, or one of the session's PostgreSQL, emptied."""
 
 from __future__ import annotations
 

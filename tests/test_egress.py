@@ -31,20 +31,11 @@ SPELLINGS = """
 [fe80::1%25eth0] \uff11\uff12\uff17.0.0.1 127\u30020\u30020\u30021
 """.split()
 SENSELESS = [
-    "ftp://example.com/",
-    "file:///etc/passwd",
-    "//example.com/",
-    "http://",
-    "",
-    "http:///x",
+    *("ftp://example.com/", "file:///etc/passwd", "//example.com/", "http://", "", "http:///x"),
+    *("http://ann@example.com/", "http://a:b@example.com/", "http://[::1", "http://a:99999/"),
+    "http://example.com/\r\nX: 1",
+    "http://example.com/" + "a" * 3_000,
 ]
-SENSELESS += [
-    "http://ann@example.com/",
-    "http://a:b@example.com/",
-    "http://[::1",
-    "http://a:99999/",
-]
-SENSELESS += ["http://example.com/\r\nX: 1", "http://example.com/" + "a" * 3_000]
 
 
 @pytest.mark.parametrize("address", PRIVATE)

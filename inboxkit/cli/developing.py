@@ -14,7 +14,9 @@ import anyio
 import click
 
 from .. import discovery
+from ..egress import LOOPBACK
 from ..errors import ConfigurationError
+from ..settings import ROLES
 from ..store import events as store_events
 from ..values import EventType
 from .opening import flags_of, log_to_stderr, settings_of
@@ -56,11 +58,14 @@ def dev(ctx: click.Context, /, no_reload: bool, **flags: str | None) -> None:
 
     HANDLERS is a folder (``handlers`` by default) or ``package.module:kit`` of your own.
     """
-    settings = settings_of(ctx, any_recipient=True, **flags)
+    known = settings_of(ctx, any_recipient=True, **flags)
+    # Webhooks may go to programs on this machine, beside what the settings allow.
+    flags["egress_networks"] = " ".join((*known.egress_networks, *LOOPBACK))
+    settings = settings_of(ctx, any_recipient=True, role=ROLES, **flags)
     log_to_stderr(settings)
     # A file that changes twice in a second, to the same length, would be taken from its cache.
     sys.dont_write_bytecode = True
-    given = flags_of(ctx, any_recipient=True, **flags)
+    given = flags_of(ctx, any_recipient=True, role=ROLES, **flags)
     watched = None if no_reload or is_app(settings.handlers) else Path(settings.handlers)
     run_async(_develop(Source(settings, given, watched)))
 

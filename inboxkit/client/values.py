@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ def message(said: dict[str, Any], actions: Actions) -> Message:
         reply_to=_addresses(said["reply_to"]),
         date=_moment(said.get("date")),
         kind=Kind(said["kind"]),
-        auth=Auth(**said["auth"]),
+        auth=Auth(**{f.name: said["auth"][f.name] for f in fields(Auth) if f.name in said["auth"]}),
         defects=tuple(said["defects"]),
         labels=frozenset(said["labels"]),
         references=tuple(said["references"]),
@@ -98,7 +99,7 @@ def draft(given: Draft, *, everyone: bool = False) -> dict[str, Any]:
     extra |= {"everyone": everyone} if everyone else {}
     extra |= {} if given.key is None else {"key": given.key}
     extra |= {} if given.at is None else {"at": given.at.isoformat()}
-    fields: dict[str, Any] = {
+    said: dict[str, Any] = {
         "to": list(given.to),
         "cc": list(given.cc),
         "bcc": list(given.bcc),
@@ -109,7 +110,7 @@ def draft(given: Draft, *, everyone: bool = False) -> dict[str, Any]:
         "headers": dict(given.headers),
         "attachments": [_file(file) for file in given.attachments],
     }
-    return {name: value for name, value in fields.items() if value} | {"inboxkit": extra}
+    return {name: value for name, value in said.items() if value} | {"inboxkit": extra}
 
 
 def _file(file: File) -> dict[str, str]:

@@ -27,6 +27,7 @@ def _runs(digit: str) -> re.Pattern[str]:
 
 _RUN = _runs(r"\d")
 _ASCII_RUN = _runs("[0-9]")  # the same in ASCII, and faster
+_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
 _REACH = 60  # how far a word reaches to the left of its first digit
 _CELL = "[0-9A-Z\u0660-\u0669\u06f0-\u06f9]"
 # Cells of a table or items of a list, a character each.
@@ -93,11 +94,8 @@ class Candidate(NamedTuple):
 
 def candidates(text: str) -> Iterator[Candidate]:
     """Yield what holds a digit and has the shape of a code, at most some dozens."""
-    plain = text.isascii()
-    if plain and not any(digit in text for digit in "0123456789"):
-        return
     count = singles = 0
-    for match in (_ASCII_RUN if plain else _RUN).finditer(text):
+    for match in _ascii_runs(text) if text.isascii() else _RUN.finditer(text):
         start, end = match.span()
         if end - start < 4 and (not start or text[start - 1] <= " "):
             singles += end - start == 1 and text[end : end + 1] <= " "
@@ -117,6 +115,15 @@ def candidates(text: str) -> Iterator[Candidate]:
                 return
     if singles > 1:
         yield from _in_cells(text)
+
+
+def _ascii_runs(text: str) -> Iterator[re.Match[str]]:
+    # All that ``_ASCII_RUN.finditer`` gives; looking for one sign is many times as fast as for ten.
+    digits = text.encode("ascii").translate(_DIGITS_ALIKE)
+    at = digits.find(b"0")
+    while at >= 0 and (match := _ASCII_RUN.match(text, at)):
+        yield match
+        at = digits.find(b"0", match.end())
 
 
 def letter_candidates(text: str) -> Iterator[Candidate]:

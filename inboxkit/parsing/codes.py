@@ -72,8 +72,10 @@ def _find(text: str, subject: str, html: str) -> Code | None:
     if not body.isascii():
         # Some senders put signs without a shape between the digits, others write full width.
         body = _INVISIBLE.sub("", body).translate(_FULL_WIDTH)
-    if any(dash in body for dash in _DASHES):
-        body = _HALVES.sub(_joined, body)
+    for dash in _DASHES if not body.isascii() else _DASHES[:1]:
+        if dash in body:
+            body = _HALVES.sub(_joined, body)
+            break
     code = _search(body, subject, html)
     if code is not None:  # few mails have one: only now is it worth to look where it stands
         own = without_forwarded(body)

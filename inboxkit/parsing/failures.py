@@ -132,9 +132,7 @@ def _holds(text: str, table: str) -> bool:
     every, plain, beginnings, brief = _phrases(table)
     # Ordinary mail pays for this: a subject has fewer places than there are phrases, and an ASCII
     # text can hold no phrase of another script.
-    if len(text) < _SUBJECT and beginnings.isdisjoint(
-        [text[place : place + _BEGINNING] for place in range(len(text))]
-    ):
+    if len(text) < _SUBJECT and beginnings.isdisjoint(zip(text, text[1:], text[2:], text[3:])):
         return any(phrase in text for phrase in brief)
     for phrase in plain if text.isascii() else every:
         if phrase in text:
@@ -145,11 +143,11 @@ def _holds(text: str, table: str) -> bool:
 @cache
 def _phrases(
     table: str,
-) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[str], tuple[str, ...]]:
+) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[tuple[str, ...]], tuple[str, ...]]:
     every = tuple(table.strip().replace("\n", "|").split("|"))
     return (
         every,
         tuple(phrase for phrase in every if phrase.isascii()),
-        frozenset(phrase[:_BEGINNING] for phrase in every),
+        frozenset(tuple(phrase[:_BEGINNING]) for phrase in every),
         tuple(phrase for phrase in every if len(phrase) < _BEGINNING),
     )

@@ -53,7 +53,41 @@ def _text(source: str) -> str:
 
 def render(tokens: Iterable[Token], *, links: bool) -> str:
     """Return the text of a stream of tokens; with ``links``, their targets and images' texts."""
+    if not links and isinstance(tokens, tags.Stream):
+        if _FORMING.isdisjoint([name for name, _ in tokens.tags]):
+            return _flowing(tokens)
     return _Writer(links).read(tokens)
+
+
+def _flowing(tokens: Iterable[Token]) -> str:
+    # What a writer gives, and quicker, where there are only paragraphs and lines.
+    pieces: list[str] = []
+    lines, space = 0, False  # owed before the next word
+    breaks = _BREAKS.get
+    for name, text in tokens:
+        if name:
+            more = lines + 1 if name == "br" else breaks(name, 0)
+            if more > lines:
+                lines = min(more, 2)
+            continue
+        if text.isprintable() and "  " not in text:  # then all white space is single spaces
+            words = text.strip(" ")
+            empty = not words
+        else:
+            split = _words(text)
+            words, empty = " ".join(split), not split
+        if empty:
+            space = True
+            continue
+        if pieces and (lines or space or text[0].isspace()):
+            pieces.append("\n\n" if lines > 1 else "\n" if lines else " ")
+        pieces.append(words)
+        lines, space = 0, text[-1].isspace()
+    return "".join(pieces).strip()
+
+
+def _words(text: str) -> list[str]:
+    return text.split() if "\u3000" not in text else _WIDE.split(text.strip(_SPACES))
 
 
 class _Table:
@@ -104,7 +138,7 @@ class _Writer:
         if self._pre:
             self._preformatted(text)
             return
-        words = text.split() if "\u3000" not in text else _WIDE.split(text.strip(_SPACES))
+        words = _words(text)
         if not words:
             self._space = self._space or " "
             return
@@ -300,3 +334,5 @@ _STEPS: dict[str, Callable[[_Writer, str], None]] = {
     "pre": _Writer.open_pre,
     "/pre": _Writer.close_pre,
 }
+# Tags that do more than end a line, when links are left out.
+_FORMING = _STEPS.keys() - {"br", "a", "/a", "img"}

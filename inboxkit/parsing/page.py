@@ -8,13 +8,13 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from .tags import tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from .tags import Token
 
@@ -73,17 +73,20 @@ def labels(source: str) -> Iterator[Label]:
     """Yield the links of an HTML body with their words, which is far quicker than reading it."""
     if "<a" not in source and "<A" not in source:
         return
-    found = list(islice(tokens(source[:_LIMIT]), _TOKENS))
-    names = [name for name, _ in found]
-    places = [place for place, name in enumerate(names) if name == "a"]
+    found = tuple(islice(tokens(source[:_LIMIT]), _TOKENS))
+    places = [place for place, token in enumerate(found) if token[0] == "a"]
     for start, stop in pairwise([*places, len(found)]):
         if href := _HREF.search(found[start][1][:_ATTRIBUTES]):
-            end = names.index("/a", start, stop) if "/a" in names[start:stop] else stop
-            words = "".join([_words(*token) for token in found[start + 1 : end]]).strip()
+            inside = takewhile(_is_inside, islice(found, start + 1, stop))
+            words = "".join([_words(*token) for token in inside]).strip()
             yield Label(address(_first(href)), words, _ends_in_bracket(found, start))
 
 
-def _ends_in_bracket(found: list[Token], place: int) -> bool:
+def _is_inside(token: Token) -> bool:
+    return token[0] != "/a"
+
+
+def _ends_in_bracket(found: Sequence[Token], place: int) -> bool:
     # Whether the text before a tag does; among many tags without a text, it may.
     for name, text in reversed(found[max(0, place - _NEAR) : place]):
         if not name and (text := text.rstrip()):

@@ -23,7 +23,7 @@ _MAX_COMPLEX = 50  # rules with the same tag, class or id last
 _MAX_CHECKS = 50_000  # of elements against such rules; in a mail with more they say nothing
 _KEPT_LENGTH = 500  # characters of attributes that are remembered
 # The attributes that can hide something, without style sheets and with them.
-_BY_ITSELF = re.compile(r"style|hidden|color|background|\btext\b", re.IGNORECASE)
+_BY_ITSELF = ("style", "hidden", "color", "background", "text")
 _WITH_RULES = re.compile(r"style|hidden|color|background|\btext\b|class|\bid", re.IGNORECASE)
 _SIMPLE = re.compile(r"(?:[a-z][a-z0-9]{0,40})?(?:[.#][a-z0-9_-]{1,100})?\Z")
 _TABLE_PARTS = frozenset("table tbody thead tfoot tr td th col colgroup".split())
@@ -69,15 +69,14 @@ class Sheet:
         return self._by_itself(name, attributes) if inside is None else inside
 
     def _by_itself(self, name: str, attributes: str) -> Style:
-        wanted = _WITH_RULES if self._rules else _BY_ITSELF
-        if name not in self._rules and not (attributes and wanted.search(attributes)):
+        if not self._rules:
+            return alone(name, attributes)
+        if name not in self._rules and not (attributes and _WITH_RULES.search(attributes)):
             return NOTHING
         key = (name, attributes)
         style = self._known.get(key)
         if style is None:
-            own = not self._rules and len(attributes) <= _KEPT_LENGTH
-            style = _own(*key) if own else self._compute(name, tags.attributes(attributes))
-            self._known[key] = style
+            style = self._known[key] = self._compute(name, tags.attributes(attributes))
         return style
 
     def _inside(self, name: str, attributes: str, path: Sequence[Element]) -> Style | None:
@@ -131,10 +130,20 @@ class Sheet:
         return style
 
 
-@functools.lru_cache(maxsize=512)
+def alone(name: str, attributes: str) -> Style:
+    """Return the style of an element in a mail without rules."""
+    written = attributes.lower()
+    for word in _BY_ITSELF:
+        if word in written:
+            return (_kept if len(attributes) <= _KEPT_LENGTH else _own)(name, attributes)
+    return NOTHING
+
+
 def _own(name: str, attributes: str) -> Style:
-    # What a tag does by itself, where there are no rules.
     return _completed(name, NOTHING, tags.attributes(attributes))
+
+
+_kept = functools.lru_cache(maxsize=512)(_own)
 
 
 def _completed(name: str, style: Style, attributes: dict[str, str]) -> Style:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import html
 import re
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -34,23 +33,37 @@ _OPEN = re.compile("<(?=[a-zA-Z/!?])")  # any other "<" is only a sign
 _NAME = re.compile(r"/?[a-zA-Z][^\s/>]{0,40}")
 # Attributes up to the ">" that ends the tag; quotes count only after "=".
 _REST = re.compile(r"""[^>=]*+(?:=\s*+(?:"[^"]*+"|'[^']*+'|(?!["']))[^>=]*+)*>""")
-# A whole tag in which nothing is unusual; it stops at the next "<", so that time stays linear.
+# What stands between "<" and ">" in a tag that has nothing unusual.
 _TAG = re.compile(
-    r"""<(/?[a-zA-Z][^\s/<>"'=]{0,40}+)(?=[\s/>])"""
-    r"""([^<>"']*+(?:(?<==)(?:"[^"<]*+"|'[^'<]*+')[^<>"']*+)*+)>"""
+    r"""(/?[a-zA-Z][^\s/"'=]{0,40}+)(?=[\s/]|\Z)"""
+    r"""([^"']*+(?:(?<==)(?:"[^"]*+"|'[^']*+')[^"']*+)*+)\Z"""
 )
 _ATTRIBUTE = re.compile(
     r"""([^\s=/"'>]{1,100})(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>]*+)))?"""
 )
-_NOTHING = ("", "")
+_KEPT_TAG = 200
 _KEPT_LENGTH = 64 * 1024
 _BIG_NUMBER = re.compile(r"&#0*[0-9]{8,}+;?")
+
+
+class Stream(tuple[Token, ...]):
+    """All tokens of a short text, and in ``tags`` its different tags."""
+
+    tags: frozenset[Token]
+
+    @classmethod
+    def of(cls, found: Iterable[Token], tags: Iterable[Token]) -> Stream:
+        """Return a stream of these tokens."""
+        stream = cls(found)
+        stream.tags = frozenset(tags)
+        return stream
 
 
 def tokens(source: str) -> Iterable[Token]:
     """Return the texts and tags of an HTML text, and the content of its style elements.
 
-    Several readers ask for the same text one after the other: the last short ones are kept.
+    Several readers ask for the same text one after the other: the last short ones are kept, and
+    they come as a ``Stream``.
     """
     if len(source) <= _KEPT_LENGTH:
         return _kept(source)
@@ -58,21 +71,45 @@ def tokens(source: str) -> Iterable[Token]:
 
 
 @functools.lru_cache(maxsize=4)
-def _kept(source: str) -> tuple[Token, ...]:
-    return _split(source) or tuple(_scan(source))
+def _kept(source: str) -> Stream:
+    if stream := _split(source):
+        return stream
+    found = tuple(_scan(source))
+    return Stream.of(found, [token for token in found if token[0]])
 
 
-def _split(source: str) -> tuple[Token, ...]:
-    # Plain markup is split by one expression; () where a "<" is left over or a raw text begins.
-    pieces = _TAG.split(source)
-    texts, names = pieces[::3], list(map(str.lower, pieces[1::3]))
-    if not _RAW.keys().isdisjoint(names) or "<" in "".join(texts):
-        return ()
+def _split(source: str) -> Stream | None:
+    # Plain markup is cut at its brackets; None where one is left over or a raw text begins.
+    first, *pieces = source.split("<")
+    parted = [piece.partition(">") for piece in pieces]
+    known: dict[str, Token] = {}
+    for written in {part[0] for part in parted}:
+        tag = _kept_tag(written) if len(written) <= _KEPT_TAG else _tag(written)
+        if tag is None:
+            return None
+        known[written] = tag
     if "&" in source:
-        texts = list(map(unescape, texts))
-    starts = zip(["", *names], ["", *pieces[2::3]], strict=True)
-    pairs = zip(starts, zip(repeat(""), texts), strict=False)
-    return tuple([token for token in chain.from_iterable(pairs) if token != _NOTHING])
+        first = unescape(first)
+        parted = [(written, closed, unescape(text)) for written, closed, text in parted]
+    found = [("", first)] if first else []
+    for written, closed, text in parted:
+        if not closed:
+            return None
+        found.append(known[written])
+        if text:
+            found.append(("", text))
+    return Stream.of(found, known.values())
+
+
+def _tag(written: str) -> Token | None:
+    match = _TAG.match(written)
+    if match is None:
+        return None
+    name = match[1].lower()
+    return None if name in _RAW else (name, match[2])
+
+
+_kept_tag = functools.lru_cache(maxsize=1024)(_tag)  # a sender repeats its tags
 
 
 def _scan(source: str) -> Iterator[Token]:

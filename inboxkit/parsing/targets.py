@@ -50,9 +50,14 @@ def is_telling(url: str) -> bool:
 
 def _has_token(url: str, rest: str) -> bool:
     """Tell whether an address carries a value that was made for one mail."""
-    if _FIELD.search(url):
-        return True
-    for match in _TOKEN.finditer(_CAMPAIGN.sub("", rest[:1024])):
+    rest = rest[:1024]
+    if "=" in url:
+        if _FIELD.search(url):
+            return True
+        rest = _CAMPAIGN.sub("", rest)
+    if rest == rest.lower() and len(_DIGIT.findall(rest)) < 2:
+        return False
+    for match in _TOKEN.finditer(rest):
         value = match.group()
         digits, capitals = len(_DIGIT.findall(value)), len(_INNER_CAPITAL.findall(value))
         if len(value) >= _LONG or _GROUPED.fullmatch(value):

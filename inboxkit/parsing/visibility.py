@@ -50,26 +50,29 @@ class _Look(NamedTuple):
 
 def visible(tokens: Iterable[Token], left_out: list[str]) -> Iterable[Token]:
     """Return the tokens that a reader sees; texts hidden by a style are put into ``left_out``."""
-    if isinstance(tokens, tuple) and _shows_all(tokens):
+    if isinstance(tokens, tags.Stream) and _show_all(tokens.tags):
         return tokens
     return _filtered(tokens, left_out)
 
 
-def _shows_all(tokens: tuple[Token, ...]) -> bool:
-    # Whether nothing in a mail can hide a text. Most mails of people are such.
-    sheet = styles.Sheet()
+def _show_all(found: Iterable[Token]) -> bool:
+    # Whether none of a mail's tags can hide a text. Most mails of people are such.
     inks, grounds = {colours.BLACK}, {colours.WHITE}
-    for name, text in set(tokens):  # a mail repeats its tags
+    for name, text in found:
         if name in _TELLING:
             return False
-        if name and text and name not in tags.VOID:
-            style = sheet.style(name, text)
+        if text and name not in tags.VOID:
+            style = styles.alone(name, text)
+            if style is NOTHING:
+                continue
             if style.hides:
                 return False
             inks.add(style.colour or colours.BLACK)
             grounds.add(style.background or colours.WHITE)
     if len(inks) * len(grounds) > _MAX_PAIRS:
         return False
+    if len(inks) == len(grounds) == 1:
+        return True
     return not any(colours.alike(ink, ground) for ink in inks for ground in grounds)
 
 

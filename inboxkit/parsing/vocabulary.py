@@ -17,7 +17,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     plain = unicodedata.normalize("NFKD", text.translate(BIDI))
-    return "".join([c for c in plain if not unicodedata.combining(c)]).casefold()
+    return "".join([c for c in plain if c < "\x80" or not unicodedata.combining(c)]).casefold()
 
 
 def _words(*lines: str) -> tuple[str, ...]:

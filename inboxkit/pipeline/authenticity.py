@@ -9,7 +9,7 @@ import logging
 from dataclasses import asdict
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -27,15 +27,13 @@ from ..values import Auth
 from .faults import fault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import Mapping
     from ipaddress import IPv4Network, IPv6Network
 
     from ..parsing.model import ParsedMessage
     from ..settings import Settings
     from ..store.blobs import Blobs
     from ..store.readings import Stored
-
-    Read: TypeAlias = tuple[Stored, ParsedMessage]
 
 log = logging.getLogger("inboxkit.authenticity")
 UNAUTHENTICATED = "unauthenticated"
@@ -45,7 +43,7 @@ _INTERNET = Guard()
 
 
 class Authenticity:
-    """Fills in ``message.auth``."""
+    """Says what ``message.auth`` is: at once where it can, else by ``verify``."""
 
     def __init__(self, settings: Settings, blobs: Blobs, resolver: Resolver | None = None) -> None:
         self._settings = settings
@@ -62,14 +60,6 @@ class Authenticity:
                 f"authenticate: always needs {self._missing}; pip install 'inboxkit[auth]'"
             )
 
-    async def judged(self, read: Sequence[Read]) -> AsyncIterator[dict[int, Auth]]:
-        """Yield verdicts by row id: first all that need no look-up, then the others."""
-        known = {item.id: self._known(item, parsed) for item, parsed in read}
-        yield {row_id: auth for row_id, auth in known.items() if auth is not None}
-        open_ = [(item, parsed) for item, parsed in read if known[item.id] is None]
-        if open_:
-            yield await self._verified(open_)
-
     def labels(self, item: Stored, auth: Auth) -> tuple[str, ...]:
         """Return the labels of a mail that is read for the first time."""
         asked = self._settings.unauthenticated == "label"
@@ -77,18 +67,8 @@ class Authenticity:
             return ()
         return (UNAUTHENTICATED,)
 
-    async def _verified(self, read: Sequence[Read]) -> dict[int, Auth]:
-        found: dict[int, Auth] = {}
-
-        async def one(item: Stored, parsed: ParsedMessage) -> None:
-            found[item.id] = await self._verify(item, parsed)
-
-        async with anyio.create_task_group() as tasks:
-            for pair in read:
-                tasks.start_soon(one, *pair)
-        return found
-
-    async def _verify(self, item: Stored, parsed: ParsedMessage) -> Auth:
+    async def verify(self, item: Stored, parsed: ParsedMessage) -> Auth:
+        """Return the verdicts of look-ups, made in a thread; never raises."""
         seconds = self._settings.authenticate_seconds
         try:
             async with self._threads:
@@ -115,7 +95,7 @@ class Authenticity:
         seconds = self._settings.authenticate_seconds
         return verify(mail, self._resolver, sealers=self._sealers, seconds=seconds)
 
-    def _known(self, item: Stored, parsed: ParsedMessage) -> Auth | None:
+    def known(self, item: Stored, parsed: ParsedMessage) -> Auth | None:
         """Return the verdicts that need no look-up, None when it takes one."""
         if item.auth:  # read again: keys and records may have changed since it came
             return Auth(**item.auth)

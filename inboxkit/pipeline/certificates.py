@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from .downloads import NotFetched
+from .downloads import NotFetched, guard_of
 from .transport import NotDelivered, Transport
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Certificates:
 
 
 async def _fetched(plan: FetchPlan) -> HttpResponse:
-    transport = Transport()
+    transport = Transport(guard=guard_of(plan.hosts))
     try:
         response = await transport.fetch(plan)
     except NotDelivered as error:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from ..egress import Guard
 from ..providers.base import FetchPlan, InboundMail, ParseError, ProviderEvent
-from ..providers.hosts import split
+from ..providers.hosts import is_local, split
 from ..providers.registry import fetching
 from .transport import NotDelivered, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from .outbox import Configured
 
@@ -27,11 +28,21 @@ async def followed(chosen: Configured, found: Sequence[Told | FetchPlan]) -> lis
     """Return what a webhook told, its downloads made. Raise NotFetched or ParseError."""
     if not any(isinstance(item, FetchPlan) for item in found):
         return [item for item in found if not isinstance(item, FetchPlan)]
-    transport = Transport()
+    hosts = [host for item in found if isinstance(item, FetchPlan) for host in item.hosts]
+    transport = Transport(guard=guard_of(hosts))
     try:
         return await _follow(transport, chosen, found)
     finally:
         await transport.close()
+
+
+def guard_of(hosts: Iterable[str]) -> Guard | None:
+    """Return what keeps downloads out of private networks.
+
+    None when the settings place the provider in one: only they name a local host in full.
+    """
+    named = any(is_local(host) for host in hosts if not host.startswith("."))
+    return None if named else Guard()
 
 
 async def _follow(

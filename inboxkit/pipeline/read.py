@@ -28,6 +28,7 @@ from ..tokens import public_id
 from . import authenticity
 from .addresses import token_row
 from .authenticity import Authenticity
+from .crew import Crew
 from .faults import fault
 from .leases import give_all_back
 from .pace import Pace
@@ -35,6 +36,7 @@ from .pace import Pace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from anyio.abc import TaskGroup
     from sqlalchemy import Connection
 
     from ..store.store import Store
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("inboxkit.read")
 BATCH = 32
 _SLICE_SECONDS = 2.0
+_CHECKS = 64  # mails whose senders are looked up at once
 
 
 class Read:
@@ -66,10 +69,17 @@ class Read:
         self._limits = limits or Limits()
         self._process = ParserProcess()
         self._authenticity = checks or Authenticity(Settings(), store.blobs)
+        self._unproven: dict[int, tuple[Stored, ParsedMessage, Owners]] = {}
+        self._crew: Crew | None = None
+
+    def join(self, tasks: TaskGroup) -> None:
+        """Check senders in tasks of their own from now on, beside the reading of other mail."""
+        self._crew = Crew(self._store, "read", tasks, self._check, size=_CHECKS)
 
     def room(self) -> int:
         """Return how many messages to take at once."""
-        return Pace.PORTION if self._pace.is_pressed else BATCH
+        most = Pace.PORTION if self._pace.is_pressed else BATCH
+        return most if self._crew is None else min(most, self._crew.room())
 
     async def work(self, taken: list[Job]) -> None:
         """Read a batch of messages, those first that take no time."""
@@ -101,16 +111,24 @@ class Read:
             await self._finish([((job, item), result)], owners)
 
     async def _finish(self, read: Sequence[tuple[Held, ParsedMessage]], owners: Owners) -> None:
-        """Record what was read: at once what takes no look-up of its sender, then the rest."""
-        mails = [(item, parsed) for (_, item), parsed in read]
-        async for auths in self._authenticity.judged(mails):
-            await self._record(
-                [
-                    self._reading(job, item, parsed, owners, auths[item.id])
-                    for (job, item), parsed in read
-                    if item.id in auths
-                ]
-            )
+        """Record what was read; what takes look-ups of its sender holds up nobody else."""
+        judged = [(one, self._authenticity.known(one[0][1], one[1])) for one in read]
+        await self._record(
+            [
+                self._reading(job, item, parsed, owners, auth)
+                for ((job, item), parsed), auth in judged
+                if auth is not None
+            ]
+        )
+        for ((job, item), parsed), auth in judged:
+            if auth is None:
+                self._unproven[job.id] = (item, parsed, owners)
+                await (self._check(job) if self._crew is None else self._crew.work([job]))
+
+    async def _check(self, job: Job) -> None:
+        item, parsed, owners = self._unproven.pop(job.id)
+        auth = await self._authenticity.verify(item, parsed)
+        await self._record([self._reading(job, item, parsed, owners, auth)])
 
     def _parse_small(self, items: Sequence[Stored]) -> list[ParsedMessage | None]:
         """Parse what is small and plain; None for what needs a process that can be ended."""

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import HandlerError
-from ..store import messages, sends, threads
+from ..store import drafts, messages, sends, threads
 from ..store.sends import Staged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from ..store.drafts import DraftRecord
     from ..store.writer import Tx
+    from ..values import File
 
 
 @dataclass(slots=True)
@@ -36,6 +38,10 @@ class Staging:
     record: bool = False
     over: bool = False
     sends: list[Staged] = field(default_factory=list[Staged])
+    drafts: list[tuple[DraftRecord, Sequence[File]]] = field(
+        default_factory=list[tuple["DraftRecord", "Sequence[File]"]]
+    )
+    held: set[int] = field(default_factory=set[int])
     states: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
     labels: list[tuple[int, tuple[str, ...], tuple[str, ...]]] = field(
         default_factory=list[tuple[int, tuple[str, ...], tuple[str, ...]]]
@@ -56,13 +62,22 @@ class Staging:
         """Merge into the state that the thread will have."""
         self.states.setdefault(thread_id, {}).update(state)
 
+    def hold(self, record: DraftRecord, files: Sequence[File], message_id: int) -> None:
+        """Stage a draft in place of a send, for a person to approve."""
+        key = f"{sends.AUTO_KEY}{self.key}{self.again}:{len(self.drafts)}"
+        self.drafts.append((replace(record, client_id=key), files))
+        self.held.add(message_id)
+
     def holds(self, message_id: int) -> bool:
         """Whether a send is only staged: nobody has it yet."""
-        return not self.over and any(item.id == message_id for item in self.sends)
+        staged = message_id in self.held or any(item.id == message_id for item in self.sends)
+        return staged and not self.over
 
     def carry_out(self, tx: Tx, now: datetime) -> None:
         """Do it all, in the transaction of the Run's end."""
         sends.store(tx, self.sends)
+        for record, files in () if self.record else self.drafts:
+            drafts.create(tx, record, files)
         for thread_id, state in self.states.items():
             threads.update_state(tx, thread_id, state, now)
         for message_id, add, remove in self.labels:

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import aiosmtplib
 
+from ..egress import GuardedConnector
 from ..providers.base import FetchPlan, HttpRequest, HttpResponse, SmtpRequest, SmtpResponse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import SimpleNamespace
+
+    from ..egress import Guard
 
 _MOST_ANSWER_BYTES = 1024 * 1024
 _PIECE_BYTES = 512 * 1024
@@ -49,9 +52,13 @@ class Transport:
     When a kept connection breaks, nobody can say whether the server had closed it before the
     request or after. So one that was idle for longer than a second is not used again: servers close
     idle connections after five seconds or more, and announce it where they count requests.
+    With a ``guard``, HTTP goes only where it permits.
     """
 
-    def __init__(self, hostname: str = "", *, connections: int = 0) -> None:
+    def __init__(
+        self, hostname: str = "", *, connections: int = 0, guard: Guard | None = None
+    ) -> None:
+        self._guard = guard
         self._hostname = hostname if "." in hostname else ""  # EHLO wants a full name
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
@@ -129,6 +136,8 @@ class Transport:
         return self._session
 
     def _connector(self) -> aiohttp.TCPConnector:
+        if self._guard is not None:
+            return GuardedConnector(self._guard)
         if not self._connections:
             return aiohttp.TCPConnector(force_close=True)
         return aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS)

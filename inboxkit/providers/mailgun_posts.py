@@ -72,12 +72,23 @@ def event_data(
     name = NAMES.get(kind) if isinstance(kind, EventType) else kind
     if name is None:
         raise UnsupportedFeature(f"mailgun has no event for {kind}")
-    headers = {"to": about.to, "from": about.sender, "subject": about.subject}
     said: dict[str, Any] = {
         "event": name,
         "id": id,
         "timestamp": at.timestamp(),
         "log-level": _LEVELS.get(name, "info"),
+        **_said(about),
+    }
+    if name == "rejected":  # the one event that names no recipient
+        said["message"]["recipients"] = [recipient]
+    else:
+        said |= {"recipient": recipient, "recipient-domain": recipient.rpartition("@")[2]}
+    return said | dict(details)
+
+
+def _said(about: About) -> dict[str, Any]:
+    headers = {"to": about.to, "from": about.sender, "subject": about.subject}
+    return {
         "message": {
             "headers": {**headers, "message-id": about.message_id},
             "attachments": [dict(file) for file in about.attachments],
@@ -88,11 +99,6 @@ def event_data(
         "campaigns": [],
         "flags": {"is-test-mode": about.is_test},
     }
-    if name == "rejected":  # the one event that names no recipient
-        said["message"]["recipients"] = [recipient]
-    else:
-        said |= {"recipient": recipient, "recipient-domain": recipient.rpartition("@")[2]}
-    return said | dict(details)
 
 
 def signature(signing_key: str, now: datetime) -> dict[str, str]:

@@ -92,7 +92,7 @@ def _known(
     return {(row[0], row[1]): row[2] for row in _by_dedupe(connection, keys)}
 
 
-_inboxes = Finder(inbox.c.id, inbox.c.id)
+_inboxes = Finder(inbox.c.id, inbox.c.id, keep=True)
 _by_dedupe = Finder(message.c.dedupe, message.c.inbox_id, message.c.dedupe, message.c.id)
 _insert_messages = BulkInsert(message, BLANK)
 _insert_raw = BulkInsert(raw)

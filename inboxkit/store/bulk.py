@@ -101,7 +101,8 @@ class Finder:
     """Looks rows up by many values of one column, straight through the driver.
 
     With ``within`` only rows that have one given value in that column too; ``where`` is a further
-    condition, so that a partial index can serve.
+    condition, so that a partial index can serve. With ``keep`` nobody can delete the rows until the
+    transaction ends.
     """
 
     def __init__(
@@ -110,11 +111,13 @@ class Finder:
         *wanted: Column[Any],
         within: Column[Any] | None = None,
         where: str = "",
+        keep: bool = False,
     ) -> None:
         names = ", ".join(c.name for c in wanted)
         condition = f"{where} AND " if where else ""
         self._start = f"SELECT {names} FROM {column.table.name} WHERE {condition}{column.name} IN ("
         self._within = None if within is None else within.name
+        self._keep = keep
 
     def __call__(
         self, connection: Connection, values: Sequence[Any], within: Any = None
@@ -122,10 +125,12 @@ class Finder:
         """Return the rows; none for no values."""
         if not values:
             return ()
-        mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        is_sqlite = connection.dialect.name == "sqlite"  # where each transaction is alone
+        mark = "?" if is_sqlite else "%s"
         sql = f"{self._start}{', '.join([mark] * len(values))})"
-        if self._within is None:
-            return connection.exec_driver_sql(sql, tuple(values)).all()
-        return connection.exec_driver_sql(
-            f"{sql} AND {self._within} = {mark}", (*values, within)
-        ).all()
+        given = tuple(values)
+        if self._within is not None:
+            sql, given = f"{sql} AND {self._within} = {mark}", (*given, within)
+        if self._keep and not is_sqlite:
+            sql += " FOR KEY SHARE"
+        return connection.exec_driver_sql(sql, given).all()

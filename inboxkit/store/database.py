@@ -72,8 +72,8 @@ def open_database(url: str) -> Database:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "postgresql":
         writer = _postgres(parsed)
-        reader = writer.execution_options(isolation_level="AUTOCOMMIT")
-        return Database(parsed, writer, reader, None, writers=_POSTGRES_WRITERS)
+        by_statement = writer.execution_options(isolation_level="AUTOCOMMIT")
+        return Database(parsed, writer, by_statement, None, writers=_POSTGRES_WRITERS)
     file = Path(parsed.database or "")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

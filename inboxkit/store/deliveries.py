@@ -68,13 +68,17 @@ _SELECT_STATES = select(delivery.c.state).where(_OF_SEND)
 _SELECT_PENDING = select(delivery.c.recipient, delivery.c.state).where(
     _OF_SEND, delivery.c.state.in_(PENDING)
 )
-_SELECT_SEND = select(
-    message.c.id,
-    message.c.inbox_id,
-    message.c.thread_id,
-    message.c.rcpt_to,
-    message.c.sender_email,
-).where(message.c.id == bindparam("send"))
+_SELECT_SEND = (
+    select(
+        message.c.id,
+        message.c.inbox_id,
+        message.c.thread_id,
+        message.c.rcpt_to,
+        message.c.sender_email,
+    )
+    .where(message.c.id == bindparam("send"))
+    .with_for_update()  # the same outcome may be told to two processes at once
+)
 _SELECT_LOGGED = select(event.c.data).where(
     event.c.message_id == bindparam("send"),
     event.c.type == bindparam("type"),

@@ -59,8 +59,10 @@ class DomainRecord:
 def create(tx: Tx, wanted: DomainRecord) -> DomainRecord:
     """Store a domain; the same ``client_id`` in a pod returns the same one. Raise DomainTaken."""
     if wanted.client_id is not None:
-        mine = (domain.c.client_id == wanted.client_id) & (domain.c.pod_id == wanted.pod_id)
-        known = tx.connection.execute(select(domain).where(mine)).first()
+        named = select(domain).where(domain.c.client_id == wanted.client_id)
+        known = tx.connection.execute(named).first()
+        if known is not None and known.pod_id != wanted.pod_id:
+            raise DomainTaken(f"the client_id {wanted.client_id} is taken; choose another")
         if known is not None:
             return _record(known)
     if by_name(tx.connection, wanted.id) is not None:

@@ -156,7 +156,8 @@ def listed(
 def _labelled(name: str) -> ColumnElement[bool]:
     if name == SCHEDULED:
         return draft.c.send_status == SCHEDULED
-    return cast(draft.c.labels, String).contains(json.dumps(name), autoescape=True)
+    written = json.dumps(name, ensure_ascii=False)  # as the database writes it
+    return cast(draft.c.labels, String).contains(written, autoescape=True)
 
 
 def change(

@@ -78,14 +78,6 @@ def after(connection: Connection, seq: int, *, limit: int = 500) -> Sequence[Row
     return connection.execute(select(event).where(later).order_by(event.c.seq).limit(limit)).all()
 
 
-def is_held_up(connection: Connection) -> bool:
-    """Whether there are entries that wait for an older transaction to end; no ring tells of it."""
-    if connection.dialect.name == "sqlite":
-        return False
-    held = event.c.seq >= func.inboxkit_event_horizon()
-    return connection.execute(select(event.c.seq).where(held).limit(1)).first() is not None
-
-
 def _settled(connection: Connection) -> ColumnElement[bool]:
     """Return what holds for entries that no open transaction can put another one before.
 

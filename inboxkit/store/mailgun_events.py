@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, String, and_, cast, false, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, String, and_, cast, false, or_, select
 
 from ..providers.base import Feature
 from ..providers.registry import PROVIDERS
@@ -90,7 +90,7 @@ def name(row: Row[Any]) -> str:
     return plain.get(row.type, str(row.type))
 
 
-def _joined() -> Any:
+def _joined() -> Select[Any]:
     return (
         select(
             event,

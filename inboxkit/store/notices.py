@@ -46,7 +46,7 @@ class Notices:
         self._waker.setblocking(False)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="inboxkit-notices", daemon=True)
-        self._heard: Callable[[Iterable[str]], None] = list
+        self._heard: Callable[[Iterable[str]], None]
 
     def listen(self, heard: Callable[[Iterable[str]], None]) -> None:
         """Begin; ``heard`` is called from another thread with the topics of each notice."""

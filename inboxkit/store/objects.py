@@ -10,6 +10,7 @@ import hashlib
 import logging
 import secrets
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,7 @@ from ..errors import ConfigurationError, StoreError
 from .blobs import OBJECT, Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 
     from obstore import ObjectMeta
     from obstore.store import ObjectStore
@@ -40,12 +41,22 @@ _CLIENT_KEYS = ("allow_http", "allow_invalid_certificates", "proxy_url", "root_c
 _TIMES = {"connect_timeout": "5s", "timeout": "30s"}  # of one request, two more tries at most
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Objects:
     """A bucket, or a folder of one. All methods block: call them in threads."""
 
-    def __init__(self, url: str, options: Mapping[str, str]) -> None:
-        """Connect to nothing yet; raise ConfigurationError for what cannot be."""
+    def __init__(
+        self, url: str, options: Mapping[str, str], now: Callable[[], datetime] = _now
+    ) -> None:
+        """Connect to nothing yet; raise ConfigurationError for what cannot be.
+
+        ``now`` is the wall's time, as the store stamps objects with its own.
+        """
         self._url = url
+        self._now = now
         self._store = _open(url, options)
         self._folder = ""
         self._rest_until = 0.0
@@ -70,14 +81,16 @@ class Objects:
 
     def _put(self, key: str, pieces: Iterator[bytes]) -> None:
 
-        begun = bytearray()
+        begun: deque[bytes] = deque()
+        size = 0
         for piece in pieces:
-            begun += piece
-            if len(begun) > _PART_BYTES:
-                rest = chain([bytes(begun)], pieces)
+            begun.append(piece)
+            size += len(piece)
+            if size > _PART_BYTES:
+                rest = chain(_drained(begun), pieces)
                 obstore.put(self._store, key, rest, chunk_size=_PART_BYTES, max_concurrency=1)
                 return
-        obstore.put(self._store, key, bytes(begun), use_multipart=False)
+        obstore.put(self._store, key, b"".join(begun), use_multipart=False)
 
     def read(self, location: str) -> Iterator[bytes]:
         """Iterate over an object's bytes as they come; raise Unreadable or StoreError."""
@@ -93,10 +106,11 @@ class Objects:
     def _look_into_bucket(self) -> None:
         """Raise when it is the bucket that is missing, not one object."""
 
-        next(self._pages(None, chunk_size=1), None)
+        next(self.pages("", at_once=1), None)
 
-    def _pages(self, prefix: str | None, chunk_size: int) -> Iterator[Sequence[ObjectMeta]]:
-        found = obstore.list(self._store, prefix, chunk_size=chunk_size)  # pyright: ignore[reportUnknownMemberType] - of its overloads one gives Arrow tables
+    def pages(self, prefix: str = "", at_once: int = _PORTION) -> Iterator[Sequence[ObjectMeta]]:
+        """Iterate over what is in the bucket, so many at once."""
+        found = obstore.list(self._store, prefix or None, chunk_size=at_once)  # pyright: ignore[reportUnknownMemberType] - of its overloads one gives Arrow tables
         yield from found
 
     def remove(self, locations: Collection[str]) -> None:
@@ -120,9 +134,9 @@ class Objects:
     def sweep(self, known: Collection[str]) -> int:
         """Delete this database's objects that are a day old and in no row; return how many."""
 
-        cutoff, total = datetime.now(UTC) - _ORPHAN_AGE, 0
+        cutoff, total = self._now() - _ORPHAN_AGE, 0
         with self._speaking("cannot be listed"):
-            for page in self._pages(f"{self._folder}/", chunk_size=_PORTION):
+            for page in self.pages(f"{self._folder}/"):
                 old = [meta["path"] for meta in page if meta["last_modified"] < cutoff]
                 orphans = [key for key in old if OBJECT + key not in known]
                 self._delete(orphans)
@@ -167,6 +181,12 @@ def _parted(options: Mapping[str, str]) -> tuple[Any, Any]:
             text = options[key]
             client[key] = text.lower() == "true" if key.startswith("allow_") else text
     return config, client | {key: options.get(key, least) for key, least in _TIMES.items()}
+
+
+def _drained(pieces: deque[bytes]) -> Iterator[bytes]:
+    """Iterate over pieces, each of which is free once it is used."""
+    while pieces:
+        yield pieces.popleft()
 
 
 def _key(location: str) -> str:

@@ -66,6 +66,7 @@ class Lookup:
 
 def place(tx: Tx, readings: Sequence[Reading]) -> list[dict[str, Any]]:
     """Find or make the threads of arriving messages; return the columns of each message's row."""
+    tx.take_turns(reading.stored.inbox_id for reading in readings)
     known = KnownThreads(tx)
     known.prefetch(pair for reading in readings for pair in _ids(reading))
     known.prefetch_waiting(

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, delete, exists, func, insert, select
 
 from ..tokens import new_id, public_id
 from . import endpoints
-from .api_tables import DEFAULT_POD, api_key, domain, pod
+from .api_tables import DEFAULT_POD, api_key, domain, list_entry, pod, template
 from .pages import Page, paged
 from .tables import inbox
 
@@ -59,10 +59,13 @@ def listed(connection: Connection, reach: Reach, page: Page[str]) -> list[PodRec
 
 
 def remove(tx: Tx, pod_id: str) -> bool:
-    """Delete an empty pod and its keys; False when it still has inboxes or is the default one."""
-    used = select(exists().where(inbox.c.pod_id == pod_id))
-    if pod_id == DEFAULT_POD or tx.connection.execute(used).scalar():
+    """Delete an empty pod and its keys; False when it still has things or is the default one."""
+    used = (table.c.pod_id == pod_id for table in (inbox, domain, template))
+    if pod_id == DEFAULT_POD or any(
+        tx.connection.execute(select(exists().where(mine))).scalar() for mine in used
+    ):
         return False
+    tx.connection.execute(delete(list_entry).where(list_entry.c.pod_id == pod_id))
     tx.connection.execute(delete(api_key).where(api_key.c.pod_id == pod_id))
     endpoints.remove_of(tx, pod_id=pod_id)
     tx.connection.execute(delete(pod).where(pod.c.id == pod_id))

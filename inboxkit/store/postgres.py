@@ -5,7 +5,7 @@ Only imported when the database is one; needs the extra ``postgres``.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -43,17 +43,16 @@ def own_connection(engine: Engine) -> Generator[Any]:
     It loses nothing but wake-ups with the server, and so waits for no fsync. Errors that come up
     inside are raised as SQLAlchemy's, like those of the engine.
     """
-    pooled = engine.raw_connection()
-    connection: Any = pooled.driver_connection
-    pooled.detach()
     try:
-        connection.autocommit = True
-        connection.execute("SET synchronous_commit TO off")
-        yield connection
+        pooled = engine.raw_connection()
+        connection: Any = pooled.driver_connection
+        pooled.detach()
+        with closing(connection):
+            connection.autocommit = True
+            connection.execute("SET synchronous_commit TO off")
+            yield connection
     except psycopg.Error as error:
         raise DBAPIError(None, None, error) from error
-    finally:
-        connection.close()
 
 
 def make_room(connection: Connection) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
 from . import drafts, endpoints, inboxes, jobs, lists, search
-from .mailgun_tables import mailgun_send
 from .api_tables import label_event
+from .mailgun_tables import mailgun_send
 from .tables import (
     attachment,
     content,

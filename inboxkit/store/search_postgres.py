@@ -1,4 +1,4 @@
-"""The full-text index on PostgreSQL: a tsvector of our own making, so that both databases find alike.
+"""The full-text index on PostgreSQL: a tsvector of our own, so that both databases find alike.
 
 PostgreSQL's parser keeps ``ann@example.com`` or ``a.b/c`` as one word and knows accents by an
 extension only. Words are cut here as SQLite's ``unicode61`` does: letters and digits, no accents.
@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Text,
     bindparam,
+    cast,
     delete,
     false,
     func,
     not_,
     select,
-    text,
 )
 from sqlalchemy import column as sql_column
 from sqlalchemy import table as sql_table
+from sqlalchemy.dialects.postgresql import TSQUERY
 
 from .tables import content, message
 
@@ -69,9 +71,9 @@ def conditions(
     connection: Connection, query: Query, inbox_id: int | None
 ) -> list[ColumnElement[bool]]:
     """Return what holds for messages whose text matches, in the form that is fast for so many."""
+    if all(term.negated for term in query.words):
+        return [not_(_walked(phrase)) for term in query.words if (phrase := _phrase(term))]
     wanted = _tsquery(query.words, inbox_id)
-    if not any(not term.negated for term in query.words):
-        return [not_(_walked(_phrase(term))) for term in query.words if _phrase(term)]
     hits = select(_index.c.message_id).where(_index.c.words.op("@@")(_as_query(wanted)))
     found = connection.execute(hits.limit(_PROBE + 1)).scalars().all()
     if len(found) <= _PROBE:
@@ -87,17 +89,14 @@ def _walked(wanted: str) -> ColumnElement[bool]:
 
 
 def _as_query(wanted: str) -> ColumnElement[Any]:
-    return text("CAST(:wanted AS tsquery)").bindparams(
-        bindparam("wanted", wanted, unique=True)
-    )  # type: ignore[return-value]
+    return cast(bindparam("wanted", wanted, type_=Text, unique=True), TSQUERY)
 
 
 def _tsquery(terms: Iterable[Term], inbox_id: int | None) -> str:
     """Return all terms as one tsquery; that of one inbox never meets the hits of others."""
     parts = [] if inbox_id is None else [f"'{_mark(inbox_id)}'"]
-    for term in terms:
-        if phrase := _phrase(term):
-            parts.append(f"!({phrase})" if term.negated else f"({phrase})")
+    phrases = [(_phrase(term), term.negated) for term in terms]
+    parts += [f"!({phrase})" if negated else f"({phrase})" for phrase, negated in phrases if phrase]
     return " & ".join(parts)
 
 

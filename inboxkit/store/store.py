@@ -57,9 +57,7 @@ class Store:
         self._bucket = _opened(bucket, options or {}) if bucket else None
         self.blobs = Blobs(self.files_folder, self._bucket)
         self.secret = b""
-        self._writer = Writer(
-            self.database.writer, self._committed, threads=self.database.writers
-        )
+        self._writer = Writer(self.database.writer, self._committed, threads=self.database.writers)
         self._readers = anyio.CapacityLimiter(4)
         self._doorbell: Doorbell | Notices | None = None
         self._lock: LockFile | None = None

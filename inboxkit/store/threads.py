@@ -135,7 +135,8 @@ def sent(
 ) -> None:
     """Count a send of ours in its thread, which now waits for an answer."""
     own, _ = quotation_marks(text, text, is_reply=False)
-    known = tx.connection.execute(select(thread).where(thread.c.id == thread_id)).one()
+    mine = select(thread).where(thread.c.id == thread_id).with_for_update()
+    known = tx.connection.execute(mine).one()
     tx.connection.execute(
         update(thread)
         .where(thread.c.id == thread_id)

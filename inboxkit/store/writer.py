@@ -27,7 +27,7 @@ from sqlalchemy.exc import (
 from ..errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection, Engine
 
@@ -55,6 +55,15 @@ class Tx:
 
     def wake(self, *topics: str) -> None:
         self.woken.update(topics)
+
+    def take_turns(self, numbers: Iterable[int]) -> None:
+        """Let no other transaction do the same for one of these numbers until this one ends.
+
+        For what is decided by many rows together. SQLite has one writer at a time anyway.
+        """
+        if self.connection.dialect.name == "postgresql":
+            for number in sorted(set(numbers)):  # in one order, or two would wait for each other
+                self.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (number,))
 
 
 Result = tuple[Any, BaseException | None]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..kit import InboxKit
 
-STEPS = ("read", "plan", "run", "send", "webhook", "timer", "post")
+STEPS = ("read", "plan", "run", "send", "webhook", "timer", "draft", "post")
 
 
 async def settle(kit: InboxKit, *, timeout: float) -> None:

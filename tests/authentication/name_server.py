@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from .zone import Records
 
@@ -51,7 +51,7 @@ def _quoted(text: str) -> str:
 
 
 @asynccontextmanager
-async def serving(records: Records) -> AsyncIterator[tuple[NameServer, str]]:
+async def serving(records: Records) -> AsyncGenerator[tuple[NameServer, str], None]:
     """Serve records; give the server and its address."""
     loop = asyncio.get_running_loop()
     transport, server = await loop.create_datagram_endpoint(

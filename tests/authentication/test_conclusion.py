@@ -39,7 +39,10 @@ def test_conclusions(
     [
         ({"shop.example": ["v=DMARC1; p=none"]}, Policy("found")),
         ({"shop.example": ["v=DMARC1; p=none; adkim=s; aspf=s"]}, Policy("found", True, True)),
-        ({"a.shop.example": ["v=DMARC1; aspf=s"], "shop.example": None}, Policy("found", False, True)),
+        (
+            {"a.shop.example": ["v=DMARC1; aspf=s"], "shop.example": None},
+            Policy("found", False, True),
+        ),
         ({"shop.example": ["other", " v = DMARC1 ;;p=none;adkim"]}, Policy("found")),
         ({"shop.example": ["v=DMARC1; p=none", "v=DMARC1; p=reject"]}, Policy()),
         ({"shop.example": ["v=DMARC12; p=none"]}, Policy()),

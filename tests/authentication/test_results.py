@@ -78,7 +78,14 @@ def test_who_stated_it_is_named() -> None:
         ([("X-Authentication-Results", PASS)], False),
         ([("Authentication-Results", f"evil.example ({OURS}); dmarc=pass")], False),
     ],
-    ids=["on top", "below our hop", "below theirs", "another name", "another field", "in a comment"],
+    ids=[
+        "on top",
+        "below our hop",
+        "below theirs",
+        "another name",
+        "another field",
+        "in a comment",
+    ],
 )
 def test_only_what_our_own_server_wrote_is_believed(
     fields: list[tuple[str, str]], is_believed: bool

@@ -8,7 +8,10 @@ from tests.authentication.zone import PEER, Records, budget
 
 
 def checked(
-    records: Records, peer: str = PEER, mail_from: str = "ann@shop.example", helo: str = "mx.a.example"
+    records: Records,
+    peer: str = PEER,
+    mail_from: str = "ann@shop.example",
+    helo: str = "mx.a.example",
 ) -> Proof:
     return spf.check(peer, helo, mail_from, budget(records))
 
@@ -68,9 +71,7 @@ def test_without_a_domain_there_is_no_verdict(mail_from: str, helo: str) -> None
 
 
 def test_too_many_names_end_in_an_error() -> None:
-    chain = {
-        (f"{n}.example", "TXT"): [f"v=spf1 include:{n + 1}.example -all"] for n in range(40)
-    }
+    chain = {(f"{n}.example", "TXT"): [f"v=spf1 include:{n + 1}.example -all"] for n in range(40)}
 
     assert checked({**record("include:0.example", "-all"), **chain}).result == "permerror"
 

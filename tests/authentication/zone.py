@@ -96,7 +96,7 @@ def signed_without_from() -> bytes:
     tags = b"v=1;a=rsa-sha256;c=relaxed/simple;d=shop.example;s=s1;h=subject;bh=%b;b=0" % body_hash
     fields = [tuple(tag.split(b"=", 1)) for tag in tags.split(b";")]
     key = library.parse_pem_private_key(pem())
-    value = signer.gen_header(fields, [b"subject"], policy, b"DKIM-Signature", key)
+    value = bytes(signer.gen_header(fields, [b"subject"], policy, b"DKIM-Signature", key))
     return b"DKIM-Signature: " + value + MAIL
 
 

@@ -18,11 +18,11 @@ def main() -> int:
     parser.add_argument("--mails", type=int, default=5000)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--database", help="URL; a new file of SQLite when it is left out")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = asyncio.run(
-            crash(Path(folder), mails=given.mails, kills=given.kills, seed=given.seed)
-        )
+        database = given.database or f"sqlite:///{Path(folder, 'crash.db')}"
+        found = asyncio.run(crash(database, mails=given.mails, kills=given.kills, seed=given.seed))
     sys.stdout.write(json.dumps(found | vars(given)) + "\n")
     return int(any(found.values()))
 

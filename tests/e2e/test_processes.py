@@ -85,6 +85,7 @@ async def test_a_neighbour_that_came_later_is_woken(store: Store, database: str)
         await later.close()
 
 
+@pytest.mark.sqlite
 async def test_a_commit_stands_though_the_doorbells_folder_is_gone(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +137,7 @@ def queue_job(tx: Tx) -> None:
     jobs.put(tx, [jobs.new_job("run", 1, inbox_id=1, due_at=now)])
 
 
+@pytest.mark.sqlite
 async def test_what_a_killed_process_held_is_free_at_once(store: Store, database: str) -> None:
     await store.write(queue_job)
     holder = await asyncio.create_subprocess_exec(

@@ -111,6 +111,15 @@ def test_a_domain_is_one_tenants(api: Api) -> None:
     assert (again.status, again.code) == (403, "resource_taken")
     assert api.ask("GET", "/v0/pods/pod_default/domains/pod.example").status == 404
     assert api.good("GET", f"/v0/pods/{pod}/domains")["count"] == 1
+    assert api.ask("DELETE", f"/v0/pods/{pod}").code == "cannot_delete"
+
+
+def test_a_client_id_returns_the_same_domain_and_is_one_tenants(api: Api) -> None:
+    first = made(api, "client.example", client_id="c-1")
+    assert made(api, "other.example", client_id="c-1") == first
+    pod = api.good("POST", "/v0/pods", {})["pod_id"]
+    asked = {"domain": "third.example", "client_id": "c-1"}
+    assert api.ask("POST", f"/v0/pods/{pod}/domains", asked).code == "resource_taken"
 
 
 class Silent:

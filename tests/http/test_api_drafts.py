@@ -93,6 +93,15 @@ def test_files_come_and_go_and_can_be_downloaded(api: Api, inbox: str) -> None:
     assert api.ask("PATCH", target(made), {"remove_attachments": [removed]}).status == 400
 
 
+def test_files_are_limited_together(api: Api, inbox: str) -> None:
+    large = FILE | {"content": b64encode(bytes(13 * 1024 * 1024)).decode()}
+    made = drafted(api, inbox, attachments=[large])
+    answer = api.ask("PATCH", target(made), {"add_attachments": [large]})
+    assert (answer.status, answer.code) == (413, "payload_too_large")
+    name = made["attachments"][0]["attachment_id"]
+    api.good("PATCH", target(made), {"add_attachments": [large], "remove_attachments": [name]})
+
+
 def test_an_answer_takes_its_place_from_what_it_answers(api: Api, inbox: str) -> None:
     came = api.arrive(inbox, "Large?", headers={"Cc": "ben@example.com"})
     asked = {"in_reply_to": came.message_id, "reply_all": True, "text": "Yes"}

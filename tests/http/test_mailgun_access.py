@@ -9,6 +9,7 @@ import pytest
 
 from inboxkit.http.mailgun.app import basic_password
 from inboxkit.http.mailgun.resources import ROUTES
+from inboxkit.providers.forms import Field
 
 from .api import Answer, Api, serving
 from .mailgun import BASE, DOMAIN, Mailgun, basic
@@ -88,6 +89,15 @@ def test_a_key_of_one_inbox_sends_only_from_there(api: Api) -> None:
     assert mailgun.ask("POST", f"/v3/{DOMAIN}/messages", **BASE | {"from": inbox}).status == 200
     other = BASE | {"from": f"new@{DOMAIN}"}
     assert mailgun.ask("POST", f"/v3/{DOMAIN}/messages", **other).status == 400
+
+
+def test_a_web_page_cannot_send_where_no_key_is_needed() -> None:
+    with serving() as open_:
+        mailgun = Mailgun(open_)
+        fields = [Field(name, value.encode()) for name, value in BASE.items()]
+        target = f"/v3/{DOMAIN}/messages"
+        answer = mailgun.upload(target, fields, Origin="https://evil.example")
+        assert (answer.status, mailgun.upload(target, fields).status) == (403, 200)
 
 
 HEADERS = {

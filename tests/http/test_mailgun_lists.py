@@ -137,6 +137,30 @@ def test_an_address_is_judged_by_what_happened_here(mailgun: Mailgun) -> None:
     assert (fresh["did_you_mean"], fresh["is_role_address"]) == ("support@gmail.com", True)
 
 
+class Names:
+    """Knows the mail servers of two domains."""
+
+    def txt(self, name: str) -> list[str]:
+        return []
+
+    def mx(self, name: str) -> list[tuple[int, str]]:
+        return {"shop.example": [(10, "mx.shop.example")], "null.example": [(0, "")]}.get(name, [])
+
+
+@pytest.mark.parametrize(
+    ("domain", "result"),
+    [
+        ("shop.example", "deliverable"),
+        ("null.example", "undeliverable"),
+        ("x.example", "undeliverable"),
+    ],
+)
+def test_dns_is_asked_when_that_is_wanted(mailgun: Mailgun, domain: str, result: str) -> None:
+    mailgun.api.runner.kit.runtime.resolver = Names()
+    asked = {"address": f"ann@{domain}", "provider_lookup": "true"}
+    assert mailgun.good("GET", "/v4/address/validate", **asked)["result"] == result
+
+
 def test_a_domain_is_set_up_and_forgotten(mailgun: Mailgun) -> None:
     made = mailgun.good("POST", "/v3/domains", name="Shop.example")
     assert made["domain"]["name"] == "shop.example"

@@ -88,9 +88,8 @@ def test_each_recipient_gets_a_mail_of_their_own_words(mailgun: Mailgun) -> None
 
 
 def test_a_batch_is_sent_whole_or_not_at_all(mailgun: Mailgun) -> None:
-    everybody = {"ann@example.com": {}, "ben@[": {}}
     fields = {"from": f"whole@{DOMAIN}", "to": ["ann@example.com", "b en@exa mple.com"]}
-    given = {**BASE, **fields, "recipient-variables": json.dumps(everybody)}
+    given = {**BASE, **fields, "recipient-variables": '{"ann@example.com": {}}'}
 
     assert mailgun.ask("POST", SEND, **given).status == 400
     assert mailgun.api.ask("GET", f"/v0/inboxes/whole@{DOMAIN}").status == 404

@@ -135,6 +135,18 @@ def test_events_are_posted_as_mailgun_posts_them(mailgun: Mailgun, receiver: Rec
     )
 
 
+def test_what_is_suppressed_is_told_as_a_permanent_failure(
+    mailgun: Mailgun, receiver: Receiver
+) -> None:
+    mailgun.good("POST", HOOKS, id="permanent_fail", url=receiver.url)
+    mailgun.good("POST", f"/v3/{DOMAIN}/bounces", address="dead@example.com")
+    mailgun.send(to=["dead@example.com", "ann@example.com"])
+
+    data = receiver.event()[1]["event-data"]
+    assert (data["event"], data["severity"]) == ("failed", "permanent")
+    assert (data["recipient"], data["reason"]) == ("dead@example.com", "suppress-bounce")
+
+
 def test_our_own_provider_reads_what_is_posted(mailgun: Mailgun, receiver: Receiver) -> None:
     key = mailgun.good("GET", "/v5/accounts/http_signing_key")["http_signing_key"]
     options = {"api_key": "k", "domain": DOMAIN, "signing_key": key}

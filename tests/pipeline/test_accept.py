@@ -29,7 +29,8 @@ async def take(kit: InboxKit, raw: bytes, *to: str) -> list[tuple[int, bool]]:
 
 def files(kit: InboxKit) -> list[Path]:
     folder = kit.runtime.store.files_folder
-    assert folder is not None
+    if folder is None:  # PostgreSQL keeps all in rows
+        return []
     return list(folder.rglob("*.zst*"))
 
 
@@ -70,6 +71,7 @@ def test_an_unknown_recipient_is_not_found() -> None:
     assert issubclass(UnknownRecipient, NotFound)
 
 
+@pytest.mark.sqlite
 async def test_a_large_mail_that_comes_again_leaves_one_file(kit: InboxKit) -> None:
     await kit.inbox(DESK)
     raw = mail(files=LARGE)
@@ -77,6 +79,7 @@ async def test_a_large_mail_that_comes_again_leaves_one_file(kit: InboxKit) -> N
     assert len(files(kit)) == 1
 
 
+@pytest.mark.sqlite
 async def test_a_large_mail_that_is_refused_leaves_no_file(kit: InboxKit, tmp_path: Path) -> None:
     await kit.inbox(DESK)
     await impatient(kit.runtime.store)
@@ -95,6 +98,7 @@ async def test_a_spooled_mail_is_stored_as_it_came(kit: InboxKit, size: int) -> 
     assert blobs.unpack(blobs.pack(source)) == raw
 
 
+@pytest.mark.sqlite
 async def test_a_folder_that_takes_nothing_refuses_with_store_error(
     kit: InboxKit, tmp_path: Path
 ) -> None:

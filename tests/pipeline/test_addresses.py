@@ -245,13 +245,12 @@ async def test_deleting_an_inbox_removes_everything_of_it(database: str, tmp_pat
         await arrive(kit, files={"large.bin": secrets.token_bytes(200_000)})
         await happened(kit, EventType.ACCEPTED)
         store = kit.runtime.store
-        folder = store.files_folder
-        assert folder is not None
-        assert len(list(folder.rglob("*.zst"))) == 1
+        folder = store.files_folder  # of SQLite; PostgreSQL keeps all in rows
+        assert folder is None or len(list(folder.rglob("*.zst"))) == 1
         assert (await counts(store))["message"] == 2
         await inbox.delete()
         assert {k: v for k, v in (await counts(store)).items() if v} == {}
-        assert list(folder.rglob("*.zst")) == []
+        assert folder is None or list(folder.rglob("*.zst")) == []
 
 
 async def test_addresses_forget_after_two_seconds_what_another_process_deleted(

@@ -274,6 +274,7 @@ class Refusals(logging.Handler):
             self.seen.set()
 
 
+@pytest.mark.sqlite
 async def test_an_answer_is_recorded_however_late_the_database_takes_it(
     database: str, request: pytest.FixtureRequest
 ) -> None:

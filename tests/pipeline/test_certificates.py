@@ -63,3 +63,15 @@ async def test_a_host_that_is_not_listed_is_never_asked(server: FakeProvider) ->
         await Certificates(Clock()).get(_plan(server, "sns.us-east-1.amazonaws.com"))
 
     assert server.requests == []
+
+
+async def test_a_listed_name_that_leads_to_this_machine_is_not_connected_to(
+    server: FakeProvider,
+) -> None:
+    url = server.url.replace("127.0.0.1", "vendor.localhost")
+    plan = FetchPlan(url=f"{url}/{NAME}", hosts=(".localhost",))
+
+    with pytest.raises(NotFetched, match="a name of this machine"):
+        await Certificates(Clock()).get(plan)
+
+    assert server.requests == []

@@ -15,9 +15,10 @@ from inboxkit.pipeline.janitor import Janitor
 from inboxkit.providers.base import HttpResponse, WebhookRequest
 from inboxkit.providers.forms import Field
 from inboxkit.router import Retries, Router
+from inboxkit.values import Auth
 from tests.providers.mailgun_account import form_post, json_post, signature_block
 
-from .mailgun import Account, account
+from .mailgun import OPTIONS, Account, account
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -284,3 +285,21 @@ async def test_a_failing_handler_of_failures_does_not_feed_itself(sandbox: Sandb
     await sandbox.advance(timedelta(days=1))
     assert len(calls) == 2
     assert all("broken:" in reason for reason in calls)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "auth"),
+    [
+        ("yes", Auth("pass", "none", "none", "example.com", "stated by mailgun")),
+        ("no", Auth(reason="mailgun states no verdict")),
+    ],
+)
+async def test_a_vendors_verdict_is_the_messages(trusted: str, auth: Auth) -> None:
+    options = {**OPTIONS, "trust_headers": trusted}
+    async with account(options={"mailgun": options}) as mailgun:
+        raw = b"X-Mailgun-Spf: Pass\r\n" + MAIL
+        await mailgun.post(mailgun.fake.inbound(raw, recipient=BOT, mail_from=ANN))
+        await mailgun.sandbox.settle()
+        message = await received(mailgun, BOT)
+
+    assert message.auth == auth

@@ -43,6 +43,7 @@ def files(kit: InboxKit) -> int:
     return len(list(folder.rglob("*.zst")))
 
 
+@pytest.mark.sqlite
 async def test_each_inbox_keeps_its_newest_messages(planning: InboxKit) -> None:
     for number in range(4):
         await arrive(planning, subject=f"desk {number}", files=FILE)
@@ -53,6 +54,7 @@ async def test_each_inbox_keeps_its_newest_messages(planning: InboxKit) -> None:
     assert files(planning) == 3
 
 
+@pytest.mark.sqlite
 async def test_what_is_too_old_goes(planning: InboxKit) -> None:
     await arrive(planning, subject="old", files=FILE)
     await settle(planning, timeout=10)

@@ -144,7 +144,7 @@ async def test_advancing_the_clock_moves_due_times_not_leases(store: Store) -> N
 
 async def test_the_same_key_is_stored_once(store: Store) -> None:
     await put(store, "a")
-    with pytest.raises(Exception, match="(?i)unique"):
+    with pytest.raises(Exception, match=r"(?i)unique"):
         await put(store, "a")
 
 

@@ -12,6 +12,7 @@ import pytest
 from inboxkit import EventType, Message
 from inboxkit.store.query import QueryError
 from inboxkit.testing.runner import Runner
+from tests.databases import BACKENDS, empty
 from tests.mails import ANN, DESK, happened, mail
 
 if TYPE_CHECKING:
@@ -57,15 +58,18 @@ async def fill(kit: InboxKit) -> None:
     await kit.receive(mail("garden"), mail_from=ANN, rcpt_to=["other@inbox.example"])
 
 
-@pytest.fixture(scope="module")
-def filled() -> Iterator[Runner]:
-    runner = Runner()
-    runner.start()
-    try:
-        runner.call(fill, runner.kit)
-        yield runner
-    finally:
-        runner.stop()
+@pytest.fixture(scope="module", params=BACKENDS)
+def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Runner]:
+    with empty(request.param, tmp_path_factory.mktemp("search")) as database:
+        runner = Runner(database=database)
+        runner.start()
+        try:
+            runner.call(fill, runner.kit)
+            yield runner
+        finally:
+            runner.stop()
 
 
 def found(runner: Runner, query: str = "", limit: int | None = None) -> list[Message]:

@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from anyio import to_thread
 
 from . import openapi
 from .envelope import CODES
@@ -28,12 +29,16 @@ def route(table: Table) -> Callable[[web.Request], Awaitable[web.Response]]:
 
     async def answer(_request: web.Request) -> web.Response:
         return web.Response(
-            text=page(openapi.document(table)),
+            text=await to_thread.run_sync(_whole, table),
             content_type="text/html",
             headers={"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"},
         )
 
     return answer
+
+
+def _whole(table: Table) -> str:
+    return page(openapi.document(table))
 
 
 def page(document: dict[str, Any]) -> str:
@@ -77,4 +82,5 @@ def _parameter(item: dict[str, Any]) -> str:
 
 
 def _model(content: dict[str, Any]) -> str:
-    return str(content["schema"].get("$ref", "")).rpartition("/")[2]
+    schema = content["schema"]
+    return str(schema.get("anyOf", [schema])[0].get("$ref", "")).rpartition("/")[2]

@@ -38,10 +38,13 @@ if TYPE_CHECKING:
 
     from ...models import Message
     from ...store.drafts import DraftFile
+    from ...values import File
     from .call import Call
+    from .schemas.attachments import SendAttachment
 
 _SYSTEM_LABELS = frozenset({SCHEDULED, FAILED, "received", "sent", "bounced"})
 _MOST_LABELS = 100
+_MOST_FILE_BYTES = 25 * 1024 * 1024
 _RECIPIENTS = ("to", "cc", "bcc", "reply_to")
 _WORDS = ("subject", "text", "html")
 
@@ -67,7 +70,7 @@ async def create(call: Call[CreateDraftRequest]) -> Draft:
     )
     wanted = await _placed(call, plain)
     _check(call, wanted, asked.send_at)
-    given = sends.files(asked.attachments or ())
+    given = _files(asked.attachments or ())
     return draft(await call.store.write(drafts.create, wanted, given))
 
 
@@ -142,6 +145,16 @@ def _labels(
     return found
 
 
+def _files(asked: Sequence[SendAttachment], kept: int = 0) -> Sequence[File]:
+    """Return the files to add; raise ApiError when all files are too large together."""
+    found = sends.files(asked)
+    if kept + sum(len(one.data) for one in found) > _MOST_FILE_BYTES:
+        raise ApiError(
+            "payload_too_large", f"The files are larger than {_MOST_FILE_BYTES} bytes together"
+        )
+    return found
+
+
 async def listed(call: Call[ListDraftsQuery]) -> ListDraftsResponse:
     """List drafts, newest first."""
     asked = call.given
@@ -209,12 +222,14 @@ async def update(call: Call[UpdateDraftRequest]) -> Draft:
     removed = [_file(call, known, name) for name in asked.remove_attachments or ()]
     if None in removed:
         raise invalid("names no file of this draft", "remove_attachments")
+    gone = [one.id for one in removed if one is not None]
+    kept = sum(one.size for one in known.files if one.id not in gone)
     changed = await call.store.write(
         drafts.change,
         known,
         values,
-        add=sends.files(asked.add_attachments or ()),
-        remove=[one.id for one in removed if one is not None],
+        add=_files(asked.add_attachments or (), kept),
+        remove=gone,
         now=call.now,
     )
     if changed is None:

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import web
+from anyio import to_thread
 from pydantic.json_schema import models_json_schema
 
 from ... import __version__
@@ -30,7 +31,7 @@ def route(table: Table) -> Callable[[web.Request], Awaitable[web.Response]]:
 
     async def answer(_request: web.Request) -> web.Response:
         if not made:
-            made.append(json.dumps(document(table)).encode())
+            made.append(json.dumps(await to_thread.run_sync(document, table)).encode())
         return web.Response(body=made[0], content_type="application/json")
 
     return answer
@@ -78,9 +79,17 @@ def _operation(mounted: Mounted, references: dict[Any, dict[str, Any]]) -> dict[
     if more:
         operation["description"] = more
     if described.method in ("POST", "PATCH", "PUT") and described.takes is not Nothing:
-        schema = references[(described.takes, "validation")]
+        schema = _body(described.takes, references)
         operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}
     return operation
+
+
+def _body(takes: type[BaseModel], references: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+    """Return the schema of a body; null is one where nothing must be said, as clients send it."""
+    schema = references[(takes, "validation")]
+    if any(field.is_required() for field in takes.model_fields.values()):
+        return schema
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def operation_id(mounted: Mounted) -> str:

@@ -48,7 +48,9 @@ async def delete(call: Call[Nothing]) -> None:
     name = call.name("pod_id")
     if not await call.store.write(pods.remove, name):
         raise ApiError(
-            "cannot_delete", f"Pod {name} has inboxes, or is the default one", fix="delete them"
+            "cannot_delete",
+            f"Pod {name} has inboxes, domains or templates, or is the default one",
+            fix="delete them",
         )
 
 

@@ -13,8 +13,9 @@ import anyio
 from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import ValidationError
 
+from ...errors import InboxKitError
 from ...store import events, pods
-from .envelope import CODES, ApiError, malformed, not_found
+from .envelope import CODES, ApiError, malformed, not_found, refusal
 from .events import inbox_rows, place
 from .live import Wish
 from .schemas.events import Place, SocketError, Subscribe, Subscribed, frame
@@ -92,6 +93,8 @@ class Session:
                 await self._refuse(ApiError("validation_error", "The frame is not a JSON object"))
             except ApiError as error:
                 await self._refuse(error)
+            except InboxKitError as error:
+                await self._refuse(refusal(error))
 
     async def _subscribe(self, asked: Subscribe) -> None:
         """Take a wish in place of the one before; raise ApiError."""
@@ -112,7 +115,15 @@ class Session:
         self._subscribed.set()
 
     async def _tell(self) -> None:
+        """Tell what comes; when the database refuses, the client is to come again and resume."""
         await self._subscribed.wait()
+        try:
+            await self._follow()
+        except InboxKitError as error:
+            log.warning("a socket is closed: %s", error)
+            await self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
+
+    async def _follow(self) -> None:
         while not self._socket.closed:
             seen, begun = self._live.seen(), self._cursor
             assert self._wish is not None

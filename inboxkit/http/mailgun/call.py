@@ -80,7 +80,10 @@ class Call:
         items = cast("list[object]", found if isinstance(found, list) else [found])
         if not items or not all(isinstance(item, dict) for item in items):
             raise Refusal(400, "The body is neither a form nor a JSON object or list of them")
-        return cast("list[dict[str, Any]]", items)
+        return [
+            {name: _storable(value) for name, value in item.items()}
+            for item in cast("list[dict[str, Any]]", items)
+        ]
 
     def text(self, name: str, default: str = "") -> str:
         """Return the first value of a field."""
@@ -124,6 +127,13 @@ def _json(body: bytes) -> object:
         raise Refusal(400, "The body is neither a form nor JSON") from None
 
 
+def _storable(value: Any) -> Any:
+    """Return a text without what no database takes: NUL and halves of surrogate pairs."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
 def _fields(given: Mapping[str, Any]) -> list[Field]:
     fields: list[Field] = []
     for name, value in given.items():
@@ -164,6 +174,8 @@ class Table:
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """Return the route of a request and its ids; raise Refusal 404 or 405."""
         pieces = [unquote(piece) for piece in path.strip("/").split("/")]
+        if any("\0" in piece for piece in pieces):
+            raise Refusal(404, "Not found")
         wanted = "GET" if method == "HEAD" else method
         known = False
         for route in self.routes:

@@ -29,7 +29,7 @@ def _read(text: str) -> list[dict[str, str]]:
     reader = csv.reader(io.StringIO(text, newline=""))
     rows: list[dict[str, str]] = []
     try:
-        names = [name.strip().lower() for name in next(reader, [])]
+        names = [name.strip().lower() for name in next(reader, list[str]())]
         for values in reader:
             if any(value.strip() for value in values):
                 rows.append(dict(zip(names, (v.strip() for v in values), strict=False)))

@@ -36,7 +36,7 @@ async def get(call: Call) -> Mapping[str, Any]:
 
 async def create(call: Call) -> Mapping[str, Any]:
     """Make a route; its expression and its actions are read at once."""
-    values = {"priority": 0, "description": "", "actions": [], **_given(call)}
+    values: dict[str, Any] = {"priority": 0, "description": "", "actions": [], **_given(call)}
     if "expression" not in values:
         raise Refusal(400, "expression parameter is missing")
     made = await call.store.write(mailgun_routes.create, call.now, values, base=call.base)

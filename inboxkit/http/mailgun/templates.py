@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
@@ -55,7 +56,7 @@ async def create(call: Call) -> Mapping[str, Any]:
         made = templates.create(
             tx, pod_id=_pod(call), name=name, description=description, now=call.now
         )
-        return made, wanted and templates.add_version(tx, _of(made, wanted))
+        return made, wanted and templates.add_version(tx, replace(wanted, template_id=made.id))
 
     try:
         made, version = await call.store.write(work)
@@ -119,7 +120,7 @@ async def create_version(call: Call) -> Mapping[str, Any]:
     known = await _known(call)
     wanted = _wanted_version(call, _name(call.text("tag"), "tag"))
     try:
-        made = await call.store.write(templates.add_version, _of(known, wanted))
+        made = await call.store.write(templates.add_version, replace(wanted, template_id=known.id))
     except TemplateTaken as error:
         raise Refusal(400, str(error)) from None
     message = "new version of the template has been stored"
@@ -270,13 +271,7 @@ def _checked(version: VersionRecord) -> VersionRecord:
 
 
 def _like(version: VersionRecord, call: Call, changed: Mapping[str, Any]) -> VersionRecord:
-    known = {name: getattr(version, name) for name in VersionRecord.__slots__}
-    return VersionRecord(**{**known, "created_at": call.now, "updated_at": call.now, **changed})
-
-
-def _of(known: TemplateRecord, version: VersionRecord) -> VersionRecord:
-    fields = {name: getattr(version, name) for name in VersionRecord.__slots__}
-    return VersionRecord(**{**fields, "template_id": known.id})
+    return replace(version, **{"created_at": call.now, "updated_at": call.now, **changed})
 
 
 def _named(known: TemplateRecord, tag: str) -> dict[str, Any]:

@@ -47,7 +47,7 @@ _OURS = {
     EventType.WEBHOOK_DISABLED: "webhook.disabled",
     EventType.DOMAIN_VERIFIED: "domain.verified",
 }
-_NAMES = {**_AGENTMAIL, **_OURS}
+_NAMES = {str(kind): name for kind, name in (*_AGENTMAIL.items(), *_OURS.items())}
 _OF_VARIANTS = tuple(f"{RECEIVED}.{label}" for label in _VARIANTS)
 # What whoever names no type is told of: what AgentMail's clients know, without what lists hide.
 USUAL = frozenset(_AGENTMAIL.values())
@@ -65,20 +65,20 @@ TYPES = frozenset((*_NAMES.values(), *_OF_VARIANTS, *_NEVER))
 
 def name_of(told: Announcement) -> str:
     """Return the type of an event as programs outside know it."""
-    name = _NAMES[EventType(told.type)]
+    name = names_of_type(told.type)
     variant = next((label for label in _VARIANTS if label in told.labels), "")
     return f"{name}.{variant}" if name == RECEIVED and variant else name
 
 
 def names_of_type(kind: str) -> str:
     """Return the name outside of a kind of entry, as far as that does not depend on labels."""
-    return _NAMES[EventType(kind)]
+    return _NAMES.get(kind, "message.unknown")  # of a newer version that shares the database
 
 
 def types_named(name: str) -> list[str]:
     """Return the kinds of entries in the log that have this name outside."""
     base = RECEIVED if name in _OF_VARIANTS else name
-    return [str(kind) for kind, wire in _NAMES.items() if wire == base]
+    return [kind for kind, wire in _NAMES.items() if wire == base]
 
 
 def _known(types: Sequence[str]) -> Sequence[str]:
@@ -263,7 +263,7 @@ def about(told: Announcement, found: Shown) -> About:
 
 
 def _details(told: Announcement, to: Sequence[str]) -> dict[str, Any]:
-    match EventType(told.type):
+    match told.type:
         case EventType.ACCEPTED | EventType.DELIVERED:
             return {"recipients": to}
         case EventType.BOUNCED:

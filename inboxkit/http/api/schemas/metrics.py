@@ -85,13 +85,13 @@ class RatePoint(Wire):
     sent: int
 
 
-class EventMetrics(RootModel[Mapping[str, Sequence[MetricBucket]]], Wire):
+class EventMetrics(RootModel[Mapping[str, Sequence[MetricBucket]]], Wire):  # pyright: ignore[reportIncompatibleMethodOverride] - of one value
     """Counts by type of event."""
 
 
-class UsageMetrics(RootModel[Mapping[str, Sequence[UsagePoint]]], Wire):
+class UsageMetrics(RootModel[Mapping[str, Sequence[UsagePoint]]], Wire):  # pyright: ignore[reportIncompatibleMethodOverride] - of one value
     """Amounts by what is measured."""
 
 
-class RateMetrics(RootModel[Mapping[str, Sequence[RatePoint]]], Wire):
+class RateMetrics(RootModel[Mapping[str, Sequence[RatePoint]]], Wire):  # pyright: ignore[reportIncompatibleMethodOverride] - of one value
     """Rates by what is measured."""

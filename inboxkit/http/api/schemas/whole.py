@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -149,27 +150,20 @@ class UpdateThreadStateRequest(Request):
     )
 
 
+_SAME = (
+    *("id", "message_id", "inbox", "received_at", "date", "subject", "headers", "text", "html"),
+    *("reply_text", "signature", "visible_text", "preview", "state", "defects", "tag", "metadata"),
+    *("thread_id", "thread_reason", "participant", "in_reply_to", "references", "size"),
+)
+
+
 def whole(message: Message) -> WholeMessage:
     """Return a message for the wire."""
     files = [
         WholeFile(**{n: getattr(f, n) for n in WholeFile.model_fields}) for f in message.attachments
     ]
-    same = (
-        "id",
-        "message_id",
-        "inbox",
-        "received_at",
-        "date",
-        "subject",
-        "headers",
-        "text",
-        "html",
-    )
-    same += ("reply_text", "signature", "visible_text", "preview", "state", "defects", "tag")
-    same += ("metadata", "thread_id", "thread_reason", "participant", "in_reply_to", "references")
-    auth = message.auth
     return WholeMessage(
-        **{name: getattr(message, name) for name in same},
+        **{name: getattr(message, name) for name in _SAME},
         direction=str(message.direction),
         sender=_person(message.sender),
         envelope=WholeEnvelope(
@@ -182,9 +176,8 @@ def whole(message: Message) -> WholeMessage:
         link=None if message.link is None else str(message.link),
         attachments=files,
         kind=str(message.kind),
-        auth={"spf": auth.spf, "dkim": auth.dkim, "dmarc": auth.dmarc, "domain": auth.domain},
+        auth=asdict(message.auth),
         labels=sorted(message.labels),
-        size=message.size,
         answers=None if message.answers is None else whole(message.answers),
     )
 

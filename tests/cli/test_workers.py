@@ -1,0 +1,168 @@
+"""``inboxkit run --workers``: one ready line, shared ports, replacing the dead, ending together."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
+
+import pytest
+
+from inboxkit.cli.supervising import bind
+
+from .mails import mail, write_handler
+from .processes import LIMIT_SECONDS, Process, Serving
+
+if TYPE_CHECKING:
+    from .conftest import Command
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="one process only on Windows")
+WHO = """\
+import os
+from pathlib import Path
+
+import anyio
+from inboxkit import Message, Router
+
+router = Router()
+
+
+@router.on_message(to="echo@*")
+async def who(message: Message) -> None:
+    print("begun", os.getpid(), flush=True)
+    while message.subject == "wait" and not Path("go").exists():
+        await anyio.sleep(0.01)
+    await message.reply(str(os.getpid()))
+"""
+TWO = ("--workers", "2")
+
+
+def begun(server: Serving) -> int:
+    """Return which process the next handler runs in."""
+    return int(server.line("begun").split()[1])
+
+
+def is_gone(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def wait_until_gone(process: int) -> None:
+    end = time.monotonic() + LIMIT_SECONDS
+    while not is_gone(process):
+        assert time.monotonic() < end, f"process {process} does not end"
+        time.sleep(0.01)  # nobody tells of the end of a process that is no child
+
+
+def test_workers_take_over_from_one_that_dies_and_all_end_together(inboxkit: Command) -> None:
+    write_handler(inboxkit.folder, WHO)
+    inboxkit("inbox", "create", "echo@inbox.example")
+    with Serving(inboxkit.folder, "run", *TWO) as server:
+        assert re.fullmatch(
+            r"ready smtp=127\.0\.0\.1:\d+ http=http://127\.0\.0\.1:\d+", server.ready
+        )
+        server.send(mail(1, subject="wait"))
+        victim = begun(server)
+        os.kill(victim, signal.SIGKILL)
+        assert f"(process {victim}) has died (SIGKILL)" in server.line("has died", "err")
+        heir = begun(server)  # of the same mail, as its first process has died
+        assert heir != victim
+        (inboxkit.folder / "go").touch()
+        server.line("is process", "err")
+        server.send(mail(2))
+        begun(server)
+        assert urlopen(f"{server.url}/livez", timeout=LIMIT_SECONDS).read() == b"ok"
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    assert [row["state"] for row in inboxkit.rows("runs")] == ["done", "done"]
+    assert len(inboxkit.rows("messages", "-q", "is:sent")) == 2
+    assert sum(line.startswith("ready") for line in server.said["out"]) == 1
+    assert is_gone(heir)
+
+
+def test_sigint_lets_a_handler_finish_and_a_second_signal_does_not(inboxkit: Command) -> None:
+    write_handler(inboxkit.folder, WHO)
+    inboxkit("inbox", "create", "echo@inbox.example")
+    with Serving(inboxkit.folder, "run", *TWO) as server:
+        server.send(mail(1, subject="wait"))
+        process = begun(server)
+        server.signal(signal.SIGINT)
+        for _ in range(3):  # the supervisor and both workers
+            server.line("stopping", "err")
+        with pytest.raises(OSError, match=r"refused|421|closed|reset"):
+            server.send(mail(2))
+        assert not is_gone(process)
+        server.signal(signal.SIGTERM)
+        assert server.wait() == -signal.SIGTERM
+        wait_until_gone(process)
+    assert [row["state"] for row in inboxkit.rows("runs")] == ["pending"]
+
+
+def test_workers_end_when_their_supervisor_is_killed(inboxkit: Command) -> None:
+    write_handler(inboxkit.folder, WHO)
+    inboxkit("inbox", "create", "echo@inbox.example")
+    with Serving(inboxkit.folder, "run", *TWO) as server:
+        server.send(mail(1))
+        process = begun(server)
+        server.signal(signal.SIGKILL)
+        wait_until_gone(process)
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("router = 7\n", "`router` is a int"),
+        ("import os\nos.kill(os.getpid(), 9)\n", ""),
+    ],
+    ids=["handlers", "killed"],
+)
+def test_a_worker_that_dies_at_once_ends_the_start(
+    inboxkit: Command, source: str, says: str
+) -> None:
+    write_handler(inboxkit.folder, source)
+    ports = ("--smtp", "127.0.0.1:0", "--http", "127.0.0.1:0")
+    with Process(inboxkit.folder, "run", *TWO, *ports) as process:
+        assert process.wait() == (2 if says else 1)
+    assert process.said["out"] == []
+    assert sum(says in line for line in process.said["err"] if says) == (1 if says else 0)
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--workers", "0"), "workers: "),
+        (("--workers", "many"), "workers: "),
+        (("--role", "cook"), "role: one or more of smtp, http, worker"),
+        (("--role", ""), "role: one or more of smtp, http, worker"),
+    ],
+    ids=str,
+)
+def test_wrong_flags_stop_the_start(bare: Command, flags: tuple[str, str], says: str) -> None:
+    done = bare("run", *flags)
+    assert (done.code, done.out) == (2, "")
+    assert says in done.err
+
+
+def test_a_taken_port_is_named(bare: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        at = f"127.0.0.1:{other.getsockname()[1]}"
+        done = bare("run", *TWO, "--smtp", at)
+    assert (done.code, done.out) == (2, "")
+    assert f"smtp: cannot listen on {at}" in done.err
+
+
+def test_sockets_are_made_as_asyncio_needs_them() -> None:
+    made = bind("localhost:0", "")
+    with closing(made["smtp"]) as listening:
+        assert list(made) == ["smtp"]
+        assert listening.proto == socket.IPPROTO_TCP
+        assert listening.family == socket.AF_INET
+        socket.create_connection(listening.getsockname(), timeout=5).close()

@@ -1,0 +1,87 @@
+"""An inbox whose mails a person approves: what its handlers send waits as a draft."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inboxkit import File, Message, Router
+from inboxkit.drafting import Drafting
+from inboxkit.store import drafts, inboxes
+from inboxkit.store.departing import Departure
+from inboxkit.store.pages import Page
+from inboxkit.store.reach import EVERYTHING
+from inboxkit.testing import Sandbox
+from inboxkit.testing.runner import Runner
+
+from .sending import Sending
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from inboxkit.store.drafts import DraftRecord
+
+router = Router()
+DESK = "desk@inbox.example"
+
+
+@router.on_message(to="desk@*")
+async def answer(message: Message) -> None:
+    """Answer with a file."""
+    file = File("a.txt", b"abc", "text/plain")
+    await message.reply("Yes", tag="desk", metadata={"order": "42"}, attachments=[file])
+
+
+@asynccontextmanager
+async def desk(policy: str) -> AsyncGenerator[Sending]:
+    """Run a desk with this draft policy, to which somebody has just written."""
+    runner = Runner()
+    await asyncio.to_thread(runner.start)
+    try:
+        opened = Sending(runner, Sandbox(runner))
+        opened.sandbox.include(router)
+        await opened.sandbox.inbox(DESK)
+        store = runner.kit.runtime.store
+        read: Any = store.read
+        made = await runner.acall(read, inboxes.require, DESK)
+        now = store.clock.now()
+        await runner.acall(store.write, inboxes.touch, made.id, now, draft_policy=policy)
+        await opened.sandbox.person("ann@example.com").send(DESK, "Size?", "Large?")
+        await opened.sandbox.settle()
+        yield opened
+    finally:
+        await asyncio.to_thread(runner.stop)
+
+
+async def waiting(opened: Sending) -> list[DraftRecord]:
+    read: Any = opened.runner.kit.runtime.store.read
+    found: list[DraftRecord] = await opened.runner.acall(read, drafts.listed, EVERYTHING, Page(10))
+    return found
+
+
+async def test_a_handlers_answer_waits_for_a_person_and_goes_as_it_was_written() -> None:
+    async with desk("draft") as opened:
+        (held,) = await waiting(opened)
+        assert opened.sandbox.outbox == []
+        assert (held.to, held.subject, held.text) == (("ann@example.com",), "Re: Size?", "Yes")
+
+        runtime = opened.runner.kit.runtime
+        drafting = Drafting(runtime.store, runtime.actions)
+        await opened.runner.acall(drafting.send, Departure(held, (), runtime.clock.now()))
+        await opened.sandbox.settle()
+
+        (sent,) = opened.sandbox.outbox
+        assert (sent.text, sent.tag, sent.metadata) == ("Yes", "desk", {"order": "42"})
+        assert [file.filename for file in sent.attachments] == ["a.txt"]
+        assert sent.thread_reason and sent.in_reply_to == held.in_reply_to != ""
+        assert await waiting(opened) == []
+
+
+@pytest.mark.parametrize(("policy", "left"), [("auto", 1), ("deny", 0)])
+async def test_other_policies_make_no_drafts(policy: str, left: int) -> None:
+    async with desk(policy) as opened:
+        assert await waiting(opened) == []
+        assert len(opened.sandbox.outbox) == left
