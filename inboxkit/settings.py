@@ -72,7 +72,7 @@ class Settings(BaseModel):
     smtp_bare_newline: str = Field(default="normalise", pattern="^(normalise|refuse)$")
     smtp_proxy_protocol: bool = False
     authenticate: str = Field(default="auto", pattern="^(auto|always|never)$")
-    authenticate_seconds: float = Field(default=10, gt=0, le=60)
+    authenticate_seconds: float = Field(default=10.0, gt=0, le=60)
     unauthenticated: str = Field(default="keep", pattern="^(keep|label)$")
     trusted_forwarders: Mapping[str, str] = Field(default_factory=dict[str, str])
     arc_sealers: tuple[str, ...] = ()

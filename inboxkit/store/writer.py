@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import random
 import threading
 import time
 from concurrent.futures import Future
@@ -38,7 +39,7 @@ _SIGNS = ("full", "locked", "disk i/o", "readonly", "malformed", "unable to open
 _STATES_LOST = ("08", "25", "40", "53", "57", "58", "XX")
 _IN_THE_WAY = ("40001", "40P01")  # serialization failure, deadlock: rolled back for certain
 _TAKEN = "23505"  # unique violation
-_PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0, 2.0)
+_PAUSES = (0.02, 0.05, 0.2, 0.5, 1.0, 2.0)
 _VALUES_REFUSED = (IntegrityError, DataError, InterfaceError, ProgrammingError)
 
 
@@ -221,7 +222,7 @@ class Writer:
                 if not _may_pass(error, attempt, committing=tx.is_committing):
                     raise
                 tx.woken.clear()
-                time.sleep(pause)
+                time.sleep(pause * random.uniform(0.5, 1.5))  # not in step with the other
         return self._once(connection, tx, batch, durable)
 
     def _once(

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from inboxkit.http.api.envelope import ApiError
+from inboxkit.http.api.listeners import Listeners
+
 from .api import Api, path, serving
 
 if TYPE_CHECKING:
@@ -122,14 +125,15 @@ def test_a_socket_is_told_of_its_inboxes_only(api: Api) -> None:
 
 def test_a_socket_goes_on_where_it_stopped(api: Api) -> None:
     inbox = api.inbox()
-    begin = told(api, "")["cursor"]
-    came = [api.arrive(inbox, f"number {n}").id for n in range(3)]
+    came = [api.arrive(inbox, f"number {n}").id for n in range(4)]
+    first = told(api, f"after=start&limit=1&wait=5&inbox_ids={inbox}")["events"][0]
+    begin = first["event_id"]
 
     async def resume(session: aiohttp.ClientSession) -> list[Any]:
         async with subscribed(session, api, inbox_ids=[inbox], after=begin) as (socket, _):
-            return [await socket.receive_json(timeout=5) for _ in came]
+            return [await socket.receive_json(timeout=5) for _ in came[1:]]
 
-    assert [event["inboxkit"]["id"] for event in within(api, resume)] == came
+    assert [event["inboxkit"]["id"] for event in within(api, resume)] == came[1:]
 
 
 def test_types_of_ours_are_told_only_to_who_names_them(api: Api) -> None:
@@ -222,9 +226,20 @@ def test_who_hangs_up_takes_nothing(api: Api) -> None:
             await session.get(url, timeout=aiohttp.ClientTimeout(total=0.1))
 
     within(api, hang_up)
-    time.sleep(1.2)  # lines are looked at once a second
     api.arrive(inbox)
     assert api.good("GET", f"/v0/inboxes/{inbox}/wait?timeout=1")["found"] is True
+
+
+class Gone(asyncio.Transport):
+    """A connection whose other end has hung up."""
+
+    def is_closing(self) -> bool:
+        return True
+
+
+async def test_a_wait_for_nobody_ends() -> None:
+    with pytest.raises(ApiError, match="ask again"), Listeners().entered(Gone()):
+        await asyncio.sleep(30)
 
 
 def test_many_waits_share_one_process(api: Api) -> None:

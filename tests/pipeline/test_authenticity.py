@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from inboxkit import InboxKit, Message
 from inboxkit.errors import ConfigurationError
+from inboxkit.parsing import parse
+from inboxkit.pipeline.authenticity import Authenticity, stored
 from inboxkit.router import Router
 from inboxkit.settings import checked
+from inboxkit.store.blobs import Blobs, Packed
+from inboxkit.store.readings import Stored
 from inboxkit.values import Auth
 from tests.authentication.name_server import serving
 from tests.authentication.zone import DMARC, MAIL, keys, signed
@@ -227,3 +232,48 @@ async def test_never_asks_nobody(database: str) -> None:
 def test_wrong_settings_stop_the_start(key: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=key):
         checked({key: value})
+
+
+def known(trace: dict[str, Any], *, auth: Auth | None = None, missing: str = "") -> Auth | None:
+    """Return what is known of a mail without any look-up."""
+    item = Stored(
+        id=1,
+        inbox_id=1,
+        received_at=datetime.now(UTC),
+        mail_from="ann@shop.example",
+        rcpt_to=(DESK,),
+        packed=Packed(b""),
+        size=len(MAIL),
+        trace=trace,
+        auth=stored(auth) if auth else {},
+    )
+    checks = Authenticity(checked({}), Blobs(None), missing=missing)
+    return checks.known(item, parse(MAIL))
+
+
+@pytest.mark.parametrize(
+    ("trace", "reason"),
+    [
+        ({"peer": PEER}, "spf is not installed: pip install 'inboxkit[auth]'"),
+        ({"imported": True}, "it was imported"),
+        ({"provider": "resend", "verdicts": {}}, "resend states no verdict"),
+        ({}, "it did not come by SMTP"),
+        ({"peer": "100.64.1.2"}, "its client is not on the internet"),
+        ({"peer": "nonsense"}, "its client is not on the internet"),
+    ],
+)
+def test_why_there_is_no_verdict(trace: dict[str, Any], reason: str) -> None:
+    assert known(trace, missing="spf") == Auth(reason=reason)
+
+
+def test_with_the_extra_mail_from_the_internet_is_looked_up() -> None:
+    assert known({"peer": PEER}) is None
+
+
+def test_mail_that_is_read_again_keeps_its_verdict() -> None:
+    assert known({"peer": PEER}, auth=PROVEN) == PROVEN
+
+
+def test_always_needs_the_extra() -> None:
+    with pytest.raises(ConfigurationError, match=r"inboxkit\[auth\]"):
+        Authenticity(checked({"authenticate": "always"}), Blobs(None), missing="dkim")
