@@ -1,11 +1,12 @@
 """Measure how many messages a second are accepted by SMTP, side by side with bare aiosmtpd.
 
-    python bench/ingest.py [--seconds 1] [--rounds 3] [--smtp-source]
+    python bench/ingest.py [--seconds 1] [--rounds 3] [--smtp-source] [--database URL]
 
 Servers and load generator are processes of their own on loopback ports. Runs are interleaved, and
 the medians compared, since the machine's speed drifts. ``durable`` is the whole runtime of
 ``inboxkit run``: 250 after a commit with an fsync (SQLite, WAL, synchronous=FULL), and reading goes
 on beside it; bare aiosmtpd stores nothing. After each run the server catches up first.
+``--database`` measures the same runtime on an empty database of a PostgreSQL server as well.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +35,8 @@ from inboxkit.kit import InboxKit
 from inboxkit.settings import Settings
 from inboxkit.smtp.listener import Listener
 from inboxkit.smtp.settings import SmtpSettings
+from inboxkit.store import schema
+from inboxkit.store.database import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -85,10 +89,12 @@ async def serve_nothing() -> None:
     await _listen(accept)
 
 
-async def serve_ours() -> None:
+async def serve_ours(database: str = "") -> None:
     """Serve with the whole runtime, as ``inboxkit run`` does: 250 after the commit, then read."""
     with tempfile.TemporaryDirectory(prefix="inboxkit-bench-") as folder:
-        database = f"sqlite:///{Path(folder) / 'bench.db'}"
+        if database:
+            schema.upgrade(open_database(database))
+        database = database or f"sqlite:///{Path(folder) / 'bench.db'}"
         kit = InboxKit(settings=Settings(database=database, handlers=folder))
         kit.plan_messages()
         async with kit:
@@ -156,7 +162,7 @@ class Result:
 @contextlib.contextmanager
 def running(name: str) -> Generator[Server]:
     """Start a server and stop it at the end."""
-    command = [sys.executable, __file__, "--serve", name]
+    command = [sys.executable, __file__, "--serve", name, *sys.argv[1:]]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -234,8 +240,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1.0, help="of each run")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--smtp-source", action="store_true", help="use Postfix's load generator")
-    parser.add_argument("--serve", choices=SERVERS, help=argparse.SUPPRESS)
+    parser.add_argument("--database", metavar="URL", help="of an empty database of PostgreSQL")
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.database:
+        SERVERS["postgres"] = partial(serve_ours, options.database)
     if options.serve:
         run_loop(SERVERS[options.serve]())
         return 0

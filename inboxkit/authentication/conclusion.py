@@ -58,14 +58,11 @@ def conclude(sender: str, *, spf: Proof, dkim: Sequence[Proof], policy: Policy) 
 def believe(sender: str, *, spf: Proof, dkim: Sequence[Proof], dmarc: Proof, by: str) -> Auth:
     """Return the verdicts that somebody who is trusted has stated, held against From.
 
-    A DMARC verdict decides alone: who states it has looked at the policy.
+    Where DMARC failed, SPF and DKIM count for nothing: who states it has looked at the policy.
     """
-    if dmarc.result == "pass":
-        proven = dmarc.domain in ("", sender)
-    else:
-        proven = dmarc.result != "fail" and any(
-            one.result == "pass" and aligned(one.domain, sender) for one in (spf, *dkim)
-        )
+    proven = dmarc.result == "pass" and dmarc.domain in ("", sender)
+    if not proven and dmarc.result != "fail":
+        proven = any(one.result == "pass" and aligned(one.domain, sender) for one in (spf, *dkim))
     dkim_result = best(dkim).result
     return Auth(spf.result, dkim_result, dmarc.result, sender if proven else "", f"stated by {by}")
 

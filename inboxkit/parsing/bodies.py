@@ -118,7 +118,7 @@ def _as_html(part: Segment) -> str:
 def _lines(text: str) -> str:
     if "\r" not in text:
         return text
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return "\n".join(text.split("\r\n")).replace("\r", "\n")
 
 
 def _same_words(one: str, other: str) -> bool:

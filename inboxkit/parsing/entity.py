@@ -30,6 +30,7 @@ class Entity:
     children: list[Entity] = field(default_factory=list["Entity"])
     defects: list[str] = field(default_factory=list[str])
     default: str = "text/plain"
+    plain: bool = False  # whether all values are known to be printable ASCII
     media_type: str = field(init=False)
     parameters: Mapping[str, str] = field(init=False)
     _content_fields: dict[str, str] = field(init=False)

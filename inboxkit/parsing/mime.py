@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from . import bodies, charsets, guard, headers, lenient, parameters, tnef, tree, uuencode
-from .entity import Entity, Fields, media_type
+from .entity import Entity, media_type
 from .model import Headers, Limits, Mail, Part
 
 if TYPE_CHECKING:
@@ -31,18 +31,19 @@ def decode(raw: bytes, limits: Limits = Limits()) -> Mail:
 
 def decode_headers(raw: bytes) -> Headers:
     """Return the header fields of a message, at most those of the first 64 kB; never raises."""
-    return _headers(lenient.read(guard.head(raw), Limits()).fields)
+    return _headers(lenient.read(guard.head(raw), Limits()))
 
 
-def _headers(fields: Fields, charset: str = "") -> Headers:
-    decode_field = headers.decode_field
+def _headers(node: Entity, charset: str = "") -> Headers:
+    decode_field, plain = headers.decode_field, node.plain
     return Headers(
         tuple(
             [
-                (name, value)
-                if value.isascii() and value.isprintable() and "=?" not in value
-                else (name, decode_field(name, value, charset))
-                for name, value in fields
+                field
+                if (plain or ((value := field[1]).isascii() and value.isprintable()))
+                and "=?" not in field[1]
+                else (field[0], decode_field(*field, charset))
+                for field in node.fields
             ]
         )
     )
@@ -62,7 +63,7 @@ class _Reader:
         self._root = root
         self._limits = limits
         self._charset = _charset(root)
-        self._headers = _headers(root.fields, self._charset)
+        self._headers = _headers(root, self._charset)
         self._parts: list[Part] = []
         self._defects: list[str] = []
         self._fallback: list[bodies.Segment] = []  # used when the mail has no other words
@@ -103,7 +104,7 @@ class _Reader:
         return Part(
             content_type="text/plain" if node.is_multipart else node.media_type,
             data=node.body,
-            headers=self._headers if node is self._root else _headers(node.fields, self._charset),
+            headers=self._headers if node is self._root else _headers(node, self._charset),
             charset=node.parameters.get("charset", ""),
             filename=_filename(node, disposition.parameters),
             disposition=disposition.value,

@@ -124,8 +124,14 @@ class Authenticity:
         stated: Mapping[str, str] = item.trace.get("verdicts") or {}
         if not stated:
             return Auth(reason=f"{provider} states no verdict")
-        signed = parsed.headers.all("DKIM-Signature")
-        return verdicts.judged(stated, sender, item.mail_from, signed, by=provider)
+        return verdicts.judged(
+            stated,
+            sender,
+            item.mail_from,
+            written=parsed.headers.get("From"),
+            signed=parsed.headers.all("DKIM-Signature"),
+            by=provider,
+        )
 
     def _believed(self, item: Stored) -> set[str]:
         """Return whose Authentication-Results are believed of whoever brought a mail."""

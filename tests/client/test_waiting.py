@@ -139,7 +139,9 @@ async def test_many_waits_need_no_threads(api: Api) -> None:
         before = threading.active_count()
         waits = [asyncio.create_task(inbox.wait_for_otp(timeout=60)) for inbox in inboxes]
         async with asyncio.timeout(20):
-            await client.inbox("late@inbox.example")  # no wait holds up what is asked meanwhile
+            await asyncio.create_task(
+                client.inbox("late@inbox.example")
+            )  # no wait holds up what is asked meanwhile
         raw, receive = mail("Your code is 482913."), api.runner.kit.runtime.accept.mail
         deliver = partial(receive, raw, mail_from="ann@example.com", rcpt_to=addresses[:60])
         await asyncio.to_thread(api.runner.call, deliver)

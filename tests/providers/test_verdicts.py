@@ -123,6 +123,7 @@ def test_words_of_vendors(said: str, word: str | None) -> None:
     assert stated(spf=said).get("spf") == word
 
 
+OWN = "shop.example"
 SIGNED = "v=1; a=rsa-sha256; d=shop.example; s=s1"
 
 
@@ -143,15 +144,35 @@ SIGNED = "v=1; a=rsa-sha256; d=shop.example; s=s1"
 def test_verdicts_count_for_the_sender_only(
     verdicts: dict[str, str], signed: list[str], domain: str
 ) -> None:
-    auth = judged(verdicts, "shop.example", "bounces@shop.example", signed, by="ses")
+    auth = judged(
+        verdicts, OWN, "bounces@shop.example", written=f"a@{OWN}", signed=signed, by="ses"
+    )
 
     assert (auth.domain, auth.reason) == (domain, "stated by ses")
 
 
 def test_spf_of_another_envelope_proves_nobody() -> None:
-    auth = judged({"spf": "pass"}, "shop.example", "x@evil.example", [], by="ses")
+    auth = judged({"spf": "pass"}, OWN, "x@evil.example", written="", signed=(), by="ses")
 
     assert not auth.passed
+
+
+@pytest.mark.parametrize(
+    ("written", "is_proven"),
+    [
+        ("Ann <ann@Shop.example>", True),
+        ('"ann@shop.example" <ann@shop.example>', True),
+        ("ann@shop.example (<x@evil.example>)", False),
+        ('"x@evil.example" <ann@shop.example>', False),
+        ("@" * 100_000, True),
+    ],
+)
+def test_dmarc_of_a_from_that_may_be_read_in_two_ways_proves_nobody(
+    written: str, is_proven: bool
+) -> None:
+    auth = judged({"dmarc": "pass"}, OWN, "", written=written, signed=(), by="ses")
+
+    assert auth.passed is is_proven
 
 
 @pytest.mark.parametrize("value", [None, 7, [], {"code": []}, "pass"])
