@@ -6,7 +6,7 @@ from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from anyio import to_thread
 
@@ -17,7 +17,7 @@ from .parsing.attachments import extract, is_message
 from .parsing.extraction import FileReader
 from .parsing.forensics import forensics
 from .parsing.images import dimensions
-from .pipeline import policies, replies
+from .pipeline import policies, replies, spooling
 from .pipeline.policies import Forbidden
 from .pipeline.staging import active, current
 from .providers.base import Feature, Outgoing, refuse_unsupported
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .pipeline.notify import Notify
     from .pipeline.outbox import Configured
     from .settings import Settings
+    from .store.blobs import Packed
     from .store.inboxes import InboxRecord
     from .store.sends import Staged
     from .store.store import Store
@@ -85,10 +86,28 @@ class LocalActions:
     # reading
 
     async def raw(self, message: Message) -> bytes:
+        packed = await self._packed(message)
+        return await to_thread.run_sync(self._store.blobs.unpack, packed)
+
+    async def _packed(self, message: Message) -> Packed:
         packed = await self._store.read(messages.packed, row_id("msg", message.id))
         if packed is None:
             raise NotFound(f"message {message.id}: its bytes were purged")
-        return await to_thread.run_sync(self._store.blobs.unpack, packed)
+        return packed
+
+    async def open_raw(self, message: Message) -> IO[bytes]:
+        """Return a message's bytes as a temporary file, which the caller closes."""
+        packed = await self._packed(message)
+        return await to_thread.run_sync(spooling.whole, self._store.blobs.stream(packed))
+
+    async def open_attachment(self, attachment: Attachment) -> IO[bytes]:
+        """Return an attachment as a temporary file; what is large is never whole in memory."""
+        packed = await self._packed(attachment.message)
+        stream = self._store.blobs.stream(packed)
+        found = await to_thread.run_sync(spooling.part, stream, attachment.size, attachment.sha256)
+        if found is not None:
+            return found
+        return await to_thread.run_sync(spooling.whole, [await self.read_attachment(attachment)])
 
     async def read_attachment(self, attachment: Attachment) -> bytes:
         raw = await self.raw(attachment.message)

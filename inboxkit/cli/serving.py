@@ -81,13 +81,13 @@ async def _supervise(settings: Settings) -> int:
     if sys.platform == "win32":
         raise ConfigurationError("workers: more than one process needs Linux or macOS")
     smtp, http = binds(settings)
-    sockets = bind(smtp, http)
-    supervisor = Supervisor(settings.workers, sockets)
+    sockets = bind(smtp, http, settings.workers)
+    supervisor = Supervisor(sockets)
     with stop_signals() as told:
         try:
             await first(told.wait, supervisor.start)
             if not told.is_set() and not supervisor.failed:
-                say_ready(shown(sockets.get("smtp")), shown(sockets.get("http")))
+                say_ready(shown(sockets[0].get("smtp")), shown(sockets[0].get("http")))
                 await first(told.wait, supervisor.keep)
         finally:
             await supervisor.stop()

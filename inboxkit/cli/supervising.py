@@ -30,22 +30,42 @@ if TYPE_CHECKING:
 log = logging.getLogger("inboxkit.run")
 _VARIABLE = "_INBOXKIT_WORKER"  # not INBOXKIT_: it is no setting
 _BACKLOG = 1024
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 30.0
+_SPREADS = sys.platform == "linux"  # SO_REUSEPORT gives all to one process elsewhere
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # clients of a dead worker wait meanwhile
 _STEADY_SECONDS = 60.0  # who lived so long has not died of how it was started
 _STOP_SECONDS = 60.0  # a worker drains for half of that
 _READY = b"ready"
 
 
-def bind(smtp: str, http: str) -> dict[str, socket.socket]:
-    """Return sockets that listen, "" gives none; raise ConfigurationError for what cannot be had.
+def bind(smtp: str, http: str, count: int) -> list[dict[str, socket.socket]]:
+    """Return for each worker sockets that listen, "" gives none; raise ConfigurationError.
 
-    Port 0 is decided here, once for all workers. While one of them is being replaced, its clients
-    wait in the queue of the socket.
+    Port 0 is decided here, once for all. Linux spreads connections over sockets of one port; where
+    no system does, the workers share one. While a worker is being replaced, its clients wait in
+    the queue of its socket.
     """
-    return {name: _bound(name, at) for name, at in (("smtp", smtp), ("http", http)) if at}
+    asked = [(name, at) for name, at in (("smtp", smtp), ("http", http)) if at]
+    firsts = {name: _first(name, at) for name, at in asked}
+    others = [
+        {name: _bound(name, shown(first), spread=True) for name, first in firsts.items()}
+        if _SPREADS
+        else firsts
+        for _ in range(count - 1)
+    ]
+    return [firsts, *others]
 
 
-def _bound(name: str, at: str) -> socket.socket:
+def _first(name: str, at: str) -> socket.socket:
+    """Return the first socket of a port that nobody else has, not even to share."""
+    alone = _bound(name, at, spread=False)
+    if not _SPREADS:
+        return alone
+    place = shown(alone)
+    alone.close()
+    return _bound(name, place, spread=True)
+
+
+def _bound(name: str, at: str, *, spread: bool) -> socket.socket:
     host, port = host_port(at)
     kind, flags = socket.SOCK_STREAM, socket.AI_PASSIVE
     try:
@@ -55,6 +75,8 @@ def _bound(name: str, at: str) -> socket.socket:
         listening = socket.socket(family, kind, socket.IPPROTO_TCP)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if spread:
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listening.setblocking(False)
             listening.bind(address)
             listening.listen(_BACKLOG)
@@ -183,11 +205,11 @@ class _Worker:
 class Supervisor:
     """Starts workers, replaces those that die, and stops them all."""
 
-    def __init__(self, count: int, sockets: Mapping[str, socket.socket]) -> None:
+    def __init__(self, sockets: Sequence[Mapping[str, socket.socket]]) -> None:
         # ``-m`` looks into the working directory first, which the command itself does not.
         looks = {"", str(Path.cwd())}.intersection(sys.path[:1])
         command = [sys.executable, *(() if looks else ("-P",)), "-m", "inboxkit", *sys.argv[1:]]
-        self._workers = [_Worker(n, sockets, command) for n in range(1, count + 1)]
+        self._workers = [_Worker(n, mine, command) for n, mine in enumerate(sockets, start=1)]
         self._sockets = sockets
         self.failed = 0  # the exit code of a worker that could not be started
 
@@ -233,7 +255,7 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Take no more connections, and return when all workers have ended."""
-        for each in self._sockets.values():
+        for each in (one for mine in self._sockets for one in mine.values()):
             each.close()
         with anyio.CancelScope(shield=True):
             async with anyio.create_task_group() as tasks:

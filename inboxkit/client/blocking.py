@@ -60,7 +60,10 @@ class BlockingTransport:
 
     async def ask(self, question: Question) -> Answer:
         """Return the answer; raise Unreachable, also when a kept connection has ended meanwhile."""
-        connection = self._free.pop() if self._free else self._connection()
+        try:
+            connection = self._free.pop()
+        except IndexError:  # asked, not looked up: another thread may take the last one meanwhile
+            connection = self._connection()
         connection.timeout = question.timeout
         if connection.sock is not None:
             connection.sock.settimeout(question.timeout)
@@ -90,14 +93,15 @@ class BlockingTransport:
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
-        while self._free:
-            self._free.pop().close()
+        free, self._free = self._free, deque()
+        for connection in free:
+            connection.close()
 
 
 class SyncInbox:
-    """An inbox, with calls that block. Messages are those of the package: what they can do is async
+    """An inbox with calls that block.
 
-    and may be run by ``asyncio.run``.
+    Its messages are those of the package: what they can do is async, for ``asyncio.run``.
     """
 
     def __init__(self, inbox: Inbox) -> None:

@@ -79,7 +79,9 @@ class _Signs:
     @property
     def submitted(self) -> str:
         """The keyword of Auto-Submitted (RFC 3834 section 5), "" for no."""
-        value = self.fields.get("auto-submitted", "")
+        value = self.fields.get("auto-submitted")
+        if not value:
+            return ""
         keyword = value.partition(";")[0].partition("(")[0].strip().lower()
         return "" if keyword in _NO else keyword
 
@@ -157,7 +159,7 @@ def _notified(signs: _Signs) -> Kind | None:
 
 def _challenge(signs: _Signs) -> str:
     machine = signs.submitted or signs.null_sender or "precedence" in signs.fields
-    if not (machine or signs.is_answer) or not any(word in signs.subject for word in _ASKS):
+    if not (machine or signs.is_answer) or not _asks(signs.subject):
         return ""
     text = signs.mail.text[:3_000].lower()
     if not machine and "http" not in text:
@@ -168,6 +170,13 @@ def _challenge(signs: _Signs) -> str:
     if _MODERATED.search(text) or not (machine or _CLICK.search(text)):
         return ""
     return "asks the sender to prove that it is no spam"
+
+
+def _asks(subject: str) -> bool:
+    for word in _ASKS:  # every answer pays for this: a loop takes half the time of any()
+        if word in subject:
+            return True
+    return False
 
 
 def _auto_reply(signs: _Signs) -> str:

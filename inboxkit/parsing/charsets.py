@@ -140,6 +140,10 @@ def decode(data: bytes, charset: str = "", *, otherwise: str = "") -> str:
     if name in ("", "ascii", "utf-8"):
         if data.isascii() and b"\x1b" not in data and b"\0" not in data:
             return data.decode("ascii")
+        if data[0] not in _MARKING and b"\0" not in data and not data.isascii():
+            text = _strictly(data, "utf-8")
+            if text is not None:
+                return text
         return clean(_sniffed(data, codec(otherwise) or "cp1252", is_utf8=name == "utf-8"))
     if name in ("utf-16", "utf-32") and not data.startswith(_UTF_16_MARKS):
         return clean(_without_mark(data, name))

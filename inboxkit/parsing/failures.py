@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import notices, report_fields
 
@@ -132,7 +132,9 @@ def _holds(text: str, table: str) -> bool:
     every, plain, beginnings, brief = _phrases(table)
     # Ordinary mail pays for this: a subject has fewer places than there are phrases, and an ASCII
     # text can hold no phrase of another script.
-    if len(text) < _SUBJECT and beginnings.isdisjoint(zip(text, text[1:], text[2:], text[3:])):
+    if len(text) < _SUBJECT and beginnings.isdisjoint(
+        zip(text, text[1:], text[2:], text[3:], strict=False)
+    ):
         return any(phrase in text for phrase in brief)
     for phrase in plain if text.isascii() else every:
         if phrase in text:
@@ -140,12 +142,19 @@ def _holds(text: str, table: str) -> bool:
     return False
 
 
+class _Phrases(NamedTuple):
+    """The phrases of a table: all, those in ASCII, how they begin, and the shortest."""
+
+    every: tuple[str, ...]
+    plain: tuple[str, ...]
+    beginnings: frozenset[tuple[str, ...]]
+    brief: tuple[str, ...]
+
+
 @cache
-def _phrases(
-    table: str,
-) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[tuple[str, ...]], tuple[str, ...]]:
+def _phrases(table: str) -> _Phrases:
     every = tuple(table.strip().replace("\n", "|").split("|"))
-    return (
+    return _Phrases(
         every,
         tuple(phrase for phrase in every if phrase.isascii()),
         frozenset(tuple(phrase[:_BEGINNING]) for phrase in every),

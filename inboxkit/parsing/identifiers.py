@@ -17,6 +17,10 @@ def parse(value: str) -> tuple[str, ...]:
     Words, comments and dates between ids are skipped. Ids without brackets are taken only when
     the whole value is one word or consists of such ids, since other text may hold addresses.
     """
+    if value[:1] == "<" and value.find(">") == len(value) - 1 <= _MAX_ID:
+        inner = value[1:-1]
+        if "<" not in inner and inner.split() == [inner]:
+            return (value,)  # one id and nothing else, as nearly always
     found = ["".join(inner.split()) for inner in _BRACKETED.findall(value)]
     if not found and "<" not in value:
         words = value.replace(",", " ").split()

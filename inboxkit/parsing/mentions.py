@@ -69,6 +69,8 @@ def is_web(url: str) -> bool:
 def clean_url(url: str) -> str:
     """Return an address without what text or markup added to its end."""
     url = url.strip()[:_LONGEST]
+    if url and url[-1] not in _ADDED and url[-1] not in _CLOSERS:
+        return url
     spare = {close: url.count(close) - url.count(opening) for close, opening in _CLOSERS.items()}
     end = len(url)
     while end and (url[end - 1] in _ADDED or spare.get(url[end - 1], 0) > 0):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, TypeVar
 
 from ..values import Address, Kind
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _CALENDAR = frozenset(("text/calendar", "application/ics"))
 _REPORTS = frozenset((Kind.BOUNCE, Kind.COMPLAINT))
-_SPACES = re.compile(r"\s+")
 _LIMITED = "limit: "
 
 
@@ -80,7 +78,7 @@ class _Reading:
             message_id=self._id("message-id"),
             in_reply_to=self._id("in-reply-to"),
             references=identifiers.references(self._all("references"), self._all("in-reply-to")),
-            thread_index=_SPACES.sub("", self._first("thread-index")),
+            thread_index="".join(self._first("thread-index").split()),
             subject=self._subject,
             senders=self._addresses("from"),
             to=self._addresses("to"),

@@ -10,14 +10,17 @@ import unicodedata
 BIDI = dict.fromkeys(
     [0x00AD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF]
 )
+_BIDI_SIGNS = frozenset(map(chr, BIDI))
 
 
 def fold(text: str) -> str:
     """Return the text in lower case and without accents, to compare words."""
     if text.isascii():
         return text.lower()
-    plain = unicodedata.normalize("NFKD", text.translate(BIDI))
-    return "".join([c for c in plain if c < "\x80" or not unicodedata.combining(c)]).casefold()
+    plain = unicodedata.normalize("NFKD", text)
+    combining = unicodedata.combining
+    kept = [c for c in plain if c < "\x80" or not (combining(c) or c in _BIDI_SIGNS)]
+    return "".join(kept).casefold()
 
 
 def _words(*lines: str) -> tuple[str, ...]:

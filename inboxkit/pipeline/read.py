@@ -112,7 +112,7 @@ class Read:
 
     async def _finish(self, read: Sequence[tuple[Held, ParsedMessage]], owners: Owners) -> None:
         """Record what was read; what takes look-ups of its sender holds up nobody else."""
-        judged = [(one, self._authenticity.known(one[0][1], one[1])) for one in read]
+        judged = await to_thread.run_sync(self._judged, read)
         await self._record(
             [
                 self._reading(job, item, parsed, owners, auth)
@@ -124,6 +124,12 @@ class Read:
             if auth is None:
                 self._unproven[job.id] = (item, parsed, owners)
                 await (self._check(job) if self._crew is None else self._crew.work([job]))
+
+    def _judged(
+        self, read: Sequence[tuple[Held, ParsedMessage]]
+    ) -> list[tuple[tuple[Held, ParsedMessage], Auth | None]]:
+        """Return what is known of the senders; in a thread, as the first loads many domains."""
+        return [(one, self._authenticity.known(one[0][1], one[1])) for one in read]
 
     async def _check(self, job: Job) -> None:
         item, parsed, owners = self._unproven.pop(job.id)

@@ -14,6 +14,7 @@ from sqlalchemy import Column, Connection, Dialect, Table, insert
 
 Processor = Callable[[Any], Any]
 _SIZES = (16, 8, 4, 2, 1)  # few, so that the driver's cache holds every statement
+_PSYCOPG_CACHES = 50  # parameters; it reads a statement with more anew each time
 
 
 class BulkInsert:
@@ -33,24 +34,32 @@ class BulkInsert:
         self._table = table
         self._names = [c.name for c in table.columns if c.name not in omit]
         self._defaults = defaults or {}
-        self._compiled: dict[str, tuple[str, bool, list[BoundColumn]]] = {}
+        self._compiled: dict[str, tuple[str, list[BoundColumn]]] = {}
 
     def __call__(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows, keyed by column name."""
         if not rows:
             return
-        sql, positional, columns = self._for(connection.dialect)
+        sql, columns = self._for(connection.dialect)
         values = [tuple([c.bound(row[c.name]) for c in columns]) for row in rows]
-        if positional:
-            _execute_together(connection, sql, values)
+        if connection.dialect.name == "sqlite":
+            _execute_together(connection, sql, values, _SIZES)
+            return
+        at_once = max(1, _PSYCOPG_CACHES // len(columns))
+        if len(values) > 4 * at_once:  # sent without waiting for the answers
+            connection.exec_driver_sql(sql, values)
         else:
-            names = [c.name for c in columns]
-            connection.exec_driver_sql(sql, [dict(zip(names, v, strict=True)) for v in values])
+            _execute_together(connection, sql, values, [s for s in _SIZES if s <= at_once])
 
-    def _for(self, dialect: Dialect) -> tuple[str, bool, list[BoundColumn]]:
+    def _for(self, dialect: Dialect) -> tuple[str, list[BoundColumn]]:
         known = self._compiled.get(dialect.name)
         if known is None:
-            compiled = insert(self._table).compile(dialect=dialect, column_keys=self._names)
+            kind: Any = type(dialect)
+            by_position = dialect if dialect.positional else kind(paramstyle="format")
+            plain = insert(
+                self._table
+            ).inline()  # without a RETURNING for what the database fills in
+            compiled = plain.compile(dialect=by_position, column_keys=self._names)
             columns = [
                 BoundColumn(
                     c.name, c.type.dialect_impl(dialect).bind_processor(dialect), self._defaults
@@ -58,20 +67,22 @@ class BulkInsert:
                 for c in self._table.columns
                 if c.name in self._names
             ]
-            known = str(compiled), bool(dialect.positional), columns
+            known = str(compiled), columns
             self._compiled[dialect.name] = known
         return known
 
 
-def _execute_together(connection: Connection, sql: str, values: list[tuple[Any, ...]]) -> None:
-    """Insert with as few statements as 16, 8, 4, 2 and 1 rows each make.
+def _execute_together(
+    connection: Connection, sql: str, values: list[tuple[Any, ...]], sizes: Sequence[int]
+) -> None:
+    """Insert with as few statements as these numbers of rows make.
 
     The driver lets go of the GIL at every step of a statement, and gets it back only when the
     event loop pauses: executemany, a step a row, took a busy listener's commit three times as long.
     """
     head, _, marks = sql.rpartition(" VALUES ")
     done = 0
-    for size in _SIZES:
+    for size in sizes:
         while len(values) - done >= size:
             together = f"{head} VALUES {', '.join([marks] * size)}"
             part = values[done : done + size]

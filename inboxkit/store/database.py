@@ -127,7 +127,12 @@ def to_json(value: Any) -> str:
 
 
 def _postgres(url: URL) -> Engine:
-    from . import postgres  # needs the driver, which an extra brings
+    try:
+        from . import postgres  # needs the driver, which an extra brings
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            'database: PostgreSQL needs its driver: pip install "inboxkit[postgres]"'
+        ) from None
 
     engine = create_engine(
         url, pool_size=8, pool_pre_ping=True, hide_parameters=True, json_serializer=to_json

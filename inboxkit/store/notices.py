@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from .postgres import own_connection
 
@@ -44,14 +44,19 @@ class Notices:
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
         self._waker.setblocking(False)
+        self._begun = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="inboxkit-notices", daemon=True)
         self._heard: Callable[[Iterable[str]], None]
 
     def listen(self, heard: Callable[[Iterable[str]], None]) -> None:
-        """Begin; ``heard`` is called from another thread with the topics of each notice."""
+        """Begin; ``heard`` is called from another thread with the topics of each notice.
+
+        Return once notices are heard, or the first attempt to hear them has failed.
+        """
         self._heard = heard
         self._thread.start()
+        self._begun.wait()
 
     def ring(self, topics: Iterable[str]) -> None:
         """Tell every process of these topics; from any thread, without waiting."""
@@ -75,11 +80,14 @@ class Notices:
                 with own_connection(self._engine) as connection:
                     connection.add_notify_handler(self._receive)
                     connection.execute(f"LISTEN {_CHANNEL}")
-                    self._heard(self._topics)  # what was said while nobody listened
+                    if self._begun.is_set():
+                        self._heard(self._topics)  # what was said while nobody listened
+                    self._begun.set()
                     pause = 0.1
                     self._serve(connection)
                 return
-            except (DBAPIError, OSError) as error:
+            except (SQLAlchemyError, OSError) as error:
+                self._begun.set()
                 if self._stopping.wait(pause):
                     return
                 log.warning("notices of PostgreSQL: %s; trying again", error)

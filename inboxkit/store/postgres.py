@@ -59,3 +59,25 @@ def make_room(connection: Connection) -> None:
     """Make our schema; processes that upgrade at the same time go one after another."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+
+
+def is_restored(connection: Connection) -> bool:
+    """Whether the database came from a server that had counted more transactions than this one.
+
+    Events would then not be shown, as if the transactions that wrote them were still open.
+    """
+    return bool(connection.execute(text(_IS_RESTORED)).scalar_one())
+
+
+def begin_epoch(connection: Connection) -> None:
+    """Let events be numbered on from the last one; see ``is_restored``."""
+    last = connection.execute(text("SELECT coalesce(max(seq), 0) >> 20 FROM inboxkit_event"))
+    epoch = int(last.scalar_one()) + 1
+    connection.execute(text(f"{_EPOCH} AS 'SELECT {epoch}::bigint'"))
+
+
+_EPOCH = "CREATE OR REPLACE FUNCTION inboxkit_epoch() RETURNS bigint LANGUAGE sql IMMUTABLE"
+_IS_RESTORED = (
+    "SELECT (coalesce(max(seq), 0) >> 20) - inboxkit_epoch()"
+    " >= CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint) FROM inboxkit_event"
+)

@@ -30,8 +30,9 @@ def ensure(database: Database) -> None:
     """Make the schema current: SQLite upgrades itself, elsewhere an old schema stops the start."""
     with database.reader.connect() as connection:
         version = current(connection)
-    if version == HEAD:
-        return
+        if version == HEAD:
+            _check_restored(database, connection)
+            return
     if version > HEAD:
         raise ConfigurationError(
             f"database: its schema {version} is newer than this inboxkit ({HEAD}); upgrade inboxkit"
@@ -55,7 +56,21 @@ def upgrade(database: Database) -> str:
             postgres.make_room(connection)
         if current(connection) != HEAD:  # another process may have been faster
             command.upgrade(_config(connection), "head")
+        elif database.file is None and postgres.is_restored(connection):
+            postgres.begin_epoch(connection)
         return current(connection)
+
+
+def _check_restored(database: Database, connection: Connection) -> None:
+    if database.file is not None:
+        return
+    from . import postgres  # needs the driver, which an extra brings
+
+    if postgres.is_restored(connection):
+        raise ConfigurationError(
+            "database: it was restored from another server, and its event log waits for that "
+            "server's transactions; run: inboxkit db upgrade"
+        )
 
 
 def _config(connection: Connection) -> Config:

@@ -85,7 +85,7 @@ class Store:
             self._doorbell.listen(self.bell.ring)
         else:
             self._doorbell = _notices(self.database.writer)
-            self._doorbell.listen(self.bell.ring_from_thread)
+            await to_thread.run_sync(self._doorbell.listen, self.bell.ring_from_thread)
         self.secret = await self.write(_secret)
         if self._bucket is not None:
             self._bucket.belong_to(self.secret)

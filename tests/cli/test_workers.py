@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import re
 import signal
 import socket
+import sys
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -13,6 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from inboxkit import ConfigurationError
 from inboxkit.cli.supervising import bind
 
 from .mails import mail, write_handler
@@ -160,9 +164,31 @@ def test_a_taken_port_is_named(bare: Command) -> None:
 
 
 def test_sockets_are_made_as_asyncio_needs_them() -> None:
-    made = bind("localhost:0", "")
-    with closing(made["smtp"]) as listening:
-        assert list(made) == ["smtp"]
-        assert listening.proto == socket.IPPROTO_TCP
-        assert listening.family == socket.AF_INET
-        socket.create_connection(listening.getsockname(), timeout=5).close()
+    one, two = bind("localhost:0", "", 2)
+    assert list(one) == list(two) == ["smtp"]
+    with closing(one["smtp"]), closing(two["smtp"]):
+        kinds = {(s["smtp"].proto, s["smtp"].family) for s in (one, two)}
+        assert kinds == {(socket.IPPROTO_TCP, socket.AF_INET)}
+        place = one["smtp"].getsockname()
+        assert place == two["smtp"].getsockname()
+        with pytest.raises(ConfigurationError, match="smtp: cannot listen"):
+            bind(f"localhost:{place[1]}", "", 2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="one socket for all elsewhere")
+def test_connections_are_spread_over_the_workers() -> None:
+    one, two = (each["smtp"] for each in bind("127.0.0.1:0", "", 2))
+    with contextlib.ExitStack() as opened, closing(one), closing(two):
+        for _ in range(60):
+            opened.enter_context(socket.create_connection(one.getsockname(), timeout=5))
+        assert min(accepted(one), accepted(two)) >= 10
+
+
+def accepted(listening: socket.socket) -> int:
+    """Return how many connections wait at a socket."""
+    for count in itertools.count():
+        try:
+            listening.accept()[0].close()
+        except BlockingIOError:
+            return count
+    raise AssertionError

@@ -118,8 +118,8 @@ async def looker(database: str, bucket: Bucket) -> AsyncIterator[InboxKit]:
 
 
 async def until(kit: InboxKit, count: int, *, of: str) -> None:
-    """Return when so many messages are there."""
-    async with asyncio.timeout(LIMIT_SECONDS):
+    """Return when so many messages are there; the leases of a killed one end after ten seconds."""
+    async with asyncio.timeout(2 * LIMIT_SECONDS):
         while len([m async for m in kit.search(of)]) < count:
             bell = kit.runtime.store.bell
             await bell.wait("event", bell.count("event"), timeout=0.1)

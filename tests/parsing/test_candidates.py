@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from inboxkit.parsing.candidates import candidates, letter_candidates
 
@@ -67,3 +69,9 @@ def test_the_place_of_a_candidate_is_that_of_its_characters() -> None:
 
 def test_a_flood_of_numbers_is_cut() -> None:
     assert len(values("482913\n" * 10_000)) < 100
+
+
+@given(st.text(alphabet="0123 .,-AB\n", max_size=80))
+def test_ascii_text_is_searched_like_any_other(text: str) -> None:
+    # The word at the end, on a line of its own, only keeps the way for ASCII away.
+    assert list(candidates(text)) == list(candidates(f"{text}\n\nю"))

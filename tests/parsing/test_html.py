@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inboxkit.parsing.html import to_text
+from inboxkit.parsing.html import render, to_text
+from inboxkit.parsing.tags import tokens
 
 CASES = {
     "paragraphs": ("<p>One</p><p>Two</p>", "One\n\nTwo"),
@@ -48,3 +49,14 @@ TAGS = "<p> </p> <a href='http://x'> </a> <ul> <li> </ul> <td> <table> <pre> </p
 @given(st.lists(st.sampled_from([*TAGS, "<blockquote class=quote>", "</blockquote>"])).map("".join))
 def test_any_markup_is_read(source: str) -> None:
     assert to_text(source) == to_text(source).strip()
+
+
+PLAIN_TAGS = ["<p>", "</p>", "<div>", "</div>", "<br>", "<a href=x>", "</a>", "<b>", "<img alt=i>"]
+WORDS = [" ", "\n", "\t", "\u3000", "\xa0", "a  b", "one two", "x", "&nbsp;", "\u00e9"]
+
+
+@given(st.lists(st.sampled_from([*PLAIN_TAGS, *WORDS]), max_size=14).map("".join))
+def test_paragraphs_and_lines_alone_read_as_any_markup(source: str) -> None:
+    stream = tokens(source)
+
+    assert render(stream, links=False) == render(iter(stream), links=False)

@@ -39,3 +39,8 @@ def test_any_value_gives_bracketed_ids(value: str) -> None:
         assert found[0] == "<"
         assert found[-1] == ">"
         assert len(found.split()) == 1
+
+
+@given(st.text(alphabet="<>@ab. \t", max_size=12))
+def test_one_id_alone_is_read_as_among_others(text: str) -> None:
+    assert parse(f"<{text}>") == parse(f"<{text}> ")

@@ -29,6 +29,7 @@ from inboxkit.parsing.tags import attributes, tokens, unescape
         ("<textarea><b></textarea>", [("textarea", ""), ("", "<b>"), ("/textarea", "")]),
         ("&lt;&#65;&nbsp;", [("", "<A\xa0")]),
         ("<BR/>", [("br", "/")]),
+        ("a<b never closed", [("", "a"), ("b", " never close")]),
     ],
 )
 def test_source_is_cut_into_tokens(source: str, expected: list[tuple[str, str]]) -> None:

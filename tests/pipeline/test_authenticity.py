@@ -199,12 +199,12 @@ async def test_handlers_that_require_proof_get_proven_mail_only(database: str) -
 @pytest.mark.sqlite
 async def test_plain_mail_does_not_wait_for_a_silent_name_server(database: str) -> None:
     silent = dict.fromkeys(ZONE)
-    async with desk(database, silent, authenticate_seconds=1.5) as opened:
+    async with desk(database, silent, authenticate_seconds=2.5) as opened:
         inbox = await opened.kit.inbox(DESK)
         await opened.deliver(signed())
         plain = MAIL.replace(b"Hello", b"plain").replace(b"<1@", b"<2@")
         await opened.deliver(plain, peer="127.0.0.1")
-        first = await inbox.wait_for_message(timeout=1)
+        first = await inbox.wait_for_message(timeout=10)
         second = await inbox.wait_for_message(timeout=10)
 
     assert [first.subject, second.subject] == ["plain", "Hello"]

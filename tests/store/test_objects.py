@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import random
 import smtplib
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -200,6 +203,45 @@ def test_without_the_library_the_start_says_what_to_install(
     monkeypatch.delitem(sys.modules, Objects.__module__)
     with pytest.raises(ConfigurationError, match=r"pip install 'inboxkit\[s3\]'"):
         Store(database, Clock(), bucket=URL)
+
+
+READS_A_FILE = """
+import json, sys
+from pathlib import Path
+from inboxkit.pipeline import spooling
+from inboxkit.store.blobs import Blobs, Packed
+from inboxkit.store.objects import Objects
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+
+def read(location, size, sha256):
+    with spooling.part(blobs.stream(Packed(None, location)), size, sha256) as file:
+        assert len(file.read(1024)) == 1024
+
+given = json.load(sys.stdin)
+blobs = Blobs(None, Objects("s3://mail/raw", given["options"]))
+read(*given["small"])
+before = peak()
+read(*given["large"])
+print((peak() - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel of Linux for the peak")
+def test_a_file_of_25_mb_is_read_with_less_than_10(bucket: Bucket) -> None:
+    blobs = Blobs(None, objects(bucket))
+    given: dict[str, Any] = {"options": bucket.options}
+    for name, size in (("small", 200_000), ("large", 25_000_000)):
+        data = random.Random(size).randbytes(size)
+        location = blobs.pack(letter(data)).location
+        given[name] = (location, size, hashlib.sha256(data).hexdigest())
+    command = [sys.executable, "-c", READS_A_FILE]
+    done = subprocess.run(
+        command, input=json.dumps(given), capture_output=True, text=True, timeout=60, check=True
+    )
+    assert int(done.stdout) <= 10
 
 
 # the way of a message

@@ -20,7 +20,7 @@ from inboxkit.store.database import Database, open_database
 from inboxkit.store.deliveries import Outcome
 from inboxkit.store.query import parse_query
 from inboxkit.store.store import Store
-from inboxkit.store.tables import content, delivery, message, setting
+from inboxkit.store.tables import content, delivery, event, message, setting
 from inboxkit.store.writer import Tx
 from inboxkit.tokens import new_id
 from inboxkit.values import EventType
@@ -242,6 +242,24 @@ def test_two_that_upgrade_at_once_follow_each_other(server: Server) -> None:
 
         with ThreadPoolExecutor(2) as threads:
             assert list(threads.map(upgrade, range(2))) == [schema.HEAD] * 2
+
+
+async def test_a_restored_database_goes_on_behind_its_last_event(server: Server) -> None:
+    with server.empty_database() as url:
+        database = open_database(url)
+        schema.upgrade(database)
+        with database.writer.begin() as connection:
+            append(Tx(connection), 1)  # on a server that has counted further than this one
+            connection.execute(update(event).values(seq=event.c.seq + (1 << 50)))
+        with pytest.raises(ConfigurationError, match="inboxkit db upgrade"):
+            schema.ensure(database)
+        schema.upgrade(database)
+        schema.ensure(database)
+        with database.writer.begin() as connection:
+            append(Tx(connection), 2)
+        with database.reader.connect() as reader:
+            assert messages(reader, 0) == [1, 2]
+        database.close()
 
 
 async def test_without_our_schema_the_start_says_what_to_do(server: Server) -> None:

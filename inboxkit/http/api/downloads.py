@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
 from aiohttp import web
@@ -68,11 +68,13 @@ def route(parts: Parts) -> Callable[[web.Request], Awaitable[web.Response]]:
             return await _draft_file(parts, file_id)
         message = await parts.actions.message(message_id)
         if not file_id:
-            return _served(await message.raw(), "message/rfc822", f"{message.id}.eml")
+            whole = await parts.actions.open_raw(message)
+            return _served(whole, "message/rfc822", f"{message.id}.eml")
         file = next((f for f in message.attachments if f.id == file_id), None)
         if file is None:
             raise NotFound(f"no attachment {file_id}")
-        return _served(await file.read(), file.content_type, file.safe_name)
+        data = await parts.actions.open_attachment(file)
+        return _served(data, file.content_type, file.safe_name)
 
     return answer
 
@@ -84,7 +86,7 @@ async def _draft_file(parts: Parts, file_id: str) -> web.Response:
     return _served(found.data, found.content_type, safe_name(found.filename))
 
 
-def _served(data: bytes, content_type: str, name: str) -> web.Response:
+def _served(data: bytes | IO[bytes], content_type: str, name: str) -> web.Response:
     harmless = content_type if content_type in _HARMLESS else "application/octet-stream"
     shown = "message/rfc822" if content_type == "message/rfc822" else harmless
     disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"  # RFC 6266 section 4.3

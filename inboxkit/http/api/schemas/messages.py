@@ -357,5 +357,11 @@ def _extra(found: OurMessage) -> Extra:
         metadata=found.metadata or None,
         otp=None if found.otp is None else str(found.otp),
         link=None if found.link is None else str(found.link),
-        auth={"spf": auth.spf, "dkim": auth.dkim, "dmarc": auth.dmarc, "domain": auth.domain},
+        auth={
+            "spf": auth.spf,
+            "dkim": auth.dkim,
+            "dmarc": auth.dmarc,
+            "domain": auth.domain,
+            "reason": auth.reason,
+        },
     )
