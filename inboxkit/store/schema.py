@@ -10,6 +10,8 @@ from sqlalchemy import Connection, inspect, text
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from alembic.config import Config
 
     from .database import Database
@@ -50,27 +52,28 @@ def upgrade(database: Database) -> str:
     from alembic import command  # 0.2 s, and only a new or an old schema needs it
 
     with database.writer.begin() as connection:
-        if database.file is None:
-            from . import postgres  # needs the driver, which an extra brings
-
-            postgres.make_room(connection)
+        own = None if database.file is not None else _of_postgres()
+        if own is not None:
+            own.make_room(connection)
         if current(connection) != HEAD:  # another process may have been faster
             command.upgrade(_config(connection), "head")
-        elif database.file is None and postgres.is_restored(connection):
-            postgres.begin_epoch(connection)
+        if own is not None and own.is_restored(connection):
+            own.begin_epoch(connection)
         return current(connection)
 
 
 def _check_restored(database: Database, connection: Connection) -> None:
-    if database.file is not None:
-        return
-    from . import postgres  # needs the driver, which an extra brings
-
-    if postgres.is_restored(connection):
+    if database.file is None and _of_postgres().is_restored(connection):
         raise ConfigurationError(
             "database: it was restored from another server, and its event log waits for that "
             "server's transactions; run: inboxkit db upgrade"
         )
+
+
+def _of_postgres() -> ModuleType:
+    from . import postgres  # needs the driver, which an extra brings
+
+    return postgres
 
 
 def _config(connection: Connection) -> Config:

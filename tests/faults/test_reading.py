@@ -38,10 +38,10 @@ async def take(kit: InboxKit, raw: bytes) -> None:
     await kit.runtime.accept.mail(raw, mail_from=ANN, rcpt_to=[DESK])
 
 
-async def work(kit: InboxKit, limits: Limits, **options: float) -> None:
+async def work(kit: InboxKit, limits: Limits, *, slice_seconds: float = 2.0) -> None:
     """Read all that waits, as one batch."""
     store = kit.runtime.store
-    read = Read(store, Pace(), limits, **options)
+    read = Read(store, Pace(), limits, slice_seconds=slice_seconds)
     await read.work(
         await store.write(jobs.claim, "read", worker=1, now=store.clock.now(), limit=32, start=0)
     )
