@@ -31,7 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for mark in ("sqlite: runs on SQLite only", "postgres: runs on PostgreSQL only"):
         config.addinivalue_line("markers", mark)
     if _begins_the_session(config):
-        os.environ[SERVER_FOLDER] = tempfile.mkdtemp(prefix="inboxkit-pg-")
+        folder = os.environ[SERVER_FOLDER] = tempfile.mkdtemp(prefix="inboxkit-pg-")
+        Path(folder, "owner").write_text(str(os.getpid()))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -51,10 +51,22 @@ class Server:
         (self.folder / "run").mkdir()
         if _IS_ROOT:
             shutil.chown(self.folder / "run", "nobody")
+        self._end_with(self._owner())
         self._call("initdb", *_INITDB, "--pgdata", "data")
         self.control("start", "--options", f"{_OPTIONS} -k {self.folder / 'run'}")
         self._make_template()
         (self.folder / "ready").touch()
+
+    def _owner(self) -> int:
+        """Return the process that stops the server: the session's first, or who starts it."""
+        note = self.folder / "owner"
+        return int(note.read_text()) if note.exists() else os.getpid()
+
+    def _end_with(self, process: int) -> None:
+        """See to it that a killed session leaves no server: it ends when its files are gone."""
+        watch = 'while kill -0 "$0"; do sleep 2; done; rm -rf "$1"'
+        command = ["sh", "-c", f"({watch}) >/dev/null 2>&1 </dev/null &"]
+        subprocess.run([*command, str(process), str(self.folder)], check=True)
 
     def control(self, *arguments: str) -> None:
         """Call ``pg_ctl``: start, stop, restart."""
