@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from inboxkit import InboxKit
 from inboxkit.clock import Clock
@@ -23,6 +24,11 @@ from .databases import BACKENDS, SERVER_FOLDER, empty
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+# The plain run takes a sample; for a long one: HYPOTHESIS_PROFILE=long.
+settings.register_profile("plain", max_examples=40)
+settings.register_profile("long", max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "plain"))
 
 _ON_BOTH = ("store", "pipeline", "crash", "e2e")
 

@@ -72,7 +72,7 @@ def replaced(value: Any, data: st.DataObject) -> Any:
 
 
 foreign = settings(  # slow machines, and one suite run by many classes
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.differing_executors]
+    deadline=None, suppress_health_check=[HealthCheck.differing_executors]
 )
 
 

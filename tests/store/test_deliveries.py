@@ -91,7 +91,7 @@ def end(tx: Tx, told: Sequence[Outcome]) -> object:
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(st.data(), TOLD)
 def test_every_order_of_events_ends_alike(
     opened: Tx, data: st.DataObject, told: list[Outcome]
