@@ -34,7 +34,11 @@ _ON_BOTH = ("store", "pipeline", "crash", "e2e")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for mark in ("sqlite: runs on SQLite only", "postgres: runs on PostgreSQL only"):
+    for mark in (
+        "sqlite: runs on SQLite only",
+        "postgres: runs on PostgreSQL only",
+        "long: takes many seconds; runs with: pytest -m long",
+    ):
         config.addinivalue_line("markers", mark)
     if _begins_the_session(config):
         folder = os.environ[SERVER_FOLDER] = tempfile.mkdtemp(prefix="inboxkit-pg-")
@@ -58,7 +62,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not wanted:
         of_both = metafunc.definition.path.parent.name in _ON_BOTH
         wanted = {"sqlite", "postgres"} if of_both else {"sqlite"}
-    metafunc.parametrize("database", [b for b in BACKENDS if b in wanted], indirect=True)
+    killing = metafunc.definition.path.parent.name == "crash"
+    backends = [
+        pytest.param(b, marks=pytest.mark.long if killing and b == "postgres" else ())
+        for b in BACKENDS
+        if b in wanted
+    ]
+    metafunc.parametrize("database", backends, indirect=True)
 
 
 @pytest.fixture(autouse=True)

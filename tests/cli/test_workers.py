@@ -92,6 +92,7 @@ def test_workers_take_over_from_one_that_dies_and_all_end_together(inboxkit: Com
     assert is_gone(heir)
 
 
+@pytest.mark.long
 def test_sigint_lets_a_handler_finish_and_a_second_signal_does_not(inboxkit: Command) -> None:
     write_handler(inboxkit.folder, WHO)
     inboxkit("inbox", "create", "echo@inbox.example")
@@ -110,6 +111,7 @@ def test_sigint_lets_a_handler_finish_and_a_second_signal_does_not(inboxkit: Com
     assert [row["state"] for row in inboxkit.rows("runs")] == ["pending"]
 
 
+@pytest.mark.long
 def test_workers_end_when_their_supervisor_is_killed(inboxkit: Command) -> None:
     write_handler(inboxkit.folder, WHO)
     inboxkit("inbox", "create", "echo@inbox.example")
@@ -120,6 +122,7 @@ def test_workers_end_when_their_supervisor_is_killed(inboxkit: Command) -> None:
         wait_until_gone(process)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("source", "says"),
     [

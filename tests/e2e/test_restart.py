@@ -137,6 +137,7 @@ def test_mail_accepted_but_not_read_is_handled_after_the_restart(folder: Path) -
     assert calls(folder) == [f"Question {n}" for n in range(5)]
 
 
+@pytest.mark.long
 def test_killed_right_after_the_250_loses_and_doubles_nothing(folder: Path) -> None:
     (folder / "released").touch()
     with Serving(folder, "run") as first:
@@ -182,6 +183,7 @@ async def test_leaving_the_kit_gives_back_what_a_handler_holds(folder: Path) -> 
     assert calls == ["Question 0", "Question 0"]
 
 
+@pytest.mark.long
 def test_what_the_command_line_takes_in_is_handled_by_the_server(folder: Path) -> None:
     (folder / "released").touch()
     with Process(folder, "receive", "--to", DESK, "--mail-from", ASKS, stdin=letters(1)[0]) as ran:

@@ -135,6 +135,7 @@ def hand_in(port: int, raw: bytes) -> bool:
     return True
 
 
+@pytest.mark.long
 @pytest.mark.sqlite
 async def test_each_process_does_what_its_roles_say(hosts: Hosts, looker: InboxKit) -> None:
     edge = await hosts.start("smtp,http")
@@ -155,6 +156,7 @@ async def test_each_process_does_what_its_roles_say(hosts: Hosts, looker: InboxK
 # limits
 
 
+@pytest.mark.long
 @pytest.mark.sqlite
 async def test_a_rate_and_a_cap_hold_in_the_process_that_comes_after(
     hosts: Hosts, looker: InboxKit
@@ -197,6 +199,7 @@ async def test_two_processes_that_reserve_at_once_get_different_moments(database
 # kills
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 async def test_each_of_three_is_killed_and_every_mail_is_answered_once(
     hosts: Hosts, looker: InboxKit
@@ -212,6 +215,7 @@ async def test_each_of_three_is_killed_and_every_mail_is_answered_once(
         running[place] = await hosts.start(roles[place], *NO_CAPS, smtp=smtp)
     await sending
     await until(looker, 90, of="is:sent")
+    await until(looker, 90, of="state:accepted")
     assert await looker.runtime.store.read(counted) == (90, 90, 90)
     assert {m.state async for m in looker.search("is:sent")} == {"accepted"}
 

@@ -100,6 +100,7 @@ def run(folder: Path, text: str, *options: str) -> str:
     return ran.stdout.splitlines()[-1] if ran.returncode == 0 else ran.stdout + ran.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("text", "options", "passed"),
     [

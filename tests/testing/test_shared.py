@@ -51,6 +51,7 @@ def mailbox(api: Api) -> Iterator[SharedMailbox]:
     view.close()
 
 
+@pytest.mark.long
 def test_the_tests_of_a_project_run_on_it(api: Api, tmp_path: Path) -> None:
     (tmp_path / "test_story.py").write_text(TESTS)
     (tmp_path / "none.ini").write_text("[pytest]\n")

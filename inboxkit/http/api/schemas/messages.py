@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ....parsing.model import Reply
 from ....parsing.reply import split_reply
@@ -77,9 +77,17 @@ class SendOptions(Request):
     everyone: bool = False
 
 
+def _with_null(schema: dict[str, Any]) -> None:
+    """Describe that every field may be null: it is then one that is not given."""
+    for name, field in schema["properties"].items():
+        if {"type": "null"} not in field.get("anyOf", ()):
+            schema["properties"][name] = {"anyOf": [field, {"type": "null"}]}
+
+
 class ComposeRequest(Request):
     """What every mail to send has."""
 
+    model_config = ConfigDict(json_schema_extra=_with_null)
     labels: Labels = ()
     reply_to: Addresses = ()
     text: Text | None = None
