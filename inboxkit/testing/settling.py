@@ -11,10 +11,9 @@ from ..errors import WaitTimeout
 from ..store import endpoints, jobs
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy import Connection
 
+    from ..clock import Clock
     from ..kit import InboxKit
 
 STEPS = ("read", "plan", "run", "send", "webhook", "timer", "draft", "post")
@@ -26,16 +25,23 @@ async def settle(kit: InboxKit, *, timeout: float) -> None:
     with anyio.move_on_after(timeout):
         while True:
             seen = store.bell.count("done")
-            if not await store.read(_is_busy, kit.clock.now()):
+            if not await store.read(_is_busy, kit.clock):
                 return
             await store.bell.wait("done", seen, timeout=1)
     left = await store.read(jobs.summary)
     raise WaitTimeout(f"the sandbox did not settle within {timeout:g} s; left: {left}")
 
 
-def _is_busy(connection: Connection, now: datetime) -> bool:
-    """Whether there is something to do now, or events that no webhook was told of yet."""
-    return endpoints.are_behind(connection) or jobs.count(connection, STEPS, due_by=now) > 0
+def _is_busy(connection: Connection, clock: Clock) -> bool:
+    """Whether there is something to do now, or events that no webhook was told of yet.
+
+    The clock is read once the snapshot is taken: a job that was put before it is due by then. On
+    PostgreSQL each query has a snapshot of its own, so what came in between is seen by the next.
+    """
+    return any(
+        endpoints.are_behind(connection) or jobs.count(connection, STEPS, due_by=clock.now()) > 0
+        for _ in range(2)
+    )
 
 
 async def advance(kit: InboxKit, by: timedelta, *, timeout: float) -> None:

@@ -28,6 +28,7 @@ def test_arrivals_are_printed_and_a_signal_ends_it(
     assert [said.partition(": ")[2] for said in server.said["err"]] == [f"stopping ({number.name})"]
 
 
+@pytest.mark.long
 def test_changed_handlers_answer_on_the_same_ports(inboxkit: Command) -> None:
     with Serving(inboxkit.folder, "dev") as server:
         path = write_handler(inboxkit.folder)

@@ -125,6 +125,7 @@ def test_a_handler_killed_in_the_middle_answers_once(folder: Path) -> None:
     assert calls(folder) == ["Question 0", "Question 0"]
 
 
+@pytest.mark.long
 def test_mail_accepted_but_not_read_is_handled_after_the_restart(folder: Path) -> None:
     (folder / "released").touch()
     command = [sys.executable, "-c", ACCEPTS_ONLY]
@@ -148,6 +149,7 @@ def test_killed_right_after_the_250_loses_and_doubles_nothing(folder: Path) -> N
         assert answered(folder, 8) == [f"Re: Question {n}" for n in range(8)]
 
 
+@pytest.mark.long
 def test_another_process_takes_over(folder: Path) -> None:
     with Serving(folder, "run") as first:
         send(first.smtp_port, letters(1))

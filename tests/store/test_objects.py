@@ -229,6 +229,7 @@ print((peak() - before) // 1024)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel of Linux for the peak")
 def test_a_file_of_25_mb_is_read_with_less_than_10(bucket: Bucket) -> None:
     blobs = Blobs(None, objects(bucket))
