@@ -273,6 +273,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.long
 def test_a_script_without_a_guard_runs_once_though_a_parser_process_is_used(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     ran = subprocess.run(

@@ -66,6 +66,7 @@ def wait_until_gone(process: int) -> None:
         time.sleep(0.01)  # nobody tells of the end of a process that is no child
 
 
+@pytest.mark.long
 def test_workers_take_over_from_one_that_dies_and_all_end_together(inboxkit: Command) -> None:
     write_handler(inboxkit.folder, WHO)
     inboxkit("inbox", "create", "echo@inbox.example")

@@ -58,6 +58,7 @@ async def follow(store: Store, count: int) -> list[tuple[int, int]]:
     return seen
 
 
+@pytest.mark.long
 async def test_a_cursor_skips_nothing_that_two_processes_write(store: Store, database: str) -> None:
     async def write(number: int) -> None:
         process = await asyncio.create_subprocess_exec(
