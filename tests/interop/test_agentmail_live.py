@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,10 +18,10 @@ from .agentmail import ApiError, Server, check, served
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-svix: Any = pytest.importorskip("svix.webhooks")
-standard: Any = pytest.importorskip("standardwebhooks.webhooks")
-subscribe: Any = pytest.importorskip("agentmail.websockets.types.subscribe").Subscribe
-events: Any = pytest.importorskip("agentmail.events.types")
+svix: Any = import_module("svix.webhooks")
+standard: Any = import_module("standardwebhooks.webhooks")
+subscribe: Any = import_module("agentmail.websockets.types.subscribe").Subscribe
+events: Any = import_module("agentmail.events.types")
 pytestmark = pytest.mark.filterwarnings("ignore:.*websockets:DeprecationWarning")
 
 

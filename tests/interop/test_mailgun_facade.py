@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,9 +14,9 @@ from tests.mails import mail
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-sdk: Any = pytest.importorskip("mailgun.client")
-security: Any = pytest.importorskip("mailgun.security")
-builders: Any = pytest.importorskip("mailgun.builders")
+sdk: Any = import_module("mailgun.client")
+security: Any = import_module("mailgun.security")
+builders: Any = import_module("mailgun.builders")
 
 DOMAIN = "inbox.example"
 SHOP = f"shop@{DOMAIN}"

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
     from inboxkit.providers.base import SendOutcome
 
-pytest.importorskip("cryptography")
-
 OPTIONS = {
     "api_url": "https://postal.shop.example",
     "api_key": "key-secret-1",
