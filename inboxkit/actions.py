@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from anyio import to_thread
 
-from .errors import HandlerError, NotFound, SendError, Suppressed
+from .errors import HandlerError, NotFound, StoreError, Suppressed
 from .holding import held
 from .parsing import parse
 from .parsing.attachments import extract, is_message
@@ -18,7 +18,7 @@ from .parsing.extraction import FileReader
 from .parsing.forensics import forensics
 from .parsing.images import dimensions
 from .pipeline import policies, replies, spooling
-from .pipeline.policies import Forbidden
+from .pipeline.policies import Forbidden, Paused
 from .pipeline.staging import active, current
 from .providers.base import Feature, Outgoing, refuse_unsupported
 from .saving import write_once
@@ -67,7 +67,7 @@ class LocalActions:
         self._providers = providers
         self._files = FileReader()
         self._waits = Waits(store, notify, self)
-        self._composer = Composer(settings, store.secret, store.blobs)
+        self._composer = Composer(settings, store)
         self._store_sends: Callable[[Tx, Sequence[Staged]], list[int]] = sends.store
         self._approved = False
 
@@ -247,7 +247,7 @@ class LocalActions:
         thread_id = row_id("thd", message.thread_id)
         staging = active()
         automatic = staging is not None and message.direction == "inbound"
-        stopped = await self._stopped(message, inbox, thread_id) if automatic else ""
+        stopped = await self._stopped(message) if automatic else ""
         context = Context(
             inbox=inbox,
             thread_id=thread_id,
@@ -255,6 +255,7 @@ class LocalActions:
             everyone=everyone,
             automatic=automatic,
             stopped=stopped,
+            capped=replies.capped(message, self._settings) if automatic else None,
         )
         return await self._send(draft, context)
 
@@ -277,16 +278,13 @@ class LocalActions:
         )
         return await self._send(draft, context)
 
-    async def _stopped(self, message: Message, inbox: InboxRecord, thread_id: int) -> str:
+    async def _stopped(self, message: Message) -> str:
         refusal = replies.refusal(message, self._composer.loop_id)
         if refusal:
             return refusal
         if await self._store.read(replies.is_own, message):
             return "the answer would go to the inbox itself"
-        now, to = self._store.clock.now(), replies.answer_address(message)
-        return await self._store.read(
-            replies.exceeded, inbox.id, thread_id, now, self._settings, to
-        )
+        return ""
 
     async def _stage(self, draft: Draft, context: Context, now: datetime) -> Staged:
         """Compose; in a thread what may be large, as it goes to a file or a bucket."""
@@ -311,8 +309,16 @@ class LocalActions:
         if staging is not None:
             staging.add(staged)
             return records.staged_message(staged.row, staged.content, context.inbox.address, self)
+        return await self._stored(staged, context)
+
+    async def _stored(self, staged: Staged, context: Context) -> Message:
+        """Store a send and return it. Once that is committed nothing fails: it would be repeated."""
         sent = await self._store.write_grouped(self._store_sends, staged)
-        return await self.message(public_id("msg", sent))
+        try:
+            return await self.message(public_id("msg", sent))
+        except StoreError:
+            row = {**staged.row, "id": sent}
+            return records.staged_message(row, staged.content, context.inbox.address, self)
 
     async def _first_of_key(self, staged: Staged) -> Message | None:
         """Return the send that was made under this key before."""
@@ -328,8 +334,8 @@ class LocalActions:
     async def _check(self, draft: Draft, staged: Staged, context: Context) -> None:
         """Refuse what must not or cannot be sent, before anything is stored."""
         row = staged.row
-        if context.inbox.status == "paused":
-            raise SendError(f"inbox {context.inbox.address}: is paused and sends nothing")
+        if context.inbox.status == inboxes.PAUSED:
+            raise Paused(f"inbox {context.inbox.address}: is paused and sends nothing")
         refused = await self._store.read(
             policies.refusal, context.inbox, row["rcpt_to"], approved=self._approved
         )

@@ -77,11 +77,15 @@ class WaitTimeout(InboxKitError, TimeoutError):
         self.arrived = tuple(arrived)
 
     def __str__(self) -> str:
-        lines = [super().__str__()]
-        lines += [
-            f"  arrived: {m.subject!r} from {m.sender.email} ({m.kind})" for m in self.arrived
-        ]
-        return "\n".join(lines)
+        return "\n".join([super().__str__(), *map(_arrival, self.arrived)])
+
+
+def _arrival(message: Message) -> str:
+    """Return a line about a message that was not the one: most often it went to somebody else."""
+    named, sender = message.envelope.rcpt_to, message.sender.email
+    # The recipient as it was written, with its plus-tag; of a mail to many the inbox it is in.
+    to = message.inbox if len(named) > 1 and message.inbox != sender else ", ".join(named[:3])
+    return f"  arrived: {message.subject!r} to {to} from {sender} ({message.kind})"
 
 
 class Outcome(Exception):

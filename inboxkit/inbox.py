@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .models import Actions, Link, Message, Otp, Want
+from .router import address_glob
 from .values import Draft, Files, Pattern, Recipients, files, recipients
 
 if TYPE_CHECKING:
@@ -79,12 +80,14 @@ class Inbox:
         when: Callable[[Message], bool] | None = None,
     ) -> Message:
         """Return the oldest message that no wait has taken; raise WaitTimeout after ``timeout``."""
-        want = Want(sender=sender, subject=subject, when=when, after=self.since)
+        want = Want(
+            sender=address_glob("sender", sender), subject=subject, when=when, after=self.since
+        )
         return await self.actions.wait(self.address, want, timeout=timeout)
 
     async def wait_for_otp(self, *, timeout: float, sender: Pattern = "*") -> Otp:
         """Return the newest code that no wait has taken; raise WaitTimeout after ``timeout`` s."""
-        want = Want(kind="otp", sender=sender, after=self.since)
+        want = Want(kind="otp", sender=address_glob("sender", sender), after=self.since)
         message = await self.actions.wait(self.address, want, timeout=timeout)
         assert message.otp is not None
         return message.otp
@@ -93,7 +96,7 @@ class Inbox:
         self, *, timeout: float, sender: Pattern = "*", host: Pattern = "*"
     ) -> Link:
         """Return the newest link to act on; raise WaitTimeout after ``timeout`` s."""
-        want = Want(kind="link", sender=sender, host=host, after=self.since)
+        want = Want(kind="link", sender=address_glob("sender", sender), host=host, after=self.since)
         message = await self.actions.wait(self.address, want, timeout=timeout)
         assert message.link is not None
         return message.link

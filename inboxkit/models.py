@@ -90,12 +90,12 @@ class Attachment:
         for start in range(0, len(data), 65_536):
             yield data[start : start + 65_536]
 
-    async def save(self, folder: Path) -> Path:
+    async def save(self, folder: Path | str) -> Path:
         """Write the file under a safe name made of its hash, and return the path.
 
         The same attachment is always saved to the same path, so a retried handler writes no copy.
         """
-        return await self.message.actions.save_attachment(self, folder)
+        return await self.message.actions.save_attachment(self, Path(folder))
 
     async def text(self, *, limit: int = 200_000) -> str | None:
         """Return the words of a PDF, DOCX, XLSX, CSV, HTML or text file; None for any other.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Field: TypeAlias = tuple[str, str]  # the name, and the value folded with CRLF
 
+_CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _LINE = 76  # RFC 2047 section 2: of a line that holds encoded words
 _LONGEST_LINE = 998  # RFC 5322 section 2.1.1
 _LONGEST_PIECE = 900  # leaves room for the name
@@ -81,7 +82,7 @@ def custom(name: str, value: str) -> Field:
 def check_value(name: str, value: str) -> None:
     """Raise ValueError if the value holds a line end, a control character or half a character."""
     for char in value:
-        if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}:
+        if unicodedata.category(char) in _CONTROLS:
             raise ValueError(f"header {name}: it holds the control character U+{ord(char):04X}")
 
 
@@ -158,8 +159,14 @@ def _mailbox(person: Address) -> str:
 
 def plain_line(text: str) -> str:
     """Return a foreign text on one line: control characters become spaces, spaces are folded."""
-    shown = (" " if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} else c for c in text)
-    return " ".join("".join(shown).split())
+    return " ".join(flat(text).split())
+
+
+def flat(text: str) -> str:
+    """Return a text with a space for each control character, line end and half a character."""
+    if text.isprintable():
+        return text
+    return "".join(" " if unicodedata.category(c) in _CONTROLS else c for c in text)
 
 
 def _phrase(name: str) -> str:

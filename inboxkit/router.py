@@ -170,8 +170,8 @@ class Router(Generic[P]):
     ) -> Callable[[OnMessage[P]], OnMessage[P]]:
         """Register a handler for messages that no ``on_reply`` handler of this router takes."""
         filters = Filters(
-            to=_address("to", to),
-            sender=_address("sender", sender),
+            to=address_glob("to", to),
+            sender=address_glob("sender", sender),
             subject=subject,
             when=when,
             auto_replies=auto_replies,
@@ -196,7 +196,9 @@ class Router(Generic[P]):
     ) -> Callable[[OnOtp[P]], OnOtp[P]]:
         """Register a handler for one-time codes, automatic mail included."""
         filters = Filters(
-            to=_address("to", to), sender=_address("sender", sender), require_auth=require_auth
+            to=address_glob("to", to),
+            sender=address_glob("sender", sender),
+            require_auth=require_auth,
         )
         return self._registrar(HandlerKind.OTP, filters)
 
@@ -216,8 +218,8 @@ class Router(Generic[P]):
             )
         filters = Filters(
             content_type=content_type,
-            to=_address("to", to),
-            sender=_address("sender", sender),
+            to=address_glob("to", to),
+            sender=address_glob("sender", sender),
             require_auth=require_auth,
         )
         return self._registrar(HandlerKind.ATTACHMENT, filters)
@@ -287,12 +289,16 @@ def _handler_id(function: Function) -> str:
     return f"{function.__module__}.{name}"
 
 
-def _address(filter_name: str, pattern: Pattern) -> Pattern:
-    """Refuse a glob that can match no address: ``to="support"`` would silently never match."""
+def address_glob(filter_name: str, pattern: Pattern) -> Pattern:
+    """Return a pattern; raise ConfigurationError for a glob that can match no address.
+
+    ``to="support"`` would silently never match.
+    """
     if isinstance(pattern, str) and "@" not in pattern and not _WILDCARDS & set(pattern):
+        meant = f"*@{pattern}" if "." in pattern else f"{pattern}@*"
         raise ConfigurationError(
             f'{filter_name}="{pattern}" can match no address: '
-            f'globs match whole addresses, write {filter_name}="{pattern}@*"'
+            f'globs match whole addresses, write {filter_name}="{meant}"'
         )
     return pattern
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 
@@ -23,6 +24,7 @@ from .pipeline.accept import Accept
 from .pipeline.addresses import Addresses
 from .pipeline.authenticity import Authenticity
 from .pipeline.fanout import Fanout
+from .pipeline.faults import fault
 from .pipeline.handlers import Handlers
 from .pipeline.janitor import Janitor
 from .pipeline.loops import Consumer
@@ -77,11 +79,12 @@ class Runtime:
         self.stopping = anyio.Event()
         self.handlers = Handlers()
         self.failure: BaseException | None = None
-        self.resolver: Resolver = DnsResolver()
+        self.resolver: Resolver = DnsResolver(settings.dns_servers)
         self._providers = providers
         checks = Authenticity(settings, self.store.blobs)
         self._read = read.Read(self.store, self.accept.pace, checks=checks)
         self._resources = Resources()
+        self._closing = AsyncExitStack()  # what is open, the latest to be closed first
         self._main: asyncio.Task[None] | None = None
         self._tasks: TaskGroup | None = None
         self._plans = False
@@ -94,26 +97,41 @@ class Runtime:
         plans: bool,
         works: bool = True,
     ) -> None:
-        """Open the store and begin to work."""
-        await self.store.open()
+        """Open the store and begin to work; a start that fails leaves nothing open."""
         try:
-            self.actions = LocalActions(
-                self.store, self.notify, self.settings, self._providers, self.addresses
-            )
-            self.edges = Edges(self.accept, self._parts(), self)
-            await self.notify.start()
-            started = anyio.Event()
-            # A task of its own, awaited in ``stop``: anyio's scopes must not cross the user's,
-            # and test frameworks enter and leave a fixture in different tasks.
-            self._main = asyncio.create_task(self._work(started, works), name="inboxkit")
-            await self._started(started)
+            await self._open(works)
             for router, resource in routers:
                 await self.include(router, resource)
             if plans:
                 self.plan()
         except BaseException:
-            await self.stop()
+            await self._give_up()
             raise
+
+    async def _open(self, works: bool) -> None:
+        await self.store.open()
+        self._closing.push_async_callback(self.store.close)
+        self._closing.push_async_callback(self._read.close)
+        self._closing.push_async_callback(self._resources.close)
+        self.actions = LocalActions(
+            self.store, self.notify, self.settings, self._providers, self.addresses
+        )
+        self.edges = Edges(self.accept, self._parts(), self)
+        await self.notify.start()
+        started = anyio.Event()
+        # A task of its own, awaited in ``stop``: anyio's scopes must not cross the user's,
+        # and test frameworks enter and leave a fixture in different tasks.
+        self._main = asyncio.create_task(self._work(started, works), name="inboxkit")
+        self._closing.push_async_callback(self._end, self._main)
+        self._closing.push_async_callback(self.edges.close)
+        await self._started(self._main, started)
+
+    async def _give_up(self) -> None:
+        """Close what a failed start has opened; its own error is the one to be raised."""
+        try:
+            await self._close()
+        except Exception as error:  # noqa: BLE001 - see above
+            log.warning("after a start that failed: %s", fault(error))
 
     def _parts(self) -> Parts:
         """Return what the HTTP routes work on."""
@@ -128,15 +146,14 @@ class Runtime:
             live=Live(self.store, self.notify, self.actions),
         )
 
-    async def _started(self, started: anyio.Event) -> None:
-        assert self._main is not None
-        async with anyio.create_task_group() as tasks:
-            waiting = asyncio.ensure_future(started.wait())
-            await asyncio.wait({waiting, self._main}, return_when=asyncio.FIRST_COMPLETED)
+    async def _started(self, main: asyncio.Task[None], started: anyio.Event) -> None:
+        waiting = asyncio.ensure_future(started.wait())
+        try:
+            await asyncio.wait({waiting, main}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
             waiting.cancel()
-            tasks.cancel_scope.cancel()
-        if self._main.done():
-            self._main.result()
+        if self.failure is not None:
+            raise _first(self.failure)
 
     async def _work(self, started: anyio.Event, works: bool) -> None:
         try:
@@ -159,7 +176,7 @@ class Runtime:
             raise stopped(self.failure)
 
     async def _steps(self, started: anyio.Event, works: bool) -> None:
-        async with anyio.create_task_group() as tasks:
+        async with AsyncExitStack() as connections, anyio.create_task_group() as tasks:
             self._tasks = tasks
             self._outbox = outbox.Outbox(
                 self.store, self.accept, self._providers, self.settings, tasks
@@ -169,6 +186,8 @@ class Runtime:
             guard = Guard(self.settings.egress_networks)
             self._posts = self._posting(guard, tasks)
             self._mailgun = MailgunPosts(self.store, guard, self.actions, tasks)
+            for step in (self._outbox.transport, self._posts, self._mailgun):
+                connections.push_async_callback(step.close)
             if works:
                 tasks.start_soon(Fanout(self.store, wanted_as).run)
                 self._consume("post", self._posts.work, self._posts.room)
@@ -233,20 +252,17 @@ class Runtime:
 
     async def stop(self) -> None:
         """Close the ports, finish what is under way, give back what is leased."""
-        self.stopping.set()
-        await self.edges.close()
-        if self._main is not None:
-            self._main.cancel()
-            await asyncio.wait({self._main})
-            await self._outbox.transport.close()
-            await self._posts.close()
-            await self._mailgun.close()
-        try:
-            await self._resources.close()
-        finally:
-            await self._read.close()
-            await self.store.close()
+        await self._close()
         self.check()  # a step that broke must not go unseen
+
+    async def _close(self) -> None:
+        self.stopping.set()
+        with anyio.CancelScope(shield=True):  # a timeout around the kit must leave nothing open
+            await self._closing.aclose()
+
+    async def _end(self, main: asyncio.Task[None]) -> None:
+        main.cancel()
+        await asyncio.wait({main})
 
     async def problem(self) -> str:
         """Return why this process cannot take mail, "" when it can."""
@@ -332,3 +348,10 @@ def check_address(address: str) -> None:
         checked_address(address)
     except ValueError as error:
         raise ConfigurationError(f"inbox {address!r}: {error}") from None
+
+
+def _first(failure: BaseException) -> BaseException:
+    """Return what went wrong first, out of the groups that task groups make."""
+    while isinstance(failure, BaseExceptionGroup):
+        failure = cast("BaseExceptionGroup[BaseException]", failure).exceptions[0]
+    return failure

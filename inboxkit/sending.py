@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
     from .models import Message
     from .settings import Settings
-    from .store.blobs import Blobs
     from .store.inboxes import InboxRecord
+    from .store.sends import Capped
+    from .store.store import Store
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -49,17 +50,17 @@ class Context:
     automatic: bool = False
     reminder: bool = False
     stopped: str = ""
+    capped: Capped | None = None
     forwarded: bytes = b""
 
 
 class Composer:
     """Makes staged sends; pure but for the ids and the large files that it writes."""
 
-    def __init__(self, settings: Settings, secret: bytes, blobs: Blobs) -> None:
+    def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
-        self._secret = secret
-        self._blobs = blobs
-        self.loop_id = hashlib.sha256(b"loop" + secret).hexdigest()[:16]
+        self._store = store
+        self.loop_id = hashlib.sha256(b"loop" + store.identity).hexdigest()[:16]
 
     def stage(self, draft: Draft, context: Context, now: datetime) -> Staged:
         """Compose a draft; raise SendError when it cannot become a mail."""
@@ -81,13 +82,14 @@ class Composer:
         bcc = people(draft.bcc)
         if not (to or cc or bcc):
             raise SendError(f"send from {inbox.address}: it has no recipient")
-        tagged = reply_address(inbox.address, row_id, self._secret, self._settings.reply_domain)
+        secret = self._store.secret
+        tagged = reply_address(inbox.address, row_id, secret, self._settings.reply_domain)
         index = thread_index(parent, row_id, now)
         subject = draft.subject or (reply_subject(parent.subject) if parent else "")
         return Composition(
             draft=draft,
             sender=Address(inbox.address, inbox.display_name),
-            message_id=new_message_id(row_id, inbox.address.rpartition("@")[2], self._secret),
+            message_id=new_message_id(row_id, inbox.address.rpartition("@")[2], secret),
             date=now,
             to=to,
             cc=cc,
@@ -117,7 +119,7 @@ class Composer:
         return Staged(
             row=_row(draft, context, made, raw, row_id, now),
             content=_content(draft, made),
-            packed=self._blobs.pack(raw),
+            packed=self._store.blobs.pack(raw),
             references=made.references,
             thread_id=context.thread_id,
             subject=made.subject,
@@ -126,6 +128,7 @@ class Composer:
             due_at=draft.at if draft.at is not None and later else now,
             reminder=context.reminder,
             stopped=context.stopped,
+            capped=context.capped,
             files=_as_composed(draft),
         )
 

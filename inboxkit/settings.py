@@ -86,6 +86,7 @@ class Settings(BaseModel):
     send_concurrency: int = Field(default=32, gt=0)
     send_rates: Mapping[str, str] = Field(default_factory=dict[str, str])
     send_slots: Mapping[str, int] = Field(default_factory=dict[str, int])
+    same_send_seconds: int = Field(default=0, ge=0, le=86_400)
     unknown_sends: str = Field(default="keep", pattern="^(keep|sent|retry)$")
     log_format: str = Field(default="text", pattern="^(text|json)$")
     options: Mapping[str, Mapping[str, Any]] = Field(
@@ -222,19 +223,17 @@ def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Part the plain keys from the providers' tables, written ``[mailgun]`` or ``[options.smtp]``.
 
     ``smtp`` is a key, and a provider's name as well: a table is the provider's. So with
-    ``object_store``, whose options are in a table like a provider's.
+    ``object_store``, whose options are in a table like a provider's. A key whose value is a table,
+    such as ``send_rates``, is a plain one.
     """
-    names = {
-        key
-        for key, value in values.items()
-        if isinstance(value, Mapping)
-        and (key in _PORTS_AND_TABLES or key not in Settings.model_fields)
-    }
-    plain = {key: value for key, value in values.items() if key not in names}
-    tables = {key: values[key] for key in names}
-    if isinstance(plain.get("options"), Mapping):
-        tables |= plain.pop("options")
-    return plain, tables
+    plain: dict[str, Any] = {}
+    tables: dict[str, Any] = {}
+    for key, value in values.items():
+        (tables if isinstance(value, Mapping) else plain)[key] = value
+    if isinstance(found := tables.pop("options", None), Mapping):
+        tables |= found
+    keys = [key for key in tables if key in Settings.model_fields and key not in _PORTS_AND_TABLES]
+    return {key: tables.pop(key) for key in keys} | plain, tables
 
 
 def _explain(item: Mapping[str, Any] | Any) -> str:

@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -34,6 +35,11 @@ class Key:
     """A shared signing key; its repr shows nothing."""
 
     data: bytes = field(repr=False)
+
+    @classmethod
+    def made(cls) -> Key:
+        """Make a key that nobody can guess."""
+        return cls(secrets.token_bytes(_LEAST_BYTES))
 
     @classmethod
     def of(cls, secret: str) -> Key:

@@ -7,6 +7,8 @@ import hmac
 import secrets
 import threading
 import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 _VALUES = {c: i for i, c in enumerate(_ALPHABET)}
@@ -85,3 +87,40 @@ def verify(secret: bytes, token: str) -> int | None:
         return None
     good = hmac.compare_digest(sign(secret, number).encode(), token.encode("utf-8", "replace"))
     return number if good else None
+
+
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """A key that signs tokens from a moment on, and verifies them until another."""
+
+    secret: bytes = field(repr=False)
+    signs_from: datetime = _ALWAYS
+    good_until: datetime | None = None
+
+    def is_good(self, now: datetime) -> bool:
+        """Whether what it has signed is still believed."""
+        return self.good_until is None or now < self.good_until
+
+    def until(self, moment: datetime) -> TokenKey:
+        """Return the same key, good for no longer than until ``moment``."""
+        known = self.good_until
+        return replace(self, good_until=moment if known is None else min(known, moment))
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """The keys of tokens in mail, newest first: one signs, all that are good verify."""
+
+    keys: tuple[TokenKey, ...]
+
+    def signing(self, now: datetime) -> bytes:
+        """Return the newest key that signs already; the oldest when the clock is behind them."""
+        return next((k for k in self.keys if k.signs_from <= now), self.keys[-1]).secret
+
+    def verify(self, token: str, now: datetime) -> int | None:
+        """Return the number that was put into a token of ours, None for any other."""
+        found = [verify(key.secret, token) for key in self.keys if key.is_good(now)]
+        return next((number for number in found if number is not None), None)

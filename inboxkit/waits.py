@@ -125,10 +125,17 @@ class Waits:
         self._notify.bell.ring([inbox_topic(inbox_id)])
 
     async def _timeout(self, asked: str, inbox_id: int, after: datetime | None) -> WaitTimeout:
-        ids = await self._store.read(untaken.recent, inbox_id, after)
-        arrived = await self._store.read(records.messages, ids, self._actions)
-        came = f"{len(arrived)} other messages came" if arrived else "nothing came"
-        return WaitTimeout(f"{asked}; {came}", arrived)
+        found = await self._store.read(untaken.recent, inbox_id, after)
+        arrived = await self._store.read(records.messages, list(found), self._actions)
+        return WaitTimeout(f"{asked}; {came(len(arrived), sum(found.values()))}", arrived)
+
+
+def came(number: int, taken: int) -> str:
+    """Return how many messages came that a wait did not return; ``taken`` were another's."""
+    if not number:
+        return "nothing came"
+    said = f"{number} other {'message' if number == 1 else 'messages'} came"
+    return f"{said}, {taken} of them taken by earlier waits" if taken else said
 
 
 def is_wanted(found: Message, want: Want) -> bool:

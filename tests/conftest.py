@@ -38,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "sqlite: runs on SQLite only",
         "postgres: runs on PostgreSQL only",
         "long: takes many seconds; runs with: pytest -m long",
+        "long_on_postgres: is long there, where a dead process is known after ten seconds",
     ):
         config.addinivalue_line("markers", mark)
     if _begins_the_session(config):
@@ -62,7 +63,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not wanted:
         of_both = metafunc.definition.path.parent.name in _ON_BOTH
         wanted = {"sqlite", "postgres"} if of_both else {"sqlite"}
-    killing = metafunc.definition.path.parent.name == "crash"
+    killing = metafunc.definition.path.parent.name == "crash" or "long_on_postgres" in marks
     backends = [
         pytest.param(b, marks=pytest.mark.long if killing and b == "postgres" else ())
         for b in BACKENDS

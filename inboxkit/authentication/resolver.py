@@ -10,6 +10,8 @@ from collections import OrderedDict
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..resolving import of_servers
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -75,9 +77,7 @@ class NameServers:
 
     def _opened(self, library: Any) -> Any:
         if self._resolver is None:
-            resolver = library.Resolver(configure=not self._servers)
-            if self._servers:
-                resolver.nameservers = [_server(one) for one in self._servers]
+            resolver = of_servers(self._servers)
             resolver.cache = library.LRUCache(_CACHED)
             self._resolver = resolver
         return self._resolver
@@ -106,11 +106,3 @@ def _text(record: Any, kind: str) -> str:
     if kind == "MX":
         return f"{record.preference} {record.exchange.to_text(omit_final_dot=True)}"
     return str(record.to_text()).rstrip(".")
-
-
-def _server(address: str) -> Any:
-    """Return a name server; one with a port of its own is written ``HOST:PORT``."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit() or (":" in host and not host.endswith("]")):
-        return address.strip("[]")
-    return import_module("dns.nameserver").Do53Nameserver(host.strip("[]"), int(port))

@@ -13,6 +13,7 @@ from ..providers.base import Feature
 from ..providers.registry import PROVIDERS, provider
 from ..settings import masked
 from ..store.database import parse_url
+from ..store.store import open_bucket
 from .opening import settings_of
 from .printing import as_json
 from .serving import HTTP, SMTP
@@ -45,7 +46,11 @@ def check(ctx: click.Context) -> None:
     check_domain(settings)
     smtp_settings(settings, settings.smtp or SMTP)
     check_bind(settings.model_copy(update={"http": settings.http or HTTP}))
-    for name in sorted(set(settings.options) - set(PROVIDERS)):
+    read = set(PROVIDERS)
+    if settings.object_store:
+        read.add("object_store")
+        open_bucket(settings.object_store, settings.provider_options("object_store")).close()
+    for name in sorted(set(settings.options) - read):
         known = ", ".join(sorted(PROVIDERS))
         click.echo(f"warning: nothing reads [{name}]; the providers are {known}", err=True)
     click.echo("ok")

@@ -1,8 +1,9 @@
-"""Commands on the database's schema."""
+"""Commands on the database itself: its schema, and the secret that signs addresses."""
 
 from __future__ import annotations
 
 import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -10,19 +11,21 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import StoreError
 from ..settings import without_password
-from ..store import schema
+from ..store import schema, token_keys
 from ..store.database import open_database, sqlite_file
-from .opening import settings_of
+from .opening import opened, run, settings_of
+from .printing import moment
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from datetime import datetime
 
     from ..store.database import Database
 
 
 @click.group()
 def db() -> None:
-    """Upgrade or check the database's schema."""
+    """Upgrade or check the schema, rotate the secret."""
 
 
 @db.command()
@@ -47,6 +50,28 @@ def check(ctx: click.Context) -> None:
     if version != schema.HEAD:
         click.echo(f"this inboxkit needs {schema.HEAD}; run: inboxkit db upgrade", err=True)
         ctx.exit(1)
+
+
+@db.command("rotate-secret")
+@click.option(
+    "--keep-days",
+    type=click.IntRange(min=0),
+    default=180,
+    show_default=True,
+    help="How long reply addresses that are out there go on to work.",
+)
+@click.pass_context
+def rotate_secret(ctx: click.Context, keep_days: int) -> None:
+    """Sign addresses, ids and links with a new secret; no process needs to be restarted."""
+    until = run(_rotate_secret(ctx, timedelta(days=keep_days)))
+    click.echo(f"a new secret signs in 10 s; the ones before it are good until {moment(until)}")
+
+
+async def _rotate_secret(ctx: click.Context, keep: timedelta) -> datetime:
+    async with opened(ctx) as kit:
+        store, now = kit.runtime.store, kit.clock.now()
+        await store.write(token_keys.rotate, store.identity, now, keep)
+        return now + keep
 
 
 @contextlib.contextmanager

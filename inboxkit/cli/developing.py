@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import click
 
-from .. import discovery
+from .. import discovery, matching
 from ..egress import LOOPBACK
 from ..errors import ConfigurationError
 from ..settings import ROLES
 from ..store import events as store_events
+from ..store import runs as store_runs
+from ..tokens import public_id
 from ..values import EventType
 from .opening import flags_of, log_to_stderr, settings_of
 from .opening import run as run_async
-from .printing import flat, message_line
+from .printing import flat, message_line, plain
+from .routing import takers
 from .serving import (
     announce,
     first,
@@ -33,6 +36,7 @@ from .serving import (
     smtp_bind,
     smtp_option,
     stop_signals,
+    warn_missing,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("inboxkit.dev")
 _DRAIN_SECONDS = 2.0
 _LOOK_SECONDS = 0.5
+_RUNS_SHOWN = 100
 
 
 @click.command()
@@ -63,6 +68,7 @@ def dev(ctx: click.Context, /, no_reload: bool, **flags: str | None) -> None:
     flags["egress_networks"] = " ".join((*known.egress_networks, *LOOPBACK))
     settings = settings_of(ctx, any_recipient=True, role=ROLES, **flags)
     log_to_stderr(settings)
+    warn_missing(settings)
     # A file that changes twice in a second, to the same length, would be taken from its cache.
     sys.dont_write_bytecode = True
     given = flags_of(ctx, any_recipient=True, role=ROLES, **flags)
@@ -83,7 +89,8 @@ async def _develop(source: Source) -> None:
                     click.echo("handlers changed and loaded again", err=True)
                 source.keep_ports(kit)
                 changed = partial(source.changed, told)
-                await first(told.wait, kit.serve, partial(printer.follow, kit), changed)
+                follow, watch = partial(printer.follow, kit), partial(printer.watch, kit)
+                await first(told.wait, kit.serve, follow, watch, changed)
                 await kit.runtime.drain(_DRAIN_SECONDS)
             if source.next is None:
                 return
@@ -156,12 +163,14 @@ class Printer:
 
     def __init__(self) -> None:
         self._after = ""
+        self._failures: set[tuple[int, int]] = set()
 
     async def begin(self, kit: InboxKit) -> bool:
         """Begin with what happens from now on; False when it has begun before."""
         if self._after:
             return False
         self._after = store_events.cursor_id(await kit.runtime.store.read(store_events.last))
+        self._failures = {(row.id, row.attempts) for row in await _failed(kit)}
         return True
 
     async def follow(self, kit: InboxKit) -> None:
@@ -169,8 +178,35 @@ class Printer:
         async for event in kit.events(after=self._after):
             self._after = event.id
             if event.type != EventType.QUEUED:  # soon followed by what became of it
-                click.echo(event_line(event))
+                click.echo(event_line(event) + _untaken(kit, event))
                 sys.stdout.flush()
+
+    async def watch(self, kit: InboxKit) -> None:
+        """Print what handlers raise, as the log may not, until cancelled."""
+        bell = kit.runtime.store.bell
+        while True:
+            seen = bell.count("run")
+            for row in reversed(await _failed(kit)):
+                if (row.id, row.attempts) not in self._failures:
+                    self._failures.add((row.id, row.attempts))
+                    failed = f"{public_id('run', row.id)} of {row.handler}: {row.state}"
+                    click.echo(f"{failed}\n{plain(row.error.rstrip())}", err=True)
+            await bell.wait("run", seen, timeout=_LOOK_SECONDS)
+
+
+async def _failed(kit: InboxKit) -> list[Any]:
+    """Return those of the last Runs whose handlers raised something."""
+    rows = await kit.runtime.store.read(store_runs.listed, limit=_RUNS_SHOWN)
+    return [row for row in rows if row.state in ("retrying", "failed")]
+
+
+def _untaken(kit: InboxKit, event: Event) -> str:
+    """Return a remark on mail that no handler takes, when there are handlers."""
+    routers = kit.runtime.handlers.routers
+    if event.type != EventType.RECEIVED or not routers or takers(routers, event.message):
+        return ""
+    held = (matching.withheld(router, event.message) for router in routers)
+    return next((f" (withheld: {found[1]})" for found in held if found), " (no handler)")
 
 
 def event_line(event: Event) -> str:

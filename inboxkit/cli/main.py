@@ -81,18 +81,22 @@ class LazyGroup(click.Group):
 
 
 def _settings(_ctx: click.Context, _option: click.Parameter, pairs: tuple[str, ...]) -> Any:
-    """Turn ``catch_all=true`` and ``mailgun.domain=...`` into what a settings file would hold."""
+    """Turn ``catch_all=true`` and ``mailgun.domain=...`` into what a settings file would hold.
+
+    Tables are kept apart, as ``[options.smtp]`` is: ``smtp`` and ``object_store`` are keys as well.
+    """
     given: dict[str, Any] = {}
+    tables: dict[str, dict[str, str]] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
-        table, dot, option = key.partition(".")
-        if not (equals and table and (option or not dot)):
+        table, dot, option = key.removeprefix("options.").partition(".")
+        if not (equals and table and (option or not dot)) or key == "options":
             raise click.BadParameter(f"{key} is not KEY=VALUE or TABLE.KEY=VALUE")
         if dot:
-            given.setdefault(table, {})[option] = value
+            tables.setdefault(table, {})[option] = value
         else:
             given[key] = value
-    return given
+    return given | {"options": tables}
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

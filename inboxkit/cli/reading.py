@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..errors import NotFound
 from ..store import events as store_events
 from ..store import records
 from ..store import runs as store_runs
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _ALL = 1 << 62
+_RUN_COLUMNS = ("id", "state", "handler", "message", "attempts", "error")
 _json = click.option("--json", "json_", is_flag=True, help="One JSON object a line.")
 
 
@@ -205,6 +207,7 @@ def _print_event(row: dict[str, Any], json_: bool) -> None:
 
 
 @click.command()
+@click.argument("run_id", metavar="[RUN]", required=False)
 @click.option("--failed", is_flag=True, help="Only those that were given up.")
 @click.option("--state", default="", help="Only in this state: pending, retrying, done ...")
 @click.option("--message", "message_id", metavar="ID", help="Only of this message.")
@@ -212,17 +215,53 @@ def _print_event(row: dict[str, Any], json_: bool) -> None:
 @_json
 @click.pass_context
 def runs(
-    ctx: click.Context, failed: bool, state: str, message_id: str | None, limit: int, json_: bool
+    ctx: click.Context,
+    run_id: str | None,
+    failed: bool,
+    state: str,
+    message_id: str | None,
+    limit: int,
+    json_: bool,
 ) -> None:
-    """List the calls of handlers, newest first, with what became of them."""
-    rows = run(_runs(ctx, "failed" if failed else state, message_id, limit))
-    columns = ("id", "state", "handler", "message", "attempts", "error")
+    """List the calls of handlers, newest first, with what became of them.
+
+    With RUN only that one, with the traceback of what it raised.
+    """
+    if run_id is not None:
+        rows = [run(_one_run(ctx, run_id))]
+    else:
+        rows = run(_runs(ctx, "failed" if failed else state, message_id, limit))
     shown = [_run_row(row) for row in rows]
     if json_:
         for row in shown:
             as_json(row)
+    elif run_id is not None:
+        _print_run(shown[0])
     else:
-        table(columns, ([str(row[c])[-200:] for c in columns] for row in shown))
+        table(_RUN_COLUMNS, ([_run_cell(row, c) for c in _RUN_COLUMNS] for row in shown))
+
+
+def _run_cell(row: dict[str, Any], column: str) -> str:
+    """Return a cell; of a traceback its last line, which says what was raised."""
+    lines = str(row[column]).strip().splitlines() or [""]
+    return lines[-1][:200]
+
+
+def _print_run(row: dict[str, Any]) -> None:
+    for name, value in row.items():
+        if value and name != "error":
+            click.echo(f"{name}: {flat(value)}")
+    if row["error"]:
+        click.echo(f"\n{plain(row['error'].rstrip())}")
+
+
+async def _one_run(ctx: click.Context, run_id: str) -> Any:
+    number = row_number("run", run_id)
+    async with opened(ctx) as kit:
+        found = await kit.runtime.store.read(store_runs.by_id, number)
+    if found is None:
+        raise NotFound(f"no Run {run_id}")
+    return found
 
 
 async def _runs(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import discovery, matching
+from ..errors import ConfigurationError
 from ..kit import InboxKit
 from ..router import HandlerKind, Router
 from ..store.database import sqlite_file
@@ -79,6 +80,8 @@ async def _inbox_of(settings: Settings, address: str) -> str:
         if target is not None:
             return target.address
     local, _, domain = address.rpartition("@")
+    if not (local and domain):
+        raise ConfigurationError(f"routes: {address!r} is not an address")
     bare = f"{local.partition('+')[0]}@{domain}"
     click.echo(f"there is no such inbox yet: inboxkit inbox create {bare}", err=True)
     return bare
@@ -94,7 +97,7 @@ def _placed(message: Message, routers: list[Router[...]]) -> dict[str, Any]:
         "thread_id": None if message.thread_reason == "new" else message.thread_id,
         "thread_reason": message.thread_reason,
         "answers": None if message.answers is None else message.answers.id,
-        "takers": [_taker(handler, item) for handler, item in _takers(routers, message)],
+        "takers": [_taker(handler, item) for handler, item in takers(routers, message)],
         "others": [{"handler": name, "why": why} for name, why in refused.items() if why],
     }
 
@@ -103,7 +106,7 @@ def _taker(handler: Handler, item: str) -> dict[str, str]:
     return {"handler": handler.id, "kind": str(handler.kind), "item": item}
 
 
-def _takers(routers: list[Router[...]], message: Message) -> list[tuple[Handler, str]]:
+def takers(routers: list[Router[...]], message: Message) -> list[tuple[Handler, str]]:
     """Return who takes the message, its code and its attachments, each with what it takes."""
     found: list[tuple[Handler, str]] = []
     for router in routers:

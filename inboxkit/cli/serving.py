@@ -114,6 +114,14 @@ def make_kit(settings: Settings, flags: Mapping[str, Any]) -> InboxKit:
     return kit
 
 
+def warn_missing(settings: Settings) -> None:
+    """Warn of a folder of handlers that was named and is not there; mail is kept all the same."""
+    folder = settings.handlers
+    unnamed = folder == Settings.model_fields["handlers"].default
+    if not (unnamed or is_app(folder) or Path(folder).is_dir()):
+        log.warning("there is no folder %s: mail is kept, and no handler is called", folder)
+
+
 def is_app(handlers: str) -> bool:
     """Whether ``handlers`` names a kit, as ``package.module:kit``, and no folder."""
     return _APP.fullmatch(handlers) is not None and not Path(handlers).is_dir()
@@ -183,6 +191,7 @@ async def first(*functions: Callable[[], Awaitable[object]]) -> None:
 async def _warn_unreachable(kit: InboxKit) -> None:
     """Warn of each handler whose ``to=`` matches no inbox, and say which command makes it."""
     settings, routers = kit.settings, kit.runtime.handlers.routers
+    warn_missing(settings)
     for one, other in matching.overlapping(routers):
         log.warning("%s and %s may both answer a message", one.id, other.id)
     if settings.any_recipient or settings.catch_all:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import click
 
 from ..models import Message, Want
+from ..router import address_glob
 from .opening import run
 from .printing import as_json, message_whole, plain
 from .reaching import reached
@@ -95,7 +96,7 @@ async def _wait(
         inbox = await place.inbox(address, since=back)
         asked = Want(
             kind=want.kind,
-            sender=want.sender,
+            sender=address_glob("from", want.sender),
             subject=want.subject,
             host=want.host,
             after=inbox.since,

@@ -36,6 +36,7 @@ _ERRORS: dict[str, type[InboxKitError]] = {
     "suppressed": Suppressed,
     "unsupported_feature": UnsupportedFeature,
     "message_rejected": SendError,
+    "inbox_paused": SendError,
     "validation_error": Invalid,
     "missing_authorization": ConfigurationError,
     "unknown_api_key": ConfigurationError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, WaitTimeout
 from . import values
@@ -59,7 +59,7 @@ class Waiting:
         """Return events after a cursor, waiting for the first, and where to go on."""
         query: dict[str, Asked] = {"after": after, "wait": wait}
         said = await self._server.get("/v0/events", query, timeout=wait + _GRACE_SECONDS)
-        facts = [(one["event_id"], one["inboxkit"]) for one in said["events"]]
+        facts = [(one["event_id"], one["inboxkit"]) for one in said["events"] if _of_message(one)]
         about = await self._about([fact["id"] for _, fact in facts])
         found = [
             values.event(id, fact, about[fact["id"]]) for id, fact in facts if fact["id"] in about
@@ -83,6 +83,11 @@ class Waiting:
             if left <= _POLL_SECONDS:
                 arrived = [values.message(one, self._actions) for one in said["arrived_whole"]]
                 raise WaitTimeout(said["reason"].partition("\n")[0], arrived)
+
+
+def _of_message(said: Mapping[str, Any]) -> bool:
+    """Whether an event is about a message; in process, too, those alone are events."""
+    return "id" in said["inboxkit"]
 
 
 def _glob(field: str, pattern: Pattern) -> str | None:

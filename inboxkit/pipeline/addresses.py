@@ -11,11 +11,13 @@ from ..store.inboxes import InboxRecord, normalize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection
 
     from ..settings import Settings
     from ..store.store import Store
+    from ..tokens import Keyring
 
 _CACHE_SECONDS = 2.0
 _CACHE_SIZE = 10_000
@@ -83,7 +85,8 @@ class Addresses:
         local, _, domain = address.rpartition("@")
         if found is None and domain == self._settings.reply_domain:
             tag = local.rpartition("+")[2]
-            return inboxes.of_message(connection, tokens.verify(self._store.secret, tag))
+            now = self._store.clock.now()
+            return inboxes.of_message(connection, self._store.keys.verify(tag, now))
         return found
 
 
@@ -96,11 +99,11 @@ def reply_address(address: str, row_id: int, secret: bytes, reply_domain: str) -
     return f"{tagged}@{reply_domain or domain}"
 
 
-def token_row(recipients: Sequence[str], secret: bytes) -> int | None:
+def token_row(recipients: Sequence[str], keys: Keyring, now: datetime) -> int | None:
     """Return the send that a valid token in one of the recipients names."""
     for recipient in recipients:
         tag = recipient.rpartition("@")[0].rpartition("+")[2]
-        row_id = tokens.verify(secret, tag) if tag else None
+        row_id = keys.verify(tag, now) if tag else None
         if row_id is not None:
             return row_id
     return None

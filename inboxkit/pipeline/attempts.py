@@ -21,20 +21,25 @@ from ..providers.base import (
     SmtpResponse,
     Unknown,
 )
-from ..providers.registry import lookup
+from ..providers.batches import joins
+from ..providers.registry import batching, lookup
 from ..store.blobs import Packed
 from ..tokens import public_id
 from .accept import Accept, UnknownRecipient
+from .batches import Batches
 from .outgoing import outgoing
 from .signing import Signer
 from .transport import NotDelivered, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
+
+    import anyio
 
     from ..providers.base import Outgoing, SendOutcome
     from ..providers.registry import AnyProvider
-    from ..store.departures import Look
+    from ..store.looks import Look
     from ..store.store import Store
     from .outbox import Configured
 
@@ -66,20 +71,37 @@ class Attempt:
         return isinstance(self.outcome, Retry) and self.certain
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A message, and its request or what a request of many messages holds of it."""
+
+    message: Outgoing
+    request: HttpRequest | SmtpRequest | Capture | bytes
+
+
 class Attempts:
     """Carries sends to providers, and asks them about sends whose outcome is unknown."""
 
-    def __init__(self, store: Store, accept: Accept, transport: Transport) -> None:
+    def __init__(
+        self,
+        store: Store,
+        accept: Accept,
+        transport: Transport,
+        turns: anyio.CapacityLimiter,
+    ) -> None:
+        """``turns`` bounds how many requests are under way."""
         self._store = store
         self._accept = accept
         self._transport = transport
+        self._turns = turns
+        self._batches = Batches(transport, turns)
         self._signer = Signer(store)
 
     async def send(self, chosen: Configured, look: Look, recipients: Sequence[str]) -> Attempt:
         """Try one provider; never raises for what a provider or its adapter does."""
         row = look.row
         try:
-            message, request = await self._prepare(chosen, look, recipients)
+            prepared = await self._prepare(chosen, look, recipients)
         except SendError as error:
             return Attempt(chosen.provider, Refused(str(error), UNSUPPORTED))
         except Exception as error:
@@ -88,16 +110,35 @@ class Attempts:
                 chosen.provider, Retry(reason=f"cannot be prepared: {type(error).__name__}")
             )
         try:
-            response = await self._carry(request)
+            return await self._carried(chosen, prepared)
         except NotDelivered as error:
             broken = chosen.provider.transport_error(error.request_sent, error.reason)
             certain = not error.request_sent
             return Attempt(chosen.provider, broken, certain=certain, failed=True)
-        try:
-            outcome = chosen.provider.parse_send(response, message, chosen.config)
         except Exception as error:
             log.exception("send %s: the answer cannot be read", public_id("msg", row.id))
             outcome = Unknown(f"the answer cannot be read: {type(error).__name__}")
+            return Attempt(chosen.provider, outcome)
+
+    async def _carried(self, chosen: Configured, prepared: _Prepared) -> Attempt:
+        """Make the request, or share one with other sends; raise what broke it."""
+        message, request = prepared.message, prepared.request
+        joining = batching(chosen.provider)
+        if joining is not None and isinstance(request, bytes):
+            joined = await self._batches.carry(chosen, joining, message, request)
+            if joined is not None:
+                failed = joined.response is not None and _is_broken(joined.response)
+                return Attempt(chosen.provider, joined.outcome, failed=failed)
+        if isinstance(request, bytes):
+            request = chosen.provider.build_send(message, chosen.config, self._store.clock.now())
+        return await self._alone(chosen, message, request)
+
+    async def _alone(
+        self, chosen: Configured, message: Outgoing, request: HttpRequest | SmtpRequest | Capture
+    ) -> Attempt:
+        async with self._turns:
+            response = await self._carry(request)
+        outcome = chosen.provider.parse_send(response, message, chosen.config)
         certain, failed = _is_certain(chosen, response), _is_broken(response)
         return Attempt(chosen.provider, outcome, certain=certain, failed=failed)
 
@@ -122,17 +163,16 @@ class Attempts:
 
     async def _prepare(
         self, chosen: Configured, look: Look, recipients: Sequence[str]
-    ) -> tuple[Outgoing, HttpRequest | SmtpRequest | Capture]:
+    ) -> _Prepared:
         row = look.row
         signs = chosen.provider.transport == "smtp"
         key = await self._signer.key(row.sender_email) if signs else None
 
-        def work() -> tuple[Outgoing, HttpRequest | SmtpRequest | Capture]:
+        def work() -> _Prepared:
             raw = look.raw or self._store.blobs.unpack(Packed(row.data, row.location))
             signed = raw if key is None else key.sign(raw)
             message = outgoing(row, signed, recipients, chosen.provider)
-            now = self._store.clock.now()
-            return message, chosen.provider.build_send(message, chosen.config, now)
+            return _Prepared(message, _request(chosen, message, self._store.clock.now()))
 
         in_passing = look.raw is not None and key is None  # to sign takes milliseconds
         return work() if in_passing else await to_thread.run_sync(work)
@@ -158,6 +198,15 @@ class Attempts:
         except StoreError as error:
             raise NotDelivered(str(error), request_sent=False) from error
         return HttpResponse(200)
+
+
+def _request(
+    chosen: Configured, message: Outgoing, now: datetime
+) -> HttpRequest | SmtpRequest | Capture | bytes:
+    joining = batching(chosen.provider)
+    if joining is not None and joins(message):
+        return joining.batch_entry(message, chosen.config)
+    return chosen.provider.build_send(message, chosen.config, now)
 
 
 def _is_broken(response: HttpResponse | SmtpResponse) -> bool:

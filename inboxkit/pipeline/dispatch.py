@@ -18,12 +18,13 @@ from ..store import events, jobs, runs, threads
 from ..store.jobs import Job, LeaseLost
 from ..store.runs import NewRun
 from ..store.writer import Unstorable
+from ..tokens import public_id
 from ..values import EventType
 from . import items
 from .crew import Crew
 from .faults import fault
 from .leases import give_back
-from .staging import Staging, current
+from .staging import Staging, carry_out, current
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -164,8 +165,8 @@ class Dispatch:
         """End Runs that meet in one commit; what each has staged is carried out with it."""
         now = self._store.clock.now()
         jobs.complete(tx, [e.job for e in ended])
+        carry_out(tx, [one.staging for one in ended], now)
         for one in ended:
-            one.staging.carry_out(tx, now)
             if one.staging.reminder and one.row.thread_id is not None:
                 threads.remind(tx, one.row.thread_id, int(one.row.item.rpartition(":")[2]))
         runs.end(tx, [e.ending for e in ended], now)
@@ -213,8 +214,8 @@ class Dispatch:
         last, error = job.attempts >= retries.attempts, _shown(cause)
         log.log(
             logging.ERROR if last else logging.WARNING,
-            "run %s of %s: attempt %d of %d failed: %s",
-            row.id,
+            "%s of %s: attempt %d of %d failed: %s",
+            public_id("run", row.id),
             row.handler,
             job.attempts,
             retries.attempts,

@@ -10,7 +10,7 @@ import anyio
 from anyio import to_thread
 
 from ..errors import StoreError
-from ..store import attempts, inboxes, purge, webhooks
+from ..store import attempts, caps, inboxes, purge, webhooks
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -44,6 +44,7 @@ class Janitor:
                     await self.sweep()
                     await self.forget_webhooks()
                     await self.forget_attempts()
+                    await self.forget_replies()
             except StoreError as error:
                 log.warning("housekeeping: %s", error)
             await anyio.sleep(_EVERY_SECONDS)
@@ -93,5 +94,12 @@ class Janitor:
         """Delete the webhooks that were done with a week ago; return how many."""
         before, total = self._store.clock.now() - _WEBHOOKS_KEPT, 0
         while gone := await self._store.write(webhooks.forget, before):
+            total += gone
+        return total
+
+    async def forget_replies(self) -> int:
+        """Delete the counts of automatic replies of earlier hours; return how many."""
+        now, total = self._store.clock.now(), 0
+        while gone := await self._store.write(caps.forget, now):
             total += gone
         return total

@@ -17,6 +17,7 @@ from .leases import give_all_back
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from ..store.jobs import Job
     from ..store.store import Store
@@ -48,11 +49,12 @@ class Consumer:
         while True:
             seen = self._store.bell.count(self._kind)
             try:
-                taken = await self._claim()
+                room = self._room()
+                taken, due = await self._take(room)
                 if taken:
                     await self._worked(taken)
-                else:
-                    await self._rest(seen)
+                if len(taken) < room or not taken:
+                    await self._rest(seen, due, busy=bool(taken))
             except StoreError as error:
                 log.warning("%s: %s; trying again", self._kind, error)
                 await anyio.sleep(_PAUSE_AFTER_REFUSAL)
@@ -80,12 +82,11 @@ class Consumer:
         pause = _BROKEN.delay(taken[0].attempts)
         await give_all_back(self._store, taken, type(error).__name__, after=pause)
 
-    async def _claim(self) -> list[Job]:
-        room = self._room()
+    async def _take(self, room: int) -> tuple[list[Job], datetime | None]:
         if room <= 0:
-            return []
-        taken = await self._store.write_lightly(
-            jobs.claim,
+            return [], None
+        taken, due = await self._store.write_lightly(
+            jobs.take,
             self._kind,
             worker=self._store.worker_id,
             now=self._store.clock.now(),
@@ -94,12 +95,13 @@ class Consumer:
         )
         if taken:
             self._start = taken[-1].inbox_id
-        return taken
+        return taken, due
 
-    async def _rest(self, seen: int) -> None:
+    async def _rest(self, seen: int, due: datetime | None, *, busy: bool) -> None:
+        """Wait until there may be more to take: for the bell, or for the next job's time."""
         timeout = _LONGEST_WAIT
-        if self._room() > 0:
-            due = await self._store.read(jobs.next_due, [self._kind])
-            if due is not None:
-                timeout = min(timeout, self._store.clock.seconds_until(due))
+        if due is not None:
+            timeout = min(timeout, self._store.clock.seconds_until(due))
+        if busy and timeout <= 0:  # each inbox gave its share, and one has more
+            return
         await self._store.bell.wait(self._kind, seen, timeout=max(timeout, 0.02))

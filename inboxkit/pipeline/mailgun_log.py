@@ -14,7 +14,15 @@ from anyio import to_thread
 from ..errors import NotFound
 from ..providers import mailgun_rules
 from ..providers.mailgun_requests import Refusal
-from ..store import events, jobs, mailgun_events, mailgun_routes, mailgun_webhooks, records
+from ..store import (
+    events,
+    jobs,
+    mailgun_account_webhooks,
+    mailgun_events,
+    mailgun_routes,
+    mailgun_webhooks,
+    records,
+)
 from ..tokens import public_id
 from ..values import EventType, Kind
 from . import mailgun_events as wire
@@ -71,7 +79,8 @@ class MailgunLog:
 
     async def _events(self, entries: Sequence[Row[Any]]) -> list[dict[str, Any]]:
         hooks = await self._store.read(mailgun_webhooks.everything)
-        if not hooks:
+        everywhere = await self._store.read(mailgun_account_webhooks.urls)
+        if not (hooks or everywhere):
             return []
         rows = await self._store.read(mailgun_events.by_seqs, [e.seq for e in entries])
         now = self._store.clock.now()
@@ -85,7 +94,7 @@ class MailgunLog:
             )
             for row in rows
             for number in range(len(wire.recipients(row)))
-            for place, url in enumerate(_urls(hooks, row))
+            for place, url in enumerate(_urls(hooks, everywhere, row))
         ]
 
     async def _mails(self, entries: Sequence[Row[Any]]) -> list[dict[str, Any]]:
@@ -156,9 +165,14 @@ def _read(record: RouteRecord) -> Rule | None:
         return None
 
 
-def _urls(hooks: Mapping[str, Mapping[str, Sequence[str]]], row: Row[Any]) -> Sequence[str]:
-    domain = row.inbox_address.rpartition("@")[2]
-    return hooks.get(domain, {}).get(wire.webhook_name(row), ())
+def _urls(
+    hooks: Mapping[str, Mapping[str, Sequence[str]]],
+    everywhere: Mapping[str, Sequence[str]],
+    row: Row[Any],
+) -> list[str]:
+    """Return where an entry is posted to: to each URL once, whoever named it."""
+    domain, name = row.inbox_address.rpartition("@")[2], wire.webhook_name(row)
+    return list(dict.fromkeys((*hooks.get(domain, {}).get(name, ()), *everywhere.get(name, ()))))
 
 
 def _wanted(

@@ -10,13 +10,9 @@ import hashlib
 import hmac
 import json
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import aiohttp
-
-from ..egress import BlockedTarget, GuardedConnector
 from ..errors import NotFound, SendError
 from ..providers import mailgun_posts as posts
 from ..providers import mailgun_rules
@@ -24,6 +20,7 @@ from ..store import jobs, mailgun_events, mailgun_webhooks, records
 from ..values import Draft
 from . import mailgun_events as wire
 from .crew import Crew
+from .posting import Answer, Poster
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -39,7 +36,6 @@ log = logging.getLogger("inboxkit.mailgun")
 SCHEDULE = tuple(timedelta(minutes=m) for m in (10, 10, 15, 30, 60, 120, 240))
 _ENOUGH = 406
 _AT_ONCE = 32
-_SECONDS = 20
 
 
 def signing_key(secret: bytes) -> str:
@@ -47,44 +43,33 @@ def signing_key(secret: bytes) -> str:
     return hmac.digest(secret, b"mailgun-signing-key", hashlib.sha256).hex()
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What was answered: a status, or 0 and why there was none."""
-
-    status: int
-    error: str = ""
-
-    @property
-    def is_final(self) -> bool:
-        return self.status == _ENOUGH or 200 <= self.status < 300
-
-
 class MailgunPosts:
     """Does what ``MailgunLog`` queued: posts to URLs, and mails that are sent on."""
 
     def __init__(self, store: Store, guard: Guard, actions: Actions, tasks: TaskGroup) -> None:
         self._store = store
-        self._guard = guard
         self._actions = actions
-        self._session: aiohttp.ClientSession | None = None
+        self._poster = Poster(guard)
+        self.close = self._poster.close
         crew = Crew(store, mailgun_webhooks.KIND, tasks, self._one, size=_AT_ONCE)
         self.work, self.room, self.idle = crew.work, crew.room, crew.idle
-
-    async def close(self) -> None:
-        """Close what is open."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
 
     async def _one(self, job: Job) -> None:
         if "to" in job.data:
             await self._send_on(job)
             return
         request = await self._request(job)
-        answer = _Answer(200) if request is None else await self._post(job.data["url"], request)
-        if answer.is_final:
+        if request is None:  # its message is gone
             await self._store.write(jobs.complete, [job])
-        elif job.attempts > len(SCHEDULE):
+            return
+        now = self._store.clock.now()
+        answer = await self._poster.post(job.data["url"], request.body, request.headers, now)
+        await self._finish(job, answer)
+
+    async def _finish(self, job: Job, answer: Answer) -> None:
+        if answer.is_good or answer.status == _ENOUGH:
+            await self._store.write(jobs.complete, [job])
+        elif answer.blocked or job.attempts > len(SCHEDULE):
             log.error("mailgun post %s: given up: %s", job.key, answer.error)
             await self._store.write(jobs.complete, [job])
         else:
@@ -93,7 +78,7 @@ class MailgunPosts:
 
     async def _request(self, job: Job) -> WebhookRequest | None:
         """Return what is to be posted, signed now; None when its message is gone."""
-        signed = posts.signature(signing_key(self._store.secret), self._store.clock.now())
+        signed = posts.signature(signing_key(self._store.identity), self._store.clock.now())
         if "seq" in job.data:
             found = await self._store.read(mailgun_events.by_seqs, [job.data["seq"]])
             if not found:
@@ -123,29 +108,6 @@ class MailgunPosts:
         ids = [int(job.data["message"])]
         found = await self._store.read(records.shown, ids, self._actions)
         return found[0] if found else None
-
-    async def _post(self, url: str, request: WebhookRequest) -> _Answer:
-        try:
-            self._guard.check_url(url)
-            async with self._open().post(
-                url,
-                data=request.body,
-                headers=dict(request.headers),
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=_SECONDS),
-            ) as response:
-                return _Answer(response.status, f"answered {response.status}")
-        except BlockedTarget as error:
-            return _Answer(_ENOUGH, str(error))
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            return _Answer(0, f"{type(error).__name__}: {error}")
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=GuardedConnector(self._guard), cookie_jar=aiohttp.DummyCookieJar()
-            )
-        return self._session
 
     async def _send_on(self, job: Job) -> None:
         """Send a mail on to an address, once however often this is tried."""

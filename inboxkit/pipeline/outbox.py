@@ -19,36 +19,37 @@ import anyio
 
 from ..errors import StoreError
 from ..providers.base import Feature, Refused, Retry, Sent, Unknown
-from ..providers.registry import AnyProvider, provider
+from ..providers.registry import AnyProvider, batching, key_lasts, provider
 from ..router import Retries
-from ..store import departures, jobs, limits, resolutions
-from ..store.departures import Later, Look, Start, Took
+from ..store import departures, jobs, limits, looks, resolutions
+from ..store.departures import Later, Start, Took
 from ..store.jobs import Job, LeaseLost
 from ..store.limits import FREE, Rate, Rules
-from ..tokens import public_id
+from ..tokens import new_id, public_id
 from . import outcomes
 from .attempts import Attempt, Attempts
 from .crew import Crew
 from .leases import insist
+from .outgoing import first_part
 from .transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from anyio.abc import TaskGroup
 
     from ..settings import Settings
+    from ..store.looks import Look, Part
     from ..store.store import Store
     from ..store.writer import Tx
     from .accept import Accept
-
-    Record = Callable[[Tx, Job, Any, Sequence[str], Attempt, datetime], None]
 
 log = logging.getLogger("inboxkit.outbox")
 _SETUP = Retries(first=timedelta(minutes=5), factor=2.0)  # until somebody puts a setting right
 _HELD = 4  # times as many are leased as are under way, so that none waits for a claim
 _FRESH_SECONDS = 1.0  # who waited longer looks again: events may have come
+_KEY_MARGIN = timedelta(minutes=10)  # before a key expires: for a request, and clocks that differ
 _SETUP_FAULTS = ("credentials", "account", "settings")
 
 
@@ -65,6 +66,11 @@ class Configured:
         return (
             Feature.IDEMPOTENCY in self.provider.capabilities or self.provider.transport == "memory"
         )
+
+    def knows_key(self, age: timedelta) -> bool:
+        """Whether a key that was used so long ago still sends once."""
+        lasts = key_lasts(self.provider)
+        return self.repeats_safely and (lasts is None or age < lasts - _KEY_MARGIN)
 
 
 def configure(settings: Settings) -> tuple[Configured, ...]:
@@ -90,8 +96,9 @@ class Outbox:
         self._providers = providers
         self._rules = rules(settings)
         self._looks: dict[int, Look] = {}
-        self._turns = anyio.CapacityLimiter(settings.send_concurrency)
         held = settings.send_concurrency * _HELD
+        joins = any(batching(p.provider) is not None for p in providers)
+        self._turns = anyio.CapacityLimiter(held if joins else settings.send_concurrency)
         self._refill = settings.send_concurrency * (_HELD // 2)
         self._crew = Crew(store, "send", tasks, self._one, size=held)
         self._policy = settings.unknown_sends
@@ -99,7 +106,8 @@ class Outbox:
         self._answered = partial(outcomes.answered, policy=self._policy)
         self.idle = self._crew.idle
         self.transport = Transport(settings.hostname, connections=settings.send_concurrency)
-        self._attempts = Attempts(store, accept, self.transport)
+        requests = anyio.CapacityLimiter(settings.send_concurrency)
+        self._attempts = Attempts(store, accept, self.transport, requests)
 
     def room(self) -> int:
         """Return how many more sends may be leased: none, or enough to be worth a claim."""
@@ -120,112 +128,164 @@ class Outbox:
             await self._turn(job, look)
 
     async def _look(self, ids: list[int]) -> dict[int, Look]:
-        return await self._store.read(departures.look, ids, self._store.blobs)
+        return await self._store.read(looks.look, ids, self._store.blobs)
 
     async def _turn(self, job: Job, look: Look | None) -> None:
+        """Do what there is to do; a send to more than a request takes leaves in parts."""
+        while await self._step(job, look) and look is not None:
+            look = (await self._look([look.row.id])).get(look.row.id)
+            rest = {name: value for name, value in job.data.items() if name != "reserved"}
+            job = replace(job, data=rest)
+
+    async def _step(self, job: Job, look: Look | None) -> bool:
+        """Do one part of a send; return whether others wait for theirs, under the same lease."""
         if look is None or not look.waiting:  # purged, or events have told all there is
             await self._store.write(jobs.complete, [job])
-            return
-        row, states = look.row, set(look.waiting.values())
-        if "unknown" in states:
-            await self._settle(job, row, list(look.waiting))
-        elif "sending" in states:
-            await self._take_up(job, look, list(look.waiting))
-        elif left := await self._allowed(job, look):
-            await self._send(job, look, left)
+            return False
+        states = set(look.waiting.values())
+        if "sending" in states:
+            return await self._take_up(job, look)
+        if states == {"unknown"}:
+            await self._settle(job, look)
+            return False
+        left = await self._allowed(job, look)
+        return await self._send(job, look, left) if left else "unknown" in states
 
     async def _allowed(self, job: Job, look: Look) -> list[str]:
         """Return the recipients that may be written to; end the send when nobody may."""
+        queued = [r for r in look.row.rcpt_to if look.waiting.get(r, "unknown") != "unknown"]
         if not look.blocked:
-            return list(look.waiting)
-        refused = {r: look.blocked[r.lower()] for r in look.waiting if r.lower() in look.blocked}
-        allowed = [r for r in look.waiting if r not in refused]
+            return queued
+        refused = {r: look.blocked[r.lower()] for r in queued if r.lower() in look.blocked}
+        allowed = [r for r in queued if r not in refused]
 
         def refuse(tx: Tx) -> None:
             outcomes.suppressed(tx, look.row, refused, self._store.clock.now())
-            if not allowed:
+            if not allowed and len(queued) == len(look.waiting):
                 jobs.complete(tx, [job])
 
         await self._store.write(refuse)
         return allowed
 
-    async def _send(self, job: Job, look: Look, recipients: list[str]) -> None:
+    async def _send(self, job: Job, look: Look, recipients: list[str]) -> bool:
         """Try the providers in order; the next one only if this one certainly did not send.
 
         A stop lets a request that is under way end: its own timeout bounds that.
         """
-        row = look.row
-        tried: list[Attempt] = []
+        tried: list[_Tried] = []
         waits: list[Later] = []
+        part: Sequence[str] = recipients
+        more = False
         with anyio.CancelScope(shield=True):
-            for chosen in self._providers:
-                later = await self._begin(job, row, recipients, chosen)
+            for chosen in self._candidates(look):
+                part = first_part(look.row, part, chosen.provider)
+                dropped = set(tried[-1].part) - set(part) if tried else ()
+                start = self._start(job, look, part, chosen, dropped=dropped)
+                later = await self._begin(start)
                 if later is not None:
                     waits.append(later)
                     if later.shut:
                         continue
                     break
-                tried.append(await self._try(job, look, recipients, chosen))
-                if not tried[-1].allows_another:
+                tried.append(_Tried(part, await self._try(job, look, part, chosen)))
+                if not tried[-1].attempt.allows_another:
                     break
             if tried:
-                await self._record(job, row, recipients, _decisive(tried, job.attempts))
+                part, attempt = _decisive(tried, job.attempts)
+                more = await self._record(job, look, part, attempt)
         if not tried:
-            await self._put_off(job, row, waits)
+            await self._put_off(job, look.row, waits)
+        return more
+
+    def _candidates(self, look: Look) -> Sequence[Configured]:
+        """Return the providers to try; while some of it is unknown, only the one that has that."""
+        chosen = self._configured(look.row.provider)
+        if chosen is not None and "unknown" in look.waiting.values():
+            return [chosen]
+        return self._providers
 
     async def _put_off(self, job: Job, row: Any, waits: Sequence[Later]) -> None:
         later = min(waits, key=lambda wait: wait.until)
         now = self._store.clock.now()
         await self._store.write(departures.put_off, job, row.id, later, now)
 
-    async def _take_up(self, job: Job, look: Look, recipients: list[str]) -> None:
-        """Go on with a send that a process left in the middle: it may have gone out.
+    async def _take_up(self, job: Job, look: Look) -> bool:
+        """Go on with a request that a process left in the middle: it may have gone out.
 
         Under a key that sends once it is repeated, with the provider that may have it.
         """
-        row = look.row
-        chosen = self._configured(row.provider)
-        if chosen is None or not chosen.repeats_safely:
-            await self._ask(job, row, recipients, self._recorded)
-            return
+        parts = await self._store.read(looks.parts, look.row, "sending")
+        if not parts:  # events have told meanwhile
+            return True
+        part, chosen = parts[0], self._configured(look.row.provider)
+        if chosen is None or not chosen.knows_key(self._store.clock.now() - part.since):
+            attempt = await self._asked(look.row, part)
+            return await self._record(job, look, part.recipients, attempt)
+        more = False
         with anyio.CancelScope(shield=True):
-            later = await self._begin(job, row, recipients, chosen)
-            if later is not None:
-                await self._put_off(job, row, [later])
-                return
-            attempt = await self._try(job, look, recipients, chosen)
-            await self._record(job, row, recipients, replace(attempt, certain=False))
+            again = self._start(job, look, part.recipients, chosen, number=part.number)
+            later = await self._begin(again)
+            if later is None:
+                attempt = await self._try(job, look, part.recipients, chosen)
+                attempt = replace(attempt, certain=False)
+                more = await self._record(job, look, part.recipients, attempt)
+            else:
+                await self._put_off(job, look.row, [later])
+        return more
 
-    async def _settle(self, job: Job, row: Any, recipients: list[str]) -> None:
+    async def _settle(self, job: Job, look: Look) -> None:
         """Ask what became of a send that was announced as unknown, or do what the policy says."""
-        if not job.data.get("policy"):
-            await self._ask(job, row, recipients, self._answered)
+        row, now = look.row, self._store.clock.now()
+        if job.data.get("policy"):
+            recipients = list(look.waiting)
+            how = self._policy
+            await insist(
+                self._store, resolutions.resolve, row.id, recipients, how, now=now, held=job
+            )
             return
-        now = self._store.clock.now()
-        await insist(
-            self._store, resolutions.resolve, row.id, recipients, self._policy, now=now, held=job
+        parts = await self._store.read(looks.parts, row, "unknown")
+        answers = [(part.recipients, await self._asked(row, part)) for part in parts]
+        await insist(self._store, self._answered, job, row, answers, now)
+
+    async def _asked(self, row: Any, part: Part) -> Attempt:
+        """Let the provider say what became of a request that may have gone out."""
+        chosen = self._configured(row.provider)
+        answer = await self._attempts.ask(chosen, row, part.recipients)
+        if not isinstance(answer, Sent):
+            log.warning("send %s: %s", public_id("msg", row.id), answer)
+        return Attempt(None if chosen is None else chosen.provider, answer)
+
+    def _start(
+        self,
+        job: Job,
+        look: Look,
+        part: Sequence[str],
+        chosen: Configured,
+        *,
+        number: int | None = None,
+        dropped: Collection[str] = (),
+    ) -> Start:
+        name = chosen.provider.name
+        return Start(
+            job=job,
+            row=look.row,
+            recipients=part,
+            provider=name,
+            at=self._store.clock.now(),
+            part=number or new_id(),
+            rules=self._rules.get(name, FREE),
+            dropped=dropped,
         )
 
-    async def _ask(self, job: Job, row: Any, recipients: list[str], record: Record) -> None:
-        """Let the provider say what became of a send that may have gone out."""
-        chosen = self._configured(row.provider)
-        answer = await self._attempts.ask(chosen, row, recipients)
-        attempt = Attempt(None if chosen is None else chosen.provider, answer)
-        await self._write(record, job, row, recipients, attempt)
-
-    async def _begin(
-        self, job: Job, row: Any, recipients: list[str], chosen: Configured
-    ) -> Later | None:
+    async def _begin(self, start: Start) -> Later | None:
         """Write down that a provider is about to get a send, or say until when it may not."""
-        name, now = chosen.provider.name, self._store.clock.now()
-        start = Start(job, row, recipients, name, now, self._rules.get(name, FREE))
         begun = await self._store.write_grouped(departures.proceed, start)
         if isinstance(begun, LeaseLost):
             raise begun
         return begun
 
     async def _try(
-        self, job: Job, look: Look, recipients: list[str], chosen: Configured
+        self, job: Job, look: Look, recipients: Sequence[str], chosen: Configured
     ) -> Attempt:
         """Try one provider; ask it what it did when its answer does not tell."""
         begun_at = self._store.clock.now()
@@ -250,12 +310,21 @@ class Outbox:
                 limits.failed, name, begun_at=begun_at, now=now, reason=_waits_for(name)
             )
 
-    async def _record(self, job: Job, row: Any, recipients: list[str], attempt: Attempt) -> None:
-        """Record an attempt; those that went well share a transaction."""
-        sent, provider = attempt.outcome, attempt.provider
+    async def _record(
+        self, job: Job, look: Look, recipients: Sequence[str], attempt: Attempt
+    ) -> bool:
+        """Record an attempt; those that went well share a transaction.
+
+        Return whether the send goes on with other recipients, under the same lease.
+        """
+        row, sent, provider = look.row, attempt.outcome, attempt.provider
+        more = not look.waiting.keys() <= set(recipients)
         if not isinstance(sent, Sent) or sent.recipients or sent.deferred or provider is None:
-            await self._write(self._recorded, job, row, recipients, attempt)
-            return
+            if not isinstance(sent, Sent):
+                log.warning("send %s: %s", public_id("msg", row.id), sent)
+            now, record = self._store.clock.now(), partial(self._recorded, more=more)
+            await insist(self._store, record, job, row, recipients, attempt, now)
+            return False
         took = Took(
             job=job,
             row=row,
@@ -264,19 +333,13 @@ class Outbox:
             provider_id=sent.provider_id,
             aliases=[alias for alias in sent.aliases if alias != row.message_id],
             at=self._store.clock.now(),
+            last=not more,
         )
         try:
             await self._store.write_grouped(departures.proceed, took)
         except StoreError:
             await insist(self._store, _proceed, took)
-
-    async def _write(
-        self, record: Record, job: Job, row: Any, recipients: list[str], attempt: Attempt
-    ) -> None:
-        if not isinstance(attempt.outcome, Sent):
-            log.warning("send %s: %s", public_id("msg", row.id), attempt.outcome)
-        now = self._store.clock.now()
-        await insist(self._store, record, job, row, recipients, attempt, now)
+        return more
 
     def _configured(self, name: str) -> Configured | None:
         return next((p for p in self._providers if p.provider.name == name), None)
@@ -309,9 +372,22 @@ def _blamed(refused: Refused, chosen: Configured, attempts: int) -> Attempt:
     return Attempt(chosen.provider, Retry(_SETUP.delay(attempts), reason))
 
 
-def _decisive(tried: Sequence[Attempt], attempts: int) -> Attempt:
-    """Return the attempt that decides: the last one, or of those in vain the soonest to repeat."""
-    waits = [(a.outcome, a) for a in tried if isinstance(a.outcome, Retry)]
-    if not waits or not tried[-1].allows_another:
-        return tried[-1]
-    return min(waits, key=lambda pair: outcomes.pause(pair[0], attempts))[1]
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """An attempt, and whom it was for."""
+
+    part: Sequence[str]
+    attempt: Attempt
+
+
+def _decisive(tried: Sequence[_Tried], attempts: int) -> tuple[Sequence[str], Attempt]:
+    """Return the attempt that decides: the last one, or of those in vain the soonest to repeat.
+
+    What was in vain was so for everybody it was tried for.
+    """
+    last = tried[-1]
+    waits = [(t.attempt.outcome, t) for t in tried if isinstance(t.attempt.outcome, Retry)]
+    if not waits or not last.attempt.allows_another:
+        return last.part, last.attempt
+    soonest = min(waits, key=lambda pair: outcomes.pause(pair[0], attempts))[1]
+    return tried[0].part, soonest.attempt

@@ -14,8 +14,9 @@ from ..parsing.reasons import judge
 from ..providers.base import Refused, Retry, Sent, Unknown
 from ..providers.registry import lookup
 from ..router import Retries
-from ..store import deliveries, jobs, sends
+from ..store import deliveries, departures, jobs, sends
 from ..store.deliveries import Outcome
+from ..store.inboxes import PAUSED
 from ..values import EventType
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ _GIVEN_UP = "expired"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One attempt of one send, to be recorded in one transaction."""
+    """One attempt of one send, to be recorded in one transaction.
+
+    ``more``: the send has other recipients, who wait for their part of it.
+    """
 
     tx: Tx
     job: Job
@@ -42,6 +46,7 @@ class Case:
     attempt: Attempt
     now: datetime
     policy: str = "keep"
+    more: bool = False
 
     def left(self, recipients: Sequence[str]) -> list[str]:
         """Return those of the recipients whom no provider has taken the send for yet."""
@@ -56,8 +61,11 @@ class Case:
         deliveries.happened_to(self.tx, self.row.id, recipients, outcome, now=self.now)
 
     def complete(self) -> None:
-        """Have done with the job."""
-        jobs.complete(self.tx, [self.job])
+        """Have done with the job, or let it go on with the others."""
+        if self.more:
+            departures.go_on(self.tx, self.job, self.now)
+        else:
+            jobs.complete(self.tx, [self.job])
 
 
 def record(
@@ -68,13 +76,15 @@ def record(
     attempt: Attempt,
     now: datetime,
     *,
+    more: bool = False,
     policy: str = "keep",
 ) -> None:
-    """Record what an attempt to send to these recipients came to.
+    """Record what an attempt to send to these recipients came to; the lease ends.
 
-    ``policy`` says what becomes of what stays unknown: keep, sent, or retry.
+    ``more``: others wait for their part. ``policy`` says what becomes of what stays unknown: keep,
+    sent, or retry.
     """
-    case = Case(tx, job, row, attempt, now, policy)
+    case = Case(tx, job, row, attempt, now, policy, more)
     if isinstance(attempt.outcome, Sent):
         _sent(case, recipients, attempt.outcome)
     elif left := case.left(recipients):
@@ -87,58 +97,66 @@ def answered(
     tx: Tx,
     job: Job,
     row: Any,
-    recipients: Sequence[str],
-    attempt: Attempt,
+    answers: Sequence[tuple[Sequence[str], Attempt]],
     now: datetime,
     *,
     policy: str = "keep",
 ) -> None:
-    """Record what a provider says later about a send that was announced as unknown."""
-    case, outcome = Case(tx, job, row, attempt, now, policy), attempt.outcome
-    left = case.left(recipients)
-    if isinstance(outcome, Sent):
-        _sent(case, recipients, outcome)
-    elif isinstance(outcome, Retry) and left:  # whoever was told may have sent it once more
-        _lost(case, left, Refused(f"was not sent: {outcome.reason}", _GIVEN_UP))
-    elif left:
-        _ask_later(case)
+    """Record what a provider says later about the parts of a send announced as unknown."""
+    cases = [(to, Case(tx, job, row, attempt, now, policy)) for to, attempt in answers]
+    for recipients, case in cases:
+        outcome, left = case.attempt.outcome, case.left(recipients)
+        if isinstance(outcome, Sent):
+            _taken(case, recipients, outcome)
+        elif isinstance(outcome, Retry) and left:  # whoever was told may have sent it once more
+            _fail(case, left, Refused(f"was not sent: {outcome.reason}", _GIVEN_UP))
+    open_ = [case for to, case in cases if case.left(to)]
+    if open_:
+        _ask_later(open_[0])
     else:
-        case.complete()
+        jobs.complete(tx, [job])
 
 
 def suppressed(tx: Tx, row: Any, blocked: Mapping[str, str], now: datetime) -> None:
     """Leave out recipients who must not be written to, and say why."""
     for recipient, reason in blocked.items():
+        is_paused = reason == PAUSED
         rejected = Outcome(
             type=EventType.REJECTED,
             at=now,
             recipient=recipient,
-            reason_class="suppressed",
-            reason=f"suppressed ({reason})",
+            reason_class=PAUSED if is_paused else "suppressed",
+            reason="the inbox is paused" if is_paused else f"suppressed ({reason})",
         )
         deliveries.happened(tx, row.id, rejected, now=now)
 
 
 def _sent(case: Case, recipients: Sequence[str], sent: Sent) -> None:
-    provider = case.attempt.provider
+    _taken(case, recipients, sent)
+    if later := case.left(list(sent.deferred)):
+        reasons = sorted({sent.deferred[r] for r in later})
+        _not_sent(case, later, Retry(reason="; ".join(reasons)))
+    else:
+        case.complete()
+
+
+def _taken(case: Case, recipients: Sequence[str], sent: Sent) -> None:
+    name = case.attempt.provider.name if case.attempt.provider else case.row.provider
     sends.provider_took(
         case.tx,
         case.row.id,
-        provider=provider.name if provider else case.row.provider,
+        provider=name,
         provider_id=sent.provider_id,
         aliases=[alias for alias in sent.aliases if alias != case.row.message_id],
     )
+    if len(recipients) < len(case.row.rcpt_to):
+        departures.belongs(case.tx, case.row.id, recipients, name, sent.provider_id)
     for recipient, reason in sent.recipients.items():
         _refused_recipient(case, [recipient], reason)
     for recipient in recipients:
         if recipient not in sent.recipients and recipient not in sent.deferred:
             took = Outcome(type=EventType.ACCEPTED, at=case.now, recipient=recipient)
             deliveries.happened(case.tx, case.row.id, took, now=case.now)
-    if later := case.left(list(sent.deferred)):
-        reasons = sorted({sent.deferred[r] for r in later})
-        _not_sent(case, later, Retry(reason="; ".join(reasons)))
-    else:
-        case.complete()
 
 
 def _not_sent(case: Case, left: Sequence[str], outcome: Refused | Retry | Unknown) -> None:
@@ -169,6 +187,11 @@ def pause(retry: Retry, attempts: int) -> timedelta:
 
 
 def _lost(case: Case, left: Sequence[str], refused: Refused) -> None:
+    _fail(case, left, refused)
+    case.complete()
+
+
+def _fail(case: Case, left: Sequence[str], refused: Refused) -> None:
     sends.note(case.tx, case.row.id, refused.reason)
     if refused.reason_class == "recipient" and len(left) == 1:
         _refused_recipient(case, left, refused.reason)
@@ -176,7 +199,6 @@ def _lost(case: Case, left: Sequence[str], refused: Refused) -> None:
         case.happened(
             left, EventType.FAILED, reason_class=refused.reason_class, reason=refused.reason
         )
-    case.complete()
 
 
 def _refused_recipient(case: Case, recipient: Sequence[str], reason: str) -> None:
@@ -194,7 +216,10 @@ def _refused_recipient(case: Case, recipient: Sequence[str], reason: str) -> Non
 def _unknown(case: Case, left: Sequence[str], reason: str) -> None:
     sends.note(case.tx, case.row.id, reason)
     case.happened(left, EventType.SEND_UNKNOWN, reason=reason)
-    _ask_later(case)
+    if case.more:  # what became of this part is asked when the others have left
+        case.complete()
+    else:
+        _ask_later(case)
 
 
 def _ask_later(case: Case) -> None:

@@ -1,11 +1,16 @@
-"""A stored send as providers take it: what differs with what a provider can do, and no I/O."""
+"""A stored send as providers take it: what differs with what a provider can do, and no I/O.
+
+No text that comes from outside holds a line end here: vendors write them into the header of a mail.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from ..outbound_headers import flat, is_message_id, plain_line
 from ..parsing import parse
+from ..providers import parts
 from ..providers.base import Feature, Outgoing
 from ..store.records import addresses
 from ..tokens import public_id
@@ -35,7 +40,7 @@ def outgoing(row: Any, raw: bytes, recipients: Sequence[str], chosen: AnyProvide
     parsed = None if Feature.RAW_MIME in chosen.capabilities else parse(raw)
 
     def people(name: str) -> tuple[Address, ...]:
-        return tuple(a for a in addresses(columns[name]) if a.email.lower() in allowed)
+        return tuple(_harmless(a) for a in addresses(columns[name]) if a.email.lower() in allowed)
 
     return Outgoing(
         id=public_id("msg", row.id),
@@ -54,9 +59,26 @@ def outgoing(row: Any, raw: bytes, recipients: Sequence[str], chosen: AnyProvide
         html=row.html,
         headers=_headers(columns, parsed, chosen),
         attachments=() if parsed is None else _files(parsed),
-        tag=row.tag,
-        metadata={**columns["metadata"], ID_KEY: public_id("msg", row.id)},
+        tag=flat(row.tag),
+        metadata={
+            **{flat(name): flat(value) for name, value in columns["metadata"].items()},
+            ID_KEY: public_id("msg", row.id),
+        },
     )
+
+
+def _harmless(person: Address) -> Address:
+    """Return an address whose name, perhaps a stranger's, is one line as in the mail itself."""
+    return Address(person.email, plain_line(person.name))
+
+
+def first_part(row: Any, recipients: Sequence[str], chosen: AnyProvider) -> tuple[str, ...]:
+    """Return whom of these recipients one request to a provider may be to."""
+    if not isinstance(chosen, parts.Limited):
+        return tuple(recipients)
+    columns = row._mapping
+    to, cc = ({email.lower() for email, _ in columns[name]} for name in ("to", "cc"))
+    return parts.first(chosen.most, recipients, to=to, cc=cc)
 
 
 def _key(row: Any, recipients: Sequence[str]) -> str:
@@ -78,11 +100,11 @@ def _headers(
     kept = dict(columns["headers"])
     if parsed is not None and Feature.HEADERS in chosen.capabilities:
         kept |= {n: v for n, v in parsed.headers if n.lower() in _BEHAVIOUR}
-    if columns["in_reply_to"]:
+    if is_message_id(columns["in_reply_to"]):  # a hostile mail may have any
         kept["In-Reply-To"] = columns["in_reply_to"]
     # Our own id too, as compose does: a provider that replaces Message-ID leaves it there.
     chain = dict.fromkeys([*columns["references"], columns["message_id"]])
-    return {**kept, "References": " ".join(chain)}
+    return {**kept, "References": " ".join(filter(is_message_id, chain))}
 
 
 def _files(parsed: ParsedMessage) -> tuple[File, ...]:

@@ -22,6 +22,10 @@ class Forbidden(SendError):
     """A rule of the inbox forbids the send; nothing was stored."""
 
 
+class Paused(Forbidden):
+    """The inbox is paused: it sends nothing until it is made active again."""
+
+
 def refusal(
     connection: Connection, inbox: InboxRecord, recipients: Sequence[str], *, approved: bool
 ) -> str:

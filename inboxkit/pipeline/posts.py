@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import aiohttp
-
 from .. import __version__, signatures
-from ..egress import BlockedTarget, Guard, GuardedConnector
 from ..store import attempts, endpoints, events, jobs
 from ..store.attempts import AttemptRecord
 from ..values import EventType
 from .crew import Crew
+from .posting import Poster
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
 
     from anyio.abc import TaskGroup
 
+    from ..egress import Guard
     from ..store.endpoints import EndpointRecord
     from ..store.jobs import Job
     from ..store.store import Store
@@ -38,7 +37,6 @@ SCHEDULE = tuple(
 _IN_ORDER = 3  # attempts that later events of the inbox wait for; about five minutes
 _GIVE_UP_AFTER = timedelta(days=5)
 _AT_ONCE = 64
-_SECONDS = 20
 _GONE = 410  # Standard Webhooks, "Webhook consumer": the endpoint wants no more
 _OWN_PREFIXES = ("webhook-", "svix-")
 _OWN_HEADERS = frozenset(
@@ -52,31 +50,17 @@ def is_own_header(name: str) -> bool:
     return name.lower() in _OWN_HEADERS or name.lower().startswith(_OWN_PREFIXES)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What an endpoint said: a status, or 0 and why there was none."""
-
-    status: int
-    error: str
-
-
 class Posts:
     """Posts what was queued; ``render`` makes the body of an event of the type that it
     had when it was queued, None when it is gone."""
 
     def __init__(self, store: Store, guard: Guard, render: Render, tasks: TaskGroup) -> None:
         self._store = store
-        self._guard = guard
         self._render = render
-        self._session: aiohttp.ClientSession | None = None
+        self._poster = Poster(guard)
+        self.close = self._poster.close
         crew = Crew(store, endpoints.TOPIC, tasks, self._one, size=_AT_ONCE)
         self.work, self.room, self.idle = crew.work, crew.room, crew.idle
-
-    async def close(self) -> None:
-        """Close what is open."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
 
     async def _one(self, job: Job) -> None:
         endpoint_id, seq = (int(part) for part in job.key.split(":"))
@@ -86,8 +70,9 @@ class Posts:
         if endpoint is None or body is None:  # deleted or disabled, or the message was deleted
             await self._store.write(_drop, job)
             return
-        begun = time.monotonic()
-        answer = await self._post(endpoint, seq, body)
+        begun, now = time.monotonic(), self._store.clock.now()
+        headers = _headers(endpoint, seq, body, now)
+        answer = await self._poster.post(endpoint.url, body, headers, now)
         made = AttemptRecord(
             endpoint_id=endpoint.id,
             event_seq=seq,
@@ -97,60 +82,20 @@ class Posts:
             milliseconds=round((time.monotonic() - begun) * 1000),
             at=self._store.clock.now(),
         )
-        await self._store.write(_record, job, endpoint, made)
-
-    async def _post(self, endpoint: EndpointRecord, seq: int, body: bytes) -> Answer:
-        try:
-            self._guard.check_url(endpoint.url)
-            async with self._open().post(
-                endpoint.url,
-                data=body,
-                headers=self._headers(endpoint, seq, body),
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=_SECONDS),
-            ) as response:
-                return Answer(response.status, _said(response.status))
-        except BlockedTarget as error:
-            return Answer(0, str(error))
-        except TimeoutError:
-            return Answer(0, f"no answer within {_SECONDS} s")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Answer(0, _shown(error))
-
-    def _headers(self, endpoint: EndpointRecord, seq: int, body: bytes) -> Mapping[str, str]:
-        """Return all headers; the signatures bear the time of this attempt."""
-        keys = [signatures.Key.of(endpoint.secret)]
-        id, now = events.cursor_id(seq), self._store.clock.now()
-        return {
-            **endpoint.headers,
-            "Content-Type": "application/json",
-            "User-Agent": f"inboxkit/{__version__}",
-            **signatures.headers(keys, id, now, body, prefix="svix"),
-            **signatures.headers(keys, id, now, body, prefix="webhook"),
-        }
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=GuardedConnector(self._guard, limit=0),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,  # the answer's body is not read
-            )
-        return self._session
+        await self._store.write(_record, job, endpoint, made, answer.pause)
 
 
-def _said(status: int) -> str:
-    if 200 <= status < 300:
-        return ""
-    return f"answered {status}" + (", redirects are not followed" if 300 <= status < 400 else "")
-
-
-def _shown(error: BaseException) -> str:
-    """Return an error in one line; what the guard said stands behind aiohttp's words."""
-    cause = getattr(error, "os_error", None)
-    if isinstance(cause, BlockedTarget):
-        return str(cause)
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+def _headers(endpoint: EndpointRecord, seq: int, body: bytes, now: datetime) -> Mapping[str, str]:
+    """Return all headers; the signatures bear the time of this attempt."""
+    keys = [signatures.Key.of(secret) for secret in endpoint.signing(now)]
+    id = events.cursor_id(seq)
+    return {
+        **endpoint.headers,
+        "Content-Type": "application/json",
+        "User-Agent": f"inboxkit/{__version__}",
+        **signatures.headers(keys, id, now, body, prefix="svix"),
+        **signatures.headers(keys, id, now, body, prefix="webhook"),
+    }
 
 
 def _drop(tx: Tx, job: Job) -> None:
@@ -158,7 +103,9 @@ def _drop(tx: Tx, job: Job) -> None:
     tx.wake(endpoints.TOPIC)  # the next of its lane may be ready
 
 
-def _record(tx: Tx, job: Job, endpoint: EndpointRecord, made: AttemptRecord) -> None:
+def _record(
+    tx: Tx, job: Job, endpoint: EndpointRecord, made: AttemptRecord, pause: timedelta
+) -> None:
     """Log an attempt, and decide what comes next."""
     attempts.add(tx, made)
     if made.is_good:
@@ -174,11 +121,12 @@ def _record(tx: Tx, job: Job, endpoint: EndpointRecord, made: AttemptRecord) -> 
         log.warning("webhook %s: given up: %s", urlsplit(endpoint.url).hostname, made.error)
         _drop(tx, job)
         return
-    _retry(tx, job, made)
+    _retry(tx, job, made, pause)
 
 
-def _retry(tx: Tx, job: Job, made: AttemptRecord) -> None:
-    due = made.at + SCHEDULE[made.number - 1]
+def _retry(tx: Tx, job: Job, made: AttemptRecord, pause: timedelta) -> None:
+    """Try again by the schedule, and not before the receiver wants it."""
+    due = made.at + max(SCHEDULE[made.number - 1], pause)
     jobs.put_back(tx, job, due_at=due, error=made.error)
     if made.number >= _IN_ORDER:  # one event that is always refused must not hold up the others
         jobs.leave_lane(tx, job.id)

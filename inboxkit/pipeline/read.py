@@ -177,7 +177,7 @@ class Read:
             parsed=parsed,
             auth=authenticity.stored(auth),
             own=owners[item.inbox_id],
-            token_row=token_row(item.rcpt_to, self._store.secret),
+            token_row=token_row(item.rcpt_to, self._store.keys, self._store.clock.now()),
             job=job,
             now=self._store.clock.now(),
             labels=self._authenticity.labels(item, auth),

@@ -1,11 +1,12 @@
-"""Whether an automatic reply may go out at all (RFC 3834 section 2), and how many."""
+"""Whether an automatic reply may go out at all (RFC 3834 section 2), and its caps."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ..store import automatic, inboxes, sends
+from ..store import inboxes
+from ..store.caps import Caps
+from ..store.sends import Capped
 from ..values import Kind
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 LOOP_HEADER = "x-inboxkit-loop"
-_HOUR = timedelta(hours=1)
 _ROBOTS = ("mailer-daemon@", "postmaster@", "noreply@", "no-reply@", "donotreply@", "bounce@")
 
 
@@ -51,23 +51,11 @@ def is_own(connection: Connection, message: Message) -> bool:
     return target is not None and target.address == message.inbox
 
 
-def exceeded(
-    connection: Connection,
-    inbox_id: int,
-    thread_id: int,
-    now: datetime,
-    settings: Settings,
-    to: str = "",
-) -> str:
-    """Return which cap on automatic replies is reached, "" when none is."""
-    since = now - _HOUR
-    in_thread = sends.automatic_since(connection, inbox_id, since, thread_id=thread_id)
-    if in_thread >= settings.auto_replies_per_thread_hour:
-        return f"{in_thread} automatic replies went to this thread within an hour"
-    to_one = automatic.to_correspondent(connection, inbox_id, to, since) if to else 0
-    if to and to_one >= settings.auto_replies_per_correspondent_hour:
-        return f"{to_one} automatic replies went to this correspondent within an hour"
-    in_inbox = sends.automatic_since(connection, inbox_id, since)
-    if in_inbox >= settings.auto_replies_per_inbox_hour:
-        return f"{in_inbox} automatic replies left this inbox within an hour"
-    return ""
+def capped(message: Message, settings: Settings) -> Capped:
+    """Return by which caps the answer to a message is bound."""
+    caps = Caps(
+        settings.auto_replies_per_thread_hour,
+        settings.auto_replies_per_correspondent_hour,
+        settings.auto_replies_per_inbox_hour,
+    )
+    return Capped(answer_address(message), caps)

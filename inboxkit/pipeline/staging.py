@@ -73,15 +73,20 @@ class Staging:
         staged = message_id in self.held or any(item.id == message_id for item in self.sends)
         return staged and not self.over
 
-    def carry_out(self, tx: Tx, now: datetime) -> None:
-        """Do it all, in the transaction of the Run's end."""
-        sends.store(tx, self.sends)
+    def _carry_out(self, tx: Tx, now: datetime) -> None:
         for record, files in () if self.record else self.drafts:
             drafts.create(tx, record, files)
         for thread_id, state in self.states.items():
             threads.update_state(tx, thread_id, state, now)
         for message_id, add, remove in self.labels:
             messages.set_labels(tx, message_id, add=add, remove=remove, now=now)
+
+
+def carry_out(tx: Tx, stagings: Sequence[Staging], now: datetime) -> None:
+    """Do all that handlers have asked for, in the transaction of their Runs' ends."""
+    sends.store(tx, [send for staging in stagings for send in staging.sends])
+    for staging in stagings:
+        staging._carry_out(tx, now)
 
 
 current: ContextVar[Staging | None] = ContextVar("inboxkit_staging", default=None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -26,6 +27,7 @@ from .base import (
     refuse_unsupported,
 )
 from .options import Options
+from .parts import Most
 from .submission import encoded
 from .svix import Signing, signing
 
@@ -80,6 +82,8 @@ class AgentMail:
 
     name = "agentmail"
     transport: Transport = "http"
+    most = Most(everybody=_MOST_RECIPIENTS, blind=_MOST_RECIPIENTS)
+    key_lasts = timedelta(hours=24)
     capabilities = frozenset(Feature) - {
         Feature.RAW_MIME,
         Feature.MESSAGE_ID,

@@ -47,6 +47,7 @@ from .base import (
 )
 from .event_facts import digest, facts, severity
 from .options import Options
+from .parts import Most
 from .submission import encoded
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class Brevo:
 
     name = "brevo"
     transport: Transport = "http"
+    most = Most(everybody=_MOST_RECIPIENTS, blind=_MOST_RECIPIENTS)
     capabilities = frozenset(Feature) - {
         Feature.RAW_MIME,
         Feature.MESSAGE_ID,

@@ -35,6 +35,7 @@ from .base import (
 from .basic_auth import unsigned
 from .event_facts import facts, severity
 from .options import Options
+from .parts import Most
 from .submission import encoded
 from .verdicts import stated
 
@@ -86,6 +87,7 @@ class MailerSend:
 
     name = "mailersend"
     transport: Transport = "http"
+    most = Most(to=_MOST_TO, cc=_MOST_COPIES, bcc=_MOST_COPIES, blind=_MOST_BULK)
     capabilities = frozenset(Feature) - {
         Feature.RAW_MIME,
         Feature.MESSAGE_ID,

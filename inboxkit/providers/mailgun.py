@@ -40,6 +40,7 @@ from .base import (
     refuse_unsupported,
 )
 from .options import Options
+from .parts import Most
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,6 +106,7 @@ class Mailgun:
 
     name = "mailgun"
     transport: Transport = "http"
+    most = Most(everybody=_MOST_RECIPIENTS, blind=_MOST_RECIPIENTS)
     capabilities = frozenset(Feature) - {Feature.IDEMPOTENCY}
 
     def configure(self, options: Mapping[str, str]) -> MailgunConfig:
@@ -182,8 +184,12 @@ class Mailgun:
         return lost(request_sent, reason)
 
     def build_lookup(self, message: Outgoing, config: MailgunConfig, now: datetime) -> HttpRequest:
-        """Ask the event log for the Message-ID; a domain sending key may not do this."""
-        query = urlencode({"message-id": message.message_id.strip("<>"), "limit": "25"})
+        """Ask the event log for the Message-ID; a domain sending key may not do this.
+
+        The parts of one message share that: so it is asked for one recipient of this part.
+        """
+        about = {"message-id": message.message_id.strip("<>"), "recipient": message.rcpt_to[0]}
+        query = urlencode({**about, "limit": "25"})
         headers = {"Authorization": config.authorization, "Accept": "application/json"}
         return HttpRequest(method="GET", url=f"{config.url('events')}?{query}", headers=headers)
 

@@ -137,11 +137,13 @@ class MailgunFake:
 
     def _events(self, query: Mapping[str, list[str]]) -> HttpResponse:
         wanted, kinds = query.get("message-id", []), query.get("event", [])
+        people = [address.lower() for address in query.get("recipient", [])]
         items = [
             item
             for item in self._log
             if (not wanted or item["message"]["headers"]["message-id"] in wanted)
             and (not kinds or item["event"] in kinds)
+            and (not people or item["recipient"].lower() in people)
         ]
         return _json(200, {"items": items[:300], "paging": {}})
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from ..errors import UnsupportedFeature
 from ..values import EventType
-from . import basic_auth, mailjet_inbound, payloads
+from . import basic_auth, batches, mailjet_inbound, payloads
 from .addressing import Named, named, one_reply_to, template_number, variables
 from .answers import failure, json_object, lost, said
 from .base import (
@@ -32,12 +32,14 @@ from .base import (
     Verified,
     refuse_unsupported,
 )
+from .batches import Batch
 from .event_facts import digest, facts, severity
 from .options import Options
+from .parts import Most
 from .submission import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from ..values import Address, File
@@ -103,6 +105,8 @@ class Mailjet:
 
     name = "mailjet"
     transport: Transport = "http"
+    most = Most(everybody=_MOST, blind=_MOST)
+    batch = Batch(_MOST)
     capabilities = frozenset(Feature) - {
         Feature.RAW_MIME,
         Feature.MESSAGE_ID,
@@ -136,11 +140,18 @@ class Mailjet:
         if len(mails) > _MOST or any(len(mail.everybody) > _MOST for mail in mails):
             raise UnsupportedFeature(f"mailjet takes {_MOST} recipients: {message.id}")
         common = {key: value for key, value in _common(message).items() if value}
-        body: dict[str, Any] = {
-            "Messages": [{**_people(message, mail), **common} for mail in mails]
-        }
-        if config.sandbox:
-            body["SandboxMode"] = True
+        entries = [json.dumps({**_people(message, mail), **common}).encode() for mail in mails]
+        return self.build_batch(entries, config)
+
+    def batch_entry(self, message: Outgoing, config: MailjetConfig) -> bytes:
+        """Return a message as one of several."""
+        refuse_unsupported(self.name, message, self.capabilities)
+        common = {key: value for key, value in _common(message).items() if value}
+        return json.dumps({**_people(message, named(message)[0]), **common}).encode()
+
+    def build_batch(self, entries: Sequence[bytes], config: MailjetConfig) -> HttpRequest:
+        """Return the request that sends several messages."""
+        switch = b', "SandboxMode": true' if config.sandbox else b""
         return HttpRequest(
             method="POST",
             url=f"{config.api_url}/v3.1/send",
@@ -148,8 +159,16 @@ class Mailjet:
                 "Authorization": config.login.authorization,
                 "Content-Type": "application/json",
             },
-            body=json.dumps(body).encode(),
+            body=b'{"Messages": [%s]%s}' % (b", ".join(entries), switch),
         )
+
+    def parse_batch(
+        self, response: HttpResponse, messages: Sequence[Outgoing], config: MailjetConfig
+    ) -> Sequence[SendOutcome] | None:
+        """Classify the answer, which has one for each message, in their order."""
+        results = payloads.objects(json_object(response).get("Messages"))
+        answers = [{"Messages": [result]} for result in results]
+        return batches.outcomes(self, response, answers, messages, config)
 
     def parse_send(
         self, response: Response, message: Outgoing, config: MailjetConfig

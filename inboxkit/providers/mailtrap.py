@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UnsupportedFeature
 from ..values import EventType
-from . import body_hmac, mailtrap_inbound, payloads
+from . import batches, body_hmac, mailtrap_inbound, payloads
 from .addressing import Named, named, people, person, subject, variables
 from .answers import failure, json_object, lost, said
 from .base import (
@@ -33,12 +33,14 @@ from .base import (
     refuse_unsupported,
 )
 from .basic_auth import unsigned
+from .batches import Batch
 from .event_facts import facts, severity
 from .options import Options
+from .parts import Most
 from .submission import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from ..values import File
@@ -85,6 +87,8 @@ class Mailtrap:
 
     name = "mailtrap"
     transport: Transport = "http"
+    most = Most(everybody=_MOST_PEOPLE, blind=_MOST_MAILS)
+    batch = Batch(_MOST_MAILS)
     capabilities = frozenset(Feature) - {
         Feature.RAW_MIME,
         Feature.MESSAGE_ID,
@@ -131,15 +135,24 @@ class Mailtrap:
         if len(mails) > 1:
             requests = [_recipients(message, mail) for mail in mails]
             resource, body = "batch", {"base": common, "requests": requests}
-        return HttpRequest(
-            method="POST",
-            url=config.url(resource),
-            headers={
-                "Authorization": f"Bearer {config.api_token}",
-                "Content-Type": "application/json",
-            },
-            body=json.dumps(body).encode(),
-        )
+        return _post(config, resource, json.dumps(body).encode())
+
+    def batch_entry(self, message: Outgoing, config: MailtrapConfig) -> bytes:
+        """Return a message as one of a batch."""
+        refuse_unsupported(self.name, message, self.capabilities)
+        common = {name: value for name, value in _common(message).items() if value}
+        return json.dumps({**common, **_recipients(message, named(message)[0])}).encode()
+
+    def build_batch(self, entries: Sequence[bytes], config: MailtrapConfig) -> HttpRequest:
+        """Return the request that sends several messages."""
+        return _post(config, "batch", b'{"requests": [%s]}' % b",".join(entries))
+
+    def parse_batch(
+        self, response: HttpResponse, messages: Sequence[Outgoing], config: MailtrapConfig
+    ) -> Sequence[SendOutcome] | None:
+        """Classify the answer to a batch, which has one for each message, in their order."""
+        answers = payloads.objects(json_object(response).get("responses"))
+        return batches.outcomes(self, response, answers, messages, config)
 
     def parse_send(
         self, response: Response, message: Outgoing, config: MailtrapConfig
@@ -208,6 +221,12 @@ class Mailtrap:
         if plan.then == "raw":
             return (mailtrap_inbound.mail(plan, response),)
         return (mailtrap_inbound.download(plan, response, config.general_url),)
+
+
+def _post(config: MailtrapConfig, resource: str, body: bytes) -> HttpRequest:
+    token = {"Authorization": f"Bearer {config.api_token}"}
+    headers = {**token, "Content-Type": "application/json"}
+    return HttpRequest(method="POST", url=config.url(resource), headers=headers, body=body)
 
 
 def _common(message: Outgoing) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""What only some providers can do: look a message up, fetch mail, fetch a certificate."""
+"""What only some providers can do: look a message up, fetch mail or a certificate, and so on."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from .base import (
         FetchPlan,
@@ -38,6 +38,14 @@ class Lookup(Protocol[C]):
     ) -> Sent | Retry | Unknown:
         """Read the answer: Retry only when the message was certainly not sent; never raises."""
         ...
+
+
+@runtime_checkable
+class Expiring(Protocol):
+    """A provider that forgets after a while under which keys it has sent."""
+
+    @property
+    def key_lasts(self) -> timedelta: ...
 
 
 @runtime_checkable

@@ -28,6 +28,15 @@ def read_object(body: bytes | str) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
+def listed(body: bytes) -> list[object]:
+    """Return the values of a JSON list, or [] for anything else; never raises."""
+    try:
+        value = read(body)
+    except ParseError:
+        return []
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
 def text(value: object, limit: int = 500) -> str:
     """Return a foreign value as one line of text of at most ``limit`` characters, else ""."""
     if isinstance(value, int) and not isinstance(value, bool):

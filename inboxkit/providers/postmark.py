@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from ..errors import UnsupportedFeature
 from ..parsing import addresses
-from . import payloads, postmark_posts, recipients
+from . import batches, payloads, postmark_posts, recipients
 from .answers import failure, json_object, lost, said
 from .base import (
     Feature,
@@ -26,11 +26,13 @@ from .base import (
     refuse_unsupported,
 )
 from .basic_auth import Login, login, unsigned
+from .batches import Batch
 from .options import Options
+from .parts import Most
 from .submission import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from ..values import File
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     )
 
 _URL = "https://api.postmarkapp.com"
-_MOST_IN_A_FIELD = 50
+_MOST_IN_A_FIELD, _MOST_IN_A_BATCH = 50, 500
 _MOST_METADATA, _LONGEST_NAME, _LONGEST_VALUE = 10, 20, 80  # support article "metadata"
 _INACTIVE = "inactive addresses:"  # in the Message of a success and of error 406
 _FAULTS = {401: "credentials", 403: "account", 404: "settings"}
@@ -83,6 +85,10 @@ class Postmark:
 
     name = "postmark"
     transport: Transport = "http"
+    most = Most(
+        to=_MOST_IN_A_FIELD, cc=_MOST_IN_A_FIELD, bcc=_MOST_IN_A_FIELD, blind=_MOST_IN_A_FIELD
+    )
+    batch = Batch(_MOST_IN_A_BATCH)
     # MESSAGE_ID is not promised: X-PM-KeepID is asked for, but is no part of the reference
     capabilities = frozenset(Feature) - {
         Feature.RAW_MIME,
@@ -117,12 +123,23 @@ class Postmark:
         if message.variables and not message.template:
             raise UnsupportedFeature(f"postmark fills in only templates: {message.id}")
         path = "email/withTemplate" if message.template else "email"
-        return HttpRequest(
-            method="POST",
-            url=f"{config.api_url}/{path}",
-            headers={**config.headers, "Content-Type": "application/json"},
-            body=json.dumps(_body(message, config)).encode(),
-        )
+        return _post(config, path, json.dumps(_body(message, config)).encode())
+
+    def batch_entry(self, message: Outgoing, config: PostmarkConfig) -> bytes:
+        """Return a message as one of a batch."""
+        refuse_unsupported(self.name, message, self.capabilities)
+        return json.dumps(_body(message, config)).encode()
+
+    def build_batch(self, entries: Sequence[bytes], config: PostmarkConfig) -> HttpRequest:
+        """Return the request that sends several messages."""
+        return _post(config, "email/batch", b"[%s]" % b",".join(entries))
+
+    def parse_batch(
+        self, response: HttpResponse, messages: Sequence[Outgoing], config: PostmarkConfig
+    ) -> Sequence[SendOutcome] | None:
+        """Classify the answer to a batch, which has one for each message, in their order."""
+        answers = payloads.listed(response.body) if response.status == 200 else []
+        return batches.outcomes(self, response, answers, messages, config)
 
     def parse_send(
         self, response: Response, message: Outgoing, config: PostmarkConfig
@@ -149,8 +166,11 @@ class Postmark:
         return lost(request_sent, reason)
 
     def build_lookup(self, message: Outgoing, config: PostmarkConfig, now: datetime) -> HttpRequest:
-        """Search the sent messages for the metadata that names this one."""
-        query = {"count": "25", "offset": "0"}
+        """Search for the metadata that names this message, among the mail of one recipient.
+
+        So the other parts of it are not found.
+        """
+        query = {"count": "25", "offset": "0", "recipient": message.rcpt_to[0]}
         if name := _own_name(message):
             query[f"metadata_{name}"] = message.id
         url = f"{config.api_url}/messages/outbound?{urlencode(query)}"
@@ -195,6 +215,11 @@ class Postmark:
 def _aliases(provider_id: str, message: Outgoing) -> tuple[str, str]:
     """Return what replies may cite: our id, or Postmark's own where X-PM-KeepID has no effect."""
     return message.message_id, f"<{provider_id}@mtasv.net>"
+
+
+def _post(config: PostmarkConfig, path: str, body: bytes) -> HttpRequest:
+    headers = {**config.headers, "Content-Type": "application/json"}
+    return HttpRequest(method="POST", url=f"{config.api_url}/{path}", headers=headers, body=body)
 
 
 def _body(message: Outgoing, config: PostmarkConfig) -> dict[str, Any]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 TEST_TOKEN = "POSTMARK_API_TEST"  # checks a request and sends nothing (email API)
 _MOST_BYTES = 10 * 1024 * 1024
+_MOST_IN_A_BATCH = 500
 _MESSAGE_ID = re.compile(r"<[^<>@\s]+@[^<>@\s]+>")
 _BOUNCE_ID = 692_560_173
 
@@ -102,7 +103,11 @@ class PostmarkFake(FakeAccount):
         if token not in (self._config.server_token, TEST_TOKEN):
             raise refusal(401, 10, "Request does not contain a valid Server token.")
         if request.method == "POST" and path.endswith(("/email", "/email/withTemplate")):
-            return self._send(request, test=token == TEST_TOKEN)
+            if len(request.body) > _MOST_BYTES * 2:
+                raise refusal(413, 0, "The request is too large")
+            return self._send(asked(request), test=token == TEST_TOKEN)
+        if request.method == "POST" and path.endswith("/email/batch"):
+            return self._send_all(request, test=token == TEST_TOKEN)
         if request.method == "GET" and path.endswith("/messages/outbound"):
             return self._search(parse_qs(parts.query))
         return HttpResponse(404, {"content-type": "text/html"}, b"Not Found")
@@ -152,10 +157,21 @@ class PostmarkFake(FakeAccount):
         }
         return self._post(payload | ({"RawEmail": raw.decode("utf-8", "replace")} if mime else {}))
 
-    def _send(self, request: HttpRequest, *, test: bool) -> HttpResponse:
-        if len(request.body) > _MOST_BYTES * 2:
-            raise refusal(413, 0, "The request is too large")
-        fields = asked(request)
+    def _send_all(self, request: HttpRequest, *, test: bool) -> HttpResponse:
+        """Answer a batch: with 200, whatever becomes of its messages."""
+        messages = payloads.listed(request.body)
+        if not 0 < len(messages) <= _MOST_IN_A_BATCH:
+            raise refusal(422, 300, "A batch has 1 to 500 messages.")
+        answers: list[object] = []
+        for message in messages:
+            try:
+                answer = self._send(payloads.mapping(message), test=test)
+            except Refusal as refused:
+                answer = refused.answer
+            answers.append(json.loads(answer.body))
+        return json_answer(200, answers)
+
+    def _send(self, fields: Mapping[str, Any], *, test: bool) -> HttpResponse:
         mail = _submission(fields)
         active = tuple(to for to in mail.rcpt_to if to.lower() not in self._inactive)
         skipped = ", ".join(to.lower() for to in mail.rcpt_to if to not in active)
@@ -201,7 +217,13 @@ class PostmarkFake(FakeAccount):
 
     def _search(self, query: Mapping[str, list[str]]) -> HttpResponse:
         wanted = {k[9:]: v[0] for k, v in query.items() if k.startswith("metadata_")}
-        found = [c for c in self.caught if wanted.items() <= dict(c.metadata).items()]
+        people = {address.lower() for address in query.get("recipient", [])}
+        found = [
+            c
+            for c in self.caught
+            if wanted.items() <= dict(c.metadata).items()
+            and people <= {to.lower() for to in c.rcpt_to}
+        ]
         messages = [{"MessageID": c.id, "Metadata": dict(c.metadata)} for c in found]
         return json_answer(200, {"TotalCount": len(found), "Messages": messages})
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import ConfigurationError
 from .base import Provider
-from .optional import Fetching, KeyFetching, Lookup
+from .batches import Batching
+from .optional import Expiring, Fetching, KeyFetching, Lookup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import timedelta
 
 AnyProvider: TypeAlias = Provider[Any]  # goes only with the config that it made itself
 
@@ -68,9 +70,19 @@ def provider(name: str) -> AnyProvider:
     return PROVIDERS[name]
 
 
+def batching(provider: AnyProvider) -> Batching[Any] | None:
+    """Return the part of a provider that takes many messages in one request, if it has one."""
+    return provider if isinstance(provider, Batching) else None
+
+
 def lookup(provider: AnyProvider) -> Lookup[Any] | None:
     """Return the part of a provider that finds lost sends, if it has one."""
     return provider if isinstance(provider, Lookup) else None
+
+
+def key_lasts(provider: AnyProvider) -> timedelta | None:
+    """Return for how long the same key sends once; None for good."""
+    return provider.key_lasts if isinstance(provider, Expiring) else None
 
 
 def fetching(provider: AnyProvider) -> Fetching[Any] | None:

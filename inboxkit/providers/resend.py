@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UnsupportedFeature
@@ -26,6 +26,7 @@ from .base import (
     refuse_unsupported,
 )
 from .options import Options
+from .parts import Most
 from .submission import encoded
 from .svix import Signing, signing
 
@@ -82,6 +83,8 @@ class Resend:
 
     name = "resend"
     transport: Transport = "http"
+    most = Most(to=_MOST_IN_A_FIELD, cc=_MOST_IN_A_FIELD, bcc=_MOST_IN_A_FIELD)
+    key_lasts = timedelta(hours=24)
     capabilities = frozenset(Feature) - {
         Feature.RAW_MIME,
         Feature.MESSAGE_ID,

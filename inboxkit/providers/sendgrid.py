@@ -31,6 +31,7 @@ from .base import (
 )
 from .basic_auth import Login, login, unsigned
 from .options import Options
+from .parts import Most
 from .public_keys import PublicKey
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Sendgrid:
 
     name = "sendgrid"
     transport: Transport = "http"
+    most = Most(everybody=_MOST_RECIPIENTS, blind=_MOST_RECIPIENTS)
     capabilities = frozenset(Feature) - {
         Feature.RAW_MIME,
         Feature.MESSAGE_ID,  # replaced; the new one is told by events

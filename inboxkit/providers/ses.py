@@ -38,6 +38,7 @@ from .base import (
 )
 from .hosts import is_local
 from .options import Options
+from .parts import Most
 from .sigv4 import Signer
 from .sns import Notification, Topic, domain
 from .verdicts import stated
@@ -130,6 +131,7 @@ class Ses:
 
     name = "ses"
     transport: Transport = "http"
+    most = Most(everybody=_MOST_RECIPIENTS, blind=_MOST_RECIPIENTS)
     capabilities = frozenset(Feature) - {
         Feature.IDEMPOTENCY,
         Feature.LOOKUP,

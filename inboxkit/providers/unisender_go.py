@@ -32,6 +32,7 @@ from .base import (
     refuse_unsupported,
 )
 from .options import Options
+from .parts import Most
 from .recipients import written
 from .submission import encoded
 
@@ -92,6 +93,9 @@ class UnisenderGo:
 
     name = "unisender_go"
     transport: Transport = "http"
+    most = Most(
+        to=_MOST_IN_A_FIELD, cc=_MOST_IN_A_FIELD, bcc=_MOST_IN_A_FIELD, blind=_MOST_RECIPIENTS
+    )
     capabilities = frozenset(Feature) - frozenset(_LACKING)
 
     def configure(self, options: Mapping[str, str]) -> UnisenderGoConfig:

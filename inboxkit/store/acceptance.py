@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
@@ -22,25 +22,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What is stored beside a send; ``store`` takes the place of ``sends.store``."""
+    """What is stored beside a send; ``store`` takes the place of ``sends.store``.
+
+    ``said`` is what the send is answered with, once it is stored: nothing is read after that.
+    """
 
     labels: Sequence[str]
     claim: Claim | None
     now: datetime
+    said: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def store(self, tx: Tx, staged: Sequence[Staged]) -> list[int]:
         """Store one send; a repeated key stores nothing and returns the first send."""
         if self.claim is not None:
             known = idempotency.answered(tx.connection, self.claim, self.now)
             if known is not None:
+                self.said.update(known)
                 return [int(known["row"])]
         (sent,) = sends.store(tx, staged)
         if self.labels:
             messages.set_labels(tx, sent, add=self.labels, remove=(), now=self.now)
-        if self.claim is not None:
-            response = {"row": sent, **answer(tx.connection, sent)}
-            idempotency.remember(tx, self.claim, response, self.now)
+        self.said.update(answered(tx, sent, self.claim, self.now))
         return [sent]
+
+
+def answered(tx: Tx, sent: int, claim: Claim | None, now: datetime) -> Mapping[str, Any]:
+    """Return what a send is answered with, remembered under the request's key if it has one."""
+    response = {"row": sent, **answer(tx.connection, sent)}
+    if claim is not None:
+        idempotency.remember(tx, claim, response, now)
+    return response
 
 
 def answer(connection: Connection, sent: int) -> Mapping[str, Any]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, select
 
-from . import conversations, records
+from ..values import EventType
+from . import conversations, domains, records
 from .reach import EVERYTHING, HIDDEN_LABELS
 from .tables import inbox, label
 
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
 
     from ..models import Actions
     from .conversations import Conversation
+    from .domains import DomainRecord
     from .reach import Reach
     from .records import Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """An entry of the log. ``labels`` are those of its message that lists leave out."""
+    """An entry of the log. ``labels`` are those of its message that lists leave out.
+
+    What is about a domain is of no inbox; of no pod either when the domain is of none.
+    """
 
     seq: int
     type: str
@@ -53,30 +58,43 @@ def of(connection: Connection, rows: Sequence[Row[Any]]) -> list[Announcement]:
     owners = _owners(connection, {row.inbox_id for row in rows})
     labels = _labels(connection, {row.message_id for row in rows})
     return [
-        Announcement(
-            seq=row.seq,
-            type=row.type,
-            at=row.at,
-            inbox_id=row.inbox_id,
-            inbox=owners[row.inbox_id].address,
-            pod_id=owners[row.inbox_id].pod_id,
-            message_id=row.message_id,
-            thread_id=row.thread_id,
-            labels=frozenset(labels[row.message_id]),
-            recipient=row.recipient,
-            hard=row.hard,
-            reason_class=row.reason_class,
-            reason=row.reason,
-            data=row.data,
-        )
+        _announcement(row, *_owner(row, owners), frozenset(labels[row.message_id]))
         for row in rows
-        if row.inbox_id in owners
+        if row.inbox_id in owners or _is_of_domain(row)
     ]
 
 
-def _owners(connection: Connection, ids: set[int]) -> Mapping[int, Any]:
+def _announcement(row: Row[Any], address: str, pod_id: str, labels: frozenset[str]) -> Announcement:
+    return Announcement(
+        seq=row.seq,
+        type=row.type,
+        at=row.at,
+        inbox_id=row.inbox_id,
+        inbox=address,
+        pod_id=pod_id,
+        message_id=row.message_id,
+        thread_id=row.thread_id,
+        labels=labels,
+        recipient=row.recipient,
+        hard=row.hard,
+        reason_class=row.reason_class,
+        reason=row.reason,
+        data=row.data,
+    )
+
+
+def _is_of_domain(row: Row[Any]) -> bool:
+    return bool(row.type == EventType.DOMAIN_VERIFIED)
+
+
+def _owner(row: Row[Any], owners: Mapping[int, tuple[str, str]]) -> tuple[str, str]:
+    return owners.get(row.inbox_id) or ("", row.data.get("pod_id") or "")
+
+
+def _owners(connection: Connection, ids: set[int]) -> Mapping[int, tuple[str, str]]:
+    """Return the address and the pod of inboxes."""
     query = select(inbox.c.id, inbox.c.address, inbox.c.pod_id).where(inbox.c.id.in_(ids))
-    return {row.id: row for row in connection.execute(query)}
+    return {row.id: (row.address, row.pod_id) for row in connection.execute(query)}
 
 
 def _labels(connection: Connection, ids: set[int]) -> Mapping[int, set[str]]:
@@ -89,10 +107,15 @@ def _labels(connection: Connection, ids: set[int]) -> Mapping[int, set[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an announcement is about: its message, and the thread where that is wanted."""
+    """What an announcement is about: a message, with its thread where that is wanted."""
 
     message: Shown
     thread: Conversation | None
+
+
+def subject_domain(connection: Connection, told: Announcement) -> DomainRecord | None:
+    """Return the domain that an announcement is about, or None when it was deleted."""
+    return domains.by_name(connection, told.data["domain_id"])
 
 
 def subject(

@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, or_, select, update
 
 from ..tokens import new_id
 from .api_tables import api_key
@@ -67,11 +67,10 @@ def exist(connection: Connection) -> bool:
 
 
 def find_secret(connection: Connection, secret: str, now: datetime) -> KeyRecord | None:
-    """Return the key with this secret if it is still good and its inbox still exists."""
+    """Return the key with this secret if it is still good."""
     query = _all().where(
         api_key.c.hash == hashed(secret),
         or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > now),
-        or_(api_key.c.inbox_id.is_(None), inbox.c.id.is_not(None)),
     )
     row = connection.execute(query).first()
     return None if row is None else _record(row)
@@ -105,9 +104,26 @@ def remove(tx: Tx, key_id: int) -> bool:
     return bool(tx.connection.execute(delete(api_key).where(api_key.c.id == key_id)).rowcount)
 
 
+def remove_of(tx: Tx, inbox_id: int) -> None:
+    """Delete the keys of an inbox that is deleted.
+
+    When they are all there are, one row stays that is good for nothing: a server that asked for
+    keys must not be open to everybody on its machine by that.
+    """
+    mine = api_key.c.inbox_id == inbox_id
+    others = select(exists().where(or_(api_key.c.inbox_id.is_(None), ~mine)))
+    gone = delete(api_key).where(mine)
+    if not tx.connection.execute(others).scalar():
+        last = select(func.max(api_key.c.id)).where(mine).scalar_subquery()
+        gone = gone.where(api_key.c.id != last)
+    tx.connection.execute(gone)
+
+
 def _all() -> Any:
-    return select(api_key, inbox.c.address.label("inbox"), inbox.c.pod_id.label("home")).outerjoin(
-        inbox, inbox.c.id == api_key.c.inbox_id
+    """Return all keys but those whose inbox is gone."""
+    home = select(api_key, inbox.c.address.label("inbox"), inbox.c.pod_id.label("home"))
+    return home.outerjoin(inbox, inbox.c.id == api_key.c.inbox_id).where(
+        or_(api_key.c.inbox_id.is_(None), inbox.c.id.is_not(None))
     )
 
 

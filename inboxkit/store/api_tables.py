@@ -93,6 +93,7 @@ endpoint = Table(
     Column("client_id", String, nullable=True),
     _text("url"),
     _text("secret"),
+    Column("old_secrets", JSON(none_as_null=True), nullable=False, server_default="[]"),
     _json("event_types"),
     _json("pod_ids"),
     _json("inbox_ids"),  # of rows

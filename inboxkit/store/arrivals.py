@@ -10,11 +10,13 @@ from sqlalchemy import Connection, insert
 
 from . import jobs
 from .bulk import BulkInsert, Finder
+from .inboxes import PAUSED
 from .messages import BLANK, blank
 from .tables import inbox, label, message, raw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from .blobs import Packed
@@ -56,9 +58,10 @@ def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[list[tuple[i
     """Store mails; return for each its copies as (row id, whether it was here before).
 
     Same inbox, Message-ID and sha256 is the same mail: the sender has tried again. None for a mail
-    of which nothing was stored, as one of its inboxes is no longer there.
+    of which nothing was stored, as one of its inboxes is no longer there. What comes to a paused
+    inbox is stored too, and its reading told so.
     """
-    living = {row[0] for row in _inboxes(tx.connection, list(_wanted(arrivals)))}
+    living = {row[0]: row[1] for row in _inboxes(tx.connection, list(_wanted(arrivals)))}
     known = _known(tx.connection, [a for copies in arrivals for a in copies])
     fresh: list[Arrival] = []
     results: list[list[tuple[int, bool]] | None] = []
@@ -75,7 +78,7 @@ def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[list[tuple[i
                 known[key] = arrival.id
                 fresh.append(arrival)
         results.append(result)
-    _insert(tx, fresh)
+    _insert(tx, fresh, {one for one, status in living.items() if status == PAUSED})
     return results
 
 
@@ -92,42 +95,44 @@ def _known(
     return {(row[0], row[1]): row[2] for row in _by_dedupe(connection, keys)}
 
 
-_inboxes = Finder(inbox.c.id, inbox.c.id, keep=True)
+_inboxes = Finder(inbox.c.id, inbox.c.id, inbox.c.status, keep=True)
 _by_dedupe = Finder(message.c.dedupe, message.c.inbox_id, message.c.dedupe, message.c.id)
 _insert_messages = BulkInsert(message, BLANK)
 _insert_raw = BulkInsert(raw)
 
 
-def _insert(tx: Tx, arrivals: Sequence[Arrival]) -> None:
+def _insert(tx: Tx, arrivals: Sequence[Arrival], paused: AbstractSet[int]) -> None:
     if not arrivals:
         return
-    _insert_messages(tx.connection, [_arrival_row(a) for a in arrivals])
-    _insert_raw(
-        tx.connection,
-        [
-            {"message_id": a.id, "data": a.packed.data, "location": a.packed.location}
-            for a in arrivals
-        ],
-    )
+    _insert_messages(tx.connection, [message_row(a) for a in arrivals])
+    _insert_raw(tx.connection, [raw_row(a) for a in arrivals])
     labels = [{"message_id": a.id, "label": name} for a in arrivals for name in a.labels]
     if labels:
         tx.connection.execute(insert(label), labels)
-    jobs.put(
-        tx,
-        [
-            jobs.new_job(
-                "read",
-                a.id,
-                inbox_id=a.inbox_id,
-                due_at=a.received_at,
-                data={"silent": a.silent, "record": a.record} if a.silent or a.record else None,
-            )
-            for a in arrivals
-        ],
+    jobs.put(tx, [read_job(a, is_paused=a.inbox_id in paused) for a in arrivals])
+
+
+def read_job(arrival: Arrival, *, is_paused: bool = False) -> dict[str, Any]:
+    """Return the row of the job that reads a mail."""
+    marks = {"silent": arrival.silent, "record": arrival.record}
+    data = marks if any(marks.values()) else {}
+    return jobs.new_job(
+        "read",
+        arrival.id,
+        inbox_id=arrival.inbox_id,
+        due_at=arrival.received_at,
+        data=data | ({PAUSED: True} if is_paused else {}),
     )
 
 
-def _arrival_row(arrival: Arrival) -> dict[str, Any]:
+def raw_row(arrival: Arrival) -> dict[str, Any]:
+    """Return the row of a mail's bytes."""
+    packed = arrival.packed
+    return {"message_id": arrival.id, "data": packed.data, "location": packed.location}
+
+
+def message_row(arrival: Arrival) -> dict[str, Any]:
+    """Return the row of a mail of which nothing but the envelope is known yet."""
     return blank(
         id=arrival.id,
         inbox_id=arrival.inbox_id,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -11,7 +13,9 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Text,
     and_,
+    cast,
     exists,
     func,
     literal,
@@ -26,7 +30,7 @@ from .tables import Moment, attachment, inbox, label, message, thread
 from .threads import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from .query import Query, Term
@@ -107,23 +111,53 @@ def found(
     hidden: Sequence[str] = (),
 ) -> list[tuple[int, Conversation]]:
     """Return a page of threads with a message that matches, with the newest such message."""
-    newest = func.max(message.c.id)
-    hits = (
-        select(message.c.thread_id, newest.label("hit"))
-        .where(
-            reach.owns(message.c.inbox_id),
-            message.c.thread_id.is_not(None),
-            *search.conditions(connection, query, reach.inbox_id),
-            *search.shown(hidden),
-        )
-        .group_by(message.c.thread_id)
-        .subquery()
-    )
-    rows = connection.execute(paged(select(hits), hits.c.hit, page)).all()
+    walk = _Walk(connection, reach, query, page, hidden)
+    rows = list(islice(walk.threads(), page.size + 1))
     threads = select(thread, inbox.c.address).join(inbox, inbox.c.id == thread.c.inbox_id)
     known = connection.execute(threads.where(thread.c.id.in_([r.thread_id for r in rows]))).all()
     shown = {c.id: c for c in _conversations(connection, known)}
-    return [(row.hit, shown[row.thread_id]) for row in rows if row.thread_id in shown]
+    return [(row.id, shown[row.thread_id]) for row in rows if row.thread_id in shown]
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """Goes from hit to hit, so that a page costs what it shows, however many hits there are."""
+
+    connection: Connection
+    reach: Reach
+    query: Query
+    page: Page[int]
+    hidden: Sequence[str]
+
+    def threads(self) -> Iterator[Row[Any]]:
+        """Iterate over the threads of a page and those after it, each at its newest hit."""
+        hits = search.hits(self.connection, self.query, self.reach.inbox_id)
+        wanted = hits.select(message.c.id, message.c.thread_id)
+        wanted = wanted.where(*search.listed(self.reach, self.hidden))
+        part, more = self.page, True
+        known = set[int]()
+        while more:
+            rows = self.connection.execute(paged(wanted, hits.id, part)).all()
+            newest = {r.thread_id: r.id for r in reversed(rows) if r.thread_id not in known}
+            if self.page.after is not None or self.page.ascending:
+                newest |= self._newest(newest)
+            shown = [row for row in rows if row.id == newest.get(row.thread_id)]
+            yield from shown
+            known |= {row.thread_id for row in shown}
+            more = len(rows) > part.size
+            part = replace(part, after=rows[-1].id) if more else part
+
+    def _newest(self, seen: Mapping[int, int]) -> dict[int, int]:
+        """Return the newest hits of threads, of each of which one hit is known."""
+        lowest = min(seen.values(), default=0)
+        query = select(message.c.thread_id, func.max(message.c.id)).where(
+            message.c.thread_id.in_(seen),
+            message.c.id >= lowest,
+            *search.listed(self.reach, self.hidden),
+            *search.is_hit(self.connection, self.query, self.reach.inbox_id),
+        )
+        rows = self.connection.execute(query.group_by(message.c.thread_id)).all()
+        return dict(rows)
 
 
 def find(connection: Connection, reach: Reach, thread_id: int) -> Conversation | None:
@@ -182,7 +216,7 @@ def _conversation(
     files: Sequence[File],
     last: Mapping[int, str],
 ) -> Conversation:
-    told = [pair for m in people for pair in (*columns(m)["to"], *m.cc, *m.bcc)]
+    told = dict.fromkeys(text for m in people for text in (columns(m)["to"], m.cc, m.bcc))
     return Conversation(
         id=row.id,
         inbox=row.address,
@@ -191,7 +225,7 @@ def _conversation(
         received_at=row.received_at,
         sent_at=row.sent_at,
         senders=_once((m.sender_email, m.sender_name) for m in people if m.sender_email),
-        recipients=_once(tuple(pair) for pair in told),
+        recipients=_once(tuple(pair) for text in told for pair in json.loads(text)),
         subject=row.subject,
         preview=row.preview,
         files=files,
@@ -214,8 +248,11 @@ def _members(connection: Connection, ids: Sequence[int]) -> Mapping[int, list[Ro
     )
     wanted = (message.c.thread_id, message.c.direction, message.c.unread, message.c.state)
     people = (message.c.sender_email, message.c.sender_name)
-    told = (message.c.to, message.c.cc, message.c.bcc)
-    query = (
+    # As text: most of a thread's messages go to the same people, or to nobody in copy.
+    told: list[ColumnElement[str]] = [
+        cast(c, Text).label(c.name) for c in (message.c.to, message.c.cc, message.c.bcc)
+    ]
+    query: Select[Any] = (
         select(*wanted, *people, *told)
         .join(ranked, and_(ranked.c.id == message.c.id, ranked.c.place <= _MEMBERS))
         .order_by(message.c.id)

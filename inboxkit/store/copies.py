@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from .tables import job
+from .tables import job, message
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,3 +21,6 @@ def copy(source: Path, target: Path) -> None:
         old.backup(new)
         if new.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (job.name,)).fetchone():
             new.execute(f"DELETE FROM {job.name}")
+            # Mail that is not read yet never will be here: the same mail must count as new.
+            unread = "state = 'stored' AND dedupe IS NOT NULL"
+            new.execute(f"UPDATE {message.name} SET dedupe = NULL WHERE {unread}")

@@ -21,8 +21,15 @@ from ..errors import ConfigurationError
 _BUSY_MS = 5_000
 _POSTGRES_WRITERS = 2  # while one waits for its fsync, the other works
 _letters = json.JSONEncoder(ensure_ascii=False).encode
-# Checkpoints are made by ``store.keep_alive`` in another thread: no mail waits for one.
-_WRITER_PRAGMAS = ("journal_mode=WAL", "wal_autocheckpoint=0", "cache_size=-32000")
+# Checkpoints are made by ``store.keep_alive`` in another thread, so that mail seldom waits for one.
+# Only while the writer pauses can the log begin anew: without a limit it grew to several gigabytes
+# under steady load (bench/growth.py), so at 64 MB the writer copies what is left.
+_WRITER_PRAGMAS = (
+    "journal_mode=WAL",
+    "wal_autocheckpoint=16384",
+    "journal_size_limit=134217728",
+    "cache_size=-32000",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InboxKitError
 from . import acceptance, drafts, idempotency, jobs, messages, sends
@@ -27,7 +27,7 @@ class Changed(InboxKitError):
 class Departure:
     """What is stored beside the send of a draft; ``store`` takes the place of ``sends.store``.
 
-    ``job`` is the timer that sends it, if one does.
+    ``job`` is the timer that sends it, if one does; ``said`` is what the send is answered with.
     """
 
     draft: DraftRecord
@@ -35,12 +35,14 @@ class Departure:
     now: datetime
     claim: Claim | None = None
     job: Job | None = None
+    said: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def store(self, tx: Tx, staged: Sequence[Staged]) -> list[int]:
         """Store the send; raise Changed when the draft is not what it was when it was read."""
         if self.claim is not None:
             known = idempotency.answered(tx.connection, self.claim, self.now)
             if known is not None:
+                self.said.update(known)
                 return [int(known["row"])]
         if self.job is not None:
             jobs.complete(tx, [self.job])
@@ -49,7 +51,5 @@ class Departure:
         (sent,) = sends.store(tx, staged)
         if self.labels:
             messages.set_labels(tx, sent, add=self.labels, remove=(), now=self.now)
-        if self.claim is not None:
-            response = {"row": sent, **acceptance.answer(tx.connection, sent)}
-            idempotency.remember(tx, self.claim, response, self.now)
+        self.said.update(acceptance.answered(tx, sent, self.claim, self.now))
         return [sent]

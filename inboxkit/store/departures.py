@@ -14,24 +14,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ..values import EventType
-from . import deliveries, jobs, limits, sends, suppressions
-from .blobs import Packed
+from . import deliveries, jobs, limits, sends
 from .bulk import BulkInsert, Finder
 from .deliveries import PENDING
 from .jobs import Job, LeaseLost
 from .limits import FREE, Rules
-from .tables import content, delivery, event, job, message, raw
+from .tables import delivery, event, job, message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from .blobs import Blobs
     from .writer import Tx
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_SMALL_BYTES = 64 * 1024
 _FULL = timedelta(milliseconds=250)  # until a slot may be free
 _STALE = timedelta(seconds=5)  # a reserved moment that was missed is another's
 
@@ -51,89 +48,6 @@ class Many:
 
 def _listed(states: Sequence[str]) -> str:
     return ", ".join(f"'{state}'" for state in states)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A send as the outbox sees it.
-
-    ``waiting`` has the recipients that no provider has taken it for, and their states; ``blocked``
-    those that must not be written to, in lower case, and why. ``raw`` has the bytes of a small one.
-    """
-
-    row: Any
-    waiting: Mapping[str, str]
-    blocked: Mapping[str, str]
-    raw: bytes | None = field(default=None, repr=False)
-
-
-_SELECTED = select(
-    message.c.id,
-    message.c.inbox_id,
-    message.c.thread_id,
-    message.c.message_id,
-    message.c.sender_email,
-    message.c.sender_name,
-    message.c.mail_from,
-    message.c.rcpt_to,
-    message.c.to,
-    message.c.cc,
-    message.c.bcc,
-    message.c.reply_to,
-    message.c.subject,
-    message.c.tag,
-    message.c.metadata,
-    message.c.in_reply_to,
-    message.c.size,
-    message.c.provider,
-    raw.c.data,
-    raw.c.location,
-    content.c.text,
-    content.c.html,
-    content.c.headers,
-    content.c.references,
-)
-_LOOK = (
-    _SELECTED.join(raw, raw.c.message_id == message.c.id)
-    .join(content, content.c.message_id == message.c.id)
-    .where(message.c.id.in_(bindparam("ids", expanding=True)))
-)
-_WAITING = select(delivery.c.message_id, delivery.c.recipient, delivery.c.state).where(
-    delivery.c.message_id.in_(bindparam("ids", expanding=True)), delivery.c.state.in_(PENDING)
-)
-
-
-def look(connection: Connection, ids: Sequence[int], blobs: Blobs) -> dict[int, Look]:
-    """Return sends with their bytes, by row id; those that were purged are left out."""
-    rows = {row.id: row for row in connection.execute(_LOOK, {"ids": ids})}
-    waiting: defaultdict[int, dict[str, str]] = defaultdict(dict)
-    for row_id, recipient, state in connection.execute(_WAITING, {"ids": ids}):
-        waiting[row_id][recipient] = state
-    everybody = {r for recipients in waiting.values() for r in recipients}
-    blocked = suppressions.of_addresses(connection, list(everybody)) if everybody else {}
-    return {
-        i: Look(row, waiting[i], _blocked(row, waiting[i], blocked), _unpacked(row, blobs))
-        for i, row in rows.items()
-    }
-
-
-def _unpacked(row: Any, blobs: Blobs) -> bytes | None:
-    """Unpack what is small here, in the reader's thread, many after another."""
-    return blobs.unpack(Packed(row.data)) if row.data and row.size <= _SMALL_BYTES else None
-
-
-def _blocked(
-    row: Any, waiting: Mapping[str, str], known: Mapping[str, Mapping[str, str]]
-) -> dict[str, str]:
-    if not known:
-        return {}
-    domain = row.sender_email.rpartition("@")[2].lower()
-    found: dict[str, str] = {}
-    for recipient in waiting:
-        reasons = known.get(recipient.lower(), {})
-        if reason := reasons.get(domain) or reasons.get(""):
-            found[recipient.lower()] = reason
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,19 +71,29 @@ class _Step:
 
 @dataclass(frozen=True, slots=True)
 class Start(_Step):
-    """A send that is about to be given to a provider. Results in None, Later or LeaseLost."""
+    """A send that is about to be given to a provider. Results in None, Later or LeaseLost.
+
+    ``part`` is the number of the request; ``dropped`` are recipients that the request before,
+    to another provider and in vain, was to as well.
+    """
 
     at: datetime
+    part: int
     rules: Rules = FREE
+    dropped: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Took(_Step):
-    """A send that its provider has taken for all of these recipients."""
+    """A send that its provider has taken for all of these recipients; ``last``: for all it is to.
+
+    Otherwise the job goes on with the others.
+    """
 
     provider_id: str
     aliases: Sequence[str]
     at: datetime
+    last: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +126,12 @@ def proceed(tx: Tx, steps: list[Step]) -> list[Later | LeaseLost | None]:
 
 _LEASED = Finder(job.c.id, job.c.id, job.c.token)
 _PAIR = f"message_id = ? AND recipient = ? AND state IN ({_listed(PENDING)})"
-_SENDING = Many(f"UPDATE {delivery.name} SET state = 'sending', updated_at = ? WHERE {_PAIR}")
+# What may have gone out under a key that sends once keeps the time when it was first given away.
+_SENDING = Many(
+    f"UPDATE {delivery.name} SET updated_at = CASE WHEN state = 'sending' THEN updated_at ELSE ? "
+    f"END, state = 'sending', part = ? WHERE {_PAIR}"
+)
+_DROPPED = Many(f"UPDATE {delivery.name} SET state = 'queued', updated_at = ? WHERE {_PAIR}")
 _SENDING_BY = Many(
     f"UPDATE {message.name} SET state = 'sending', updated_at = ?, provider = ? WHERE id = ?"
 )
@@ -218,7 +147,9 @@ def _start(tx: Tx, starts: Sequence[Start]) -> Iterator[tuple[Start, Later | Lea
         going += [s for s in held if id(s) not in late]
         yield from ((s, late[id(s)]) for s in held if id(s) in late)
     if going:
-        pairs = [(_number(s.at), s.row_id, to) for s in going for to in s.recipients]
+        pairs = [(_number(s.at), s.part, s.row_id, to) for s in going for to in s.recipients]
+        if dropped := [(_number(s.at), s.row_id, to) for s in going for to in s.dropped]:
+            _DROPPED(tx.connection, dropped)
         overtaken = _SENDING(tx.connection, pairs) != len(pairs)
         _SENDING_BY(tx.connection, [(_number(s.at), s.provider, s.row_id) for s in going])
         _correct(tx, [s for s in going if overtaken or not s.whole], going[0].at)
@@ -276,6 +207,12 @@ def put_off(tx: Tx, held: Job, row_id: int, later: Later, now: datetime) -> None
         limits.postpone(tx, later.until, now)
 
 
+def go_on(tx: Tx, held: Job, now: datetime) -> None:
+    """Let a send go on with its other parts, which have attempts of their own. Raise LeaseLost."""
+    jobs.put_back(tx, held, due_at=now, error="", data={})
+    tx.connection.execute(update(job).where(job.c.id == held.id).values(attempts=0))
+
+
 # taken
 
 _GONE = Many(f"DELETE FROM {job.name} WHERE id = ? AND token = ?")
@@ -299,8 +236,7 @@ _STATES = select(delivery.c.message_id, delivery.c.state).where(
 def _take(tx: Tx, taken: Sequence[Took]) -> None:
     if not taken:
         return
-    if _GONE(tx.connection, [(t.job.id, t.job.token) for t in taken]) != len(taken):
-        raise LeaseLost(f"jobs {[t.job.id for t in taken]}: a lease was taken over")
+    _let_go(tx, taken)
     pairs = [(_number(t.at), t.row_id, to) for t in taken for to in t.recipients]
     moved = _ACCEPTED(tx.connection, pairs)
     rows = [(_number(t.at), t.provider, t.provider_id or None, t.row_id) for t in taken]
@@ -309,9 +245,35 @@ def _take(tx: Tx, taken: Sequence[Took]) -> None:
     _correct(tx, [t for t in taken if overtaken or not t.whole], taken[0].at)
     _log(tx, taken, _known(tx.connection, taken) if overtaken else set())
     for took in taken:
+        if not took.whole:
+            belongs(tx, took.row_id, took.recipients, took.provider, took.provider_id)
         sends.learn_aliases(tx, took.row_id, took.aliases)
     limits.succeeded(tx, {t.provider for t in taken}, taken[0].at)
     tx.wake("done", "event")
+
+
+def _let_go(tx: Tx, taken: Sequence[Took]) -> None:
+    """Have done with the jobs of sends that have left; raise LeaseLost if one is not ours."""
+    done = [(t.job.id, t.job.token) for t in taken if t.last]
+    going_on = [t.job for t in taken if not t.last]
+    tokens = dict(_LEASED(tx.connection, [j.id for j in going_on]))
+    held = all(tokens.get(j.id) == j.token for j in going_on)
+    if not held or (done and _GONE(tx.connection, done) != len(done)):
+        raise LeaseLost(f"jobs {[t.job.id for t in taken]}: a lease was taken over")
+
+
+_PART_OF = Many(
+    f"UPDATE {delivery.name} SET provider = ?, provider_id = ? WHERE message_id = ? "
+    "AND recipient = ?"
+)
+
+
+def belongs(
+    tx: Tx, row_id: int, recipients: Sequence[str], provider: str, provider_id: str
+) -> None:
+    """Remember under which id a provider knows a part of a send: its events name that."""
+    if provider_id:
+        _PART_OF(tx.connection, [(provider, provider_id, row_id, to) for to in recipients])
 
 
 def _correct(tx: Tx, steps: Sequence[Step], at: datetime) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .reach import Reach
     from .writer import Tx
 
-_NOWHERE = 0  # an event that is of no inbox and of no message
+NOWHERE = 0  # the inbox and the message of an event that is of none
 
 
 class DomainTaken(InboxKitError):
@@ -140,8 +140,8 @@ def verified(
             tx,
             EventType.DOMAIN_VERIFIED,
             at=now,
-            inbox_id=_NOWHERE,
-            message_id=_NOWHERE,
+            inbox_id=NOWHERE,
+            message_id=NOWHERE,
             data={"domain_id": name, "pod_id": known.pod_id},
         )
     change(tx, name, values, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -11,17 +12,18 @@ from ..tokens import new_id, public_id
 from . import announcements, events, jobs
 from .api_tables import attempt, endpoint
 from .pages import Page, paged
+from .prepared import Prepared
 from .reach import Reach
 from .rows import columns
 from .tables import inbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from .writer import Tx
 
 TOPIC = "post"  # the kind of job that posts one event to one endpoint
+_MOST_OLD_SECRETS = 4  # each is a signature in every header
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,8 @@ class EndpointRecord:
     """An endpoint as it is stored. ``pod_ids`` and ``inbox_ids`` empty: all within its scope.
 
     ``forbidden`` are the labels that its maker might not see. ``inbox`` is the address of
-    ``inbox_id``, the inbox that the endpoint belongs to.
+    ``inbox_id``, the inbox that the endpoint belongs to. ``old_secrets`` sign too, each until its
+    moment in ISO 8601.
     """
 
     id: int = 0
@@ -38,6 +41,7 @@ class EndpointRecord:
     client_id: str | None = None
     url: str
     secret: str
+    old_secrets: Sequence[tuple[str, str]] = ()
     event_types: Sequence[str]
     pod_ids: Sequence[str] = ()
     inbox_ids: Sequence[int] = ()
@@ -55,6 +59,18 @@ class EndpointRecord:
     def scope(self) -> str:
         """Who may see it, as one text."""
         return f"inbox:{self.inbox_id}" if self.inbox_id is not None else self.pod_id or ""
+
+    def signing(self, now: datetime) -> list[str]:
+        """Return the secrets that sign now, the newest first."""
+        return [self.secret, *(old for old, until in self.earlier() if until > now)]
+
+    def earlier(self) -> list[tuple[str, datetime]]:
+        """Return the secrets that it had before, each with the end of its time."""
+        return [(old, datetime.fromisoformat(until)) for old, until in self.old_secrets]
+
+    def old_until(self) -> datetime | None:
+        """Return until when an earlier secret signs too."""
+        return max((until for _, until in self.earlier()), default=None)
 
 
 _STORED = tuple(name for name in EndpointRecord.__slots__ if name != "inbox")
@@ -77,7 +93,7 @@ def create(tx: Tx, wanted: EndpointRecord) -> EndpointRecord:
             return _record(known)
     made = replace(wanted, id=new_id(), cursor=events.last(tx.connection))
     row = {name: getattr(made, name) for name in _STORED} | {"scope": made.scope}
-    for name in ("event_types", "pod_ids", "inbox_ids", "forbidden"):
+    for name in ("event_types", "pod_ids", "inbox_ids", "forbidden", "old_secrets"):
         row[name] = list(row[name])
     tx.connection.execute(insert(endpoint), [row | {"headers": dict(made.headers)}])
     return made
@@ -102,7 +118,12 @@ def listed(connection: Connection, reach: Reach, page: Page[int]) -> list[Endpoi
 
 def enabled(connection: Connection) -> list[EndpointRecord]:
     """Return the endpoints that are served."""
+    if not _any_enabled(connection):  # as a rule; asked after every commit
+        return []
     return [_record(row) for row in connection.execute(_all().where(endpoint.c.enabled.is_(True)))]
+
+
+_any_enabled = Prepared(select(endpoint.c.id).where(endpoint.c.enabled.is_(True)).limit(1))
 
 
 def change(tx: Tx, endpoint_id: int, now: datetime, values: Mapping[str, Any]) -> None:
@@ -115,6 +136,21 @@ def change(tx: Tx, endpoint_id: int, now: datetime, values: Mapping[str, Any]) -
             more["disabled_because"] = ""
     mine = update(endpoint).where(endpoint.c.id == endpoint_id)
     tx.connection.execute(mine.values(updated_at=now, **values, **more))
+
+
+def rotate(tx: Tx, endpoint_id: int, secret: str, now: datetime, overlap: timedelta) -> None:
+    """Sign with another secret; the one before signs too until ``overlap`` is over.
+
+    With no ``overlap`` all earlier ones sign no more.
+    """
+    held = by_id(tx.connection, endpoint_id)
+    if held is None or held.secret == secret:
+        return
+    valid = [[old, at.isoformat()] for old, at in held.earlier() if at > now and old != secret]
+    latest = [held.secret, (now + overlap).isoformat()]
+    kept = [latest, *valid][:_MOST_OLD_SECRETS] if overlap else []
+    mine = update(endpoint).where(endpoint.c.id == endpoint_id)
+    tx.connection.execute(mine.values(secret=secret, old_secrets=kept, updated_at=now))
 
 
 def remove(tx: Tx, endpoint_ids: Sequence[int]) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .reach import Reach
     from .writer import Tx
 
+PAUSED = "paused"  # the status of an inbox that neither sends nor receives
 _WORD_STARTS = ("", "%.", "%@", "%-", "%+", "%\\_", "% ")  # of an address or a display name
 
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from ..tokens import new_id
 from .bulk import BulkInsert
-from .prepared import Prepared
+from .prepared import Prepared, among
 from .tables import job
 
 if TYPE_CHECKING:
@@ -95,6 +95,14 @@ def put(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
         _insert(tx.connection, rows)
         tx.wake(*{row["kind"] for row in rows})
+
+
+def take(
+    tx: Tx, kind: str, *, worker: int, now: datetime, limit: int, start: int
+) -> tuple[list[Job], datetime | None]:
+    """Claim due jobs; with fewer than ``limit``, say when the next one is due."""
+    taken = claim(tx, kind, worker=worker, now=now, limit=limit, start=start)
+    return taken, next_due(tx.connection, [kind]) if len(taken) < limit else None
 
 
 def claim(tx: Tx, kind: str, *, worker: int, now: datetime, limit: int, start: int) -> list[Job]:
@@ -177,9 +185,9 @@ _COLUMNS = (
     job.c.token,
     job.c.data,
 )
-_LEASE = (
+_lease_all = Prepared(
     update(job)
-    .where(job.c.id.in_(bindparam("ids", expanding=True)), job.c.state == "ready")
+    .where(among(job.c.id), job.c.state == "ready")
     .values(
         state="leased",
         worker_id=bindparam("worker"),
@@ -191,21 +199,18 @@ _LEASE = (
 
 
 def _lease(connection: Connection, ids: Sequence[int], worker: int) -> list[Job]:
-    rows = connection.execute(_LEASE, {"ids": ids, "worker": worker, "lease": new_id()})
-    return sorted((Job(*row) for row in rows), key=lambda j: j.id)
+    rows = _lease_all(connection, ids=ids, worker=worker, lease=new_id())
+    return sorted((Job(**row) for row in rows), key=lambda j: j.id)
 
 
-_DONE = delete(job).where(
-    job.c.id.in_(bindparam("ids", expanding=True)), job.c.token == bindparam("lease")
-)
+_take_out = Prepared(delete(job).where(among(job.c.id), job.c.token == bindparam("lease")))
 
 
 def complete(tx: Tx, done: Sequence[Job]) -> None:
     """Take finished jobs out; raise LeaseLost when one of them is no longer ours."""
     for token in {j.token for j in done}:
         ids = [j.id for j in done if j.token == token]
-        gone = tx.connection.execute(_DONE, {"ids": ids, "lease": token})
-        if gone.rowcount != len(ids):
+        if _take_out.number(tx.connection, ids=ids, lease=token) != len(ids):
             raise LeaseLost(f"job {ids}: the lease was taken over")
     tx.wake("done", *({"run"} & {j.kind for j in done}))  # the next Run of a lane may be ready
 
@@ -287,9 +292,16 @@ def next_due(connection: Connection, kinds: Sequence[str]) -> datetime | None:
 
     One that must wait for another of its lane is not counted: the other's end wakes its step.
     """
-    waiting = and_(job.c.state == "ready", job.c.kind.in_(kinds), _is_first())
-    query = select(job.c.due_at).where(waiting).order_by(job.c.due_at).limit(1)
-    return connection.execute(query).scalar()
+    found = (_next_due.first(connection, kind=kind) for kind in kinds)
+    return min((row["due_at"] for row in found if row is not None), default=None)
+
+
+_next_due = Prepared(
+    select(job.c.due_at)
+    .where(job.c.kind == bindparam("kind"), job.c.state == "ready", _is_first())
+    .order_by(job.c.due_at)
+    .limit(1)
+)
 
 
 def count(connection: Connection, kinds: Sequence[str], *, due_by: datetime | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The tables of what holds sends back: rates, requests under way, and providers that are down.
+"""The tables of what holds sends back: rates, requests under way, providers that are down, caps.
 
 Private to ``store``, on the MetaData of ``tables``. All processes on a database share them.
 """
@@ -34,4 +34,14 @@ circuit = Table(
     Column("until", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),
     Column("reason", String, nullable=False),
+)
+
+replies = Table(
+    "inboxkit_replies",
+    metadata,
+    Column("inbox_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("about", String, primary_key=True),  # the inbox, a thread of it, or a correspondent
+    Column("minute", Integer, primary_key=True, autoincrement=False),  # since 1970
+    Column("number", Integer, nullable=False),  # of automatic replies
+    Index("inboxkit_replies_minute", "minute"),
 )

@@ -107,12 +107,12 @@ def take_slots(tx: Tx, provider: str, rules: Rules, held: Sequence[Job]) -> int:
     """Give slots to as many of these jobs as there are free; return how many."""
     living = exists().where(job.c.id == slot.c.job_id, job.c.token == slot.c.token)
     tx.connection.execute(delete(slot).where(slot.c.provider == provider, ~living))
+    # whoever asks has no request under way, but the slot of its last one may be left
+    tx.connection.execute(delete(slot).where(slot.c.job_id.in_([j.id for j in held])))
     query = select(func.count()).select_from(slot).where(slot.c.provider == provider)
     free = max(0, rules.slots - tx.connection.execute(query).scalar_one())
     rows = [{"job_id": j.id, "token": j.token, "provider": provider} for j in held[:free]]
     if rows:
-        mine = [row["job_id"] for row in rows]
-        tx.connection.execute(delete(slot).where(slot.c.job_id.in_(mine)))
         tx.connection.execute(insert(slot), rows)
     return len(rows)
 

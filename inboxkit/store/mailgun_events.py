@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, and_, cast, false, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    false,
+    or_,
+    select,
+)
 
 from ..providers.base import Feature
 from ..providers.registry import PROVIDERS
@@ -25,9 +36,9 @@ if TYPE_CHECKING:
 
 # Providers that tell nothing later: what they took is as delivered as it will ever be known.
 _SILENT = [name for name, found in PROVIDERS.items() if Feature.EVENTS not in found.capabilities]
-_SUPPRESSED = and_(event.c.type == "rejected", event.c.reason_class == "suppressed")
-_TEMPORARY = event.c.type == str(EventType.DEFERRED)
-_PERMANENT = or_(event.c.type.in_(("bounced", "failed")), _SUPPRESSED)
+SUPPRESSED = and_(event.c.type == "rejected", event.c.reason_class == "suppressed")
+TEMPORARY = event.c.type == str(EventType.DEFERRED)
+_PERMANENT = or_(event.c.type.in_(("bounced", "failed")), SUPPRESSED)
 # What each of Mailgun's names means in our log.
 _NAMES: dict[str, ColumnElement[bool]] = {
     "accepted": event.c.type == str(EventType.QUEUED),
@@ -37,7 +48,7 @@ _NAMES: dict[str, ColumnElement[bool]] = {
         and_(event.c.type == str(EventType.ACCEPTED), message.c.provider.in_(_SILENT)),
     ),
     "rejected": and_(event.c.type == "rejected", event.c.reason_class != "suppressed"),
-    "failed": or_(_TEMPORARY, _PERMANENT),
+    "failed": or_(TEMPORARY, _PERMANENT),
     "opened": event.c.type == str(EventType.OPENED),
     "clicked": event.c.type == str(EventType.CLICKED),
     "unsubscribed": event.c.type == str(EventType.UNSUBSCRIBED),
@@ -51,7 +62,7 @@ class Wanted:
     """Which events are asked for; an empty filter lets everything through."""
 
     reach: Reach
-    domain: str
+    domains: Sequence[str] = ()
     names: Sequence[str] = ()
     severity: str = ""
     recipients: Sequence[str] = ()
@@ -67,7 +78,7 @@ class Wanted:
 
 def find(connection: Connection, wanted: Wanted, after: int | None, limit: int) -> list[Row[Any]]:
     """Return entries of the log with their messages, from the place ``after`` on, it included."""
-    query = _joined().where(*_conditions(wanted))
+    query = _joined().where(*conditions(wanted))
     if after is not None:
         query = query.where(event.c.seq >= after if wanted.ascending else event.c.seq <= after)
     order = event.c.seq.asc() if wanted.ascending else event.c.seq.desc()
@@ -90,42 +101,48 @@ def name(row: Row[Any]) -> str:
     return plain.get(row.type, str(row.type))
 
 
+JOINED = (
+    event.join(message, message.c.id == event.c.message_id)
+    .join(inbox, inbox.c.id == event.c.inbox_id)
+    .outerjoin(mailgun_send, mailgun_send.c.message_id == message.c.id)
+)
+
+
 def _joined() -> Select[Any]:
-    return (
-        select(
-            event,
-            inbox.c.address.label("inbox_address"),
-            message.c.message_id.label("rfc_id"),
-            message.c.direction,
-            message.c.rcpt_to,
-            message.c.sender_email,
-            message.c.sender_name,
-            message.c.to.label("people_to"),
-            message.c.cc.label("people_cc"),
-            message.c.subject,
-            message.c.size,
-            message.c.tag,
-            message.c.metadata.label("asked"),
-            message.c.mail_from,
-            message.c.provider,
-            mailgun_send.c.tags.label("all_tags"),
-            mailgun_send.c.is_test,
-        )
-        .join(message, message.c.id == event.c.message_id)
-        .join(inbox, inbox.c.id == event.c.inbox_id)
-        .outerjoin(mailgun_send, mailgun_send.c.message_id == message.c.id)
-    )
+    return select(
+        event,
+        inbox.c.address.label("inbox_address"),
+        message.c.message_id.label("rfc_id"),
+        message.c.direction,
+        message.c.rcpt_to,
+        message.c.sender_email,
+        message.c.sender_name,
+        message.c.to.label("people_to"),
+        message.c.cc.label("people_cc"),
+        message.c.subject,
+        message.c.size,
+        message.c.tag,
+        message.c.metadata.label("asked"),
+        message.c.mail_from,
+        message.c.provider,
+        mailgun_send.c.tags.label("all_tags"),
+        mailgun_send.c.is_test,
+    ).select_from(JOINED)
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+def named() -> ColumnElement[str]:
+    """Return Mailgun's name of an entry, in the database."""
+    return case(*((condition, name) for name, condition in _NAMES.items()), else_="")
+
+
+def conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    """Return what holds for the entries that are asked for."""
     names = wanted.names or NAMES
-    found = [
-        wanted.reach.inboxes(),
-        mailgun_sends.of_domain(wanted.domain),
-        or_(false(), *(_NAMES[name] for name in names if name in _NAMES)),
-    ]
+    found = [wanted.reach.inboxes(), or_(false(), *(_NAMES[n] for n in names if n in _NAMES))]
+    if wanted.domains:
+        found.append(or_(*(mailgun_sends.of_domain(name) for name in wanted.domains)))
     if wanted.severity:
-        found.append(_TEMPORARY if wanted.severity == "temporary" else _PERMANENT)
+        found.append(TEMPORARY if wanted.severity == "temporary" else _PERMANENT)
     if wanted.begin is not None:
         found.append(event.c.at >= wanted.begin)
     if wanted.end is not None:
@@ -147,7 +164,7 @@ def _about(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.recipients:
         found.append(or_(*(_to(address) for address in wanted.recipients)))
     if wanted.tags:
-        found.append(or_(*(_tagged(tag) for tag in wanted.tags)))
+        found.append(or_(*(tagged(tag) for tag in wanted.tags)))
     return found
 
 
@@ -162,7 +179,8 @@ def _to(address: str) -> ColumnElement[bool]:
     return or_(_holds(event.c.recipient, address), everybody)
 
 
-def _tagged(tag: str) -> ColumnElement[bool]:
+def tagged(tag: str) -> ColumnElement[bool]:
+    """Return what holds for messages that carry a tag."""
     return or_(message.c.tag == tag, _holds(_text(mailgun_send.c.tags), to_json(tag)))
 
 

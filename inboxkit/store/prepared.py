@@ -1,42 +1,111 @@
-"""SELECTs and UPDATEs compiled once, then straight to the driver; see ``bulk`` for why."""
+"""Statements compiled once, then straight to the driver; see ``bulk`` for why."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, ColumnElement, Text, TypeDecorator, bindparam
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.types import Boolean
 
 from .bulk import BoundColumn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Dialect, Select, Table
+    from sqlalchemy import Column, Connection, CursorResult, Delete, Dialect, Select, Table
+    from sqlalchemy.sql.compiler import SQLCompiler
+    from sqlalchemy.sql.dml import ReturningUpdate
+    from sqlalchemy.types import TypeEngine
+
+    Statement = Select[Any] | ReturningUpdate[Any] | Delete
+
+
+class Ids(TypeDecorator[Any]):
+    """Any number of row ids as one value: JSON on SQLite, an array on PostgreSQL."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        kind = ARRAY(BigInteger) if dialect.name == "postgresql" else Text()
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return list(value) if dialect.name == "postgresql" else json.dumps(list(value))
+
+
+class _Among(ColumnElement[bool]):
+    inherit_cache = False
+    type = Boolean()
+
+    def __init__(self, column: Column[Any], name: str) -> None:
+        self.column = column
+        self.ids = bindparam(name, type_=Ids())
+
+    def self_group(self, against: Any = None) -> _Among:
+        """Stand as it is: compared with TRUE, as SQLite has no boolean, it would use no index."""
+        return self
+
+
+@compiles(_Among)
+def _among_json(element: _Among, compiler: SQLCompiler, **how: Any) -> str:
+    column, ids = compiler.process(element.column, **how), compiler.process(element.ids, **how)
+    return f"{column} IN (SELECT value FROM json_each({ids}))"
+
+
+@compiles(_Among, "postgresql")
+def _among_array(element: _Among, compiler: SQLCompiler, **how: Any) -> str:
+    column, ids = compiler.process(element.column, **how), compiler.process(element.ids, **how)
+    return f"{column} = ANY({ids})"
+
+
+def among(column: Column[Any], name: str = "ids") -> ColumnElement[bool]:
+    """Return the condition that a column is one of the ids that are given under ``name``.
+
+    Unlike an expanding IN its SQL is the same for any number of them.
+    """
+    return _Among(column, name)
 
 
 class Prepared:
-    """A SELECT with bind parameters; rows come as mappings by column name.
+    """A statement with bind parameters; rows come as mappings by column name.
 
-    It must not hold an expanding IN, whose SQL depends on the values.
+    It must not hold an expanding IN, whose SQL depends on the values: see ``among``.
     """
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: Statement) -> None:
         self._statement = statement
         self._compiled: dict[str, _Ready] = {}
 
     def __call__(self, connection: Connection, **values: Any) -> list[dict[str, Any]]:
         """Return the rows for these values of the bind parameters."""
-        ready = self._compiled.get(connection.dialect.name)
+        ready = self._for(connection.dialect)
+        return [ready.row(row) for row in ready.execute(connection, values).all()]
+
+    def first(self, connection: Connection, **values: Any) -> dict[str, Any] | None:
+        """Return the first row, None when there is none."""
+        ready = self._for(connection.dialect)
+        row = ready.execute(connection, values).first()
+        return None if row is None else ready.row(row)
+
+    def number(self, connection: Connection, **values: Any) -> int:
+        """Run a change; return how many rows it met."""
+        return self._for(connection.dialect).execute(connection, values).rowcount
+
+    def _for(self, dialect: Dialect) -> _Ready:
+        ready = self._compiled.get(dialect.name)
         if ready is None:
-            ready = self._compiled[connection.dialect.name] = _Ready(
-                self._statement, connection.dialect
-            )
-        result = connection.exec_driver_sql(ready.sql, ready.bound(values))
-        return [ready.row(row) for row in result.all()]
+            ready = self._compiled[dialect.name] = _Ready(self._statement, dialect)
+        return ready
 
 
 class _Ready:
-    """A SELECT as one dialect wants it."""
+    """A statement as one dialect wants it."""
 
-    def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
+    def __init__(self, statement: Statement, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self.sql = str(compiled)
         self._defaults = compiled.params
@@ -48,8 +117,11 @@ class _Ready:
                 self._bind[name] = processor
         self._columns = [
             (c.name, c.type.dialect_impl(dialect).result_processor(dialect, None))
-            for c in statement.selected_columns
+            for c in statement.exported_columns
         ]
+
+    def execute(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
+        return connection.exec_driver_sql(self.sql, self.bound(values))
 
     def bound(self, values: Mapping[str, Any]) -> Any:
         given = {**self._defaults, **values}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
-from . import drafts, endpoints, inboxes, jobs, lists, search
+from . import api_keys, drafts, endpoints, inboxes, jobs, lists, search
 from .api_tables import label_event
 from .mailgun_tables import mailgun_send
 from .tables import (
@@ -119,6 +119,7 @@ def inbox(tx: Tx, inbox_id: int) -> list[str]:
         tx.connection.execute(delete(table).where(table.c.inbox_id == inbox_id))
     drafts.remove_all(tx, inbox_id)
     lists.remove_all(tx, inbox_id)
+    api_keys.remove_of(tx, inbox_id)
     endpoints.remove_of(tx, inbox_id=inbox_id)
     inboxes.remove(tx, inbox_id)
     return files

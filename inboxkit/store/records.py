@@ -14,7 +14,7 @@ from ..values import Address, Auth, Direction, Envelope, EventType, Kind
 from . import wire_ids
 from .conversations import computed_labels
 from .events import cursor_id
-from .rows import columns
+from .prepared import Prepared, among
 from .tables import attachment, content, inbox, label, message
 from .threads import resolve
 
@@ -38,25 +38,28 @@ def messages(
     connection: Connection, ids: Sequence[int], actions: Actions, *, answers: bool = True
 ) -> list[Message]:
     """Return the messages with these row ids, in their order; unknown ids are left out."""
-    query = (
-        select(message, inbox.c.address.label("inbox_address"), *_CONTENT)
-        .join(inbox, inbox.c.id == message.c.inbox_id)
-        .outerjoin(content, content.c.message_id == message.c.id)
-        .where(message.c.id.in_(ids))
-    )
-    rows = {row.id: row for row in connection.execute(query).all()}
+    rows = {row["id"]: row for row in _by_ids(connection, ids=ids)}
     labels = _labels(connection, list(rows))
-    files = _files(connection, [r.id for r in rows.values() if r.attachment_count])
-    asked = {r.answers_id for r in rows.values() if r.answers_id} if answers else set[int]()
+    files = _files(connection, [i for i, row in rows.items() if row["attachment_count"]])
+    asked = {r["answers_id"] for r in rows.values() if r["answers_id"]} if answers else set[int]()
     sends = {}
     if asked:
         found = messages(connection, sorted(asked), actions, answers=False)
         sends = {m.id: m for m in found}
     return [
-        _message(rows[i], labels[i], files[i], sends.get(_public(rows[i].answers_id)), actions)
+        _message(rows[i], labels[i], files[i], sends.get(_public(rows[i]["answers_id"])), actions)
         for i in ids
         if i in rows
     ]
+
+
+_by_ids = Prepared(
+    select(message, inbox.c.address.label("inbox_address"), *_CONTENT)
+    .join(inbox, inbox.c.id == message.c.inbox_id)
+    .outerjoin(content, content.c.message_id == message.c.id)
+    .where(among(message.c.id))
+)
+_labels_of = Prepared(select(label).where(among(label.c.message_id)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,8 @@ def _public(row_id: int | None) -> str:
 
 def _labels(connection: Connection, ids: Sequence[int]) -> Mapping[int, set[str]]:
     found: defaultdict[int, set[str]] = defaultdict(set)
-    for row in connection.execute(select(label).where(label.c.message_id.in_(ids))):
-        found[row.message_id].add(row.label)
+    for row in _labels_of(connection, ids=ids):
+        found[row["message_id"]].add(row["label"])
     return found
 
 
@@ -164,40 +167,39 @@ def _from_columns(said: Mapping[str, Any], address: str, actions: Actions) -> di
 
 
 def _message(
-    row: Row[Any],
+    row: Mapping[str, Any],
     labels: set[str],
     files: Sequence[Row[Any]],
     answers: Message | None,
     actions: Actions,
 ) -> Message:
-    said = columns(row)
-    system = {"received" if row.direction == "inbound" else "sent"}
+    system = {"received" if row["direction"] == "inbound" else "sent"}
     made = Message(
-        **_from_columns(said, row.inbox_address, actions),
-        headers=dict(reversed([(n, v) for n, v in said["headers"] or ()])),
-        text=said["text"] or "",
-        html=row.html or "",
-        reply_text=row.reply_text or "",
-        signature=row.signature or "",
-        visible_text=row.visible_text or "",
-        kind=Kind(row.kind),
-        auth=Auth(**row.auth),
-        state=row.state,
-        defects=tuple(row.defects or ()),
-        labels=frozenset(labels | system | ({"unread"} if row.unread else set())),
-        participant=row.participant,
-        references=tuple(said["references"] or ()),
+        **_from_columns(row, row["inbox_address"], actions),
+        headers=dict(reversed([(n, v) for n, v in row["headers"] or ()])),
+        text=row["text"] or "",
+        html=row["html"] or "",
+        reply_text=row["reply_text"] or "",
+        signature=row["signature"] or "",
+        visible_text=row["visible_text"] or "",
+        kind=Kind(row["kind"]),
+        auth=Auth(**row["auth"]),
+        state=row["state"],
+        defects=tuple(row["defects"] or ()),
+        labels=frozenset(labels | system | ({"unread"} if row["unread"] else set())),
+        participant=row["participant"],
+        references=tuple(row["references"] or ()),
         answers=answers,
     )
     return _with_parts(made, row, files)
 
 
-def _with_parts(made: Message, row: Row[Any], files: Sequence[Row[Any]]) -> Message:
+def _with_parts(made: Message, row: Mapping[str, Any], files: Sequence[Row[Any]]) -> Message:
     """Hang in what points back at the message; it is frozen for everybody else."""
-    if row.otp is not None:
-        object.__setattr__(made, "otp", Otp(row.otp, made, row.link))
-    if row.link is not None:
-        object.__setattr__(made, "link", Link(row.link, made))
+    if row["otp"] is not None:
+        object.__setattr__(made, "otp", Otp(row["otp"], made, row["link"]))
+    if row["link"] is not None:
+        object.__setattr__(made, "link", Link(row["link"], made))
     parts = tuple(
         Attachment(
             id=public_id("att", f.id),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .database import Database
 
-HEAD = "0008"
+HEAD = "0013"
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 

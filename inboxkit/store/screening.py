@@ -1,4 +1,5 @@
-"""Arriving mail and the lists: what comes from somebody who is blocked is labelled, never dropped.
+"""Arriving mail that nobody is to hear of, from somebody who is blocked or to a paused inbox: it
+is labelled, never dropped.
 
 An answer to one of our sends is held against the reply lists alone, all else against the receive
 lists alone. Bounces and complaints come from servers, and are held against none.
@@ -12,6 +13,7 @@ from sqlalchemy import insert, select
 
 from ..values import Kind
 from . import lists
+from .inboxes import PAUSED
 from .tables import label, message
 from .verdicts import BLOCKED, RECEIVE, REPLY, Party, refusals
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from .readings import Reading
     from .writer import Tx
 
+_PAUSED = "the inbox was paused when it came"
 _REPORTS = (Kind.BOUNCE, Kind.COMPLAINT)
 
 
@@ -30,8 +33,19 @@ def screen(
     tx: Tx, readings: Sequence[Reading], placed: Sequence[Mapping[str, Any]]
 ) -> dict[int, str]:
     """Label what is blocked; return its row ids, and why."""
-    if not lists.any_of(tx.connection, (RECEIVE, REPLY)):
-        return {}
+    found = {r.stored.id: _PAUSED for r in readings if r.job.data.get(PAUSED)}
+    if lists.any_of(tx.connection, (RECEIVE, REPLY)):
+        found = _listed(tx, readings, placed) | found
+    if found:
+        rows = [{"message_id": row_id, "label": BLOCKED} for row_id in found]
+        tx.connection.execute(insert(label), rows)
+    return found
+
+
+def _listed(
+    tx: Tx, readings: Sequence[Reading], placed: Sequence[Mapping[str, Any]]
+) -> dict[int, str]:
+    """Return what comes from somebody whom a list blocks, and why."""
     new = [
         (r, p)
         for r, p in zip(readings, placed, strict=True)
@@ -41,11 +55,7 @@ def screen(
     ours = _sends(tx.connection, [p["answers_id"] for _, p in new if p["answers_id"]])
     answers = [r for r, p in new if p["answers_id"] in ours]
     others = [r for r, p in new if p["answers_id"] not in ours]
-    found = _blocked(tx, REPLY, answers) | _blocked(tx, RECEIVE, others)
-    if found:
-        rows = [{"message_id": row_id, "label": BLOCKED} for row_id in found]
-        tx.connection.execute(insert(label), rows)
-    return found
+    return _blocked(tx, REPLY, answers) | _blocked(tx, RECEIVE, others)
 
 
 def _sends(connection: Connection, ids: Sequence[int]) -> set[int]:

@@ -5,25 +5,25 @@ Ranking a common term costs a second at a million rows (measured), so results ar
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Select,
     Text,
     and_,
-    bindparam,
     cast,
     exists,
     func,
     not_,
     or_,
     select,
-    text,
 )
 
-from . import search_postgres
+from . import search_postgres, search_sqlite
 from .pages import Page, paged
 from .tables import attachment, inbox, label, message
 
@@ -37,35 +37,37 @@ if TYPE_CHECKING:
 
 # No rows of the label table: columns of the message.
 COMPUTED_LABELS = frozenset({"unread", "read", "received", "sent", "scheduled", "bounced"})
-_COLUMNS = "rowid, subject, sender, recipients, body"
-_SOURCE = "SELECT id, subject, sender, recipients, body FROM inboxkit_searchable WHERE id"
 
 
 def index(tx: Tx, ids: Sequence[int]) -> None:
     """Add messages to the index, once their content is stored."""
-    if not _is_sqlite(tx.connection):
-        return search_postgres.index(tx.connection, ids)
-    tx.connection.exec_driver_sql(
-        f"INSERT INTO inboxkit_search({_COLUMNS}) {_SOURCE} = ?", [(row_id,) for row_id in ids]
-    )
-    return None
+    _engine(tx.connection).index(tx.connection, ids)
 
 
 def remove(tx: Tx, ids: Sequence[int]) -> None:
     """Take messages out of the index, while their content is still stored."""
-    if not _is_sqlite(tx.connection):
-        return search_postgres.remove(tx.connection, ids)
-    for row_id in ids:
-        tx.connection.exec_driver_sql(
-            f"INSERT INTO inboxkit_search(inboxkit_search, {_COLUMNS}) "
-            f"SELECT 'delete', * FROM ({_SOURCE} = ?)",
-            (row_id,),
-        )
-    return None
+    _engine(tx.connection).remove(tx.connection, ids)
 
 
-def _is_sqlite(connection: Connection) -> bool:
-    return connection.dialect.name == "sqlite"
+def _engine(connection: Connection) -> Any:
+    return search_sqlite if connection.dialect.name == "sqlite" else search_postgres
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Messages that match: what to select them from, and ``id``, by which they come in order."""
+
+    source: FromClause
+    id: ColumnElement[int]
+    conditions: Sequence[ColumnElement[bool]]
+
+    def select(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        """Return a query of columns of these messages."""
+        found = select(*columns).select_from(self.source).where(*self.conditions)
+        if self.source is message:
+            return found
+        # SQLite would begin with an index of messages, and sort.
+        return found.with_hint(message, "NOT INDEXED", "sqlite")
 
 
 def find(
@@ -77,13 +79,13 @@ def find(
     limit: int = 50,
 ) -> list[int]:
     """Return row ids of messages that match, newest first, older than ``before``."""
-    wanted: Select[Any] = select(message.c.id).order_by(message.c.id.desc()).limit(limit)
+    found = hits(connection, query, inbox_id)
+    wanted = found.select(message.c.id).order_by(found.id.desc()).limit(limit)
     if inbox_id is not None:
         wanted = wanted.where(message.c.inbox_id == inbox_id)
     if before is not None:
-        wanted = wanted.where(message.c.id < before)
-    found = conditions(connection, query, inbox_id)
-    return list(connection.execute(wanted.where(*found)).scalars())
+        wanted = wanted.where(found.id < before)
+    return list(connection.execute(wanted).scalars())
 
 
 def page(
@@ -98,13 +100,14 @@ def page(
 
     What is not read yet has no thread, and is not listed.
     """
-    wanted = select(message.c.id).where(
-        reach.owns(message.c.inbox_id),
-        message.c.thread_id.is_not(None),
-        *conditions(connection, query, reach.inbox_id),
-        *shown(hidden),
-    )
-    return list(connection.execute(paged(wanted, message.c.id, page)).scalars())
+    found = hits(connection, query, reach.inbox_id)
+    wanted = found.select(message.c.id).where(*listed(reach, hidden))
+    return list(connection.execute(paged(wanted, found.id, page)).scalars())
+
+
+def listed(reach: Reach, hidden: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Return what holds for messages that a list of this reach shows."""
+    return [reach.owns(message.c.inbox_id), message.c.thread_id.is_not(None), *shown(hidden)]
 
 
 def shown(hidden: Sequence[str]) -> list[ColumnElement[bool]]:
@@ -113,45 +116,53 @@ def shown(hidden: Sequence[str]) -> list[ColumnElement[bool]]:
     return [not_(exists().where(mine))] if hidden else []
 
 
-def conditions(
+def hits(connection: Connection, query: Query, inbox_id: int | None = None) -> Hits:
+    """Return the messages that match; ``inbox_id`` if the caller asks for those of one only.
+
+    They are only narrowed to that inbox, for speed: a mail may hold another inbox's word, and the
+    caller must ask for the inbox itself. It may look into the index: so it belongs to the moment.
+    """
+    filters = [condition(term) for term in query.filters]
+    if not query.words and inbox_id is None:
+        return _labelled(query, filters)
+    if not query.words:
+        return Hits(message, message.c.id, filters)
+    if connection.dialect.name == "sqlite":
+        joined = search_sqlite.hits.join(message, message.c.id == search_sqlite.hit)
+        filters.insert(0, search_sqlite.matches(query, inbox_id))
+        return Hits(joined, search_sqlite.hit, filters)
+    matching = search_postgres.conditions(connection, query, inbox_id)
+    return Hits(message, message.c.id, matching + filters)
+
+
+def _labelled(query: Query, filters: list[ColumnElement[bool]]) -> Hits:
+    """Walk the messages of the first label that is asked for: they may be few, and far apart."""
+    labels = (t.value for t in query.filters if t.field == "label" and not t.negated)
+    wanted = next((name for name in labels if name not in COMPUTED_LABELS), None)
+    if wanted is None:
+        return Hits(message, message.c.id, filters)
+    walked = label.alias("walked")
+    joined = walked.join(message, message.c.id == walked.c.message_id)
+    return Hits(joined, walked.c.message_id, [walked.c.label == wanted, *filters])
+
+
+def is_hit(
     connection: Connection, query: Query, inbox_id: int | None = None
 ) -> list[ColumnElement[bool]]:
-    """Return what holds for messages that match; ``inbox_id`` if only those of one are asked for.
-
-    It may look into the index, and so belongs to the moment.
-    """
+    """Return what holds for messages that match, when few are asked about; see ``hits``."""
     filters = [condition(term) for term in query.filters]
     if not query.words:
         return filters
-    if not _is_sqlite(connection):
+    if connection.dialect.name != "sqlite":
         return search_postgres.conditions(connection, query, inbox_id) + filters
-    return _text_conditions(query) + filters
-
-
-def _text_conditions(query: Query) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    matches = " ".join(_fts(term) for term in query.words if not term.negated)
-    if matches:
-        found.append(_in_index(matches))
-    return found + [not_(_in_index(_fts(term))) for term in query.words if term.negated]
+    mine = search_sqlite.hit == message.c.id
+    return [exists().where(search_sqlite.matches(query, inbox_id), mine), *filters]
 
 
 def condition(term: Term) -> ColumnElement[bool]:
     """Return what holds for messages that one filter wants."""
     found: ColumnElement[bool] = _FILTERS[term.field](term)
     return not_(found) if term.negated else found
-
-
-def _fts(term: Term) -> str:
-    """Return a word or phrase quoted for FTS5, where a double quote and NUL are special."""
-    return '"' + term.value.replace('"', '""').replace("\0", " ") + '"'
-
-
-def _in_index(matches: str) -> ColumnElement[bool]:
-    rows = text("SELECT rowid FROM inboxkit_search WHERE inboxkit_search MATCH :q").bindparams(
-        bindparam("q", matches, unique=True)  # a query has one for its words, one for each -not
-    )
-    return message.c.id.in_(rows.columns(message.c.id).scalar_subquery())
 
 
 def _contains(column: Any, value: str) -> ColumnElement[bool]:
@@ -201,7 +212,9 @@ def _flag(name: str) -> ColumnElement[bool]:
 
 def _inbox(term: Term) -> ColumnElement[bool]:
     mine = select(inbox.c.id).where(inbox.c.address == term.value.lower())
-    return message.c.inbox_id.in_(mine)
+    if term.negated:
+        return message.c.inbox_id.in_(mine)
+    return message.c.inbox_id == mine.scalar_subquery()  # with IN, all of them would be sorted
 
 
 def _filename(term: Term) -> ColumnElement[bool]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 
 from ..errors import KeyReused
 from ..parsing.attachments import safe_name
 from ..tokens import new_id
 from ..values import EventType, File
-from . import events, jobs, search, threads
+from . import caps, events, jobs, search, threads
 from .bulk import BulkInsert
 from .messages import blank, preview
 from .tables import attachment, content, delivery, event, message, raw
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 
 # The keys of what handlers send without one: a replayed Run sends nothing twice.
 AUTO_KEY = "auto:"
+
+
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """Whom an automatic reply answers, and how many may leave."""
+
+    to: str
+    caps: caps.Caps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +51,7 @@ class Staged:
     due_at: datetime
     reminder: bool = False  # sent by a timer: it must not start timers of its own
     stopped: str = ""  # why the loop guard keeps it back; "" when it may go
+    capped: Capped | None = None  # set for automatic replies
     files: tuple[File, ...] = ()
     recorded: bool = False  # shown, never sent: a replay or an import that must not write to people
 
@@ -75,6 +84,7 @@ def store(tx: Tx, staged: Sequence[Staged]) -> list[int]:
     fresh: dict[int, tuple[Staged, dict[str, Any]]] = {}
     by_key: dict[tuple[int, str], Staged] = {}
     ids = [_known_or_new(tx, item, fresh, by_key) for item in staged]
+    _keep_back(tx, fresh)
     _insert(tx, list(fresh.values()))
     return ids
 
@@ -103,6 +113,20 @@ def _known_or_new(
     return item.id
 
 
+def _keep_back(tx: Tx, fresh: dict[int, tuple[Staged, dict[str, Any]]]) -> None:
+    """Stop the automatic replies that are over a cap; count the others."""
+    automatic = [
+        (row, caps.Reply(row["inbox_id"], row["thread_id"], c.to, row["created_at"], c.caps))
+        for item, row in fresh.values()
+        if (c := item.capped) is not None and not (item.stopped or item.recorded)
+    ]
+    reasons = caps.admit(tx, [reply for _, reply in automatic])
+    for (row, _), why in zip(automatic, reasons, strict=True):
+        if why:
+            row |= {"state": "rejected", "error": why}
+            fresh[row["id"]] = replace(fresh[row["id"]][0], stopped=why), row
+
+
 @dataclass(frozen=True, slots=True)
 class _First:
     """The first send of a key, which is about to be stored with the others."""
@@ -115,7 +139,7 @@ _insert_messages = BulkInsert(message)
 _insert_contents = BulkInsert(content)
 _insert_raws = BulkInsert(raw)
 _insert_files = BulkInsert(attachment)
-_insert_deliveries = BulkInsert(delivery)
+_insert_deliveries = BulkInsert(delivery, omit=("part", "provider", "provider_id"))
 _insert_events = BulkInsert(event, omit=("seq",))
 
 
@@ -296,6 +320,8 @@ def find_send(
         if provider:
             query = query.where(message.c.provider == provider)
         found = connection.execute(query).scalar()
+        if found is None:
+            found = _send_of_a_part(connection, provider_id, provider)
         if found is not None:
             return int(found)
     if rfc_id:
@@ -304,21 +330,9 @@ def find_send(
     return None
 
 
-def automatic_since(
-    connection: Connection, inbox_id: int, since: datetime, *, thread_id: int | None = None
-) -> int:
-    """Return how many automatic replies an inbox (or one thread of it) sent since a moment."""
-    query = (
-        select(func.count())
-        .select_from(message)
-        .where(
-            message.c.inbox_id == inbox_id,
-            message.c.direction == "outbound",
-            message.c.automatic,
-            message.c.state != "rejected",  # one that was stopped has not left
-            message.c.created_at >= since,
-        )
-    )
-    if thread_id is not None:
-        query = query.where(message.c.thread_id == thread_id)
-    return connection.execute(query).scalar_one()
+def _send_of_a_part(connection: Connection, provider_id: str, provider: str) -> int | None:
+    """Return the send that left in parts, one of which a provider knows by this id."""
+    mine = delivery.c.provider_id == provider_id
+    if provider:
+        mine &= delivery.c.provider == provider
+    return connection.execute(select(delivery.c.message_id).where(mine).limit(1)).scalar()

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import anyio
 from anyio import to_thread
-from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import ConfigurationError, StoreError
-from ..tokens import new_id
-from . import schema, workers
+from ..tokens import Keyring, new_id
+from . import arrivals, schema, shortcut, token_keys, workers
 from .bell import Bell
 from .blobs import Blobs
 from .database import Database, open_database
 from .doorbell import Doorbell
-from .tables import setting
 from .workers import BEAT_SECONDS, LockFile
 from .writer import Tx, Writer
 
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from ..clock import Clock
     from .notices import Notices
@@ -54,10 +51,16 @@ class Store:
         self.bell = Bell()
         self.worker_id = new_id()
         self.database: Database = open_database(url)
-        self._bucket = _opened(bucket, options or {}) if bucket else None
+        self._bucket = open_bucket(bucket, options or {}) if bucket else None
         self.blobs = Blobs(self.files_folder, self._bucket)
-        self.secret = b""
-        self._writer = Writer(self.database.writer, self._committed, threads=self.database.writers)
+        self.identity = b""  # this database's own secret; what is derived from it never changes
+        self.keys = Keyring(())
+        self._writer = Writer(
+            self.database.writer,
+            self._committed,
+            threads=self.database.writers,
+            shortcuts={arrivals.accept: shortcut.accept} if self.database.file else None,
+        )
         self._readers = anyio.CapacityLimiter(4)
         self._doorbell: Doorbell | Notices | None = None
         self._lock: LockFile | None = None
@@ -72,11 +75,17 @@ class Store:
     async def open(self) -> None:
         """Bring the schema up to date and start; raise ConfigurationError or StoreError."""
         try:
-            await to_thread.run_sync(schema.ensure, self.database)
-            await to_thread.run_sync(self._writer.start)
-        except SQLAlchemyError as error:
-            self.database.close()
+            await self._open()
+        except BaseException as error:
+            with anyio.CancelScope(shield=True):
+                await self._release()
+            if not isinstance(error, SQLAlchemyError):
+                raise
             raise StoreError(f"database {self.database.url}: cannot be opened: {error}") from error
+
+    async def _open(self) -> None:
+        await to_thread.run_sync(schema.ensure, self.database)
+        await to_thread.run_sync(self._writer.start)
         self.bell.attach()
         if self.database.file is not None and self.files_folder is not None:
             self.files_folder.mkdir(exist_ok=True)
@@ -86,15 +95,25 @@ class Store:
         else:
             self._doorbell = _notices(self.database.writer)
             await to_thread.run_sync(self._doorbell.listen, self.bell.ring_from_thread)
-        self.secret = await self.write(_secret)
+        self.identity = await self.write(token_keys.identity)
+        self.keys = await self.read(token_keys.load, self.identity)
         if self._bucket is not None:
-            self._bucket.belong_to(self.secret)
+            self._bucket.belong_to(self.identity)
         await self.write(workers.register, self.worker_id, self.clock.beat())
+
+    @property
+    def secret(self) -> bytes:
+        """The key that signs what this database hands out: addresses, ids, links, page tokens."""
+        return self.keys.signing(self.clock.now())
 
     async def close(self) -> None:
         """Give back what is leased, finish what is queued, close."""
         with contextlib.suppress(StoreError):
             await self.write(workers.leave, [self.worker_id])
+        await self._release()
+
+    async def _release(self) -> None:
+        """Close what is open."""
         await to_thread.run_sync(self._writer.stop)
         if self._bucket is not None:
             await to_thread.run_sync(self._bucket.close)
@@ -155,7 +174,7 @@ class Store:
         try:
             while True:
                 with contextlib.suppress(StoreError):  # ``/readyz`` says when it lasts
-                    await self.write_lightly(self._beat)
+                    await self.write_lightly(self.beat)
                 if await to_thread.run_sync(watch.changed, limiter=self._readers):
                     self.bell.ring(TOPICS)
                     await to_thread.run_sync(watch.checkpoint)
@@ -163,14 +182,17 @@ class Store:
         finally:
             watch.close()
 
-    def _beat(self, tx: Tx) -> None:
+    def beat(self, tx: Tx) -> None:
+        """Say that this process lives, bury those that do not, look at the keys."""
         now = self.clock.beat()
         if not workers.beat(tx, self.worker_id, now):  # buried while this machine slept
             workers.register(tx, self.worker_id, now)
         workers.bury(tx, now, locks=self.files_folder, myself=self.worker_id, pulses=self._pulses)
+        self.keys = token_keys.load(tx.connection, self.identity)  # somebody may have rotated them
 
 
-def _opened(url: str, options: Mapping[str, str]) -> Objects:
+def open_bucket(url: str, options: Mapping[str, str]) -> Objects:
+    """Open the bucket of large messages; raise ConfigurationError for what cannot be."""
     try:
         from .objects import Objects  # of the extra ``s3``: only who has a bucket needs it
     except ImportError as error:
@@ -218,13 +240,3 @@ class Watch:
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-
-
-def _secret(tx: Tx) -> bytes:
-    """Return this database's own secret, made once; it signs tokens in ids and addresses."""
-    query = select(setting.c.value).where(setting.c.key == "secret")
-    found = tx.connection.execute(query).scalar()
-    if found is None:
-        found = secrets.token_hex(32)
-        tx.connection.execute(insert(setting), [{"key": "secret", "value": found}])
-    return bytes.fromhex(found)

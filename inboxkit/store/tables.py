@@ -103,6 +103,7 @@ class MessageRow(Base, table=True):
         _partial("inboxkit_message_key", "inbox_id", "send_key", where="send_key IS NOT NULL", u=1),
         _partial("inboxkit_message_rfc", "message_id", where="direction = 'outbound'"),
         _partial("inboxkit_message_provider", "provider_id", where="provider_id IS NOT NULL"),
+        _partial("inboxkit_message_tag", "tag", "inbox_id", "created_at", where="tag <> ''"),
     )
     id: int = _id()
     inbox_id: int = _big()
@@ -307,12 +308,18 @@ class RunRow(Base, table=True):
 class DeliveryRow(Base, table=True):
     """How far a send has come with one recipient; moves only forward."""
 
+    __table_args__ = (
+        _partial("inboxkit_delivery_provider", "provider_id", where="provider_id IS NOT NULL"),
+    )
     message_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     recipient: str = Field(primary_key=True)
     state: str
     reason_class: str
     reason: str
     updated_at: datetime = _moment()
+    part: int | None = Field(sa_column=Column(BigInteger))  # the request it left in
+    provider: str | None  # of a part; a send that left whole names it in its message
+    provider_id: str | None
 
 
 class SuppressionRow(Base, table=True):

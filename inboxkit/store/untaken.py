@@ -54,16 +54,17 @@ def _free() -> Select[Any]:
     )
 
 
-def recent(connection: Connection, inbox_id: int, after: datetime | None) -> list[int]:
-    """Return the newest of what an inbox received, whoever took it."""
-    query = select(message.c.id).where(
+def recent(connection: Connection, inbox_id: int, after: datetime | None) -> dict[int, bool]:
+    """Return the newest of what an inbox received, and of each whether a wait has taken it."""
+    query = select(message.c.id, message.c.taken_at.is_not(None)).where(
         message.c.inbox_id == inbox_id,
         message.c.direction == "inbound",
         message.c.state != "stored",
     )
     if after is not None:
         query = query.where(message.c.received_at >= after)
-    return list(connection.execute(query.order_by(message.c.id.desc()).limit(_SHOWN)).scalars())
+    rows = connection.execute(query.order_by(message.c.id.desc()).limit(_SHOWN))
+    return {row[0]: bool(row[1]) for row in rows}
 
 
 def take(tx: Tx, row_id: int, now: datetime) -> bool:

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from sqlalchemy.exc import (
     DataError,
@@ -28,7 +28,7 @@ from sqlalchemy.exc import (
 from ..errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Engine
 
@@ -68,6 +68,7 @@ class Tx:
 
 
 Result = tuple[Any, BaseException | None]
+Shortcut: TypeAlias = "Callable[[Tx, list[Any]], Sequence[Any] | None]"
 
 
 @dataclass(slots=True, eq=False)
@@ -96,10 +97,17 @@ class Writer:
     """Makes every change of the database: one thread with one connection, on PostgreSQL several."""
 
     def __init__(
-        self, engine: Engine, on_commit: Callable[[set[str]], None], *, threads: int = 1
+        self,
+        engine: Engine,
+        on_commit: Callable[[set[str]], None],
+        *,
+        threads: int = 1,
+        shortcuts: Mapping[Callable[..., Any], Shortcut] | None = None,
     ) -> None:
+        """``shortcuts`` do a whole batch of a grouped function in a transaction of their own."""
         self._engine = engine
         self._on_commit = on_commit
+        self._shortcuts = shortcuts or {}
         self._queue: queue.SimpleQueue[list[_Unit] | None] = queue.SimpleQueue()
         self._waiting: dict[asyncio.AbstractEventLoop, list[_Unit]] = {}
         self._number = threads
@@ -197,6 +205,9 @@ class Writer:
 
     def _commit(self, connection: Connection, batch: list[_Unit]) -> None:
         tx = Tx(connection)
+        # Units of one batch wait for nothing of each other. In one order everywhere, so that
+        # transactions that take turns at several things do not wait for each other in a circle.
+        batch.sort(key=_place_in_batch)
         try:
             results = self._persist(connection, tx, batch)
         except _Failed as failed:  # the only unit of its transaction; nothing was committed
@@ -240,9 +251,14 @@ class Writer:
         function = batch[0].function
         if not all(unit.grouped and unit.function == function for unit in batch):
             return None
+        items = [unit.args[0] for unit in batch]
         try:
-            with _begun(connection, tx, durable):
-                return [(v, None) for v in function(tx, [unit.args[0] for unit in batch])]
+            shortcut = self._shortcuts.get(function)
+            values = shortcut(tx, items) if shortcut else None
+            if values is None:
+                with _begun(connection, tx, durable):
+                    values = function(tx, items)
+            return [(value, None) for value in values]
         except Exception as error:  # which of them it was is found out one by one
             if isinstance(error, DBAPIError) and _is_fatal(error):
                 raise
@@ -304,6 +320,10 @@ class Writer:
         for unit in units:
             values, error = self._alone(tx, function, ([unit.args[0]],))
             yield (values[0] if error is None else None), error
+
+
+def _place_in_batch(unit: _Unit) -> str:
+    return getattr(unit.function, "__qualname__", "") if unit.grouped else ""
 
 
 def _deliver(batch: list[_Unit], results: Sequence[Result]) -> None:

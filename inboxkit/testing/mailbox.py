@@ -8,10 +8,12 @@ import anyio
 
 from ..errors import ConfigurationError, WaitTimeout
 from ..matching import matches
+from ..router import address_glob
 from ..store import deliveries
 from ..store.deliveries import Outcome
 from ..tokens import row_id
 from ..values import Direction, EventType, Pattern
+from ..waits import came
 from .bridge import Bridge
 from .reports import bounce
 
@@ -71,6 +73,7 @@ class Mailbox:
 
     def messages(self, *, to: Pattern = "*", subject: Pattern = "*") -> Sequence[Message]:
         """Return what has come since the test began, oldest first, once it is all read."""
+        to = address_glob("to", to)
         return [self._bridge.over(m) for m in self._runner.call(self._all, to, subject)]
 
     def wait_for_message(
@@ -82,11 +85,13 @@ class Mailbox:
         subject: Pattern = "*",
     ) -> Message:
         """Return the oldest message that no wait of this test has returned; raise WaitTimeout."""
-        return self._wait("message", timeout, to, sender, subject)
+        __tracebackhide__ = True  # pytest shows the line of the test
+        return self._checked("message", timeout, to, sender, subject)
 
     def wait_for_otp(self, *, timeout: float = 10, to: Pattern = "*", sender: Pattern = "*") -> Otp:
         """Return the newest code; raise WaitTimeout that lists what came instead."""
-        found = self._wait("otp", timeout, to, sender, "*").otp
+        __tracebackhide__ = True
+        found = self._checked("otp", timeout, to, sender, "*").otp
         assert found is not None
         return found
 
@@ -94,14 +99,16 @@ class Mailbox:
         self, *, timeout: float = 10, to: Pattern = "*", sender: Pattern = "*"
     ) -> Link:
         """Return the newest link to act on; raise WaitTimeout that lists what came instead."""
-        found = self._wait("link", timeout, to, sender, "*").link
+        __tracebackhide__ = True
+        found = self._checked("link", timeout, to, sender, "*").link
         assert found is not None
         return found
 
     def assert_none(self, *, to: Pattern = "*", within: float = 0.2) -> None:
         """Fail if something comes to ``to`` within so many seconds."""
+        __tracebackhide__ = True
         try:
-            found = self._wait("message", within, to, "*", "*")
+            found = self._checked("message", within, to, "*", "*")
         except WaitTimeout:
             return
         raise AssertionError(f"a mail came to {to}: {found.subject!r} from {found.sender.email}")
@@ -121,15 +128,32 @@ class Mailbox:
         """Let the server take everything again; called when the test is over."""
         self._runner.kit.runtime.edges.fail_no_more()
 
+    def _checked(
+        self, kind: str, timeout: float, to: Pattern, sender: Pattern, subject: Pattern
+    ) -> Message:
+        """Wait, unless no mail could ever be what is asked for."""
+        __tracebackhide__ = True
+        to, sender = address_glob("to", to), address_glob("sender", sender)
+        found = self._wait(kind, timeout, to, sender, subject)
+        self._taken.add(found.id)
+        return found
+
     def _wait(
         self, kind: str, timeout: float, to: Pattern, sender: Pattern, subject: Pattern
     ) -> Message:
+        __tracebackhide__ = True
         try:
             found = self._runner.call(self._look, kind, timeout, to, sender, subject)
         except WaitTimeout as late:
             raise self._bridge.over_timeout(late) from None
-        self._taken.add(found.id)
         return self._bridge.over(found)
+
+    def _late(
+        self, kind: str, timeout: float, to: Pattern, sender: Pattern, arrived: Sequence[Message]
+    ) -> WaitTimeout:
+        taken = sum(m.id in self._taken for m in arrived)
+        asked = f"no {kind} to {to} from {sender} within {timeout:g} s"
+        return WaitTimeout(f"{asked}; {came(len(arrived), taken)}", arrived)
 
     # in the kit's loop
 
@@ -191,16 +215,16 @@ class Mailbox:
             await self._read()
             found = await self._first(kind, to, sender, subject)
         if found is None:
-            asked = f"no {kind} to {to} from {sender} within {timeout:g} s"
-            raise WaitTimeout(asked, await self._matching("*", "*", "*"))
+            arrived = await self._matching("*", "*", "*")
+            raise self._late(kind, timeout, to, sender, arrived)
         return found
 
     async def _first(
         self, kind: str, to: Pattern, sender: Pattern, subject: Pattern
     ) -> Message | None:
         """Return the oldest message, the newest code or link, that this test has not had."""
-        came = await self._matching(to, sender, subject)
-        left = [m for m in came if m.id not in self._taken]
+        arrived = await self._matching(to, sender, subject)
+        left = [m for m in arrived if m.id not in self._taken]
         if kind == "message":
             return left[0] if left else None
         return next((m for m in reversed(left) if getattr(m, kind) is not None), None)

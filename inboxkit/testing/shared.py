@@ -11,8 +11,9 @@ from ..client.actions import RemoteActions
 from ..client.blocking import BlockingTransport, finish
 from ..client.server import Server
 from ..client.transport import place
-from ..errors import ConfigurationError, WaitTimeout
+from ..errors import ConfigurationError
 from ..matching import matches
+from ..router import address_glob
 from ..values import EventType
 from .mailbox import Mailbox
 
@@ -61,6 +62,7 @@ class SharedMailbox(Mailbox):
 
     def messages(self, *, to: Pattern = "*", subject: Pattern = "*") -> Sequence[Message]:
         """Return what has come since the test began, oldest first."""
+        to = address_glob("to", to)
         self._catch_up(0)
         return [m for m in self._came if matches(subject, m.subject) and _is_for(m, to)]
 
@@ -79,17 +81,16 @@ class SharedMailbox(Mailbox):
     def _wait(
         self, kind: str, timeout: float, to: Pattern, sender: Pattern, subject: Pattern
     ) -> Message:
+        __tracebackhide__ = True
         end = time.monotonic() + timeout
         self._catch_up(0)
         while True:
             found = self._best(kind, to, sender, subject)
             left = end - time.monotonic()
             if found is not None:
-                self._taken.add(found.id)
                 return found
             if left <= 0:
-                asked = f"no {kind} to {to} from {sender} within {timeout:g} s"
-                raise WaitTimeout(asked, self._came)
+                raise self._late(kind, timeout, to, sender, self._came)
             self._catch_up(min(left, _POLL_SECONDS))
 
     def _best(self, kind: str, to: Pattern, sender: Pattern, subject: Pattern) -> Message | None:

@@ -52,6 +52,8 @@ def test_secrets_are_shown_as_stars(inboxkit: Command, form: tuple[str, ...]) ->
         ("max_recipients=0", "max_recipients: "),
         ("log_format=xml", "log_format: "),
         ("database=oracle://host", "database: oracle is not supported"),
+        ("object_store=file:///mail", "object_store: 'file:///mail' is no bucket"),
+        ("object_store=s3://mail object_store.colour=red", "'colour' is not valid"),
     ],
 )
 def test_check_names_what_is_wrong(inboxkit: Command, settings: str, says: str) -> None:
@@ -66,6 +68,73 @@ def test_check_says_ok_and_warns_of_what_nobody_reads(inboxkit: Command) -> None
     assert (done.code, done.out) == (0, "ok\n")
     assert "[mailgum]" in done.err
     assert inboxkit("config", "check").err == ""
+    bucket = ("--set", BUCKET, "--set", REGION)
+    assert inboxkit(*bucket, "config", "check").err == ""
+    assert "[object_store]" in inboxkit(*bucket[2:], "config", "check").err
+
+
+BUCKET, REGION = "object_store=s3://mail/raw", "object_store.region=eu"
+WAYS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
+    "flags": ("", (BUCKET, REGION), {}),
+    "flags the other way round": ("", (REGION, BUCKET), {}),
+    "flags as a file has it": ("", (BUCKET, f"options.{REGION}"), {}),
+    "variables": (
+        "",
+        (),
+        {"INBOXKIT_OBJECT_STORE": "s3://mail/raw", "INBOXKIT_OBJECT_STORE_REGION": "eu"},
+    ),
+    "file": (
+        'object_store = "s3://mail/raw"\n[options.object_store]\nregion = "eu"\n',
+        (),
+        {},
+    ),
+    "file with a table": ('[object_store]\nregion = "eu"\n', (BUCKET,), {}),
+    "a bit of each": (
+        'object_store = "s3://elsewhere"\n[options.object_store]\nregion = "us"\n',
+        (REGION,),
+        {"INBOXKIT_OBJECT_STORE": "s3://mail/raw"},
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_bucket_and_its_options_can_be_given_in_every_way(
+    inboxkit: Command, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    file, flags, variables = WAYS[way]
+    (inboxkit.folder / "inboxkit.toml").write_text(file)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    given = (word for flag in flags for word in ("--set", flag))
+    (shown,) = inboxkit.rows(*given, "config", "show")
+    assert shown["object_store"] == "s3://mail/raw"
+    assert shown["options"] == {"object_store": {"region": "eu"}}
+
+
+@pytest.mark.parametrize(
+    ("flags", "shows"),
+    [
+        (("smtp=127.0.0.1:25", "smtp.host=relay"), ("smtp", "127.0.0.1:25")),
+        (
+            ("send_rates.ses=14/s", "send_rates.smtp=1/s"),
+            ("send_rates", {"ses": "14/s", "smtp": "1/s"}),
+        ),
+        (('send_rates={"ses": "14/s"}',), ("send_rates", {"ses": "14/s"})),
+    ],
+    ids=["port and table", "table key by key", "table as JSON"],
+)
+def test_a_table_can_be_given_key_by_key(
+    inboxkit: Command, flags: tuple[str, ...], shows: tuple[str, object]
+) -> None:
+    given = (word for flag in flags for word in ("--set", flag))
+    (shown,) = inboxkit.rows(*given, "config", "show")
+    assert shown[shows[0]] == shows[1]
+
+
+@pytest.mark.parametrize("flag", ["options=x", "=x", ".key=x", "table.=x", "options.table=x"])
+def test_a_flag_that_names_no_key_is_explained(inboxkit: Command, flag: str) -> None:
+    done = inboxkit("--set", flag, "config", "show")
+    assert (done.code, done.out) == (2, "")
 
 
 def test_webhook_url(inboxkit: Command) -> None:

@@ -31,9 +31,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def stored(database: str) -> tuple[Sequence[tickets.Ticket], list[tuple[str, list[bytes]]]]:
+def stored(shop: str) -> tuple[Sequence[tickets.Ticket], list[tuple[str, list[bytes]]]]:
     """Return the tickets, and the text and file contents of the comments."""
-    engine = create_engine(database)
+    engine = create_engine(shop)
     with Session(engine) as session:
         found = session.exec(select(tickets.Ticket)).all()
         comments = session.exec(select(tickets.Comment)).all()
@@ -56,28 +56,28 @@ async def test_reply_bot_greets_who_asks_nothing(sandbox: Sandbox) -> None:
 
 
 async def test_tickets_stores_comments_and_files(sandbox: Sandbox, folder: Path) -> None:
-    database = f"sqlite:///{folder}/shop.db"
-    sandbox.include(tickets.router, resource=partial(tickets.open_database, database))
+    shop = f"sqlite:///{folder}/shop.db"
+    sandbox.include(tickets.router, resource=partial(tickets.open_database, shop))
     ann = sandbox.person("ann@example.com")
     await ann.send("support@inbox.example", "Lamp", "It flickers.", attach={"a.txt": b"photo"})
     await ann.reply(await ann.next_message(), "It went dark.")
     await sandbox.settle()
 
-    found, comments = stored(database)
+    found, comments = stored(shop)
     assert [ticket.sender for ticket in found] == ["ann@example.com"]
     assert comments == [("It flickers.", [b"photo"]), ("It went dark.", [])]
     assert len(sandbox.outbox) == 1
 
 
 async def test_tickets_notes_a_bounced_acknowledgement(sandbox: Sandbox, folder: Path) -> None:
-    database = f"sqlite:///{folder}/shop.db"
-    sandbox.include(tickets.router, resource=partial(tickets.open_database, database))
+    shop = f"sqlite:///{folder}/shop.db"
+    sandbox.include(tickets.router, resource=partial(tickets.open_database, shop))
     ann = sandbox.person("ann@example.com")
     await ann.send("support@inbox.example", "Lamp", "It flickers.")
     await sandbox.settle()
     await sandbox.emit(EventType.BOUNCED, sandbox.outbox[0])
     await sandbox.settle()
-    assert [ticket.reachable for ticket in stored(database)[0]] == [False]
+    assert [ticket.reachable for ticket in stored(shop)[0]] == [False]
 
 
 async def test_follow_up_reminds_twice_and_takes_an_answer(sandbox: Sandbox) -> None:
@@ -96,7 +96,8 @@ async def test_follow_up_reminds_twice_and_takes_an_answer(sandbox: Sandbox) -> 
 
 
 @pytest.mark.usefixtures("folder")
-async def test_agent_reads_its_code() -> None:
+async def test_agent_reads_its_code(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INBOXKIT_DATABASE", database)
     assert await agent_otp.main(f"127.0.0.1:{free_port()}")
 
 

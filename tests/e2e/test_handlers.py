@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> str:
+def desk(tmp_path: Path) -> str:
+    """The database of the tickets, which is not inboxkit's."""
     return f"sqlite:///{tmp_path}/tickets.db"
 
 
-def stored(database: str) -> tuple[Sequence[tickets.Ticket], Sequence[tickets.Comment]]:
-    engine = create_engine(database)
+def stored(desk: str) -> tuple[Sequence[tickets.Ticket], Sequence[tickets.Comment]]:
+    engine = create_engine(desk)
     with Session(engine) as session:
         found = session.exec(select(tickets.Ticket)).all()
         comments = session.exec(select(tickets.Comment)).all()
@@ -69,17 +70,15 @@ async def test_echo_leaves_automatic_mail_alone(sandbox: Sandbox) -> None:
     assert len(sandbox.outbox) == 0
 
 
-async def test_a_thread_is_one_ticket_with_one_acknowledgement(
-    sandbox: Sandbox, database: str
-) -> None:
-    sandbox.include(tickets.router, resource=partial(tickets.open_database, database))
+async def test_a_thread_is_one_ticket_with_one_acknowledgement(sandbox: Sandbox, desk: str) -> None:
+    sandbox.include(tickets.router, resource=partial(tickets.open_database, desk))
     ann = sandbox.person("ann@example.com")
     await ann.send("tickets@inbox.example", "Broken lamp", "It flickers.")
     answer = await ann.next_message()
     await ann.reply(answer, "It went dark.")
     await sandbox.settle()
 
-    found, comments = stored(database)
+    found, comments = stored(desk)
     assert [(t.id, t.sender, t.subject) for t in found] == [(1, "ann@example.com", "Broken lamp")]
     assert [c.text for c in comments] == ["It flickers.", "It went dark."]
     assert "number 1;" in answer.text
@@ -87,10 +86,10 @@ async def test_a_thread_is_one_ticket_with_one_acknowledgement(
 
 
 async def test_death_between_the_two_commits_loses_and_doubles_nothing(
-    sandbox: Sandbox, database: str
+    sandbox: Sandbox, desk: str
 ) -> None:
     deaths: list[str] = []
-    router = Router(resource=partial(tickets.open_database, database))
+    router = Router(resource=partial(tickets.open_database, desk))
 
     @router.on_message(to="tickets@*")
     async def dies_once(message: Message, engine: Engine) -> None:
@@ -103,23 +102,24 @@ async def test_death_between_the_two_commits_loses_and_doubles_nothing(
     ann = sandbox.person("ann@example.com")
     await ann.send("tickets@inbox.example", "Broken lamp", "It flickers.")
     await sandbox.settle()
-    assert (len(stored(database)[0]), len(sandbox.outbox)) == (1, 0)
+    assert (len(stored(desk)[0]), len(sandbox.outbox)) == (1, 0)
 
     await sandbox.advance(timedelta(minutes=1))
-    found, comments = stored(database)
+    found, comments = stored(desk)
     assert (len(found), len(comments), len(sandbox.outbox)) == (1, 1, 1)
 
 
 async def test_idle_handlers_create_nothing(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    (working := tmp_path / "working").mkdir()
+    monkeypatch.chdir(working)
     sandbox.include(tickets.router)
     sandbox.include(attachments.router)
     ann = sandbox.person("ann@example.com")
     await ann.send("other@inbox.example", "Hi", "", attach={"a": b"b"})
     await sandbox.settle()
-    assert (contents(tmp_path), len(sandbox.outbox)) == ([], 0)
+    assert (contents(working), len(sandbox.outbox)) == ([], 0)
 
 
 async def test_codes_keeps_the_last_codes_of_a_sender(sandbox: Sandbox) -> None:

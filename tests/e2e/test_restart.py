@@ -63,13 +63,14 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, database: str) -> Path:
     """A project with one handler and two inboxes."""
     (tmp_path / "handlers").mkdir()
+    (tmp_path / "inboxkit.toml").write_text(f'database = "{database}"\n')
     (tmp_path / "handlers" / "desk.py").write_text(HANDLER)
 
     async def make() -> None:
-        async with InboxKit(database=f"sqlite:///{tmp_path}/inboxkit.db") as kit:
+        async with InboxKit(database=database) as kit:
             for address in (DESK, ASKS):
                 await kit.inbox(address)
 
@@ -88,11 +89,11 @@ def send(port: int, raws: list[bytes]) -> None:
             client.sendmail(ASKS, [DESK], raw)
 
 
-def answered(folder: Path, count: int) -> list[str]:
+def answered(database: str, count: int) -> list[str]:
     """Wait until so many answers have come back and all is done; return their subjects."""
 
     async def look() -> list[str]:
-        kit = InboxKit(database=f"sqlite:///{folder}/inboxkit.db")
+        kit = InboxKit(database=database)
         kit.only_look()
         async with kit:
             store = kit.runtime.store
@@ -113,7 +114,8 @@ def calls(folder: Path) -> list[str]:
     return sorted((folder / "calls").read_text().splitlines())
 
 
-def test_a_handler_killed_in_the_middle_answers_once(folder: Path) -> None:
+@pytest.mark.long_on_postgres
+def test_a_handler_killed_in_the_middle_answers_once(folder: Path, database: str) -> None:
     with Serving(folder, "run") as first:
         send(first.smtp_port, letters(1))
         first.line("called")
@@ -121,12 +123,14 @@ def test_a_handler_killed_in_the_middle_answers_once(folder: Path) -> None:
         assert first.wait() == -signal.SIGKILL
     (folder / "released").touch()
     with Serving(folder, "run"):
-        assert answered(folder, 1) == ["Re: Question 0"]
+        assert answered(database, 1) == ["Re: Question 0"]
     assert calls(folder) == ["Question 0", "Question 0"]
 
 
 @pytest.mark.long
-def test_mail_accepted_but_not_read_is_handled_after_the_restart(folder: Path) -> None:
+def test_mail_accepted_but_not_read_is_handled_after_the_restart(
+    folder: Path, database: str
+) -> None:
     (folder / "released").touch()
     command = [sys.executable, "-c", ACCEPTS_ONLY]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as first:
@@ -134,23 +138,23 @@ def test_mail_accepted_but_not_read_is_handled_after_the_restart(folder: Path) -
         send(int(first.stdout.readline().split()[1]), letters(5))
         first.kill()
     with Serving(folder, "run"):
-        assert answered(folder, 5) == [f"Re: Question {n}" for n in range(5)]
+        assert answered(database, 5) == [f"Re: Question {n}" for n in range(5)]
     assert calls(folder) == [f"Question {n}" for n in range(5)]
 
 
 @pytest.mark.long
-def test_killed_right_after_the_250_loses_and_doubles_nothing(folder: Path) -> None:
+def test_killed_right_after_the_250_loses_and_doubles_nothing(folder: Path, database: str) -> None:
     (folder / "released").touch()
     with Serving(folder, "run") as first:
         send(first.smtp_port, letters(8))
         first.signal(signal.SIGKILL)
         first.wait()
     with Serving(folder, "run"):
-        assert answered(folder, 8) == [f"Re: Question {n}" for n in range(8)]
+        assert answered(database, 8) == [f"Re: Question {n}" for n in range(8)]
 
 
 @pytest.mark.long
-def test_another_process_takes_over(folder: Path) -> None:
+def test_another_process_takes_over(folder: Path, database: str) -> None:
     with Serving(folder, "run") as first:
         send(first.smtp_port, letters(1))
         first.line("called")
@@ -158,11 +162,11 @@ def test_another_process_takes_over(folder: Path) -> None:
         with Serving(folder, "run"):
             assert calls(folder) == ["Question 0"]  # it is leased to the first, which lives
             first.signal(signal.SIGKILL)
-            assert answered(folder, 1) == ["Re: Question 0"]
+            assert answered(database, 1) == ["Re: Question 0"]
     assert calls(folder) == ["Question 0", "Question 0"]
 
 
-async def test_leaving_the_kit_gives_back_what_a_handler_holds(folder: Path) -> None:
+async def test_leaving_the_kit_gives_back_what_a_handler_holds(folder: Path, database: str) -> None:
     router, calls = Router(), list[str]()
     called = anyio.Event()
 
@@ -174,7 +178,6 @@ async def test_leaving_the_kit_gives_back_what_a_handler_holds(folder: Path) -> 
         if len(calls) == 1:
             await anyio.sleep_forever()
 
-    database = f"sqlite:///{folder}/inboxkit.db"
     async with InboxKit(router, database=database) as kit:
         await kit.receive(letters(1)[0], mail_from=ASKS, rcpt_to=[DESK])
         with anyio.fail_after(10):
@@ -186,9 +189,11 @@ async def test_leaving_the_kit_gives_back_what_a_handler_holds(folder: Path) -> 
 
 
 @pytest.mark.long
-def test_what_the_command_line_takes_in_is_handled_by_the_server(folder: Path) -> None:
+def test_what_the_command_line_takes_in_is_handled_by_the_server(
+    folder: Path, database: str
+) -> None:
     (folder / "released").touch()
     with Process(folder, "receive", "--to", DESK, "--mail-from", ASKS, stdin=letters(1)[0]) as ran:
         assert ran.wait() == 0
     with Serving(folder, "run"):
-        assert answered(folder, 1) == ["Re: Question 0"]
+        assert answered(database, 1) == ["Re: Question 0"]

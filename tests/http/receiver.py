@@ -22,12 +22,16 @@ class Post:
 
 
 class Receiver(ThreadingHTTPServer):
-    """``statuses`` are the answers to come, then 200; ``posts`` what came."""
+    """``statuses`` are the answers to come, then 200; ``posts`` what came.
+
+    ``retry_after`` goes with every answer that is not 200.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.posts: queue.Queue[Post] = queue.Queue()
         self.statuses: list[int] = []
+        self.retry_after = ""
 
     @property
     def url(self) -> str:
@@ -47,6 +51,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if 300 <= status < 400:
             self.send_header("location", receiver.url)
+        if status != 200 and receiver.retry_after:
+            self.send_header("retry-after", receiver.retry_after)
         self.send_header("content-length", "0")
         self.end_headers()
         receiver.posts.put(Post(dict(self.headers.items()), body))

@@ -212,6 +212,15 @@ def test_a_revoked_key_is_refused_at_once(admin: Api) -> None:
     assert api.ask("GET", "/v0/auth/me").code == "unknown_api_key"
 
 
+def test_an_inbox_takes_its_keys_with_it(admin: Api) -> None:
+    inbox = admin.inbox()
+    made = admin.good("POST", f"/v0/inboxes/{inbox}/api-keys", {"name": "bot"})
+    admin.good("DELETE", f"/v0/inboxes/{inbox}")
+    assert admin.of(made["api_key"]).ask("GET", "/v0/auth/me").code == "unknown_api_key"
+    assert admin.ask("GET", f"/v0/api-keys/{made['api_key_id']}").status == 404
+    assert made["api_key_id"] not in str(admin.good("GET", "/v0/api-keys?limit=500"))
+
+
 def test_only_a_hash_of_a_key_is_stored(admin: Api) -> None:
     secret = admin.good("POST", "/v0/api-keys", {"name": "stored"})["api_key"]
 
@@ -246,6 +255,17 @@ def test_the_first_key_closes_the_door() -> None:
         key = api.of("whatever").good("POST", "/v0/api-keys", {})["api_key"]
         assert api.ask("GET", "/v0/inboxes").status == 401
         assert api.of(key).ask("GET", "/v0/inboxes", headers=FOREIGN["host"]).status == 200
+
+
+def test_a_key_that_deletes_its_own_inbox_opens_no_door() -> None:
+    with serving() as api:
+        inbox = api.inbox()
+        keys = [api.good("POST", f"/v0/inboxes/{inbox}/api-keys", {})["api_key"]]
+        bound = api.of(keys[0])
+        keys.append(bound.good("POST", f"/v0/inboxes/{inbox}/api-keys", {})["api_key"])
+        bound.good("DELETE", f"/v0/inboxes/{inbox}")
+        codes = [api.of(key).ask("GET", "/v0/api-keys").code for key in ("", *keys)]
+    assert codes == ["missing_authorization", "unknown_api_key", "unknown_api_key"]
 
 
 def live_key(api: Api) -> str:

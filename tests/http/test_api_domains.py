@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inboxkit.client import AsyncClient
 from inboxkit.errors import RemoteError
 from tests.test_dns_records import Names
 
@@ -55,6 +56,39 @@ def logged(api: Api) -> list[str]:
 
     read: Any = api.runner.kit.runtime.store.read
     return list(api.runner.call(read, look))
+
+
+def told(api: Api, place: str, begin: str, query: str = "") -> list[Any]:
+    return list(api.good("GET", f"/v0{place}/events?after={begin}{query}")["events"])
+
+
+def test_a_domain_that_is_verified_is_told_of_within_its_pod(api: Api) -> None:
+    pods = [api.good("POST", "/v0/pods", {})["pod_id"] for _ in range(2)]
+    begin = api.good("GET", "/v0/events")["cursor"]
+    found = api.good("POST", f"/v0/pods/{pods[0]}/domains", {"domain": "told.example"})
+    good = verify(api, found, published(found))
+
+    (event,) = told(api, "", begin, "&wait=5")
+    assert (event["event_type"], event["domain"]) == ("domain.verified", good)
+    assert "id" not in event["inboxkit"] and "message" not in event
+    assert told(api, f"/pods/{pods[0]}", begin) == [event]
+    assert told(api, f"/pods/{pods[1]}", begin) == []
+    inbox = api.good("POST", f"/v0/pods/{pods[0]}/inboxes", {})["inbox_id"]
+    assert told(api, "", begin, f"&inbox_ids={inbox}") == []
+
+
+def test_the_log_of_a_client_goes_on_after_a_domain(api: Api) -> None:
+    found, inbox = made(api, "client-told.example"), api.inbox()
+    begin = api.good("GET", "/v0/events")["cursor"]
+    verify(api, found, published(found))
+    came = api.arrive(inbox)
+
+    async def read() -> list[str]:
+        async with AsyncClient(api.url) as client:
+            events, _ = await client.actions.logged(begin, wait=5)
+            return [event.message.id for event in events]
+
+    assert api.runner.call(read) == [came.id]
 
 
 def test_what_is_wrong_with_a_record_is_said(api: Api) -> None:

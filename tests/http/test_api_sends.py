@@ -17,6 +17,8 @@ from .api import Answer, Api, path, serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from inboxkit.store.writer import Tx
+
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
@@ -150,9 +152,43 @@ def test_an_answer_quotes_and_its_new_words_are_known(api: Api, inbox: str) -> N
     assert "right?" not in got["extracted_html"]
 
 
-def test_a_paused_inbox_sends_nothing(api: Api, inbox: str) -> None:
+def unkeyed(api: Api, inbox: str, text: str = "Once") -> str:
+    return str(api.send(inbox, text=text)["message_id"])
+
+
+def test_the_very_same_send_without_a_key_is_sent_again(api: Api, inbox: str) -> None:
+    assert unkeyed(api, inbox) != unkeyed(api, inbox)
+
+
+def test_where_the_settings_say_so_the_very_same_send_is_answered_as_the_first() -> None:
+    with serving(api_key="k" * 20, same_send_seconds=60) as server:
+        one = server.of("k" * 20)
+        inbox, other = one.inbox(), server.of(one.good("POST", "/v0/api-keys", {})["api_key"])
+        with ThreadPoolExecutor(4) as pool:
+            calls = [pool.submit(unkeyed, server.of("k" * 20), inbox) for _ in range(4)]
+        (first,) = {call.result() for call in calls}
+        others = [unkeyed(other, inbox), unkeyed(one, inbox, "Twice"), unkeyed(one, one.inbox())]
+        assert len({first, *others}) == 4
+        server.runner.clock.advance(timedelta(seconds=61))
+        assert unkeyed(one, inbox) not in (first, *others)
+
+
+def test_what_is_stored_is_answered_even_if_nothing_can_be_read_any_more() -> None:
+    with serving() as api:
+        inbox, store = api.inbox(), api.runner.kit.runtime.store
+
+        def rename(tx: Tx, old: str, new: str) -> None:
+            tx.connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
+
+        api.runner.call(store.write, rename, "inboxkit_label", "gone")  # what every reading needs
+        sent = api.send(inbox)
+        api.runner.call(store.write, rename, "gone", "inboxkit_label")
+        assert api.good("GET", path(inbox, sent["message_id"]))["thread_id"] == sent["thread_id"]
+
+
+def test_an_inbox_that_was_paused_sends_again_under_the_same_key(api: Api, inbox: str) -> None:
     api.good("PATCH", f"/v0/inboxes/{inbox}", {"status": "paused"})
-    assert send(api, inbox, "paused").code == "message_rejected"
+    assert send(api, inbox, "paused").code == "inbox_paused"
     api.good("PATCH", f"/v0/inboxes/{inbox}", {"status": "active"})
     assert send(api, inbox, "paused").status == 200
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inboxkit import signatures
 from inboxkit.egress import LOOPBACK
 from inboxkit.testing import settling
 from inboxkit.webhooks import WebhookEvent, verify
@@ -208,6 +209,67 @@ def test_settings_of_an_endpoint(api: Api, receiver: Receiver) -> None:
     assert "s3cret" not in json.dumps(api.good("GET", "/v0/webhooks"))
     api.good("DELETE", path)
     assert api.ask("GET", path).status == 404
+
+
+def test_a_receiver_that_asks_for_a_pause_gets_it(api: Api, receiver: Receiver) -> None:
+    inbox = api.inbox()
+    made(api, receiver, f"/inboxes/{inbox}")
+    receiver.statuses, receiver.retry_after = [429, 500], "3600"
+    api.arrive(inbox)
+    elapse(api, timedelta(hours=2))
+
+    stamps = [int(receiver.next().headers["webhook-timestamp"]) for _ in range(3)]
+
+    assert 3600 <= stamps[1] - stamps[0] < 3660
+    assert 300 <= stamps[2] - stamps[1] < 360  # a 500 means no pause
+
+
+def test_an_old_secret_signs_for_a_day(api: Api, receiver: Receiver) -> None:
+    inbox = api.inbox()
+    old = made(api, receiver, f"/inboxes/{inbox}")
+    path = f"/v0/webhooks/{old['webhook_id']}"
+    new = api.good("POST", f"{path}/secret/rotate", {})
+    api.arrive(inbox)
+    both = receiver.next()
+    elapse(api, timedelta(hours=25))
+    api.arrive(inbox)
+    after = receiver.next()
+
+    assert new["secret"] != old["secret"] == made_before(both, api, old)
+    assert verified(api, after, new).type == "message.received"
+    assert len(both.headers["svix-signature"].split()) == 2
+    assert len(after.headers["svix-signature"].split()) == 1
+
+
+def made_before(post: Post, api: Api, hook: Any) -> str:
+    """Return the secret that a post of a day ago was signed with."""
+    at = api.runner.clock.now() - timedelta(hours=25)
+    verify(post.body, post.headers, hook["secret"], now=at)
+    return str(hook["secret"])
+
+
+def test_a_secret_that_leaked_signs_no_more(api: Api, receiver: Receiver) -> None:
+    inbox = api.inbox()
+    hook = made(api, receiver, f"/inboxes/{inbox}")
+    path = f"/v0/webhooks/{hook['webhook_id']}/secret/rotate"
+    chosen = signatures.Key(b"c" * 24).secret
+
+    api.good("POST", path, {"overlap_hours": 48})
+    new = api.good("POST", path, {"overlap_hours": 0, "secret": chosen})
+    api.arrive(inbox)
+
+    assert (new["secret"], "old_secret_until" in new["inboxkit"]) == (chosen, False)
+    assert len(receiver.next().headers["webhook-signature"].split()) == 1
+
+
+@pytest.mark.parametrize(
+    "asked", [{"secret": "whsec_short"}, {"secret": "***"}, {"overlap_hours": 169}], ids=str
+)
+def test_a_bad_secret_changes_nothing(api: Api, receiver: Receiver, asked: dict[str, Any]) -> None:
+    hook = made(api, receiver)
+    path = f"/v0/webhooks/{hook['webhook_id']}"
+    assert api.ask("POST", f"{path}/secret/rotate", asked).code == "validation_error"
+    assert api.good("GET", path)["secret"] == hook["secret"]
 
 
 BAD: dict[str, Any] = {

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SHOP = f"shop@{DOMAIN}"
 HOOKS = f"/v3/domains/{DOMAIN}/webhooks"
+ACCOUNT = "/v1/webhooks"
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,7 @@ def mailgun(api: Api) -> Iterator[Mailgun]:
         found.good("DELETE", f"/v3/routes/{route['id']}")
     for name in found.good("GET", HOOKS)["webhooks"]:
         found.good("DELETE", f"{HOOKS}/{name}")
+    found.ask("DELETE", f"{ACCOUNT}?all=true")
 
 
 @pytest.fixture
@@ -196,6 +198,56 @@ def test_webhooks_are_kept_by_event_and_by_url(mailgun: Mailgun) -> None:
     mailgun.good("PUT", f"{HOOKS}/clicked", url=["https://a.example", "https://b.example"])
     mailgun.good("DELETE", f"{v4}?url=https://a.example")
     assert mailgun.good("GET", HOOKS)["webhooks"] == {"clicked": {"urls": ["https://b.example"]}}
+
+
+def test_webhooks_of_the_account_are_kept(mailgun: Mailgun) -> None:
+    given = {"url": "https://a.example", "event_types": ["opened", "clicked"], "description": "A"}
+    first = mailgun.good("POST", ACCOUNT, **given)["webhook_id"]
+    second = mailgun.good("POST", ACCOUNT, **given | {"event_types": "delivered"})["webhook_id"]
+    changed = mailgun.ask(
+        "PUT", f"{ACCOUNT}/{first}", url="https://b.example", event_types="opened"
+    )
+
+    shown = mailgun.good("GET", f"{ACCOUNT}/{first}")
+    assert (changed.status, shown["url"], shown["event_types"]) == (
+        204,
+        "https://b.example",
+        ["opened"],
+    )
+    assert [w["webhook_id"] for w in mailgun.good("GET", ACCOUNT)["webhooks"]] == [first, second]
+    [found] = mailgun.good("GET", f"{ACCOUNT}?webhook_ids={second}")["webhooks"]
+    assert (found["description"], found["event_types"]) == ("A", ["delivered"])
+    assert mailgun.ask("DELETE", f"{ACCOUNT}?webhook_ids={second}").status == 204
+    assert mailgun.ask("DELETE", f"{ACCOUNT}/{first}").status == 204
+    assert mailgun.good("GET", ACCOUNT) == {"webhooks": []}
+
+
+def test_the_account_is_told_of_every_domain_but_each_url_once(
+    mailgun: Mailgun, receiver: Receiver
+) -> None:
+    both = f"{receiver.url}/both"
+    mailgun.good("POST", HOOKS, id="delivered", url=both)
+    for url in (both, f"{receiver.url}/all"):
+        mailgun.good("POST", ACCOUNT, url=url, event_types="delivered")
+    mailgun.send()
+    mailgun.settle()
+    assert sorted(receiver.event()[0] for _ in range(2)) == ["/all", "/both"]
+    assert receiver.posts.empty()
+
+
+def test_what_no_webhook_of_the_account_can_be(mailgun: Mailgun) -> None:
+    for number in range(3):
+        mailgun.good("POST", ACCOUNT, url=f"https://{number}.example", event_types="opened")
+    given = {"url": "https://4.example", "event_types": "opened"}
+    answers = [
+        mailgun.ask("POST", ACCOUNT, **given),
+        mailgun.ask("POST", ACCOUNT, url="https://a.example"),
+        mailgun.ask("DELETE", ACCOUNT),
+        mailgun.ask("PUT", f"{ACCOUNT}/whk_1", **given | {"event_types": "clicked"}),
+        mailgun.ask("GET", f"{ACCOUNT}/nonsense"),
+        mailgun.ask("DELETE", f"{ACCOUNT}/nonsense"),
+    ]
+    assert [answer.status for answer in answers] == [400, 400, 400, 404, 404, 404]
 
 
 WRONG = {

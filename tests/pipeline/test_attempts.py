@@ -5,50 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import pytest
-from sqlalchemy import make_url, update
+from sqlalchemy import make_url
 
-from inboxkit import EventType, InboxKit, Message
+from inboxkit import EventType
 from inboxkit.errors import UnsupportedFeature
-from inboxkit.pipeline.outbox import Configured, Outbox
-from inboxkit.providers.base import Feature, HttpRequest, HttpResponse, Outgoing, Retry, Sent
+from inboxkit.providers.base import HttpRequest, HttpResponse, Outgoing, Sent
 from inboxkit.providers.mailgun import Mailgun, MailgunConfig
-from inboxkit.providers.mailgun_fake import MailgunFake
 from inboxkit.providers.memory import Memory
-from inboxkit.settings import Settings
 from inboxkit.store import deliveries, jobs
-from inboxkit.store.tables import delivery, message
-from inboxkit.testing.fake_provider import FakeProvider
 from inboxkit.tokens import row_id
 
-from .mailgun import OPTIONS
-from .sending import SENDER
+from .outbox_bench import Keyed, bench
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from datetime import datetime
 
     from inboxkit.providers.registry import AnyProvider
-    from inboxkit.store.jobs import Job
-    from inboxkit.store.writer import Tx
 
 ANN = "ann@example.com"
 NOTHING = HttpResponse(200, body=b'{"items": []}')  # to the question what became of a send
-
-
-class Keyed(Mailgun):
-    """Mailgun, if it promised that a key sends once: as some vendors do."""
-
-    name = "keyed"
-    capabilities = Mailgun.capabilities | {Feature.IDEMPOTENCY}
-
-    def transport_error(self, request_sent: bool, reason: str) -> Retry:
-        return Retry(reason=reason)
 
 
 class Modest(Mailgun):
@@ -67,77 +45,6 @@ class Broken(Mailgun):
 
     def parse_send(self, response: Any, message: Outgoing, config: MailgunConfig) -> Sent:
         raise KeyError("id")
-
-
-@dataclass
-class Bench:
-    """An outbox of its own, and a kit that queues sends and leaves them to it."""
-
-    kit: InboxKit
-    server: FakeProvider
-    outbox: Outbox
-
-    async def send(self) -> Message:
-        """Queue a send."""
-        inbox = await self.kit.inbox(SENDER)
-        return await inbox.send(ANN, "Size", "Which size?")
-
-    async def lease(self) -> Job:
-        """Lease the send, whenever it is due."""
-        self.kit.clock.advance(timedelta(days=2))
-        now, store = self.kit.clock.now(), self.kit.runtime.store
-        [job] = await store.write(
-            jobs.claim, "send", worker=store.worker_id, now=now, limit=9, start=0
-        )
-        return job
-
-    async def run(self, job: Job | None = None) -> None:
-        """Let the outbox do the job, or the one that is there."""
-        await self.outbox.work([job or await self.lease()])
-        with anyio.fail_after(10):
-            await self.outbox.idle()
-
-    async def leave(self, sent: Message, provider: str) -> None:
-        """Leave a send as a process does that dies before it can record the answer."""
-
-        def die(tx: Tx) -> None:
-            number = row_id("msg", sent.id)
-            jobs.cancel(tx, "send", [str(number)])
-            row = jobs.new_job("send", number, inbox_id=0, due_at=self.kit.clock.now())
-            jobs.put(tx, [row])
-            tx.connection.execute(update(delivery).values(state="sending"))
-            tx.connection.execute(update(message).values(provider=provider, state="sending"))
-
-        await self.kit.runtime.store.write(die)
-
-    async def state(self, sent: Message) -> str:
-        """Return the state of the send."""
-        return (await self.kit.message(sent.id)).state
-
-    @property
-    def posts(self) -> int:
-        """How often the message was given to the provider behind HTTP."""
-        return len([request for request in self.server.requests if request.method == "POST"])
-
-
-@asynccontextmanager
-async def bench(database: str, *providers: AnyProvider) -> AsyncGenerator[Bench]:
-    fake = MailgunFake(Mailgun().configure(OPTIONS), lambda: datetime.now(UTC))
-    async with FakeProvider(fake) as server:
-        options = {**OPTIONS, "base_url": server.url}
-        configured = [
-            Configured(p, p.configure(options if p.transport == "http" else {})) for p in providers
-        ]
-        settings = Settings(database=database, domain="shop.example")
-        kit = InboxKit(settings=settings)
-        kit.only_look()
-        async with kit, anyio.create_task_group() as tasks:
-            runtime = kit.runtime
-            outbox = Outbox(runtime.store, runtime.accept, configured, settings, tasks)
-            try:
-                yield Bench(kit, server, outbox)
-            finally:
-                await outbox.transport.close()
 
 
 async def test_a_send_left_in_the_middle_is_asked_about_and_not_repeated(database: str) -> None:

@@ -10,7 +10,7 @@ from inboxkit.compose import Composition, compose
 from inboxkit.pipeline.outgoing import outgoing
 from inboxkit.providers.base import Feature, Outgoing
 from inboxkit.providers.mailgun import Mailgun
-from inboxkit.store import departures
+from inboxkit.store import looks
 from inboxkit.store.blobs import Blobs
 from inboxkit.store.messages import pairs
 from inboxkit.tokens import public_id
@@ -45,7 +45,7 @@ def row(database: str) -> Iterator[Any]:
 def _row(tx: Tx) -> Any:
     people = {"to": pairs([Address(ANN, "Ann")]), "cc": pairs([Address(BEN)])}
     number = stored(tx, ANN, BEN, EVE, bcc=pairs([Address(EVE)]), **people, in_reply_to="<q@x.y>")
-    return departures.look(tx.connection, [number], Blobs(None))[number].row
+    return looks.look(tx.connection, [number], Blobs(None))[number].row
 
 
 def made(row: Any, *recipients: str, provider: Mailgun | None = None) -> Outgoing:

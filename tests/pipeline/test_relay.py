@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inboxkit import File
+from inboxkit import File, SendError
 from inboxkit.smtp.incoming import Incoming
 from inboxkit.smtp.listener import Listener
 from inboxkit.smtp.replies import SmtpRefused
@@ -82,6 +82,20 @@ async def test_text_html_and_files_arrive_as_they_are_stored() -> None:
     parsed: Any = message_from_bytes(stored, policy=policy.default)
     assert parsed.get_body(("plain",)).get_content().split() == [".", "..Grüße", "."]
     assert [part.get_content() for part in parsed.iter_attachments()] == [photo.data]
+
+
+async def test_no_body_ends_its_mail_or_begins_another() -> None:
+    second = "MAIL FROM:<v@x.example>\r\nRCPT TO:<v@x.example>\r\nDATA\r\nSubject: smuggled\r\n"
+    ends = ("\r\n.\r\n", "\n.\n", "\r.\r", "\r\n.\n", "\n.\r\n", "\r\n\0.\r\n", "\r\n..\r\n")
+    async with relay() as opened:
+        stored: list[bytes] = []
+        for end in ends:
+            sent = await opened.send(ANN, text=f"Hello{end}{second}")
+            stored.append(await (await opened.sandbox.message(sent.id)).raw())
+        assert [mail.body for mail in opened.server.mails] == stored
+        assert opened.server.recipients == [(ANN,)] * len(ends)
+        with pytest.raises(SendError, match="line break"):
+            await opened.send("a@b.example>\r\nRCPT TO:<v@x.example")
 
 
 async def test_only_those_refused_for_now_are_tried_again() -> None:

@@ -71,3 +71,53 @@ async def test_replies_to_one_correspondent_are_capped_over_all_threads(database
         await settle(kit, timeout=10)
         accepted = [m async for m in kit.search("is:outbound") if m.state == "accepted"]
         assert len(accepted) == 3
+
+
+@pytest.mark.parametrize(
+    ("cap", "same", "words"),
+    [
+        ("thread", True, "went to this thread"),
+        ("correspondent", True, "went to this correspondent"),
+        ("inbox", False, "left this inbox"),
+    ],
+)
+async def test_handlers_that_answer_at_the_same_moment_do_not_exceed_a_cap(
+    database: str, cap: str, same: bool, words: str
+) -> None:
+    together, router = Together(8), Router(ordered=False)
+
+    @router.on_message()
+    async def answer(message: Message) -> None:
+        await together.wait()
+        await message.reply("Thank you")
+
+    settings = Settings.model_validate({"database": database, f"auto_replies_per_{cap}_hour": 3})
+    async with InboxKit(router, settings=settings) as kit:
+        await kit.inbox(DESK)
+        first = await arrive(kit, subject="Question of many words")
+        for number in range(1, 8):
+            cite = {"In-Reply-To": first.message_id} if same else {}
+            sender = ANN if same else f"ann{number}@example.com"
+            await arrive(
+                kit, subject=f"Question of many words {number}", sender=sender, headers=cite
+            )
+        stopped = await happened(kit, EventType.LOOP_STOPPED, times=5)
+        await settle(kit, timeout=10)
+        states = sorted([m.state async for m in kit.search("is:outbound")])
+    assert stopped.reason == f"3 automatic replies {words} within an hour"
+    assert states == ["accepted"] * 3 + ["rejected"] * 5
+
+
+class Together:
+    """Lets everybody go on once so many have come."""
+
+    def __init__(self, number: int) -> None:
+        self._missing = number
+        self._all = anyio.Event()
+
+    async def wait(self) -> None:
+        self._missing -= 1
+        if not self._missing:
+            self._all.set()
+        with anyio.fail_after(10):
+            await self._all.wait()

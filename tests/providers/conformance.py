@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inboxkit.errors import ConfigurationError, UnsupportedFeature
+from inboxkit.errors import ConfigurationError, SendError, UnsupportedFeature
 from inboxkit.providers.base import (
     Feature,
     FetchPlan,
@@ -33,8 +33,11 @@ from inboxkit.providers.registry import fetching
 from inboxkit.values import EventType
 
 if TYPE_CHECKING:
+    from inboxkit.models import Message
     from inboxkit.providers.fake import Fake
+    from inboxkit.values import Draft
 
+from . import hostile
 from .vendor import LIFE_CYCLE, MAILS, NOW, PAYLOADS, SECRETS, Vendor, cases
 
 json_values = st.recursive(
@@ -74,6 +77,9 @@ def replaced(value: Any, data: st.DataObject) -> Any:
 foreign = settings(  # slow machines, and one suite run by many classes
     deadline=None, suppress_health_check=[HealthCheck.differing_executors]
 )
+
+
+few = settings(foreign, max_examples=foreign.max_examples // 2)  # each is a whole mail
 
 
 class Conformance:
@@ -138,6 +144,18 @@ class Conformance:
         build = self.vendor.provider.build_send
         message, config = self.vendor.message(), self.vendor.config
         assert build(message, config, NOW) == build(message, config, NOW)
+
+    @few
+    @given(hostile.SENDS)
+    def test_no_text_of_a_mail_becomes_a_field_of_its_own(
+        self, send: tuple[Draft, Message | None]
+    ) -> None:
+        try:
+            message = hostile.composed(*send, self.vendor.provider)
+            request = self.vendor.provider.build_send(message, self.vendor.config, NOW)
+        except (SendError, ValueError):
+            return
+        assert hostile.injected(request) == []
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 413])
     def test_a_client_error_is_refused_with_the_vendors_reason(self, status: int) -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inboxkit.errors import ConfigurationError, UnsupportedFeature
+from inboxkit.errors import ConfigurationError, SendError, UnsupportedFeature
 from inboxkit.providers.base import (
     HttpResponse,
     Refused,
@@ -20,6 +21,11 @@ from inboxkit.providers.base import (
 )
 from inboxkit.providers.smtp import Smtp
 
+if TYPE_CHECKING:
+    from inboxkit.models import Message
+    from inboxkit.values import Draft
+
+from . import hostile
 from .vendor import NOW, SECRETS, cases, outgoing
 
 PROVIDER = Smtp()
@@ -82,6 +88,20 @@ def test_a_wrong_setting_is_named(options: Any, key: str) -> None:
 def test_what_smtp_has_no_place_for_is_refused(changes: Any) -> None:
     with pytest.raises(UnsupportedFeature, match="smtp cannot send msg_1"):
         PROVIDER.build_send(outgoing(**changes), CONFIG, NOW)
+
+
+@settings(deadline=None)
+@given(hostile.SENDS)
+def test_no_text_of_a_mail_becomes_a_field_or_a_command(
+    send: tuple[Draft, Message | None],
+) -> None:
+    try:
+        request = PROVIDER.build_send(hostile.composed(*send, PROVIDER), CONFIG, NOW)
+    except (SendError, ValueError):
+        return
+    assert hostile.injected(request) == []
+    assert not re.search(rb"\r(?!\n)|(?<!\r)\n", request.mime)
+    assert all(re.fullmatch(r"[!-;=?-~]+", path) for path in (request.mail_from, *request.rcpt_to))
 
 
 FULL, GONE, LATER = (552, "5.2.2 full"), (550, "5.1.1 no such user"), (450, "4.2.0 greylisted")

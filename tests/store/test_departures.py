@@ -10,9 +10,10 @@ from sqlalchemy import select
 from inboxkit.store import deliveries, departures, jobs, suppressions
 from inboxkit.store.blobs import Blobs
 from inboxkit.store.deliveries import Outcome
-from inboxkit.store.departures import Later, Look, Start, Took
+from inboxkit.store.departures import Later, Start, Took
 from inboxkit.store.jobs import Job, LeaseLost
 from inboxkit.store.limits import Rate, Rules
+from inboxkit.store.looks import Look, look
 from inboxkit.store.tables import delivery, event, job, message
 from inboxkit.values import EventType
 
@@ -37,13 +38,13 @@ def leased(tx: Tx, *sends: tuple[str, ...]) -> Sends:
     for to in sends:
         stored(tx, *to)
     found = jobs.claim(tx, "send", worker=1, now=NOW, limit=99, start=0)
-    looks = departures.look(tx.connection, [int(j.key) for j in found], Blobs(None))
-    return [(j, looks[int(j.key)]) for j in found]
+    seen = look(tx.connection, [int(j.key) for j in found], Blobs(None))
+    return [(j, seen[int(j.key)]) for j in found]
 
 
 def start(send: tuple[Job, Look], rules: Rules | None = None) -> Start:
     held, look = send
-    return Start(held, look.row, list(look.waiting), "mailgun", NOW, rules or Rules())
+    return Start(held, look.row, list(look.waiting), "mailgun", NOW, 1, rules or Rules())
 
 
 def took(send: tuple[Job, Look], *recipients: str) -> Took:

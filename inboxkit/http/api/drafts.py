@@ -13,7 +13,7 @@ from ...store.departing import Changed, Departure
 from ...store.drafts import FAILED, SCHEDULED, DraftRecord
 from ...tokens import new_id, row_id
 from ...values import Draft as OurDraft
-from . import downloads, messages, sends
+from . import downloads, files, messages, sends
 from .envelope import ApiError, invalid
 from .routing import EVERYWHERE, At, Route
 from .schemas.attachments import AttachmentResponse
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 _SYSTEM_LABELS = frozenset({SCHEDULED, FAILED, "received", "sent", "bounced"})
 _MOST_LABELS = 100
-_MOST_FILE_BYTES = 25 * 1024 * 1024
 _RECIPIENTS = ("to", "cc", "bcc", "reply_to")
 _WORDS = ("subject", "text", "html")
 
@@ -70,7 +69,7 @@ async def create(call: Call[CreateDraftRequest]) -> Draft:
     )
     wanted = await _placed(call, plain)
     _check(call, wanted, asked.send_at)
-    given = _files(asked.attachments or ())
+    given = await _files(call, asked.attachments or ())
     return draft(await call.store.write(drafts.create, wanted, given))
 
 
@@ -145,13 +144,11 @@ def _labels(
     return found
 
 
-def _files(asked: Sequence[SendAttachment], kept: int = 0) -> Sequence[File]:
+async def _files(call: Call[Any], asked: Sequence[SendAttachment], kept: int = 0) -> Sequence[File]:
     """Return the files to add; raise ApiError when all files are too large together."""
-    found = sends.files(asked)
-    if kept + sum(len(one.data) for one in found) > _MOST_FILE_BYTES:
-        raise ApiError(
-            "payload_too_large", f"The files are larger than {_MOST_FILE_BYTES} bytes together"
-        )
+    found = await files.files(call, asked)
+    if kept + sum(len(one.data) for one in found) > files.MOST_BYTES:
+        raise files.too_large()
     return found
 
 
@@ -224,11 +221,12 @@ async def update(call: Call[UpdateDraftRequest]) -> Draft:
         raise invalid("names no file of this draft", "remove_attachments")
     gone = [one.id for one in removed if one is not None]
     kept = sum(one.size for one in known.files if one.id not in gone)
+    added = await _files(call, asked.add_attachments or (), kept)
     changed = await call.store.write(
         drafts.change,
         known,
         values,
-        add=_files(asked.add_attachments or (), kept),
+        add=added,
         remove=gone,
         now=call.now,
     )
@@ -261,7 +259,7 @@ async def send(call: Call[SendDraftRequest]) -> SendMessageResponse:
         sent = await Drafting(call.store, call.parts.actions).send(departure)
     except Changed:
         raise _changed(call) from None
-    return await sends.sent(call, sent)
+    return await sends.sent(call, sent, departure.said)
 
 
 def _changed(call: Call[Any]) -> ApiError:

@@ -17,7 +17,7 @@ from ...errors import (
     Suppressed,
     UnsupportedFeature,
 )
-from ...pipeline.policies import Forbidden
+from ...pipeline.policies import Forbidden, Paused
 from ...store.domains import DomainTaken
 from ...store.inboxes import Taken
 from ...store.templates import TemplateTaken
@@ -38,6 +38,7 @@ CODES: dict[str, tuple[int, str, str]] = {
     "forbidden": (403, "ForbiddenError", "The request may not be made from there."),
     "message_rejected": (403, "MessageRejectedError", "The message may not be sent."),
     "suppressed": (403, "MessageRejectedError", "Nobody it is for may be written to."),
+    "inbox_paused": (403, "MessageRejectedError", "The inbox is paused and sends nothing."),
     "resource_taken": (403, "IsTakenError", "The name belongs to another resource."),
     "not_found": (404, "NotFoundError", "There is no such resource within the key's scope."),
     "method_not_allowed": (405, "MethodNotAllowedError", "See the header Allow."),
@@ -59,6 +60,7 @@ _OF_ERRORS: tuple[tuple[type[InboxKitError], str], ...] = (
     (TemplateTaken, "resource_taken"),
     (KeyReused, "conflict"),
     (Suppressed, "suppressed"),
+    (Paused, "inbox_paused"),
     (Forbidden, "message_rejected"),
     (UnsupportedFeature, "unsupported_feature"),
     (SendError, "validation_error"),

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ...store import announcements, events
 from ...store.reach import Reach
+from ...values import EventType
 from .listeners import Listeners
-from .schemas.events import RECEIVED, USUAL, Event, event, name_of, payload
+from .schemas.events import RECEIVED, USUAL, Event, domain_event, event, name_of, payload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +79,10 @@ class Payloads:
         return payload(named, MOST_PAYLOAD_BYTES)
 
     async def event(self, told: Announcement) -> Event | None:
-        """Return an event with its message, None when that was deleted."""
+        """Return an event with its message or its domain, None when that was deleted."""
+        if told.type == EventType.DOMAIN_VERIFIED:
+            domain = await self._store.read(announcements.subject_domain, told)
+            return None if domain is None else domain_event(told, domain)
         thread = name_of(told).startswith(RECEIVED)
         found = await self._store.read(announcements.subject, told, self._actions, thread=thread)
         return None if found is None else event(told, found)
@@ -117,7 +121,7 @@ class Live:
         return wanted, rows[-1].seq, len(rows) == limit
 
     async def event(self, told: Announcement) -> Event | None:
-        """Return an event for the wire; None when its message was deleted."""
+        """Return an event for the wire; None when what it is about was deleted."""
         if told.seq not in self._events:
             _keep(self._events, told.seq, await self._payloads.event(told), _KEPT_EVENTS)
         return self._events[told.seq]

@@ -21,6 +21,7 @@ from . import (
     templates,
     threads,
     wait,
+    webhook_secrets,
     webhooks,
     whole,
 )
@@ -41,6 +42,7 @@ ROUTES: tuple[Route[Any], ...] = (
     *domains.ROUTES,
     *templates.ROUTES,
     *webhooks.ROUTES,
+    *webhook_secrets.ROUTES,
     *suppressions.ROUTES,
     *runs.ROUTES,
     *metrics.ROUTES,

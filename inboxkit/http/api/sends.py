@@ -11,9 +11,11 @@ from ...drafting import quoting
 from ...store import acceptance, idempotency
 from ...store.acceptance import Acceptance
 from ...store.idempotency import Claim
+from ...store.inboxes import PAUSED
 from ...tokens import row_id
 from ...values import Draft
 from .envelope import ApiError, invalid
+from .files import files
 from .messages import wanted
 from .routing import At, Route
 from .schemas.messages import (
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from .access import Identity
     from .call import Call
     from .routing import Answer
-    from .schemas.attachments import SendAttachment
 
 R = TypeVar("R", bound=ComposeRequest)
 _KEPT = timedelta(hours=24)
@@ -103,14 +104,18 @@ async def accepted(
         if known is not None:
             return answer(known)
     check_sending(call)
-    draft = drafted(call.given)
+    draft = drafted(call.given, await files(call, call.given.attachments))
     stored = Acceptance(call.given.labels, claim, call.now)
-    return await sent(call, await go(call.parts.actions.storing(stored.store), draft))
+    return await sent(call, await go(call.parts.actions.storing(stored.store), draft), stored.said)
 
 
-async def sent(call: Call[Any], message: Message) -> SendMessageResponse:
-    """Return what a send is answered with."""
-    return answer(await call.store.read(acceptance.answer, row_id("msg", message.id)))
+async def sent(call: Call[Any], message: Message, said: Mapping[str, Any]) -> SendMessageResponse:
+    """Return what a send is answered with: ``said``, or nothing was stored as it was here before.
+
+    After the commit nothing is read, so that no failure makes a client send it again.
+    """
+    found = said or await call.store.read(acceptance.answer, row_id("msg", message.id))
+    return answer(found)
 
 
 def answer(said: Mapping[str, Any]) -> SendMessageResponse:
@@ -121,22 +126,41 @@ def answer(said: Mapping[str, Any]) -> SendMessageResponse:
 
 
 def claimed(call: Call[Any], endpoint: str) -> Claim | None:
-    """Return the claim of the header Idempotency-Key, which holds for a day and the key's scope."""
+    """Return the claim of the header Idempotency-Key, which holds for a day and the key's scope.
+
+    Without the header: where the settings say so, the claim of the very same request.
+    """
     key = call.headers.get("Idempotency-Key")
     if key is None:
-        return None
+        return _same(call, endpoint)
     if not key.strip() or len(key) > _MOST_KEY_CHARACTERS:
         raise invalid(f"has 1 to {_MOST_KEY_CHARACTERS} characters", "Idempotency-Key")
-    asked = f"{call.inbox.address} {endpoint} {call.given.model_dump_json()}"
-    fingerprint = hashlib.sha256(asked.encode("utf-8", "replace")).hexdigest()
     scope = "organization" if call.who.pod_id is None else call.who.pod_id
-    return Claim(scope, key.strip(), fingerprint, call.now + _KEPT)
+    return Claim(scope, key.strip(), _fingerprint(call, endpoint), call.now + _KEPT)
+
+
+def _same(call: Call[Any], endpoint: str) -> Claim | None:
+    window = call.parts.settings.same_send_seconds
+    if not window:
+        return None
+    caller = 0 if call.who.key is None else call.who.key.id
+    fingerprint = _fingerprint(call, endpoint)
+    return Claim(f"same {caller}", fingerprint, fingerprint, call.now + timedelta(seconds=window))
+
+
+def _fingerprint(call: Call[Any], endpoint: str) -> str:
+    asked = f"{call.inbox.address} {endpoint} {call.given.model_dump_json()}"
+    return hashlib.sha256(asked.encode("utf-8", "replace")).hexdigest()
 
 
 def check_sending(call: Call[Any]) -> None:
     """Raise ApiError when the inbox is paused, or a test key would reach people."""
-    if call.inbox.status == "paused":
-        raise ApiError("message_rejected", f"Inbox {call.inbox.address} is paused")
+    if call.inbox.status == PAUSED:
+        raise ApiError(
+            "inbox_paused",
+            f"Inbox {call.inbox.address} is paused and sends nothing",
+            fix='make it active again: PATCH /v0/inboxes/{inbox_id} with {"status": "active"}',
+        )
     check_live(call.parts.settings, call.who)
 
 
@@ -151,13 +175,13 @@ def check_live(settings: Settings, who: Identity) -> None:
         )
 
 
-def drafted(asked: ComposeRequest) -> Draft:
-    """Return what a request wants sent; raise ApiError for files that cannot be read."""
+def drafted(asked: ComposeRequest, attachments: Sequence[File]) -> Draft:
+    """Return what a request wants sent."""
     draft = Draft(
         text=asked.text or "",
         html=asked.html or "",
         reply_to=tuple(asked.reply_to),
-        attachments=tuple(files(asked.attachments)),
+        attachments=tuple(attachments),
         headers=dict(asked.headers),
         tag=asked.inboxkit.tag,
         metadata=dict(asked.inboxkit.metadata),
@@ -169,23 +193,6 @@ def drafted(asked: ComposeRequest) -> Draft:
     if isinstance(asked, SendMessageRequest):
         draft = replace(draft, subject=asked.subject or "")
     return draft
-
-
-def files(asked: Sequence[SendAttachment]) -> Sequence[File]:
-    """Return the files to send; raise ApiError for those that cannot be read."""
-    found: list[File] = []
-    for place, one in enumerate(asked):
-        if one.url is not None:
-            raise ApiError(
-                "unprocessable",
-                f"attachments.{place}.url: files are not fetched from elsewhere",
-                fix="give the file itself as content, in base64",
-            )
-        try:
-            found.append(one.file())
-        except ValueError as error:
-            raise invalid(str(error), "attachments", str(place)) from None
-    return found
 
 
 def _route(path: str, handler: Callable[[Call[R]], Awaitable[Answer]], takes: type[R]) -> Route[R]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from ... import signatures
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
     from .call import Call
 
-_SECRET_BYTES = 24
 _MOST_REPLAYED = 500
 _MOST_PODS, _MOST_INBOXES, _MOST_HEADERS = 10, 100, 20
 
@@ -58,7 +56,7 @@ async def create(call: Call[CreateWebhookRequest]) -> Webhook:
         inbox_id=call.reach.inbox_id,
         client_id=asked.client_id,
         url=asked.url,
-        secret=signatures.Key(secrets.token_bytes(_SECRET_BYTES)).secret,
+        secret=signatures.Key.made().secret,
         event_types=asked.event_types,
         pod_ids=pods,
         inbox_ids=rows,
@@ -68,7 +66,7 @@ async def create(call: Call[CreateWebhookRequest]) -> Webhook:
         updated_at=call.now,
     )
     made = await call.store.write(endpoints.create, wanted)
-    return await _shown(call, made.id)
+    return await shown(call, made.id)
 
 
 def _blocked(message: str) -> ApiError:
@@ -115,7 +113,8 @@ async def wanted(call: Call[Any]) -> EndpointRecord:
     return found
 
 
-async def _shown(call: Call[Any], endpoint_id: int) -> Webhook:
+async def shown(call: Call[Any], endpoint_id: int) -> Webhook:
+    """Return an endpoint for the wire; raise ApiError 404 when it was deleted meanwhile."""
     record = await call.store.read(endpoints.by_id, endpoint_id)
     if record is None:
         raise ApiError("not_found", "Webhook not found")
@@ -124,7 +123,7 @@ async def _shown(call: Call[Any], endpoint_id: int) -> Webhook:
 
 async def get(call: Call[Nothing]) -> Webhook:
     """Return an endpoint."""
-    return await _shown(call, (await wanted(call)).id)
+    return await shown(call, (await wanted(call)).id)
 
 
 async def update(call: Call[UpdateWebhookRequest]) -> Webhook:
@@ -145,7 +144,7 @@ async def update(call: Call[UpdateWebhookRequest]) -> Webhook:
     values |= _choice("inbox_ids", found.inbox_ids, added, removed, _MOST_INBOXES)
     values |= _choice("pod_ids", found.pod_ids, pods, asked.remove_pod_ids, _MOST_PODS)
     await call.store.write(endpoints.change, found.id, call.now, values)
-    return await _shown(call, found.id)
+    return await shown(call, found.id)
 
 
 def _choice(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
 from ...pipeline import mailgun_events as wire
@@ -17,16 +14,19 @@ from ..api import page_tokens
 from ..api.envelope import ApiError
 from . import domains
 from .call import Call, Route
+from .spans import moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Row
 
+    Spot: TypeAlias = "tuple[Row[Any], int]"  # an entry, and the number of a recipient
+
 _KIND = "mailgun-events"
 _MOST = 300
 _DEFAULT = 100
-_FORWARD, _BACK = 0, 1
+FORWARD, BACK = 0, 1
 
 
 async def listed(call: Call) -> Mapping[str, Any]:
@@ -45,22 +45,33 @@ async def turned(call: Call) -> Mapping[str, Any]:
 
 
 async def _page(call: Call, place: Sequence[int]) -> Mapping[str, Any]:
-    """Return a page. ``place``: direction, then entry and recipient where it starts, if any."""
     await domains.require(call)
-    wanted, limit = _wanted(call), max(1, call.number("limit", _DEFAULT, most=_MOST))
-    back = bool(place) and place[0] == _BACK
+    limit = max(1, call.number("limit", _DEFAULT, most=_MOST))
+    shown = await page(call, _wanted(call), place, limit)
+    return {"items": [told(call, spot) for spot in shown], "paging": _paging(call, shown, place)}
+
+
+async def page(call: Call, wanted: Wanted, place: Sequence[int], limit: int) -> list[Spot]:
+    """Return a page of entries, each for one recipient.
+
+    ``place``: direction, then entry and recipient where it starts, if any.
+    """
+    back = bool(place) and place[0] == BACK
     if back:
         wanted = replace(wanted, ascending=not wanted.ascending)
     here = (place[1], place[2]) if len(place) > 2 else None
     after = here[0] if here else None
     rows = await call.store.read(mailgun_events.find, wanted, after, limit + 1)
     found = [spot for row in rows for spot in _spots(row, wanted) if _is_beyond(spot, here, wanted)]
-    shown = found[:limit][::-1] if back else found[:limit]
-    items = [wire.shown(row, number, call.base) for row, number in shown]
-    return {"items": items, "paging": _paging(call, shown, here)}
+    return found[:limit][::-1] if back else found[:limit]
 
 
-def _spots(row: Row[Any], wanted: Wanted) -> list[tuple[Row[Any], int]]:
+def told(call: Call, spot: Spot) -> dict[str, Any]:
+    """Return an entry as the event log shows it."""
+    return wire.shown(*spot, call.base)
+
+
+def _spots(row: Row[Any], wanted: Wanted) -> list[Spot]:
     """Return an entry once for each recipient that is asked for, in the order of the page."""
     asked = {address.lower() for address in wanted.recipients}
     found = [
@@ -71,37 +82,35 @@ def _spots(row: Row[Any], wanted: Wanted) -> list[tuple[Row[Any], int]]:
     return found if wanted.ascending else found[::-1]
 
 
-def _is_beyond(spot: tuple[Row[Any], int], here: tuple[int, int] | None, wanted: Wanted) -> bool:
+def _is_beyond(spot: Spot, here: tuple[int, int] | None, wanted: Wanted) -> bool:
     place = (spot[0].seq, spot[1])
     return here is None or (place > here if wanted.ascending else place < here)
 
 
-def _paging(
-    call: Call, shown: Sequence[tuple[Row[Any], int]], here: tuple[int, int] | None
-) -> dict[str, str]:
+def _paging(call: Call, shown: Sequence[Spot], place: Sequence[int]) -> dict[str, str]:
     def url(*place: int) -> str:
         token = page_tokens.made(call.store.secret, _KIND, [call.query, *place])
         return f"{call.base}/v3/{quote(call.domain)}/events/{token}"
 
     ends = [(row.seq, number) for row, number in shown]
-    first = ends[0] if ends else here or ()
-    last = ends[-1] if ends else here or ()
+    here = tuple(place[1:])
+    first, last = (ends[0], ends[-1]) if ends else (here, here)
     return {
-        "first": url(_FORWARD),
-        "last": url(_BACK),
-        "next": url(_FORWARD, *last),
-        "previous": url(_BACK, *first),
+        "first": url(FORWARD),
+        "last": url(BACK),
+        "next": url(FORWARD, *last),
+        "previous": url(BACK, *first),
     }
 
 
 def _wanted(call: Call) -> Wanted:
-    begin, end = _moment(call, "begin"), _moment(call, "end")
+    begin, end = moment(call, "begin"), moment(call, "end")
     backwards = begin is not None and end is not None and begin > end
     ascending = is_on(call.text("ascending")) if call.text("ascending") else None
     has = call.text("attachment").lower()
     return Wanted(
         reach=call.reach,
-        domain=call.domain,
+        domains=(call.domain,),
         names=_any(call, "event"),
         severity=call.text("severity").lower(),
         recipients=_any(call, "recipient") or _any(call, "to") or _any(call, "recipients"),
@@ -120,24 +129,6 @@ def _any(call: Call, name: str) -> tuple[str, ...]:
     """Return the values of a filter: repeated, or joined by OR as in ``rejected OR failed``."""
     parts = (part for text in call.texts(name) for part in text.split(" OR "))
     return tuple(filter(None, (part.strip().strip('"()') for part in parts)))
-
-
-def _moment(call: Call, name: str) -> datetime | None:
-    """Return a moment of the query: RFC 2822, or seconds since 1970."""
-    text = call.text(name).strip()
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    try:
-        if not math.isnan(seconds):
-            return datetime.fromtimestamp(seconds, UTC)
-        found = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError, OSError):
-        raise Refusal(400, f"{name} parameter is neither RFC 2822 nor a number") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 ROUTES = (

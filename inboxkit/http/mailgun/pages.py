@@ -23,6 +23,7 @@ def turn(call: Call, pivot: str) -> tuple[str, bool]:
     ``pivot`` is the field of the query that holds the name.
     """
     wanted = call.text("page") or "first"
+    wanted = "previous" if wanted == "prev" else wanted  # as Mailgun's lists of tags say it
     if wanted not in _TURNS:
         raise Refusal(400, f"page parameter is none of {', '.join(_TURNS)}")
     after = call.text(pivot) if wanted in ("next", "previous") else ""

@@ -24,7 +24,7 @@ NAMES = (
     "permanent_fail",
     "temporary_fail",
 )
-_MOST_URLS = 3
+MOST_URLS = 3
 _ANYWHERE = Guard(("0.0.0.0/0", "::/0"))  # the form is checked here; the way, when it is gone
 
 
@@ -63,16 +63,16 @@ async def delete(call: Call) -> Mapping[str, Any]:
 
 async def add_url(call: Call) -> Mapping[str, Any]:
     """Post these events to a URL too."""
-    (url,) = _urls(call)[:1]
+    url = one_url(call)
     known = await _known(call)
-    changed = {name: [*known.get(name, ()), url] for name in _event_types(call)}
+    changed = {name: [*known.get(name, ()), url] for name in event_types(call)}
     return await _put_all(call, changed)
 
 
 async def set_url(call: Call) -> Mapping[str, Any]:
     """Post exactly these events to a URL."""
-    (url,) = _urls(call)[:1]
-    wanted, known = _event_types(call), await _known(call)
+    url = one_url(call)
+    wanted, known = event_types(call), await _known(call)
     without = {name: [u for u in known.get(name, ()) if u != url] for name in NAMES}
     return await _put_all(call, {n: [*us, url] if n in wanted else us for n, us in without.items()})
 
@@ -86,7 +86,7 @@ async def delete_url(call: Call) -> Mapping[str, Any]:
 
 async def key(call: Call) -> Mapping[str, Any]:
     """Return the key that the posts are signed with."""
-    return {"message": "success", "http_signing_key": signing_key(call.store.secret)}
+    return {"message": "success", "http_signing_key": signing_key(call.store.identity)}
 
 
 async def _known(call: Call) -> dict[str, list[str]]:
@@ -108,8 +108,8 @@ async def _put(call: Call, name: str, urls: Sequence[str], message: str) -> Mapp
 
 async def _put_all(call: Call, changed: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
     once = {name: list(dict.fromkeys(urls)) for name, urls in changed.items()}
-    if any(len(urls) > _MOST_URLS for urls in once.values()):
-        raise Refusal(400, f"An event is posted to {_MOST_URLS} URLs at most")
+    if any(len(urls) > MOST_URLS for urls in once.values()):
+        raise Refusal(400, f"An event is posted to {MOST_URLS} URLs at most")
     await call.store.write(mailgun_webhooks.put, call.domain, once, now=call.now, base=call.base)
     return {"webhooks": _shown(await _known(call))}
 
@@ -124,11 +124,16 @@ def _name(name: str) -> str:
     return name
 
 
-def _event_types(call: Call) -> set[str]:
+def event_types(call: Call) -> set[str]:
     found = {_name(name) for text in call.texts("event_types") for name in text.split(",")}
     if not found:
         raise Refusal(400, "event_types parameter is missing")
     return found
+
+
+def one_url(call: Call) -> str:
+    """Return the URL of a request; raise Refusal for one that cannot be posted to."""
+    return _urls(call)[0]
 
 
 def _urls(call: Call) -> list[str]:

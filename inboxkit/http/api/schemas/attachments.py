@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import model_validator
 
@@ -20,7 +21,7 @@ Disposition = Literal["inline", "attachment"]
 
 
 class SendAttachment(Request):
-    """A file to send: its ``content`` in base64."""
+    """A file to send: its ``content`` in base64, or a ``url`` where it can be had without a key."""
 
     filename: Line | None = None
     content_type: Line | None = None
@@ -41,8 +42,17 @@ class SendAttachment(Request):
             data = base64.b64decode("".join((self.content or "").split()), validate=True)
         except binascii.Error:
             raise ValueError("content is not base64") from None
-        content_id = (self.content_id or "").strip("<>")
-        return File(self.filename or "attachment", data, self.content_type or "", content_id)
+        return self._made(data, self.filename or "attachment", self.content_type or "")
+
+    def fetched(self, data: bytes, content_type: str) -> File:
+        """Return the file once its URL has given this; without a name it has that of the URL."""
+        name = unquote(urlsplit(self.url or "").path).rpartition("/")[2]
+        return self._made(
+            data, self.filename or name or "attachment", self.content_type or content_type
+        )
+
+    def _made(self, data: bytes, filename: str, content_type: str) -> File:
+        return File(filename, data, content_type, (self.content_id or "").strip("<>"))
 
 
 class Attachment(Wire):

@@ -12,12 +12,14 @@ from ....store.events import cursor_id
 from ....tokens import public_id
 from ....values import EventType
 from ..targets import shown_inbox_id, shown_message_id
+from .domains import Domain, domain
 from .messages import Message, message, people
 from .threads import ThreadItem, fields
 from .wire import Request, Stamp, Text, Wire, Words
 
 if TYPE_CHECKING:
     from ....store.announcements import Announcement, Subject
+    from ....store.domains import DomainRecord
     from ....store.records import Shown
 
 _MOST_WAIT_SECONDS = 60
@@ -33,6 +35,7 @@ _AGENTMAIL = {
     EventType.REJECTED: "message.rejected",
     EventType.FAILED: "message.rejected",
     EventType.OPENED: "message.opened",
+    EventType.DOMAIN_VERIFIED: "domain.verified",
 }
 _OURS = {
     EventType.QUEUED: "message.queued",
@@ -45,7 +48,6 @@ _OURS = {
     EventType.HANDLER_FAILED: "handler.failed",
     EventType.LOOP_STOPPED: "loop.stopped",
     EventType.WEBHOOK_DISABLED: "webhook.disabled",
-    EventType.DOMAIN_VERIFIED: "domain.verified",
 }
 _NAMES = {str(kind): name for kind, name in (*_AGENTMAIL.items(), *_OURS.items())}
 _OF_VARIANTS = tuple(f"{RECEIVED}.{label}" for label in _VARIANTS)
@@ -53,7 +55,6 @@ _OF_VARIANTS = tuple(f"{RECEIVED}.{label}" for label in _VARIANTS)
 USUAL = frozenset(_AGENTMAIL.values())
 # A client of AgentMail may name these; here they never happen.
 _NEVER = (
-    "domain.verified",
     *(f"message.security.{name}" for name in ("completed", "review", "override")),
     *(
         f"calendar.event.{name}"
@@ -170,11 +171,11 @@ class About(Wire):
 class Facts(Wire):
     """What inboxkit knows of an event beside AgentMail's fields.
 
-    ``truncated`` names what was left out of a payload that would have been too long; the whole
-    message is at ``url``.
+    ``id`` is that of the message. ``truncated`` names what was left out of a payload that would
+    have been too long; the whole message is at ``url``.
     """
 
-    id: str
+    id: str | None = None
     type: str
     at: Stamp
     recipient: str | None = None
@@ -200,6 +201,7 @@ class Event(Wire):
     complaint: About | None = None
     reject: About | None = None
     open: About | None = None
+    domain: Domain | None = None
     event: About | None = None
     inboxkit: Facts
 
@@ -235,9 +237,15 @@ def event(told: Announcement, subject: Subject) -> Event:
     return Event(**said)
 
 
+def domain_event(told: Announcement, record: DomainRecord) -> Event:
+    """Return an event about a domain for the wire."""
+    said = {"event_type": name_of(told), "event_id": cursor_id(told.seq)}
+    return Event(**said, domain=domain(record), inboxkit=_facts(told))
+
+
 def _facts(told: Announcement) -> Facts:
     return Facts(
-        id=public_id("msg", told.message_id),
+        id=public_id("msg", told.message_id) if told.message_id else None,
         type=told.type,
         at=told.at,
         recipient=told.recipient or None,

@@ -79,6 +79,13 @@ class UpdateHeadersRequest(Request):
         return self
 
 
+class RotateSecretRequest(Request):
+    """A new secret (``whsec_`` and base64), and how long the one before signs too."""
+
+    secret: Annotated[Line, Field(min_length=1, max_length=200)] | None = None
+    overlap_hours: Annotated[int, Field(ge=0, le=168)] = 24
+
+
 class Webhook(Wire):
     """An endpoint, with the secret that its receiver verifies signatures with."""
 
@@ -98,9 +105,13 @@ class Webhook(Wire):
 
 
 class Health(Wire):
-    """How an endpoint does: since when it takes nothing, and why it was disabled."""
+    """How an endpoint does: since when it takes nothing, and why it was disabled.
+
+    ``old_secret_until``: until when posts are signed by an earlier secret too.
+    """
 
     failing_since: Stamp | None = None
+    old_secret_until: Stamp | None = None
     disabled_because: str | None = None
 
 
@@ -179,7 +190,9 @@ def webhook(record: EndpointRecord, addresses: Mapping[int, str]) -> Webhook:
         created_at=record.created_at,
         client_id=record.client_id,
         inboxkit=Health(
-            failing_since=record.failing_since, disabled_because=record.disabled_because or None
+            failing_since=record.failing_since,
+            old_secret_until=record.old_until(),
+            disabled_because=record.disabled_because or None,
         ),
     )
 

@@ -1,0 +1,68 @@
+"""The keys that sign tokens in mail, as the database keeps them.
+
+The first one is the database's own secret, made with it. A rotation puts a new one in front.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from ..tokens import Keyring, TokenKey
+from .tables import setting
+
+if TYPE_CHECKING:
+    from .writer import Tx
+
+_IDENTITY, _KEYS = "secret", "token_keys"
+# Every process has looked at the keys by then, so none meets a token that it cannot verify.
+_BEGINS_AFTER = timedelta(seconds=10)
+
+
+def identity(tx: Tx) -> bytes:
+    """Return this database's own secret, made once: what is derived from it never changes."""
+    found = _value(tx.connection, _IDENTITY)
+    if found is None:
+        found = secrets.token_hex(32)
+        tx.connection.execute(insert(setting), [{"key": _IDENTITY, "value": found}])
+    return bytes.fromhex(found)
+
+
+def load(connection: Connection, own: bytes) -> Keyring:
+    """Return the keys, newest first; ``own`` is the database's secret, the first of them."""
+    written = _value(connection, _KEYS)
+    return Keyring((TokenKey(own),) if written is None else tuple(map(_key, json.loads(written))))
+
+
+def rotate(tx: Tx, own: bytes, now: datetime, keep: timedelta) -> Keyring:
+    """Put a new key in front; those before it verify for ``keep`` longer, then they are deleted."""
+    tx.take_turns([0])  # or the keys of two rotations at the same moment would be one
+    known = load(tx.connection, own)
+    made = TokenKey(secrets.token_bytes(32), signs_from=now + _BEGINS_AFTER)
+    keys = (made, *(key.until(now + keep) for key in known.keys if key.is_good(now)))
+    row = {"key": _KEYS, "value": json.dumps([_written(key) for key in keys])}
+    if not tx.connection.execute(update(setting).where(setting.c.key == _KEYS), row).rowcount:
+        tx.connection.execute(insert(setting), [row])
+    return Keyring(keys)
+
+
+def _value(connection: Connection, name: str) -> str | None:
+    return connection.execute(select(setting.c.value).where(setting.c.key == name)).scalar()
+
+
+def _written(key: TokenKey) -> dict[str, Any]:
+    until = None if key.good_until is None else key.good_until.timestamp()
+    return {"key": key.secret.hex(), "from": key.signs_from.timestamp(), "until": until}
+
+
+def _key(written: dict[str, Any]) -> TokenKey:
+    until = written["until"]
+    return TokenKey(
+        bytes.fromhex(written["key"]),
+        datetime.fromtimestamp(written["from"], UTC),
+        None if until is None else datetime.fromtimestamp(until, UTC),
+    )

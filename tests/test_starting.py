@@ -1,0 +1,116 @@
+"""A start that fails, at whatever step: the first error is shown, and nothing is left open."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from inboxkit import ConfigurationError, InboxKit, InboxKitError, Router, Settings
+from inboxkit.clock import Clock
+from inboxkit.pipeline.outbox import configure
+from inboxkit.runtime import Runtime
+from inboxkit.store.database import open_database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from datetime import datetime
+    from pathlib import Path
+
+
+class BrokenClock(Clock):
+    """Tells the time so many times, then never again."""
+
+    def __init__(self, good: int) -> None:
+        super().__init__()
+        self._good = good
+
+    def now(self) -> datetime:
+        self._strike()
+        return super().now()
+
+    def beat(self) -> datetime:
+        self._strike()
+        return super().beat()
+
+    def _strike(self) -> None:
+        self._good -= 1
+        if self._good < 0:
+            raise ZeroDivisionError("the clock is broken")
+
+
+def left_open(folder: Path) -> list[str]:
+    """Return what of a runtime is still there."""
+    threads = [t.name for t in threading.enumerate() if t.name.startswith("inboxkit")]
+    tasks = [task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}]
+    return [*threads, *tasks, *(path.name for path in folder.glob("*.files/*.lock"))]
+
+
+async def works_again(database: str) -> bool:
+    async with InboxKit(database=database) as kit:
+        return not await kit.runtime.problem()
+
+
+@pytest.mark.parametrize("good", range(8))
+async def test_a_start_that_breaks_at_any_reading_of_the_clock(
+    database: str, tmp_path: Path, good: int
+) -> None:
+    kit = InboxKit(database=database)
+    kit.clock = BrokenClock(good)
+    with pytest.raises((ZeroDivisionError, InboxKitError), match="the clock is broken"):
+        async with kit:
+            await anyio.sleep_forever() if kit.runtime.stopping.is_set() else await kit.serve()
+    assert left_open(tmp_path) == []
+    assert await works_again(database)
+
+
+async def test_a_step_that_cannot_be_made_shows_its_own_error(
+    database: str, tmp_path: Path
+) -> None:
+    settings = Settings.model_construct(database=database, egress_networks=("no network",))
+    runtime = Runtime(settings, Clock(), configure(settings))
+    with pytest.raises(ValueError, match="'no network' does not appear to be"):
+        await runtime.start((), plans=True)
+    assert left_open(tmp_path) == []
+    assert await works_again(database)
+
+
+async def test_a_schema_that_is_refused(database: str, tmp_path: Path) -> None:
+    opened = open_database(database)
+    with opened.writer.begin() as connection:
+        connection.exec_driver_sql("UPDATE inboxkit_version SET version_num = '9999'")
+    opened.close()
+    with pytest.raises(ConfigurationError, match="9999 is newer"):
+        await InboxKit(database=database).__aenter__()
+    assert left_open(tmp_path) == []
+
+
+async def test_a_resource_that_breaks_when_it_opens_and_another_when_it_closes(
+    database: str, tmp_path: Path
+) -> None:
+    @asynccontextmanager
+    async def stubborn() -> AsyncGenerator[int]:
+        yield 1
+        raise OSError("cannot be closed")
+
+    @asynccontextmanager
+    async def broken() -> AsyncGenerator[int]:
+        raise OSError("cannot be opened")
+        yield 1
+
+    kit = InboxKit(Router(resource=stubborn), Router(resource=broken), database=database)
+    with pytest.raises(OSError, match="cannot be opened"):
+        await kit.__aenter__()
+    assert left_open(tmp_path) == []
+
+
+async def test_a_timeout_around_a_kit_leaves_nothing_open(database: str, tmp_path: Path) -> None:
+    with anyio.move_on_after(0.3):
+        async with InboxKit(database=database, smtp="127.0.0.1:0"):
+            await anyio.sleep_forever()
+    assert left_open(tmp_path) == []
+    assert await works_again(database)
