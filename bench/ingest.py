@@ -3,10 +3,10 @@
     python bench/ingest.py [--seconds 1] [--rounds 3] [--smtp-source] [--database URL]
 
 Servers and load generator are processes of their own on loopback ports. Runs are interleaved, and
-the medians compared, since the machine's speed drifts. ``durable`` is the whole runtime of
-``inboxkit run``: 250 after a commit with an fsync (SQLite, WAL, synchronous=FULL), and reading goes
-on beside it; bare aiosmtpd stores nothing. After each run the server catches up first.
-``--database`` measures the same runtime on an empty database of a PostgreSQL server as well.
+the medians compared, since the machine's speed drifts. ``durable`` is ``inboxkit run`` itself: 250
+after a commit with an fsync (SQLite, WAL, synchronous=FULL), and reading goes on beside it; bare
+aiosmtpd stores nothing. After each run the server catches up first. ``--database`` measures the
+same command on an empty database of a PostgreSQL server as well.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -23,7 +24,6 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,12 +31,8 @@ from typing import TYPE_CHECKING, Any
 
 from smtp_load import MAX_MESSAGES, RECIPIENT, SENDER, SESSIONS, run_loop
 
-from inboxkit.kit import InboxKit
-from inboxkit.settings import Settings
 from inboxkit.smtp.listener import Listener
 from inboxkit.smtp.settings import SmtpSettings
-from inboxkit.store import schema
-from inboxkit.store.database import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -89,26 +85,9 @@ async def serve_nothing() -> None:
     await _listen(accept)
 
 
-async def serve_ours(database: str = "") -> None:
-    """Serve with the whole runtime, as ``inboxkit run`` does: 250 after the commit, then read."""
-    with tempfile.TemporaryDirectory(prefix="inboxkit-bench-") as folder:
-        if database:
-            schema.upgrade(open_database(database))
-        database = database or f"sqlite:///{Path(folder) / 'bench.db'}"
-        kit = InboxKit(settings=Settings(database=database, handlers=folder))
-        kit.plan_messages()
-        async with kit:
-            await kit.inbox(RECIPIENT)
-            await kit.runtime.edges.open(smtp="127.0.0.1:0", http="")
-            print(kit.smtp_address[1], flush=True)
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, kit.stop)
-            await kit.runtime.stopping.wait()
-
-
 SERVERS: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
     "aiosmtpd": serve_bare,
     "listener": serve_nothing,
-    "durable": serve_ours,
 }
 
 
@@ -160,13 +139,39 @@ class Result:
 
 
 @contextlib.contextmanager
-def running(name: str) -> Generator[Server]:
+def inboxkit_run(database: str = "") -> Generator[list[str]]:
+    """Give the command of a server of ours, on a database that has the load's inbox."""
+    with tempfile.TemporaryDirectory(prefix="inboxkit-bench-") as folder:
+        url = database or f"sqlite:///{Path(folder) / 'bench.db'}"
+        command = [sys.executable, "-m", "inboxkit", "--database", url]
+        for step in (["db", "upgrade"], ["inbox", "create", RECIPIENT]):
+            subprocess.run([*command, *step], check=True, stdout=subprocess.DEVNULL)
+        handlers = str(Path(folder) / "handlers")
+        yield [*command, "run", handlers, "--smtp", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+
+
+@contextlib.contextmanager
+def running(name: str, database: str = "") -> Generator[Server]:
     """Start a server and stop it at the end."""
-    command = [sys.executable, __file__, "--serve", name, *sys.argv[1:]]
+    with contextlib.ExitStack() as stack:
+        if name in SERVERS:
+            command = [sys.executable, __file__, "--serve", name]
+        else:
+            command = stack.enter_context(inboxkit_run(database if name == "postgres" else ""))
+        yield stack.enter_context(started(name, command))
+
+
+@contextlib.contextmanager
+def started(name: str, command: list[str]) -> Generator[Server]:
+    """Start a command that prints its port, or "ready smtp=HOST:PORT ..."; end it at the end."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            yield Server(name, int(process.stdout.readline()), process)
+            line = process.stdout.readline()
+            port = re.search(r"(?:^|smtp=\S*:)(\d+)", line)
+            if port is None:
+                raise RuntimeError(f"{name} did not start: {line!r}")
+            yield Server(name, int(port[1]), process)
         finally:
             process.terminate()
             try:
@@ -205,7 +210,8 @@ def compare(options: argparse.Namespace) -> bool:
     """Run all loads against all servers in turn; tell whether every floor was reached."""
     results: dict[tuple[Load, str], list[Result]] = {}
     with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(running(name)) for name in SERVERS]
+        names = [*SERVERS, "durable", *(["postgres"] if options.database else [])]
+        servers = [stack.enter_context(running(name, options.database)) for name in names]
         for load in (load for _ in range(options.rounds) for load in LOADS):
             for server in servers:
                 known = results.setdefault((load, server.name), [])
@@ -218,11 +224,12 @@ def compare(options: argparse.Namespace) -> bool:
 
 def report(results: dict[tuple[Load, str], list[Result]]) -> bool:
     """Print medians, ratios and floors."""
-    print(f"{'messages/s (CPU ms each)':28}" + "".join(f"{name:>16}" for name in SERVERS))
+    names = list(dict.fromkeys(name for _, name in results))
+    print(f"{'messages/s (CPU ms each)':28}" + "".join(f"{name:>16}" for name in names))
     reached = True
     for load in LOADS:
         print(f"{load.name:28}", end="")
-        for name in SERVERS:
+        for name in names:
             rate = statistics.median(result.rate for result in results[load, name])
             cpu = statistics.median(result.cpu_ms for result in results[load, name])
             print(f"{f'{rate:.0f} ({cpu:.2f})':>16}", end="")
@@ -240,11 +247,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1.0, help="of each run")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--smtp-source", action="store_true", help="use Postfix's load generator")
-    parser.add_argument("--database", metavar="URL", help="of an empty database of PostgreSQL")
+    parser.add_argument(
+        "--database", metavar="URL", default="", help="of an empty database of PostgreSQL"
+    )
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.database:
-        SERVERS["postgres"] = partial(serve_ours, options.database)
     if options.serve:
         run_loop(SERVERS[options.serve]())
         return 0

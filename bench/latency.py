@@ -34,7 +34,7 @@ from inboxkit.kit import InboxKit
 from inboxkit.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from running import Served
 
@@ -76,7 +76,8 @@ def mail(size: int = 5_000, code: str = "") -> bytes:
     """Return a mail of so many bytes that is like no other; it may hold a code."""
     number = next(_NUMBERS)
     words = f"Your verification code is {code}.\r\n" if code else ""
-    head = f"From: shop <noreply@shop.example>\r\nTo: {BOX}\r\nSubject: Your order {number}\r\n"
+    sender = "Shop <noreply@shop.example>" if code else "Ann <ann@example.com>"
+    head = f"From: {sender}\r\nTo: {BOX}\r\nSubject: Your order {number}\r\n"
     head += f"Message-ID: <{number}.{time.time_ns()}@shop.example>\r\n\r\n{words}"
     return (head + _LINE * ((size - len(head)) // len(_LINE))).rstrip().encode()
 
@@ -114,6 +115,7 @@ async def accepted(ports: Sequence[int], folder: Path, samples: int) -> list[lis
         sessions = [await stack.enter_async_context(Session.open(port)) for port in ports]
         file = stack.enter_context((folder / "synced").open("wb"))
         for _ in range(samples):
+            content = b""
             for session, taken in zip(sessions, times, strict=False):
                 await session.begin(RECIPIENT)
                 content = mail()
@@ -165,7 +167,7 @@ class Waiter:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, url: str) -> AsyncIterator[Waiter]:
+    async def open(cls, url: str) -> AsyncGenerator[Waiter]:
         """Open a client with as many connections as it needs."""
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as http:
@@ -191,14 +193,14 @@ async def coded_over_http(
     samples: int,
     box: str = BOX,
     *,
-    until: subprocess.Popen[str] | None = None,
+    until: asyncio.subprocess.Process | None = None,
 ) -> list[float]:
     """Return ms from the dot until a wait over HTTP is answered; no more when ``until`` ends."""
     times: list[float] = []
     async with Waiter.open(server.url) as waiter, Session.open(server.smtp) as session:
         await waiter.make(box)
         for number in range(samples):
-            if until is not None and until.poll() is not None:
+            if until is not None and until.returncode is not None:
                 break
             waiting = asyncio.create_task(waiter.code(box))
             await session.begin(box)
@@ -285,11 +287,10 @@ async def flooded(server: Served, samples: int, seconds: float) -> list[float]:
         await waiter.make(RECIPIENT)
     script = str(Path(__file__).with_name("smtp_load.py"))
     command = [sys.executable, script, str(server.smtp), "5000", "kept", str(seconds)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as flood:
-        await asyncio.sleep(1.0)
-        times = await coded_over_http(server, samples, FLOODED, until=flood)
-        assert flood.stdout is not None
-        accepted, took = (float(word) for word in flood.stdout.read().split())
+    flood = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    await asyncio.sleep(1.0)
+    times = await coded_over_http(server, samples, FLOODED, until=flood)
+    accepted, took = (float(word) for word in (await flood.communicate())[0].split())
     print(f"flood: {accepted / took:,.0f} mails a second to another inbox, {len(times)} waits")
     return times
 

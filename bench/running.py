@@ -1,4 +1,4 @@
-"""``inboxkit run`` as a process of its own, and an SMTP connection to it: what the benches share."""
+"""What the benches share: ``inboxkit run`` as a process of its own, an SMTP connection to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Mapping
+    from collections.abc import AsyncGenerator, Generator, Mapping
 
 _REPLY_SECONDS = 60.0
 _STOP_SECONDS = 60.0
@@ -96,7 +96,7 @@ class Session:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, port: int) -> AsyncIterator[Session]:
+    async def open(cls, port: int) -> AsyncGenerator[Session]:
         """Connect and greet."""
         session = cls(*await asyncio.open_connection("127.0.0.1", port))
         try:

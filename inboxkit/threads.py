@@ -190,11 +190,21 @@ def _asked(own: str, ids: Iterable[str]) -> list[str]:
 
 
 def _local_part(message_id: str) -> str:
-    """Return what names a message when the domain is one of the provider's many hosts."""
+    """Return what names a message when the domain is one of the provider's many hosts.
+
+    Amazon SES and SendGrid name the host that took a mail. Others make a UUID the local part and
+    put a domain behind it that they do not tell (Postmark, Mailtrap). Nobody guesses a UUID.
+    """
     local, _, domain = message_id.strip("<>").partition("@")
     domain = domain.lower()
     known = domain.endswith((".amazonses.com", ".sendgrid.net")) or "ismtpd" in domain
-    return local if known else ""
+    return local if known or _is_uuid(local) else ""
+
+
+def _is_uuid(local: str) -> bool:
+    if len(local) != 36 or local.count("-") != 4:
+        return False
+    return not local.lower().strip("0123456789abcdef-")
 
 
 def _find(message_id: str, known: Mapping[str, Known]) -> Known | None:

@@ -19,7 +19,7 @@ from inboxkit import InboxKit
 from inboxkit.clock import Clock
 from inboxkit.store.store import Store
 
-from . import postgres
+from . import canary, postgres
 from .databases import BACKENDS, SERVER_FOLDER, empty
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "long_on_postgres: is long there, where a dead process is known after ten seconds",
     ):
         config.addinivalue_line("markers", mark)
+    config.pluginmanager.register(canary)
     if _begins_the_session(config):
         folder = os.environ[SERVER_FOLDER] = tempfile.mkdtemp(prefix="inboxkit-pg-")
         Path(folder, "owner").write_text(str(os.getpid()))

@@ -53,7 +53,7 @@ async def test_an_attachment_is_always_saved_to_the_same_path(
 ) -> None:
     folder = tmp_path / "new" / "folder"
     got = await arrive(kit, files={"plan.pdf": PDF})
-    first = await got.attachments[0].save(folder)
+    first = await got.attachments[0].save(str(folder))
     again = await (await kit.message(got.id)).attachments[0].save(folder)
     assert first == again
     assert first.read_bytes() == PDF

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import aiosmtplib
@@ -18,6 +21,7 @@ from tests.pipeline.mailgun import OPTIONS, account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 API_KEY, SIGNING_KEY, PASSWORD = "canary-api-key-1", "canary-signing-2", "canary-password-3"
 BODY, CODE, TOKEN = "canary-body-4", "730416", "canary-token-5"
@@ -96,3 +100,49 @@ async def test_sends_webhooks_and_what_goes_wrong_with_them(
     assert leaks(shown) == []
     assert leaks(logged.text) == []
     assert [name for name in ("api_key", "signing_key") if OPTIONS[name] in logged.text] == []
+
+
+SHOWN = """
+import base64, logging, pytest
+SECRET = "password-" + "secret-3"
+log = logging.getLogger("inboxkit.somewhere")
+
+def test_harmless():
+    log.debug("connected")
+
+def test_debug():
+    log.debug("connected with %s", SECRET)
+
+def test_screen():
+    print("connected with", SECRET)
+
+def test_basic():
+    log.info("Authorization: Basic %s", base64.b64encode(b"inboxkit:" + SECRET.encode()).decode())
+
+@pytest.fixture
+def left():
+    yield
+    logging.getLogger("aiohttp.access").info("Bearer ik_live_" + "a" * 32)
+
+def test_end(left):
+    pass
+"""
+
+
+def test_a_test_that_shows_a_secret_fails(tmp_path: Path) -> None:
+    (tmp_path / "test_shown.py").write_text(SHOWN)
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "tests.canary", "-p", "no:anyio"]
+    done = subprocess.run(
+        [*command, "-c", os.devnull, f"--rootdir={tmp_path}", tmp_path / "test_shown.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    failed = sorted(
+        line.split("::")[1].split()[0]
+        for line in done.stdout.splitlines()
+        if line.startswith("ERROR")
+    )
+    assert failed == ["test_basic", "test_debug", "test_end", "test_screen"], done.stdout
+    assert done.stdout.count("a secret was shown") >= 4

@@ -294,9 +294,16 @@ async def delivered(kit: InboxKit) -> list[Message]:
         ({"Auto-Submitted": "no"}, ""),
         ({"Auto-Submitted": "auto-replied"}, "Auto-Submitted"),
         ({"Precedence": "bulk"}, "Precedence"),
+        ({"Precedence": "junk"}, "Precedence"),
         ({"List-Id": "<garden.lists.example>"}, "list mail"),
+        ({"List-Unsubscribe": "<mailto:u@example.com>"}, "list mail"),
+        ({"X-Auto-Response-Suppress": "All"}, "automatic"),
+        ({"X-Loop": "help@example.com"}, "automatic"),
+        ({"X-Autoreply": "yes"}, "automatic"),
+        ({"Return-Path": "<>"}, ""),
+        ({"Reply-To": "noreply@example.com"}, "takes no replies"),
     ],
-    ids=["plain", "no", "auto", "bulk", "list"],
+    ids=lambda case: " ".join(case.values()) if isinstance(case, dict) else "",
 )
 async def test_a_handler_never_answers_automatic_mail(
     database: str, headers: dict[str, str], stopped: str

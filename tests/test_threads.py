@@ -77,16 +77,41 @@ def test_each_clue_leads_to_the_thread_and_is_named(clues: Clues, reason: str) -
         "<0100-aB@email.amazonses.com>",
         "<0100-aB@eu-west-1.amazonses.com>",
         "<0100-aB@geo-ismtpd-1>",
+        "<0100-aB@wrqvwxzv.ismtpd-2>",
+        "<0100-aB@mail.sendgrid.net>",
+        "<7be02ae4-1f5b-4ae5-9b5f-f8e5e2c3a001@mtasv.net>",
+        "<7BE02AE4-1F5B-4AE5-9B5F-F8E5E2C3A001@pm.shop.example>",
     ],
 )
 def test_provider_id_without_domain_is_found_under_any_of_its_hosts(cited: str) -> None:
     inbox = Inbox()
     inbox.send(sent("ours"))
-    inbox.known["0100-aB"] = Known(1, 1, outbound=True, alias=True)
+    local = cited.strip("<").partition("@")[0]
+    inbox.known[local] = Known(1, 1, outbound=True, alias=True)
 
     decision = decide(replace(mail("x"), in_reply_to=cited), inbox)
 
     assert (decision.thread, decision.reason) == (1, f"alias {cited}")
+
+
+@pytest.mark.parametrize(
+    "local",
+    [
+        "0100-aB",
+        "7be02ae4-1f5b-4ae5-9b5f-f8e5e2c3a0",
+        "7be02ae4-1f5b-4ae5-9b5f-f8e5e2c3a00g",
+        "-" * 36,
+        "x" * 36,
+    ],
+)
+def test_local_part_of_an_ordinary_id_is_not_looked_up(local: str) -> None:
+    inbox = Inbox()
+    inbox.send(sent("ours"))
+    inbox.known[local] = Known(1, 1, outbound=True, alias=True)
+
+    decision = decide(replace(mail("x"), in_reply_to=f"<{local}@mail.example>"), inbox)
+
+    assert "alias" not in decision.reason
 
 
 def test_first_mail_begins_a_thread_and_its_sender_takes_part() -> None:

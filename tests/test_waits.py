@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
-from inboxkit import InboxKit, Message, WaitTimeout
+from inboxkit import ConfigurationError, InboxKit, Message, WaitTimeout
 from inboxkit.models import Want
 from inboxkit.pipeline.notify import inbox_topic
 from inboxkit.store import inboxes
@@ -185,7 +186,29 @@ async def test_a_timeout_lists_what_did_arrive(kit: InboxKit) -> None:
         await inbox.wait_for_otp(timeout=0.01, sender="*@shop.example")
     assert caught.value.arrived == (came,)
     assert f"no otp for {DESK}" in str(caught.value)
-    assert "'An invoice' from billing@shop.example" in str(caught.value)
+    assert f"'An invoice' to {DESK} from billing@shop.example (human)" in str(caught.value)
+    assert "within 0.01 s; 1 other message came\n" in str(caught.value)
+
+
+async def test_a_timeout_says_what_earlier_waits_have_taken(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    await arrive(kit, "Your code is 482913.", subject="Log in")
+    await arrive(kit, "Hello")
+    assert await inbox.wait_for_otp(timeout=10) == "482913"
+    with pytest.raises(WaitTimeout, match="; 2 other messages came, 1 of them taken by earlier"):
+        await inbox.wait_for_link(timeout=0)
+
+
+@pytest.mark.parametrize(
+    ("sender", "meant"), [("shop.example", "*@shop.example"), ("shop", "shop@*")]
+)
+async def test_a_sender_that_no_mail_can_have_is_refused(
+    kit: InboxKit, sender: str, meant: str
+) -> None:
+    inbox = await kit.inbox(DESK)
+    for wait in (inbox.wait_for_message, inbox.wait_for_otp, inbox.wait_for_link):
+        with pytest.raises(ConfigurationError, match=re.escape(f'write sender="{meant}"')):
+            await wait(timeout=0, sender=sender)
 
 
 async def test_a_timeout_of_an_empty_inbox_says_so(kit: InboxKit) -> None:
@@ -228,7 +251,7 @@ async def test_a_missing_reply_lists_what_did_arrive(kit: InboxKit) -> None:
     inbox = await kit.inbox(DESK)
     sent = await inbox.send(ANN, "Size?", "Which size?")
     await arrive(kit, "Other", subject="Another matter", sender="bob@example.com")
-    with pytest.raises(WaitTimeout, match=r"'Another matter' from bob@example\.com"):
+    with pytest.raises(WaitTimeout, match=r"'Another matter' to .* from bob@example\.com"):
         await sent.wait_for_reply(timeout=0.01)
 
 

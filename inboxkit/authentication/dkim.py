@@ -11,6 +11,7 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import ed25519
 from .canonical import BodyHash
 from .conclusion import Proof
 from .domains import aligned, ascii_form
@@ -29,14 +30,14 @@ _LONGEST_KEY = 2_000  # characters of a record; a key of 4,096 bits has 740
 _MOST_BITS = 4_096  # RFC 8301 section 3.2
 _LARGEST_EXPONENT = 1 << 32
 _FIELD = b"dkim-signature"
-_ALGORITHMS = (b"rsa-sha256", b"ed25519-sha256")  # RFC 8301 section 3.1: no SHA-1
+_ALGORITHMS = (b"rsa-sha256", ed25519.ALGORITHM)  # RFC 8301 section 3.1: no SHA-1
 
 
 def check(head: bytes, body: bytes, sender: str, names: Budget) -> list[Proof]:
     """Return what each signature proves, those of the sender's organization first.
 
     At most five are checked. One whose ``l=`` leaves the end of the body unsigned, or whose hash is
-    SHA-1, gives "policy"; one of a kind that cannot be checked here gives "neutral".
+    SHA-1, gives "policy".
     """
     library: Any = import_module("dkim")
     try:
@@ -91,18 +92,18 @@ def _checked(
     if not is_plain([field]):
         return Proof("permerror", domain)
     try:
-        return Proof(_result(mail, number, hashed, key), domain)
+        return Proof(_result(library, mail, number, hashed, key), domain)
     except Unanswered:
         return Proof("temperror", domain)
-    except (library.NaClNotFoundError, library.UnknownKeyTypeError):
-        return Proof("neutral", domain)
-    except library.ValidationError:
+    except (library.ValidationError, library.NaClNotFoundError):  # a key of the other algorithm
         return Proof("fail", domain)
     except Exception:  # noqa: BLE001 - foreign input in a foreign library, which raises anything
         return Proof("permerror", domain)
 
 
-def _result(mail: Any, number: int, hashed: BodyHash, key: Callable[..., bytes | None]) -> str:
+def _result(
+    library: Any, mail: Any, number: int, hashed: BodyHash, key: Callable[..., bytes | None]
+) -> str:
     fields, signed, found = mail.verify_headerprep(number)
     if b"from" not in signed:  # RFC 6376 section 6.1.1
         return "permerror"
@@ -111,7 +112,12 @@ def _result(mail: Any, number: int, hashed: BodyHash, key: Callable[..., bytes |
     if not same_hash(fields, hashed):
         return "fail"
     without_hash = {name: value for name, value in fields.items() if name != b"bh"}
-    return "pass" if mail.verify_sig(without_hash, signed, found[number], key) else "fail"
+    if fields[b"a"] == ed25519.ALGORITHM:
+        record = key(fields[b"s"] + b"._domainkey." + fields[b"d"] + b".") or b""
+        good = ed25519.verify(library, mail, without_hash, signed, found[number], record)
+    else:
+        good = mail.verify_sig(without_hash, signed, found[number], key)
+    return "pass" if good else "fail"
 
 
 def _domain(field: bytes) -> str:

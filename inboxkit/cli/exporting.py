@@ -13,7 +13,8 @@ from ..store import inboxes as store_inboxes
 from ..store.blobs import Packed, Unreadable
 from ..tokens import public_id
 from ..trace import trace_fields
-from .opening import opened, run
+from .looking import looked
+from .opening import run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +37,8 @@ def export(ctx: click.Context, inbox: str | None, plain: bool, folder: Path) -> 
 
 async def _export(ctx: click.Context, inbox: str | None, plain: bool, folder: Path) -> int:
     number, after = 0, 0
-    async with opened(ctx) as kit:
-        store, hostname = kit.runtime.store, "" if plain else kit.settings.hostname
+    async with looked(ctx) as look:
+        store, hostname = look.store, "" if plain else look.settings.hostname
         inbox_id = (await store.read(store_inboxes.require, inbox)).id if inbox else None
         while rows := await store.read(exports.page, inbox_id, after=after, limit=_PAGE):
             number += await to_thread.run_sync(_write, store.blobs, rows, hostname, folder)

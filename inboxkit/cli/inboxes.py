@@ -8,6 +8,7 @@ import click
 
 from ..store import inboxes as store_inboxes
 from ..store import purge
+from .looking import looked
 from .opening import opened, run
 from .printing import as_json, flat, moment, table
 
@@ -72,8 +73,8 @@ def list_(ctx: click.Context, json_: bool) -> None:
 
 
 async def _list(ctx: click.Context) -> list[InboxRecord]:
-    async with opened(ctx) as kit:
-        return await kit.runtime.store.read(store_inboxes.everything)
+    async with looked(ctx) as look:
+        return await look.store.read(store_inboxes.everything)
 
 
 @inbox.command()
@@ -90,8 +91,8 @@ def show(ctx: click.Context, address: str, json_: bool) -> None:
 
 
 async def _show(ctx: click.Context, address: str) -> InboxRecord:
-    async with opened(ctx) as kit:
-        return await kit.runtime.store.read(store_inboxes.require, address)
+    async with looked(ctx) as look:
+        return await look.store.read(store_inboxes.require, address)
 
 
 @inbox.command()
@@ -106,8 +107,8 @@ def delete(ctx: click.Context, address: str, yes: bool) -> None:
 
 
 async def _delete(ctx: click.Context, address: str) -> None:
-    async with opened(ctx) as kit:
-        store = kit.runtime.store
+    async with looked(ctx) as look:
+        store = look.store
         record = await store.read(store_inboxes.require, address)
         store.blobs.remove(await store.write(purge.inbox, record.id))
 

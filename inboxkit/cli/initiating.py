@@ -16,7 +16,7 @@ _SETTINGS = """\
 # Settings of inboxkit. Every key is also a flag and a variable, such as INBOXKIT_DOMAIN.
 database = "sqlite:///inboxkit.db"
 domain = "inbox.example"          # your own domain, once mail for it reaches you
-provider = ["memory"]             # "smtp" or "mailgun" to send for real
+provider = ["memory"]             # "smtp" or a vendor, such as "mailgun", to send for real
 smtp = "127.0.0.1:1025"
 http = "127.0.0.1:8025"
 

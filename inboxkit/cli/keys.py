@@ -14,7 +14,8 @@ from ..store.api_keys import KeyRecord
 from ..store.pages import Page
 from ..store.reach import EVERYTHING
 from ..tokens import public_id, row_id
-from .opening import opened, run
+from .looking import looked
+from .opening import run
 from .printing import as_json, moment, table
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def create(
 async def _create(
     ctx: click.Context, asked: dict[str, Any], inbox: str | None, pod: str | None, days: int | None
 ) -> tuple[KeyRecord, str]:
-    async with opened(ctx) as kit:
-        store, now = kit.runtime.store, kit.clock.now()
+    async with looked(ctx) as look:
+        store, now = look.store, look.clock.now()
         found = await store.read(inboxes.require, inbox) if inbox else None
         if pod is not None and await store.read(pods.find, pod) is None:
             raise NotFound(f"no pod {pod}")
@@ -105,9 +106,9 @@ def list_(ctx: click.Context, json_: bool) -> None:
 
 
 async def _list(ctx: click.Context) -> list[KeyRecord]:
-    async with opened(ctx) as kit:
+    async with looked(ctx) as look:
         page: Page[int] = Page(_MOST)
-        return await kit.runtime.store.read(api_keys.listed, EVERYTHING, page)
+        return await look.store.read(api_keys.listed, EVERYTHING, page)
 
 
 @key.command()
@@ -119,10 +120,10 @@ def revoke(ctx: click.Context, ids: Sequence[str]) -> None:
 
 
 async def _revoke(ctx: click.Context, ids: Sequence[str]) -> None:
-    async with opened(ctx) as kit:
+    async with looked(ctx) as look:
         for name in ids:
             try:
-                found = await kit.runtime.store.write(api_keys.remove, row_id("key", name))
+                found = await look.store.write(api_keys.remove, row_id("key", name))
             except ValueError:
                 found = False
             if not found:

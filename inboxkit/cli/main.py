@@ -109,7 +109,11 @@ def _settings(_ctx: click.Context, _option: click.Parameter, pairs: tuple[str, .
     help="Work on a server, such as http://127.0.0.1:8025, with the key INBOXKIT_API_KEY.",
 )
 @click.option("--domain", metavar="NAME", help="Domain of new inboxes.")
-@click.option("--provider", metavar="NAMES", help="Through what to send: memory, smtp, mailgun.")
+@click.option(
+    "--provider",
+    metavar="NAMES",
+    help="Through what to send: memory, smtp or a vendor; commas between several.",
+)
 @click.option(
     "--set",
     "others",

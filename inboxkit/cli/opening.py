@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..errors import ConfigurationError, NotFound
-from ..kit import InboxKit
 from ..settings import Settings, load
 from ..tokens import row_id
 
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine
 
     import click
+
+    from ..kit import InboxKit
 
 T = TypeVar("T")
 _KINDS = {"msg": "message", "evt": "event", "run": "Run"}
@@ -41,15 +42,22 @@ def url_of(ctx: click.Context) -> str:
     return str(ctx.find_root().obj["url"])
 
 
+def work_on_a_database(ctx: click.Context) -> None:
+    """Refuse a server that was named for a command that works on a database."""
+    if url_of(ctx):
+        raise ConfigurationError(
+            f"url: {ctx.info_name} works on a database; leave out --url (INBOXKIT_URL)"
+        )
+
+
 @asynccontextmanager
 async def opened(
     ctx: click.Context, *, works: bool = False, **given: Any
 ) -> AsyncGenerator[InboxKit]:
     """Open the database of this call; with ``works`` also read, send and so on meanwhile."""
-    if url_of(ctx):
-        raise ConfigurationError(
-            f"url: {ctx.info_name} works on a database; leave out --url (INBOXKIT_URL)"
-        )
+    from ..kit import InboxKit  # slow to import: commands that only look do without
+
+    work_on_a_database(ctx)
     kit = InboxKit(settings=settings_of(ctx, **given))
     if not works:
         kit.only_look()

@@ -9,7 +9,8 @@ import click
 
 from ..store import inboxes as store_inboxes
 from ..store import purge as store_purge
-from .opening import opened, run
+from .looking import looked
+from .opening import run
 
 _AGE = re.compile(r"(\d{1,4})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -48,14 +49,14 @@ async def _purge(
     ctx: click.Context, age: timedelta | None, keep: int | None, inbox: str | None
 ) -> int:
     number = 0
-    async with opened(ctx) as kit:
-        store = kit.runtime.store
+    async with looked(ctx) as look:
+        store = look.store
         inbox_id = (await store.read(store_inboxes.require, inbox)).id if inbox else None
 
         async def some() -> list[int]:
             if inbox_id is not None and keep is not None:
                 return await store.read(store_purge.beyond, inbox_id, keep)
-            before = kit.clock.now() - (age or timedelta(0))
+            before = look.clock.now() - (age or timedelta(0))
             return await store.read(store_purge.older_than, before, inbox_id=inbox_id)
 
         while ids := await some():

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..inbox import Inbox
     from ..kit import InboxKit
     from ..models import Actions, Event, Message, Thread
+    from .looking import Look
 
 _ASK_AGAIN_SECONDS = 0.2
 
@@ -61,14 +62,30 @@ class Reached:
 
 
 @asynccontextmanager
-async def reached(ctx: click.Context, *, works: bool = False) -> AsyncGenerator[Reached]:
-    """Open the database of this call, or reach the server that ``--url`` names."""
-    url = url_of(ctx)
-    if not url:
-        async with opened(ctx, works=works) as kit:
+async def reached(ctx: click.Context) -> AsyncGenerator[Reached]:
+    """Open the database of this call and work on it, or reach the server that ``--url`` names."""
+    if url_of(ctx):
+        async with _client(ctx) as client:
+            yield Reached(client, client.actions, None)
+    else:
+        async with opened(ctx, works=True) as kit:
             yield Reached(kit, kit.runtime.actions, kit)
-        return
+
+
+@asynccontextmanager
+async def glimpsed(ctx: click.Context) -> AsyncGenerator[Look | AsyncClient]:
+    """Open the database of this call to look at it, or reach the server that ``--url`` names."""
+    if url_of(ctx):
+        async with _client(ctx) as client:
+            yield client
+    else:
+        from .looking import looked  # a server's client needs no database
+
+        async with looked(ctx) as look:
+            yield look
+
+
+def _client(ctx: click.Context) -> AsyncClient:
     from ..client import AsyncClient  # only commands with --url pay for it
 
-    async with AsyncClient(url, settings_of(ctx).api_key or None) as client:
-        yield Reached(client, client.actions, None)
+    return AsyncClient(url_of(ctx), settings_of(ctx).api_key or None)

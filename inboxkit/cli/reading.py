@@ -12,7 +12,7 @@ from ..store import events as store_events
 from ..store import records
 from ..store import runs as store_runs
 from ..tokens import public_id
-from . import following
+from .looking import looked
 from .opening import opened, row_number, run, url_of
 from .printing import (
     as_json,
@@ -25,13 +25,14 @@ from .printing import (
     table,
     thread_whole,
 )
-from .reaching import reached
+from .reaching import glimpsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..kit import InboxKit
     from ..models import Message
+    from ..store.store import Store
+    from .looking import Look
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -61,7 +62,7 @@ async def _messages(
     ctx: click.Context, inbox: str | None, query: str, limit: int | None, json_: bool
 ) -> None:
     found: list[Message] = []
-    async with reached(ctx) as place:
+    async with glimpsed(ctx) as place:
         async for message in place.actions.search(inbox, query, limit):
             if json_:
                 as_json(message_row(message))
@@ -90,7 +91,7 @@ def show(
 async def _show(
     ctx: click.Context, message_id: str, raw: bool, headers: bool, text: bool, json_: bool
 ) -> None:
-    async with reached(ctx) as place:
+    async with glimpsed(ctx) as place:
         message = await place.message(message_id)
         if raw:
             sys.stdout.buffer.write(await message.raw())
@@ -126,7 +127,7 @@ def thread(ctx: click.Context, thread_id: str, json_: bool) -> None:
 
 
 async def _thread(ctx: click.Context, thread_id: str, json_: bool) -> None:
-    async with reached(ctx) as place:
+    async with glimpsed(ctx) as place:
         found = await place.thread(thread_id)
         said = await found.messages()
     if json_:
@@ -167,28 +168,32 @@ async def _events(
     json_: bool,
 ) -> None:
     if url_of(ctx):
+        from . import following  # the client, which no database needs
+
         async for found in following.events(ctx, after, message_id, limit, follow=follow):
             _print_event(event_row(found), json_)
             sys.stdout.flush()
         return
     start = row_number("evt", after) if after else None
-    async with opened(ctx) as kit:
-        about = await _known(kit, message_id)
-        rows = await _logged(kit, start, about, limit)
-        for found in await kit.runtime.store.read(records.events, rows, kit.runtime.actions):
+    async with looked(ctx) as look:
+        about = await _known(look, message_id)
+        rows = await _logged(look.store, start, about, limit)
+        for found in await look.store.read(records.events, rows, look.actions):
             _print_event(event_row(found), json_)
-        if not follow:
-            return
-        last = rows[-1].seq if rows else start or 0
+    if follow:
+        await _follow(ctx, rows[-1].seq if rows else start or 0, message_id, json_)
+
+
+async def _follow(ctx: click.Context, last: int, message_id: str | None, json_: bool) -> None:
+    async with opened(ctx) as kit:
         async for found in kit.events(after=store_events.cursor_id(last)):
             if message_id in (None, found.message.id):
                 _print_event(event_row(found), json_)
                 sys.stdout.flush()
 
 
-async def _logged(kit: InboxKit, start: int | None, about: int | None, limit: int) -> Sequence[Any]:
+async def _logged(store: Store, start: int | None, about: int | None, limit: int) -> Sequence[Any]:
     """Return log entries: the first ``limit`` after ``start``, or the last ones without it."""
-    store = kit.runtime.store
     if about is not None:
         rows = await store.read(store_events.of_message, about)
         later = [row for row in rows if row.seq > (start or 0)]
@@ -257,8 +262,8 @@ def _print_run(row: dict[str, Any]) -> None:
 
 async def _one_run(ctx: click.Context, run_id: str) -> Any:
     number = row_number("run", run_id)
-    async with opened(ctx) as kit:
-        found = await kit.runtime.store.read(store_runs.by_id, number)
+    async with looked(ctx) as look:
+        found = await look.store.read(store_runs.by_id, number)
     if found is None:
         raise NotFound(f"no Run {run_id}")
     return found
@@ -267,16 +272,16 @@ async def _one_run(ctx: click.Context, run_id: str) -> Any:
 async def _runs(
     ctx: click.Context, state: str, message_id: str | None, limit: int
 ) -> Sequence[Any]:
-    async with opened(ctx) as kit:
-        about = await _known(kit, message_id)
-        return await kit.runtime.store.read(
+    async with looked(ctx) as look:
+        about = await _known(look, message_id)
+        return await look.store.read(
             store_runs.listed, state=state, message_id=about, limit=limit or _ALL
         )
 
 
-async def _known(kit: InboxKit, message_id: str | None) -> int | None:
+async def _known(look: Look, message_id: str | None) -> int | None:
     """Return the row id of a message that there is; raise NotFound."""
-    return row_number("msg", (await kit.message(message_id)).id) if message_id else None
+    return row_number("msg", (await look.message(message_id)).id) if message_id else None
 
 
 def _run_row(row: Any) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from ..errors import NotFound
 from ..store import jobs, messages
 from ..store import runs as store_runs
 from ..tokens import public_id
-from .opening import opened, row_number, run
+from .looking import looked
+from .opening import row_number, run
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,8 +59,8 @@ async def _replay(
 ) -> int:
     named = [row_number("run", i) for i in ids if not i.startswith("msg_")]
     about = [row_number("msg", i) for i in ids if i.startswith("msg_")]
-    async with opened(ctx) as kit:
-        store, now = kit.runtime.store, kit.clock.now()
+    async with looked(ctx) as look:
+        store, now = look.store, look.clock.now()
         await _require(store, named, about)
         if read_again:
             for number in about:

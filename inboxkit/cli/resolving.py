@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from ..store import resolutions
-from .opening import opened, row_number, run
+from .looking import looked
+from .opening import row_number, run
 
 if TYPE_CHECKING:
     from ..store.resolutions import Resolution
@@ -28,6 +29,6 @@ def resolve(ctx: click.Context, message_id: str, how: str) -> None:
 
 async def _resolve(ctx: click.Context, message_id: str, how: Resolution) -> list[str]:
     number = row_number("msg", message_id)
-    async with opened(ctx) as kit:
-        store, now = kit.runtime.store, kit.clock.now()
+    async with looked(ctx) as look:
+        store, now = look.store, look.clock.now()
         return await store.write(resolutions.by_hand, number, how, now=now)

@@ -9,12 +9,11 @@ import click
 
 from .. import discovery, matching
 from ..errors import ConfigurationError
-from ..kit import InboxKit
 from ..router import HandlerKind, Router
 from ..store.database import sqlite_file
+from .looking import look
 from .opening import run, settings_of
 from .printing import as_json, flat, table
-from .trying import tried
 
 if TYPE_CHECKING:
     from ..models import Message
@@ -41,6 +40,8 @@ def routes(
     settings = settings_of(ctx, handlers=handlers)
     routers = discovery.load(Path(settings.handlers))
     if mail is not None:
+        from .trying import tried  # reads the mail, which takes a whole runtime
+
         placed = _placed(run(tried(settings, address, mail.read_bytes())), routers)
         as_json(placed) if json_ else _print(placed)
     else:
@@ -73,10 +74,8 @@ async def _inbox_of(settings: Settings, address: str) -> str:
     """Return the inbox that takes mail for an address, which may be an alias or have a plus-tag."""
     file = sqlite_file(settings.database)
     if file is None or file.is_file():  # do not make a database just to look
-        kit = InboxKit(settings=settings)
-        kit.only_look()
-        async with kit:
-            target = await kit.runtime.addresses.resolve(address, make=False)
+        async with look(settings) as found:
+            target = await found.addresses.resolve(address, make=False)
         if target is not None:
             return target.address
     local, _, domain = address.rpartition("@")

@@ -81,7 +81,7 @@ async def _send(
     **draft: Any,
 ) -> Message:
     body = _body(text, html)
-    async with reached(ctx, works=True) as place:
+    async with reached(ctx) as place:
         inbox = await place.inbox(sender)
         return await _settled(place, await inbox.send(to, subject, body, html=html, **draft))
 
@@ -107,7 +107,7 @@ async def _reply(
     ctx: click.Context, message_id: str, everyone: bool, text: str | None, html: str, **draft: Any
 ) -> Message:
     body = _body(text, html)
-    async with reached(ctx, works=True) as place:
+    async with reached(ctx) as place:
         asked = await place.message(message_id)
         return await _settled(place, await asked.reply(body, html=html, all=everyone, **draft))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import re
 import signal
@@ -70,6 +71,8 @@ async def _serve(kit: InboxKit, joined: Channel | None) -> None:
             if joined is None or joined.is_first:
                 await _warn_unreachable(kit)
             await listen(kit, joined.shared if joined else None)
+            gc.collect()
+            gc.freeze()  # what the start has made lives to the end: no collection need walk it
             announce(kit) if joined is None else joined.ready()
             await first(told.wait, kit.serve, *((joined.closed,) if joined else ()))
             drain = partial(kit.runtime.drain, _STOP_SECONDS)

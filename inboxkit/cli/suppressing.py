@@ -13,7 +13,8 @@ import click
 from ..compose import check_address
 from ..store import suppressions as store_suppressions
 from ..store.suppressions import Entry
-from .opening import opened, run
+from .looking import looked
+from .opening import run
 from .printing import as_json, moment, table
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def export(ctx: click.Context, sending_domain: str | None) -> None:
 
 
 async def _list(ctx: click.Context, domain: str | None) -> Sequence[Any]:
-    async with opened(ctx) as kit:
-        return await kit.runtime.store.read(store_suppressions.everything, domain=domain)
+    async with looked(ctx) as look:
+        return await look.store.read(store_suppressions.everything, domain=domain)
 
 
 def _row(row: Any) -> dict[str, Any]:
@@ -135,8 +136,8 @@ def add(
 
 
 async def _add(ctx: click.Context, entries: Sequence[Entry]) -> int:
-    async with opened(ctx) as kit:
-        store, now = kit.runtime.store, kit.clock.now()
+    async with looked(ctx) as look:
+        store, now = look.store, look.clock.now()
         return await store.write(store_suppressions.add_all, entries, now)
 
 
@@ -150,9 +151,9 @@ def remove(ctx: click.Context, addresses: tuple[str, ...], sending_domain: str |
 
 
 async def _remove(ctx: click.Context, addresses: tuple[str, ...], domain: str | None) -> int:
-    async with opened(ctx) as kit:
+    async with looked(ctx) as look:
         removed = [
-            await kit.runtime.store.write(store_suppressions.remove, address, domain=domain)
+            await look.store.write(store_suppressions.remove, address, domain=domain)
             for address in addresses
         ]
         return sum(removed)

@@ -92,7 +92,7 @@ async def _wait(
     ctx: click.Context, address: str, want: Want, timeout: float, since: float | None
 ) -> Message:
     back = _RECENT if since is None else timedelta(seconds=since)
-    async with reached(ctx, works=True) as place:
+    async with reached(ctx) as place:
         inbox = await place.inbox(address, since=back)
         asked = Want(
             kind=want.kind,

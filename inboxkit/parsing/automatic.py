@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .model import Mail
 
 _NO = frozenset({"", "no", "none", "0", "false"})
+_MOST_HOPS = 50  # as in Postfix's hopcount_limit; RFC 5321 section 6.3 on counting them
 _AUTO_PRECEDENCES = frozenset({"auto_reply", "auto-reply", "autoreply"})
 _BULK = frozenset({"bulk", "junk"})
 _AUTO_FIELDS = frozenset(
@@ -75,6 +76,7 @@ class _Signs:
     subject: str  # lower case
     sender: str  # From, lower case
     null_sender: bool
+    hops: int  # servers that it has passed through
 
     @property
     def submitted(self) -> str:
@@ -112,10 +114,13 @@ def classify(mail: Mail, *, mail_from: str | None = None) -> tuple[Kind, str]:
 
 def _signs(mail: Mail, mail_from: str | None) -> _Signs:
     fields: dict[str, str] = {}
+    hops = 0
     for name, value in mail.headers.fields:
         key = name.lower()
         if key in _TELLING and key not in fields:
             fields[key] = value
+        elif key == "received":
+            hops += 1
     path = fields.get("return-path", "?") if mail_from is None else mail_from
     return _Signs(
         mail,
@@ -123,6 +128,7 @@ def _signs(mail: Mail, mail_from: str | None) -> _Signs:
         fields.get("subject", "").strip().lower()[:500],
         fields.get("from", "").lower()[:1_000],
         path.strip(" <>") == "" or path.strip(" <>").lower().startswith("mailer-daemon"),
+        hops,
     )
 
 
@@ -194,6 +200,8 @@ def _auto_reply(signs: _Signs) -> str:
     precedence = signs.fields.get("precedence", "").strip().lower()
     if precedence in _AUTO_PRECEDENCES or (precedence in _BULK and signs.is_answer):
         return f"Precedence: {precedence}"
+    if signs.hops > _MOST_HOPS:
+        return f"{signs.hops} Received fields: it goes round in a circle"
     return "null envelope sender" if signs.null_sender else ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
@@ -25,6 +25,7 @@ from ..providers.batches import joins
 from ..providers.registry import batching, lookup
 from ..store.blobs import Packed
 from ..tokens import public_id
+from . import redaction
 from .accept import Accept, UnknownRecipient
 from .batches import Batches
 from .outgoing import outgoing
@@ -99,6 +100,10 @@ class Attempts:
 
     async def send(self, chosen: Configured, look: Look, recipients: Sequence[str]) -> Attempt:
         """Try one provider; never raises for what a provider or its adapter does."""
+        attempt = await self._sent(chosen, look, recipients)
+        return replace(attempt, outcome=redaction.outcome(attempt.outcome, chosen.config))
+
+    async def _sent(self, chosen: Configured, look: Look, recipients: Sequence[str]) -> Attempt:
         row = look.row
         try:
             prepared = await self._prepare(chosen, look, recipients)
@@ -154,12 +159,17 @@ class Attempts:
         message = outgoing(row, raw, recipients, chosen.provider)
         try:
             question = part.build_lookup(message, chosen.config, self._store.clock.now())
-            return part.parse_lookup(await self._transport.http(question), message, chosen.config)
+            answer = await self._transport.http(question)
+            found = part.parse_lookup(answer, message, chosen.config)
         except NotDelivered as error:
-            return Unknown(f"the provider could not be asked: {error.reason}")
+            reason = redaction.told(error.reason, chosen.config)
+            return Unknown(f"the provider could not be asked: {reason}")
         except Exception as error:
             log.exception("send %s: the look-up failed", public_id("msg", row.id))
             return Unknown(f"the look-up failed: {type(error).__name__}")
+        if isinstance(found, Sent):
+            return found
+        return replace(found, reason=redaction.told(found.reason, chosen.config))
 
     async def _prepare(
         self, chosen: Configured, look: Look, recipients: Sequence[str]

@@ -37,6 +37,7 @@ from .downloads import NotFetched
 from .leases import give_back
 from .outbox import Configured
 from .outgoing import ID_KEY, without_id
+from .redaction import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +79,9 @@ class Feedback:
             config = found.configure(self._settings.provider_options(name))
             self._configured[name] = Configured(found, config)
         return self._configured[name]
+
+    def _config(self, name: str) -> object:
+        return self._configured[name].config if name in self._configured else None
 
     # at the door
 
@@ -174,14 +178,14 @@ class Feedback:
             return
         try:
             chosen = self._provider(row.provider)
-            told = await downloads.followed(chosen, await self._parse(chosen, row))
-            await self._act(job, row, chosen, told)
+            found = await downloads.followed(chosen, await self._parse(chosen, row))
+            await self._act(job, row, chosen, found)
         except (StoreError, LeaseLost):
             raise
         except (NotFetched, ConfigurationError) as error:
-            await self._later(job, row, str(error))
+            await self._later(job, row, told(str(error), self._config(row.provider)))
         except ParseError as error:
-            await self._fail(job, row, str(error))
+            await self._fail(job, row, told(str(error), self._config(row.provider)))
         except Exception as error:
             log.exception("webhook %s of %s", row.id, row.provider)
             await self._fail(job, row, f"{type(error).__name__} in its reader")
@@ -215,10 +219,10 @@ class Feedback:
         await self._store.write(keep)
 
     async def _act(
-        self, job: Job, row: Any, chosen: Configured, told: Sequence[downloads.Told]
+        self, job: Job, row: Any, chosen: Configured, found: Sequence[downloads.Told]
     ) -> None:
         """Take the mail in, then log the events; doing it twice changes nothing."""
-        for mail in told:
+        for mail in found:
             if isinstance(mail, InboundMail):
                 await self._accept.mail(
                     mail.raw,
@@ -232,7 +236,7 @@ class Feedback:
                     keep_unrouted=True,
                     unique=True,
                 )
-        happened = [event for event in told if isinstance(event, ProviderEvent)]
+        happened = [event for event in found if isinstance(event, ProviderEvent)]
         await self._store.write(self._record, job, row, chosen, happened)
 
     def _record(
@@ -261,7 +265,7 @@ class Feedback:
             return False
         if event.message_id:
             sends.learn_aliases(tx, found, [event.message_id])
-        outcome = _outcome(event, event_id)
+        outcome = _outcome(event, event_id, chosen.config)
         deliveries.happened(tx, found, outcome, now=self._store.clock.now())
         return True
 
@@ -301,7 +305,7 @@ def _metadata(event: ProviderEvent) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", metadata) if isinstance(metadata, Mapping) else {}
 
 
-def _outcome(event: ProviderEvent, event_id: str) -> Outcome:
+def _outcome(event: ProviderEvent, event_id: str, config: object) -> Outcome:
     data = dict(event.data)
     if "metadata" in data:
         data["metadata"] = without_id(_metadata(event))
@@ -311,7 +315,7 @@ def _outcome(event: ProviderEvent, event_id: str) -> Outcome:
         recipient=event.recipient,
         hard=event.hard,
         reason_class=event.reason_class,
-        reason=event.reason,
+        reason=told(event.reason, config),
         event_id=event_id,
         data=data,
     )

@@ -58,6 +58,7 @@ def outgoing(row: Any, raw: bytes, recipients: Sequence[str], chosen: AnyProvide
         text=row.text,
         html=row.html,
         headers=_headers(columns, parsed, chosen),
+        automatic=_is_automatic(parsed),
         attachments=() if parsed is None else _files(parsed),
         tag=flat(row.tag),
         metadata={
@@ -105,6 +106,12 @@ def _headers(
     # Our own id too, as compose does: a provider that replaces Message-ID leaves it there.
     chain = dict.fromkeys([*columns["references"], columns["message_id"]])
     return {**kept, "References": " ".join(filter(is_message_id, chain))}
+
+
+def _is_automatic(parsed: ParsedMessage | None) -> bool:
+    """Whether a mail says that a program wrote it; one that goes as it is says so itself."""
+    said = {} if parsed is None else {n.lower(): v.strip().lower() for n, v in parsed.headers}
+    return said.get("auto-submitted", "no") != "no"
 
 
 def _files(parsed: ParsedMessage) -> tuple[File, ...]:

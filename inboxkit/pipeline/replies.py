@@ -34,6 +34,8 @@ def refusal(message: Message, loop_id: str) -> str:
         return "the message is list mail"
     if not message.envelope.mail_from and message.kind != Kind.HUMAN:
         return "the message came with the null sender"
+    if message.kind == Kind.AUTO_REPLY:
+        return "the message is automatic"
     if answer_address(message).lower().startswith(_ROBOTS):
         return "the sender takes no replies"
     return ""

@@ -80,6 +80,7 @@ class Outgoing:
     attachments: tuple[File, ...] = ()
     tag: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    automatic: bool = False  # for vendors that take no header Auto-Submitted (RFC 3834)
     send_at: datetime | None = None
     track_opens: bool | None = None  # None: as the account is set
     track_clicks: bool | None = None

@@ -246,6 +246,8 @@ def _payload(message: Outgoing, mail: Named, now: datetime) -> dict[str, Any]:
             {"name": n, "value": v} for n, v in message.headers.items() if n.lower() in lower
         ],
         "settings": _settings(message),
+        # in place of Auto-Submitted: programs that answer by themselves leave bulk mail alone
+        "precedence_bulk": message.automatic,
     }
 
 

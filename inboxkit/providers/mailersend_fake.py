@@ -187,6 +187,7 @@ def _submission(data: Mapping[str, Any], config: MailerSendConfig) -> Submission
         raise Refusal(403, {"message": "This feature is not available on your plan. #MS40303"})
     reply_to = payloads.mapping(data.get("reply_to"))
     cited = {"In-Reply-To": _cited("in_reply_to", data), "References": _cited("references", data)}
+    bulk = [("Precedence", "bulk")] if data.get("precedence_bulk") is True else []
     own = [(str(h.get("name")), str(h.get("value"))) for h in payloads.objects(data.get("headers"))]
     return Submission(
         sender=_written("from.email", payloads.mapping(data.get("from"))),
@@ -197,7 +198,7 @@ def _submission(data: Mapping[str, Any], config: MailerSendConfig) -> Submission
         subject=str(data.get("subject") or ""),
         text=str(data.get("text") or ""),
         html=str(data.get("html") or ""),
-        headers=(*((n, v) for n, v in cited.items() if v), *own),
+        headers=(*((n, v) for n, v in cited.items() if v), *bulk, *own),
         files=tuple(_files(data)),
     )
 

@@ -167,8 +167,7 @@ class Mailtrap:
         if 200 <= response.status < 300 and ids:
             refused = zip(named(message), errors, strict=False)
             lost_by = {r: why for mail, why in refused if why for r in mail.everybody}
-            domain = message.sender.email.rpartition("@")[2]
-            return Sent(ids[0], tuple(f"<{i}@{domain}>" for i in ids), lost_by)
+            return Sent(ids[0], tuple(f"<{i}@" for i in ids), lost_by)
         reason = said(response, "error", "message")
         if any(errors):
             reason = f"{response.status} {'; '.join(filter(None, errors))}"

@@ -213,8 +213,11 @@ class Postmark:
 
 
 def _aliases(provider_id: str, message: Outgoing) -> tuple[str, str]:
-    """Return what replies may cite: our id, or Postmark's own where X-PM-KeepID has no effect."""
-    return message.message_id, f"<{provider_id}@mtasv.net>"
+    """Return what replies may cite: our id, or Postmark's own where X-PM-KeepID has no effect.
+
+    The host behind it was seen to be ``mtasv.net``, and is not documented.
+    """
+    return message.message_id, f"<{provider_id}@"
 
 
 def _post(config: PostmarkConfig, path: str, body: bytes) -> HttpRequest:

@@ -88,11 +88,15 @@ _SELECT_LOGGED = select(event.c.data).where(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One thing that happened to a send, for one recipient or (``recipient`` "") for all."""
+    """One thing that happened to a send, for one recipient or for ``everybody``.
+
+    With neither it is logged, and moves nobody: some vendors do not say whom of several it is about.
+    """
 
     type: EventType
     at: datetime
     recipient: str = ""
+    everybody: bool = False
     hard: bool = False
     reason_class: str = ""
     reason: str = ""
@@ -130,7 +134,7 @@ def happened_to(
     query = select(message.c.rcpt_to).where(message.c.id == message_id)
     everybody: list[str] = tx.connection.execute(query).scalar() or []
     if set(recipients) == set(everybody):
-        happened(tx, message_id, outcome, now=now)
+        happened(tx, message_id, replace(outcome, everybody=True), now=now)
         return
     for recipient in recipients:
         happened(tx, message_id, replace(outcome, recipient=recipient), now=now)
@@ -142,7 +146,8 @@ def happened(tx: Tx, message_id: int, outcome: Outcome, *, now: datetime) -> boo
     if row is None:
         return False
     recipient = _recipient(row.rcpt_to, outcome.recipient)
-    _advance(tx, message_id, recipient, outcome, now)
+    if recipient or outcome.everybody:
+        _advance(tx, message_id, recipient, outcome, now)
     if _is_logged(tx, message_id, recipient, outcome):
         return False
     _act(tx, row, recipient, outcome, now)

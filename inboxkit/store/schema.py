@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .database import Database
 
-HEAD = "0013"
+HEAD = "0014"
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 

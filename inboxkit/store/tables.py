@@ -244,6 +244,7 @@ class EventRow(Base, table=True):
 
     __table_args__ = (
         Index("inboxkit_event_message", "message_id"),
+        Index("inboxkit_event_at", "at", postgresql_using="brin"),  # as they are written
         {"sqlite_autoincrement": True},
     )
     seq: int | None = Field(

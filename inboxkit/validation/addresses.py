@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..compose import check_address
-from .domains import DISPOSABLE, LARGE, ROLES
+from .domains import COUNTRIES, DISPOSABLE, LARGE, MISSPELT, REAL, ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,8 @@ _DOTLESS = frozenset(("gmail.com", "googlemail.com"))
 _PLUS = _DOTLESS | frozenset(
     ("outlook.com", "hotmail.com", "live.com", "icloud.com", "fastmail.com", "proton.me")
 )
-_MOST_EDITS = 2
+_KNOWN_DOMAINS = 4_096
+_SHORT = 5  # letters of a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,24 @@ class Verdict:
     root_address: str = ""
 
 
+def mailboxes(address: str) -> tuple[str, ...]:
+    """Return an address as it is sent to, and the one behind its tags; () for what is none.
+
+    What happened to either says something of both.
+    """
+    try:
+        local, _, domain = check_address(address).rpartition("@")
+    except ValueError:
+        return ()
+    return tuple(dict.fromkeys((f"{local}@{domain}".lower(), root(local, domain.lower()))))
+
+
 def examined(address: str, facts: Facts) -> Verdict:
     """Return the verdict on an address; ``deliverable`` only where DNS was asked."""
     try:
         good = check_address(address)
     except ValueError:
-        return Verdict(result="undeliverable", risk="high", reasons=("malformed address",))
+        return _refused(address)
     local, _, domain = good.rpartition("@")
     domain = domain.lower()
     if len(local) > _MOST_LOCAL_CHARACTERS:
@@ -58,12 +72,12 @@ def examined(address: str, facts: Facts) -> Verdict:
     role = local.partition("+")[0].lower() in ROLES
     disposable = is_disposable(domain)
     meant = suggestion(domain)
-    reasons = [*_reasons(facts), *_traits(role, disposable, meant)]
     result, risk = _judged(facts, role=role, disposable=disposable, meant=bool(meant))
+    reasons = [*_reasons(facts), *_traits(role, disposable, meant)]
     return Verdict(
         result=result,
         risk=risk,
-        reasons=tuple(reasons),
+        reasons=tuple(reasons or (["no_data"] if result == "unknown" else [])),
         is_role=role,
         is_disposable=disposable,
         did_you_mean=f"{local}@{meant}" if meant else "",
@@ -71,16 +85,31 @@ def examined(address: str, facts: Facts) -> Verdict:
     )
 
 
+def _refused(address: str) -> Verdict:
+    """Return why an address cannot be sent to: it is none, or it needs what is not spoken here."""
+    local, _, domain = address.rpartition("@")
+    plain = "".join("x" if ord(c) > 127 and c.isalnum() else c for c in local)
+    if plain != local:
+        try:
+            check_address(f"{plain}@{domain}")
+        except ValueError:
+            pass
+        else:  # RFC 6531: to be had only by servers that speak SMTPUTF8
+            reasons = ("mailbox needs SMTPUTF8",)
+            return Verdict(result="do_not_send", risk="medium", reasons=reasons)
+    return Verdict(result="undeliverable", risk="high", reasons=("malformed address",))
+
+
 def _reasons(facts: Facts) -> list[str]:
     found = [f"suppressed here: {reason}" for reason in sorted(set(facts.history))]
     if facts.servers is not None and not any(facts.servers):
-        null = "the domain takes no mail" if facts.servers else "no MX records found for host"
+        null = "the domain takes no mail" if facts.servers else "no_mx"
         found.append(null)
     return found
 
 
 def _traits(role: bool, disposable: bool, meant: str) -> list[str]:
-    traits = {"role_address": role, "mailbox_is_disposable_address": disposable}
+    traits = {"mailbox_is_role_address": role, "mailbox_is_disposable_address": disposable}
     return [*(name for name, is_so in traits.items() if is_so), *(["typo_domain"] if meant else [])]
 
 
@@ -102,19 +131,33 @@ def is_disposable(domain: str) -> bool:
     return any(".".join(pieces[start:]) in DISPOSABLE for start in range(len(pieces) - 1))
 
 
+@lru_cache(_KNOWN_DOMAINS)
 def suggestion(domain: str) -> str:
-    """Return the large mail domain that was probably meant, "" when the domain is no typo."""
-    if domain in LARGE or len(domain) > max(map(len, LARGE)) + _MOST_EDITS:
+    """Return the large mail domain that was probably meant, "" when the domain is no typo.
+
+    A domain of another country is none: hotmail.de is not hotmail.fr.
+    """
+    name, _, rest = domain.partition(".")
+    if domain in LARGE or domain in REAL or (len(name) < _SHORT and rest in COUNTRIES):
         return ""
-    near = ((distance(domain, large, _most(large)), large) for large in LARGE)
-    meant = [(edits, large) for edits, large in near if edits <= _most(large)]
+    rest = MISSPELT.get(rest, rest)
+    meant: list[tuple[int, str]] = []
+    for large in LARGE:
+        real, _, its_rest = large.partition(".")
+        if its_rest == rest and _begins_alike(name, real):
+            edits = distance(name, real, _most(real))
+            meant += [(edits, large)] if edits <= _most(real) else []
     return min(meant)[1] if meant else ""
 
 
-def _most(large: str) -> int:
+def _begins_alike(name: str, real: str) -> bool:
+    """Whether the first letter is the same; few err there, and email.com is not gmail.com."""
+    return name[:1] == real[:1] or name[:2] == real[1::-1]
+
+
+def _most(name: str) -> int:
     """Short names are near to many others: one edit of gmx.de is somebody else's domain."""
-    name = large.partition(".")[0]
-    return 0 if len(name) < 4 else 1 if len(name) < 6 else _MOST_EDITS
+    return 0 if len(name) < _SHORT else 1 if len(name) < 7 else 2
 
 
 def distance(left: str, right: str, most: int) -> int:

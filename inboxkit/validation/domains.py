@@ -55,3 +55,22 @@ LARGE = frozenset(
     yahoo.co.uk yahoo.de yahoo.fr yandex.com yandex.ru ymail.com zoho.com
     """.split()
 )
+
+# Ends that nobody has, or that hardly anybody means, and what they are written for.
+MISSPELT = {
+    wrong: right
+    for right, several in {
+        "com": "c cm co col com.com comm con coom cok cmo cim om ocm vom xom",
+        "net": "ne nett nte met",
+        "co.uk": "co.k co.ku cou.k couk uk.co",
+        "de": "ed dee",
+        "fr": "ff rf",
+    }.items()
+    for wrong in several.split()
+}
+
+# Some of these are countries' own: a short name there is likely to be somebody's.
+COUNTRIES = frozenset(("cm", "co", "ne", "om"))
+
+# Domains of others that are one letter away from a large one.
+REAL = frozenset(("gail.com", "never.com", "photon.com"))

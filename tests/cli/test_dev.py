@@ -67,6 +67,20 @@ def test_handlers_that_cannot_be_loaded_leave_the_old_ones(
     assert answers(inboxkit) == ["You wrote"]
 
 
+FAILING = ECHO.replace("echo@", "bad@").replace("message.text", "message.nothing")
+
+
+def test_what_a_handler_raises_is_shown_and_which_mail_none_takes(inboxkit: Command) -> None:
+    write_handler(inboxkit.folder, FAILING)
+    with Serving(inboxkit.folder, "dev") as server:
+        server.send(mail(1), to="bad@inbox.example")
+        assert server.line("<-") == "bad@inbox.example <- ann@example.com: Hello"
+        server.line("of handlers.echo.echo: retrying", "err")
+        server.line("AttributeError: 'Message' object has no attribute 'nothing'", "err")
+        server.send(mail(2), to="other@inbox.example")
+        assert server.line("<-").endswith(": Hello (no handler)")
+
+
 def answers(inboxkit: Command) -> list[str]:
     """Return how each answer begins, newest first."""
     rows = inboxkit.rows("messages", "-q", "is:sent")

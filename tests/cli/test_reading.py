@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .mails import mail, write_handler, write_mail
+from .mails import ECHO, mail, write_handler, write_mail
 from .processes import Process
 
 if TYPE_CHECKING:
@@ -110,3 +110,23 @@ def test_runs_are_listed_with_what_became_of_them(inboxkit: Command) -> None:
     assert inboxkit.rows("runs", "--message", row["message"]) == [row]
     assert inboxkit.rows("runs", "--failed") == inboxkit.rows("runs", "--state", "pending") == []
     assert inboxkit("runs").out.startswith(f"{row['id']}\tdone\t")
+
+
+def test_a_run_that_failed_says_why(inboxkit: Command) -> None:
+    write_handler(inboxkit.folder, ECHO.replace('"You wrote: " + ', "message.nothing + "))
+    write_mail(inboxkit.folder / "1.eml")
+    inboxkit("import", "--inbox", "echo@inbox.example", "--dispatch", "1.eml")
+    (row,) = inboxkit.rows("runs")
+    raised = "AttributeError: 'Message' object has no attribute 'nothing'"
+    assert inboxkit("runs").out.endswith(f"\t{raised}\n")
+    whole = inboxkit("runs", row["id"]).out
+    assert f"id: {row['id']}\nstate: {row['state']}\n" in whole
+    assert "message.nothing + message.text" in whole
+    assert whole.endswith(f"{raised}\n")
+    assert inboxkit.rows("runs", row["id"]) == [row]
+
+
+@pytest.mark.parametrize("unknown", ["run_0000000000001", "x"])
+def test_a_run_that_there_is_not(inboxkit: Command, unknown: str) -> None:
+    done = inboxkit("runs", unknown)
+    assert (done.code, done.out, done.err) == (3, "", f"error: no Run {unknown}\n")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .mails import ECHO, write_handler, write_mail
+from .mails import ECHO, mail, write_handler, write_mail
 
 if TYPE_CHECKING:
     from .conftest import Command
@@ -92,6 +92,21 @@ def test_a_mail_says_its_thread_and_leaves_the_database_as_it_was(routed: Comman
     assert (placed["answers"], placed["thread_id"]) == (sent["id"], sent["thread_id"])
     assert placed["takers"][0]["handler"] == "handlers.codes.answered"
     assert (routed.rows("messages"), routed.rows("events"), routed.rows("inbox", "list")) == before
+
+
+def test_a_mail_that_was_taken_but_not_read_yet_is_read_as_new(routed: Command) -> None:
+    write_mail(routed.folder / "1.eml")
+    routed("inbox", "create", "echo@inbox.example")
+    assert routed("receive", "--to", "echo@inbox.example", stdin=mail()).code == 0
+    (placed,) = routed.rows("routes", "--mail", "1.eml")
+    assert placed["thread_reason"] == "new"
+    assert [row["state"] for row in routed.rows("messages")] == ["stored"]
+
+
+def test_what_is_no_address_is_said(routed: Command) -> None:
+    done = routed("routes", "nobody")
+    assert (done.code, done.out) == (2, "")
+    assert "'nobody' is not an address" in done.err
 
 
 def test_a_condition_that_fails_is_shown(routed: Command) -> None:

@@ -45,7 +45,14 @@ def test_what_was_printed_once_is_taken(filled: Command) -> None:
     assert filled("otp", ADDRESS).code == 0
     again = filled("otp", ADDRESS, "--timeout", "0.2")
     assert (again.code, again.out) == (4, "")
-    assert "arrived: 'Are' from ann@example.com (human)" in again.err
+    assert f"arrived: 'Are' to {ADDRESS} from ann@example.com (human)" in again.err
+    assert "1 of them taken by earlier waits" in again.err
+
+
+def test_a_sender_that_no_mail_can_have_is_refused(filled: Command) -> None:
+    done = filled("otp", ADDRESS, "--from", "example.com")
+    assert (done.code, done.out) == (2, "")
+    assert 'write from="*@example.com"' in done.err
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from sqlalchemy import text
 
+from inboxkit import Message, Router
 from inboxkit.errors import ConfigurationError
 from inboxkit.http.api.resources import ROUTES
 from inboxkit.http.api.routing import Mounted, Table
@@ -16,6 +17,7 @@ from inboxkit.http.app import check_bind
 from inboxkit.settings import Settings
 from inboxkit.store import api_keys
 from inboxkit.store.api_keys import KeyRecord
+from inboxkit.testing.settling import settle
 
 from .api import Answer, Api, serving
 
@@ -64,7 +66,14 @@ GIVEN = {
 
 @pytest.fixture(scope="module")
 def admin() -> Iterator[Api]:
+    router = Router()
+
+    @router.on_message(to="*")
+    async def keep(message: Message) -> None:
+        """Make a Run for every mail."""
+
     with serving(api_key=ADMIN) as api:
+        api.runner.call(api.runner.kit.runtime.include, router)
         yield api.of(ADMIN)
 
 
@@ -79,8 +88,13 @@ def tenant(admin: Api, name: str) -> dict[str, str]:
     draft = admin.good("POST", f"/v0/inboxes/{inbox}/drafts", {"to": "ann@example.com"})
     template = {"name": f"template-{name}", "version": {"text": "x"}}
     domain = admin.good("POST", f"/v0/pods/{pod}/domains", {"domain": f"{name}.example"})
+    for where in (f"/v0/pods/{pod}", f"/v0/inboxes/{inbox}"):
+        admin.good("POST", f"{where}/lists/receive/block", {"entry": f"{name}.example"})
+    admin.runner.call(settle, admin.runner.kit, timeout=10.0)
     return {
         **UNKNOWN,
+        "run_id": admin.good("GET", f"/v0/inboxes/{inbox}/runs")["runs"][0]["run_id"],
+        "entry": f"{name}.example",
         "draft_id": draft["draft_id"],
         "domain_id": domain["domain_id"],
         "name": admin.good("POST", f"/v0/pods/{pod}/templates", template)["name"],
@@ -149,6 +163,48 @@ def test_what_is_anothers_looks_like_what_is_not_there(
     unknown = [masked(asked(api, m, UNKNOWN), UNKNOWN) for m in bound]
     assert [masked(asked(api, m, theirs), theirs) for m in bound] == unknown
     assert [m.path for m, (status, _) in zip(bound, unknown, strict=True) if status != 404] == []
+
+
+# Whoever has these may find such a thing within its own scope under any name.
+_OF_NO_SCOPE = frozenset({"direction", "type"})
+
+
+def held(mounted: Mounted) -> list[str]:
+    """Return the ids in a path of what lies within a pod or an inbox that it names as well."""
+    names = [piece.strip("{}") for piece in mounted.template if piece.startswith("{")]
+    within = names[1:] if names[:1] in (["pod_id"], ["inbox_id"]) else []
+    return [name for name in within if name not in _OF_NO_SCOPE]
+
+
+def test_what_is_anothers_is_not_there_within_ones_own_scope_either(
+    admin: Api, ours: dict[str, str], theirs: dict[str, str]
+) -> None:
+    api = admin.of(ours["key"])
+    own = {"pod_id": ours["pod_id"], "inbox_id": ours["inbox_id"], "direction": "receive"}
+    found: list[str] = []
+    for mounted in filter(held, MOUNTED):
+        unknown, foreign = {**UNKNOWN, **own}, {**theirs, **own}
+        if mounted.path.startswith("/v0/pods/{pod_id}/inboxes/"):
+            unknown["inbox_id"], foreign["inbox_id"] = UNKNOWN["inbox_id"], theirs["inbox_id"]
+        answers = masked(asked(api, mounted, unknown), unknown)
+        if answers != masked(asked(api, mounted, foreign), foreign) or answers[0] != 404:
+            found.append(f"{mounted.route.method} {mounted.path}: {answers}")
+    assert found == []
+
+
+def test_a_key_with_one_permission_is_let_in_where_that_is_enough(admin: Api) -> None:
+    permissions = sorted({m.route.permission for m in MOUNTED} - {""})
+    keys = {
+        name: admin.of(admin.good("POST", "/v0/api-keys", {"permissions": {name: True}})["api_key"])
+        for name in permissions
+    }
+
+    def refused(mounted: Mounted) -> bool:
+        key = keys.get(mounted.route.permission, admin)
+        return asked(key, mounted, UNKNOWN).status in (401, 403)
+
+    makes_one = "/v0/inboxes/open"  # which asks for another permission as well
+    assert wrong(lambda m: m.path == makes_one, refused) == []
 
 
 def test_lists_of_a_tenant_hold_only_its_own(

@@ -37,6 +37,7 @@ AUTO_REPLIES = {
     "precedence": "Precedence: auto_reply",
     "bulk answer": "Precedence: bulk\nIn-Reply-To: <a@b.example>",
     "null return path": "Return-Path: <>",
+    "a circle": "\n".join(["Received: from a.example by b.example"] * 51),
 }
 
 
@@ -45,7 +46,14 @@ def test_each_sign_of_a_program_alone_makes_an_automatic_mail(header: str) -> No
     assert _kind(f"From: a@x.example\nSubject: Hello\n{header}") is Kind.AUTO_REPLY
 
 
-@pytest.mark.parametrize("header", ["Auto-Submitted: no", "X-Autoreply: no", "Precedence: normal"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("Auto-Submitted: no", "X-Autoreply: no", "Precedence: normal"),
+        "\n".join(["Received: from a.example by b.example"] * 50),
+    ],
+    ids=["not submitted", "no autoreply", "precedence", "a long way"],
+)
 def test_a_sign_that_denies_leaves_a_person(header: str) -> None:
     assert _kind(f"From: a@x.example\nSubject: Hello\n{header}") is Kind.HUMAN
 

@@ -36,6 +36,13 @@ class Parts(Mailgun):
     capabilities = Mailgun.capabilities - {Feature.RAW_MIME}
 
 
+class Bare(Parts):
+    """The same, without headers."""
+
+    name = "bare"
+    capabilities = Parts.capabilities - {Feature.HEADERS}
+
+
 @pytest.fixture
 def row(database: str) -> Iterator[Any]:
     with transaction(database) as tx:
@@ -77,6 +84,11 @@ def test_our_own_id_is_in_references_and_the_behaviour_is_told(row: Any) -> None
     assert headers["References"].split()[-1] == row.message_id
     assert headers["In-Reply-To"] == "<q@x.y>"
     assert (headers["Auto-Submitted"], headers["X-Inboxkit-Loop"]) == ("auto-replied", "loop1")
+
+
+def test_a_vendor_without_headers_is_told_that_a_program_wrote_it(row: Any) -> None:
+    message = made(row, ANN, provider=Bare())
+    assert (message.automatic, set(message.headers)) == (True, {"References", "In-Reply-To"})
 
 
 def test_only_those_who_get_it_are_named(row: Any) -> None:

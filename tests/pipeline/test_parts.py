@@ -65,6 +65,7 @@ async def test_every_part_is_a_request_of_its_own_under_one_message_id(database:
         assert await b.kit.runtime.store.read(jobs.count, ["send"]) == 0
 
 
+@pytest.mark.sqlite
 async def test_a_part_that_is_unknown_is_not_repeated_and_holds_up_no_other(database: str) -> None:
     async with five(database, Small()) as (b, sent):
         b.server.answer_next(HttpResponse(200), NOTHING)
@@ -74,6 +75,7 @@ async def test_a_part_that_is_unknown_is_not_repeated_and_holds_up_no_other(data
         assert states == dict.fromkeys("ab", "unknown") | dict.fromkeys("cde", "accepted")
 
 
+@pytest.mark.sqlite
 async def test_what_became_of_a_part_is_not_what_became_of_another(database: str) -> None:
     async with five(database, Small()) as (b, sent):
         b.server.answer_next(HttpResponse(200), NOTHING)
@@ -85,6 +87,7 @@ async def test_what_became_of_a_part_is_not_what_became_of_another(database: str
         assert parts(b) == ["cd", "e"]
 
 
+@pytest.mark.sqlite
 async def test_a_part_that_has_to_wait_sends_no_other_again(database: str) -> None:
     async with five(database, Small()) as (b, sent):
         b.server.answer_next(HttpResponse(503))
@@ -93,6 +96,7 @@ async def test_a_part_that_has_to_wait_sends_no_other_again(database: str) -> No
         assert await b.deliveries(sent) == dict.fromkeys("abcde", "accepted")
 
 
+@pytest.mark.sqlite
 async def test_a_part_that_is_refused_is_lost_alone(database: str) -> None:
     async with five(database, Small()) as (b, sent):
         b.server.answer_next(HttpResponse(400))
@@ -101,6 +105,7 @@ async def test_a_part_that_is_refused_is_lost_alone(database: str) -> None:
         assert states == dict.fromkeys("ab", "failed") | dict.fromkeys("cde", "accepted")
 
 
+@pytest.mark.sqlite
 async def test_the_next_provider_gets_the_part_that_the_first_did_not_send(database: str) -> None:
     async with five(database, Keyed(), Small()) as (b, sent):
         b.server.answer_next(HttpResponse(503), HttpResponse(503))
@@ -129,6 +134,7 @@ async def left(b: Bench, sent: Message, *states: str, provider: str) -> None:
     await store.write(jobs.release, [store.worker_id])
 
 
+@pytest.mark.sqlite
 async def test_a_crash_between_two_parts_repeats_none(database: str) -> None:
     async with five(database, Small()) as (b, sent):
         await left(b, sent, "accepted", provider="mailgun")
@@ -158,6 +164,7 @@ async def test_under_a_key_a_part_is_repeated_as_it_was_whatever_events_told(dat
         assert (await b.deliveries(sent))["c"] == "delivered"
 
 
+@pytest.mark.sqlite
 async def test_a_key_that_has_expired_is_not_used_again(database: str) -> None:
     class Forgetful(Keyed):
         key_lasts = timedelta(hours=24)
@@ -172,6 +179,7 @@ async def test_a_key_that_has_expired_is_not_used_again(database: str) -> None:
         assert (await b.state(sent), b.posts) == ("unknown", 1)
 
 
+@pytest.mark.sqlite
 async def test_a_key_is_used_again_while_the_provider_knows_it(database: str) -> None:
     class Lasting(Keyed):
         key_lasts = timedelta(days=3)
@@ -187,6 +195,7 @@ async def test_a_key_is_used_again_while_the_provider_knows_it(database: str) ->
         assert (await b.state(sent), b.posts) == ("unknown", 2)
 
 
+@pytest.mark.sqlite
 async def test_an_event_finds_a_send_by_the_id_of_any_part(database: str) -> None:
     async with five(database, Small()) as (b, sent):
         own = [HttpResponse(200, body=b'{"id": "<p%d@x>"}' % n) for n in range(3)]
@@ -200,7 +209,10 @@ async def test_an_event_finds_a_send_by_the_id_of_any_part(database: str) -> Non
         assert await b.kit.runtime.store.read(find) == {row_id("msg", sent.id)}
 
 
-@pytest.mark.parametrize("name", ["postmark", "resend", "mailersend"])
+@pytest.mark.parametrize(
+    "name",
+    ["mailersend", *(pytest.param(n, marks=pytest.mark.long) for n in ("postmark", "resend"))],
+)
 async def test_more_than_a_vendor_takes_at_once_reach_everybody_once(
     fake_provider: Fakes, name: str
 ) -> None:

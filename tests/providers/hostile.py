@@ -157,14 +157,13 @@ def _texts(request: HttpRequest) -> Iterator[str]:
         yield from _values(json.loads(request.body))
 
 
-def _values(value: Any) -> Iterator[str]:
+def _values(value: object) -> Iterator[str]:
     if isinstance(value, dict):
-        for name, inner in cast("dict[str, Any]", value).items():
+        for name, inner in cast("dict[str, object]", value).items():
             yield name
             yield from _values(inner)
     elif isinstance(value, list):
-        items: list[Any] = value
-        for inner in items:
+        for inner in cast("list[object]", value):
             yield from _values(inner)
     elif isinstance(value, str):
         yield from _decoded(value)

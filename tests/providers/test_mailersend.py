@@ -287,3 +287,11 @@ def test_anybody_may_post_only_if_the_user_insists() -> None:
     assert isinstance(PROVIDER.verify(WebhookRequest(), config, NOW), Verified)
     with pytest.raises(ConfigurationError, match="mailersend: signing_secret"):
         PROVIDER.configure({"api_key": "k"})
+
+
+@pytest.mark.parametrize("automatic", [True, False], ids=["automatic", "by hand"])
+def test_an_automatic_mail_is_marked_as_bulk(automatic: bool) -> None:
+    vendor = TestMailerSend.vendor
+    fake = vendor.fake()
+    vendor.send(fake, vendor.message(automatic=automatic))
+    assert (b"Precedence: bulk" in fake.caught[0].mime) is automatic

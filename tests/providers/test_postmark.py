@@ -100,7 +100,7 @@ def test_where_postmark_replaces_the_message_id_its_own_is_an_alias() -> None:
     outcome = _sent(fake)
 
     assert isinstance(outcome, Sent)
-    assert outcome.aliases == ("<order-42.1@shop.example>", fake.caught[0].message_id)
+    assert outcome.aliases == ("<order-42.1@shop.example>", f"<{fake.caught[0].id}@")
 
 
 def test_whom_no_field_names_gets_a_blind_copy() -> None:

@@ -195,3 +195,19 @@ def test_one_outcome_for_everybody_is_one_event(tx: Tx) -> None:
     deliveries.happened_to(tx, number, [ANN, BEN], failed, now=NOW)
     rows = tx.connection.execute(select(event).where(event.c.message_id == number)).all()
     assert [row.recipient for row in rows if row.type == "failed"] == [BEN, ""]
+
+
+def test_an_event_that_names_nobody_moves_only_who_is_alone(tx: Tx) -> None:
+    one, many = stored(tx, ANN), stored(tx, ANN, BEN)
+    for number in (one, many):
+        assert deliveries.happened(tx, number, outcome(EventType.DELIVERED), now=NOW)
+    assert states(tx, one) == {ANN: "delivered"}
+    assert states(tx, many) == {ANN: "queued", BEN: "queued"}
+    assert logged(tx, many)[-1] == "delivered"
+
+
+def test_what_happened_to_everybody_moves_everybody(tx: Tx) -> None:
+    number = stored(tx, ANN, BEN)
+    refused = outcome(EventType.FAILED)
+    deliveries.happened_to(tx, number, [ANN, BEN], refused, now=NOW)
+    assert set(states(tx, number).values()) == {"failed"}

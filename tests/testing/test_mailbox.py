@@ -17,6 +17,8 @@ from inboxkit import ConfigurationError, EventType, Kind, WaitTimeout
 from tests.mails import mail
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inboxkit.testing import Mailbox
 
 APP = "shop@shop.example"
@@ -84,8 +86,30 @@ def test_a_failed_wait_lists_what_did_arrive(mailbox: Mailbox) -> None:
     send(mailbox, subject="Welcome", text="Nothing to enter.")
     with pytest.raises(WaitTimeout) as caught:
         mailbox.wait_for_otp(timeout=0.01)
-    assert "no otp to * from * within 0.01 s" in str(caught.value)
-    assert "'Welcome' from shop@shop.example" in str(caught.value)
+    assert "no otp to * from * within 0.01 s; 1 other message came\n" in str(caught.value)
+    assert f"'Welcome' to {USER} from shop@shop.example" in str(caught.value)
+
+
+def test_a_failed_wait_says_what_the_test_has_had(mailbox: Mailbox) -> None:
+    send(mailbox, "user+tag@example.com", subject="Welcome", text="Your code is 123456.")
+    mailbox.wait_for_otp()
+    with pytest.raises(WaitTimeout, match="came, 1 of them taken by earlier waits") as caught:
+        mailbox.wait_for_link(timeout=0.01)
+    assert "to user+tag@example.com from" in str(caught.value)
+
+
+def test_a_glob_that_no_address_matches_is_refused(mailbox: Mailbox) -> None:
+    send(mailbox)
+    asks: list[Callable[..., object]] = [
+        mailbox.messages,
+        mailbox.wait_for_message,
+        mailbox.wait_for_otp,
+        mailbox.wait_for_link,
+        mailbox.assert_none,
+    ]
+    for ask in asks:
+        with pytest.raises(ConfigurationError, match=r'write to="\*@example\.com"'):
+            ask(to="example.com")
 
 
 def test_leaves_something_behind(mailbox: Mailbox) -> None:

@@ -68,6 +68,8 @@ def test_a_timeout_lists_what_came(api: Api, mailbox: SharedMailbox) -> None:
     with pytest.raises(WaitTimeout, match="no otp to me@") as late:
         mailbox.wait_for_otp(to="me@*", timeout=0.05)
     assert "Question" in {m.subject for m in late.value.arrived}
+    with pytest.raises(ConfigurationError, match="can match no address"):
+        mailbox.messages(to="example.com")
     message = mailbox.wait_for_message(to="me@*", timeout=5)
     assert message.text.strip() == "no code here"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from inboxkit.validation.addresses import Facts, distance, examined
-from inboxkit.validation.domains import DISPOSABLE, LARGE
+from inboxkit.validation.addresses import Facts, distance, examined, mailboxes
+from inboxkit.validation.domains import DISPOSABLE, LARGE, MISSPELT, REAL
 
 HERE, NOBODY, REFUSES = Facts(servers=("mx.example",)), Facts(servers=()), Facts(servers=("",))
 CASES = {
@@ -38,11 +38,68 @@ TYPOS = {
     "hotmial.com": "hotmail.com",
     "outlok.com": "outlook.com",
     "yaho.com": "yahoo.com",
+    "gmail.co": "gmail.com",
+    "gamil.com": "gmail.com",
+    "ohtmail.com": "hotmail.com",
+    "hotmail.co.ku": "hotmail.co.uk",
+    "btinternt.com": "btinternet.com",
+    "mail.con": "mail.com",
     "gmail.com": "",
+    # what others have is no typo
+    "hotmail.de": "",
+    "yahoo.be": "",
+    "yandex.by": "",
+    "fastmail.fm": "",
+    "protonmail.ch": "",
+    "t-online.hu": "",
+    "email.com": "",
+    "cloud.com": "",
+    "horizon.net": "",
+    "podcast.net": "",
+    "index.com": "",
+    "live.co": "",
     "gmx.ch": "",
     "shop.example": "",
     "me.co": "",
 }
+
+
+REASONS = {
+    "nothing known": ("ann@shop.example", Facts(), ("no_data",)),
+    "all well": ("ann@shop.example", HERE, ()),
+    "no servers": ("ann@shop.example", NOBODY, ("no_mx",)),
+    "a role": ("Abuse@shop.example", HERE, ("mailbox_is_role_address",)),
+    "for a moment": ("a@yopmail.com", HERE, ("mailbox_is_disposable_address",)),
+    "bounced": ("a@shop.example", Facts(("bounced",)), ("suppressed here: bounced",)),
+    "letters of others": ("ünn@shop.example", HERE, ("mailbox needs SMTPUTF8",)),
+    "letters of others, malformed": ("ü nn@shop.example", HERE, ("malformed address",)),
+    "a list": ("a@x.example,b@x.example", HERE, ("malformed address",)),
+    "a name": ("Ann <ann@shop.example>", HERE, ("malformed address",)),
+    "a literal": ("ann@[127.0.0.1]", HERE, ("malformed address",)),
+    "dots": ("ann..b@shop.example", HERE, ("malformed address",)),
+    "a line": ("ann@shop.example\r\nBcc: x@y.example", HERE, ("malformed address",)),
+    "a long name": (f"{'a' * 65}@shop.example", HERE, ("local part is too long",)),
+    "nothing": ("", HERE, ("malformed address",)),
+    "far too long": ("a" * 100_000, HERE, ("malformed address",)),
+    "half a letter": ("\ud800@shop.example", HERE, ("malformed address",)),
+}
+
+
+@pytest.mark.parametrize(("address", "facts", "reasons"), REASONS.values(), ids=REASONS)
+def test_the_reasons_of_a_verdict(address: str, facts: Facts, reasons: tuple[str, ...]) -> None:
+    assert examined(address, facts).reasons == reasons
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("Ann@Bücher.Example", ("ann@xn--bcher-kva.example",)),
+        ("A.nn+shop@gmail.com", ("a.nn+shop@gmail.com", "ann@gmail.com")),
+        ("nobody", ()),
+    ],
+)
+def test_what_bounced_is_looked_for_as_it_is_kept(address: str, expected: tuple[str, ...]) -> None:
+    assert mailboxes(address) == expected
 
 
 @pytest.mark.parametrize(("domain", "meant"), TYPOS.items())
@@ -65,5 +122,6 @@ def test_edits_are_counted(left: str, right: str, edits: int) -> None:
 
 
 def test_the_lists_do_not_contradict_each_other() -> None:
-    assert not DISPOSABLE & LARGE
+    assert not DISPOSABLE & LARGE and not REAL & LARGE
     assert all(name == name.lower() and "." in name for name in DISPOSABLE | LARGE)
+    assert not set(MISSPELT) & {name.partition(".")[2] for name in LARGE}

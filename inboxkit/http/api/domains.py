@@ -77,8 +77,8 @@ def _name(written: str) -> str:
     """Return a domain in ASCII and lower case; raise ApiError for what is none."""
     try:
         return check_address(f"postmaster@{written.strip().rstrip('.')}").rpartition("@")[2].lower()
-    except ValueError as error:
-        raise invalid(f"is no domain: {error}", "domain") from None
+    except ValueError:
+        raise invalid("is no domain, such as mail.example.com", "domain") from None
 
 
 def _records(call: Call[Any], made: DomainRecord) -> list[DnsRecord]:

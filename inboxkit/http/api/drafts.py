@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...compose import references_for, reply_subject
 from ...drafting import Drafting
-from ...sending import Context, people, recipients
+from ...sending import Context, recipients
 from ...store import drafts, idempotency, wire_ids
 from ...store.departing import Changed, Departure
 from ...store.drafts import FAILED, SCHEDULED, DraftRecord
@@ -115,8 +115,7 @@ async def _parent(call: Call[Any], given: str, field: str) -> tuple[Message, int
 
 def _check(call: Call[Any], wanted: DraftRecord, send_at: datetime | None) -> None:
     """Raise unless everybody can be written to, and the key may have it sent when it says so."""
-    for name in _RECIPIENTS:
-        people(getattr(wanted, name))
+    sends.check_addresses({name: getattr(wanted, name) for name in _RECIPIENTS})
     if send_at is None:
         return
     if not call.who.allows("draft_send"):

@@ -39,6 +39,7 @@ CODES: dict[str, tuple[int, str, str]] = {
     "message_rejected": (403, "MessageRejectedError", "The message may not be sent."),
     "suppressed": (403, "MessageRejectedError", "Nobody it is for may be written to."),
     "inbox_paused": (403, "MessageRejectedError", "The inbox is paused and sends nothing."),
+    "limit_exceeded": (403, "LimitExceededError", "There are as many of these as there may be."),
     "resource_taken": (403, "IsTakenError", "The name belongs to another resource."),
     "not_found": (404, "NotFoundError", "There is no such resource within the key's scope."),
     "method_not_allowed": (405, "MethodNotAllowedError", "See the header Allow."),
@@ -51,6 +52,24 @@ CODES: dict[str, tuple[int, str, str]] = {
     "internal_error": (500, "InternalServerError", "A defect; the log of the server has it."),
     "bad_gateway": (502, "BadGatewayError", "Another server answered with an error."),
     "service_unavailable": (503, "ServiceUnavailableError", "Nothing was stored; try again."),
+}
+_FIXES = {
+    "validation_error": "put the field right; /docs says what each route takes",
+    "missing_permission": "use a key that has it",
+    "permission_escalation": "ask for less, or use a key that may do more",
+    "message_rejected": "look at the lists and the draft policy of the inbox",
+    "suppressed": "write to somebody else, or lift it: DELETE /v0/suppressions/{address}",
+    "resource_taken": "choose another name, or use what is there",
+    "limit_exceeded": "delete one that is not used any more",
+    "not_found": "look at the spelling; the lists show what is within the key's scope",
+    "method_not_allowed": "use a method that the header Allow names",
+    "cannot_delete": "delete what is in it first",
+    "conflict": "use a new key, or repeat the first request as it was",
+    "payload_too_large": "send less at once",
+    "unsupported_media_type": "send JSON, with the header Content-Type: application/json",
+    "unsupported_feature": "leave it out, or send through another provider",
+    "bad_gateway": "try again later",
+    "service_unavailable": "send the same request again after the seconds of Retry-After",
 }
 _RETRY_SECONDS = "5"
 _OF_ERRORS: tuple[tuple[type[InboxKitError], str], ...] = (
@@ -101,9 +120,9 @@ class ApiError(Exception):
             name=CODES[self.code][1],
             code=self.code,
             message=self.message,
-            fix=self.fix or None,
+            fix=self.fix or _FIXES.get(self.code),
             docs=f"/docs#{self.code}",
-            errors=self.errors if self.code == "validation_error" else None,
+            errors=self._errors() if self.code == "validation_error" else None,
         )
         return web.Response(
             status=self.status,
@@ -113,14 +132,19 @@ class ApiError(Exception):
         )
 
 
+    def _errors(self) -> Sequence[FieldError]:
+        """Return what is wrong with each field; with the whole when no field is known."""
+        return self.errors or (FieldError(path=(), message=self.message),)
+
+
 def not_found(what: str, name: str) -> ApiError:
     """Return the answer for an id that is unknown, or that is somebody else's."""
     return ApiError("not_found", f"{what} not found: {name[:200]}")
 
 
-def invalid(message: str, *path: str, fix: str = "") -> ApiError:
+def invalid(message: str, *path: str | int, fix: str = "") -> ApiError:
     """Return the answer for one field that is wrong."""
-    where = f"{'.'.join(path)}: " if path else ""
+    where = f"{'.'.join(map(str, path))}: " if path else ""
     errors = [FieldError(path=path, message=message)]
     return ApiError("validation_error", f"{where}{message}", fix=fix, errors=errors)
 

@@ -48,7 +48,7 @@ def _given(place: int, one: SendAttachment) -> File:
     try:
         return one.file()
     except ValueError as error:
-        raise invalid(str(error), "attachments", str(place)) from None
+        raise invalid(str(error), "attachments", place) from None
 
 
 class Fetcher:

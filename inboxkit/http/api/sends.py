@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...drafting import quoting
+from ...errors import SendError
+from ...sending import people
 from ...store import acceptance, idempotency
 from ...store.acceptance import Acceptance
 from ...store.idempotency import Claim
@@ -175,6 +177,15 @@ def check_live(settings: Settings, who: Identity) -> None:
         )
 
 
+def check_addresses(named: Mapping[str, Sequence[str]]) -> None:
+    """Raise ApiError that names the field of what is no address."""
+    for field, addresses in named.items():
+        try:
+            people(addresses)
+        except SendError as error:
+            raise invalid(str(error), field) from None
+
+
 def drafted(asked: ComposeRequest, attachments: Sequence[File]) -> Draft:
     """Return what a request wants sent."""
     draft = Draft(
@@ -192,6 +203,7 @@ def drafted(asked: ComposeRequest, attachments: Sequence[File]) -> Draft:
         draft = replace(draft, to=tuple(asked.to), cc=tuple(asked.cc), bcc=tuple(asked.bcc))
     if isinstance(asked, SendMessageRequest):
         draft = replace(draft, subject=asked.subject or "")
+    check_addresses({name: getattr(draft, name) for name in ("to", "cc", "bcc", "reply_to")})
     return draft
 
 

@@ -102,12 +102,27 @@ async def _wanted(call: Call[Any]) -> TemplateRecord:
     return found
 
 
-async def _wanted_version(call: Call[Any], tag: str | None) -> VersionRecord:
-    """Return a version of the template of the path, else the active one; raise ApiError 404."""
+async def _wanted_version(call: Call[Any], tag: str) -> VersionRecord:
+    """Return a version of the template of the path; raise ApiError 404."""
     known = await _wanted(call)
     found = await call.store.read(templates.version, known.id, tag)
     if found is None:
-        raise not_found("Version", tag or f"{known.name} has no active one")
+        raise not_found("Version", tag)
+    return found
+
+
+async def _version_for(call: Call[Any], tag: str | None) -> VersionRecord:
+    """Return the version that a request asks for, else the active one; raise ApiError."""
+    known = await _wanted(call)
+    found = await call.store.read(templates.version, known.id, tag)
+    if found is None and tag is not None:
+        raise invalid("names no version of this template", "tag")
+    if found is None:
+        raise ApiError(
+            "unprocessable",
+            f"Template {known.name} has no active version",
+            fix="make one: POST /v0/templates/{name}/versions",
+        )
     return found
 
 
@@ -179,7 +194,7 @@ async def rendered(call: Call[RenderRequest]) -> Preview:
 
 
 async def _rendered(call: Call[Any], asked: RenderRequest) -> Rendered:
-    found = await _wanted_version(call, asked.tag)
+    found = await _version_for(call, asked.tag)
 
     def work() -> Rendered:
         return render(found.sources, asked.variables, strict=asked.strict)

@@ -26,10 +26,12 @@ class Query:
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of texts."""
         found: object = self.given.get(name)
-        values = _listed(found) if isinstance(found, list) else [found] if found else []
-        if len(values) > _MOST_VALUES or not all(isinstance(value, str) for value in values):
+        values = [found] if isinstance(found, str) and found else _listed(found)
+        texts = [value for value in values if isinstance(value, str)]
+        is_list = found is None or isinstance(found, str | list)
+        if not is_list or len(texts) < len(values) or len(texts) > _MOST_VALUES:
             raise Refusal(400, f"{name} is not a list of at most {_MOST_VALUES} texts")
-        return tuple(values)
+        return tuple(texts)
 
     def filters(self, known: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Return the wanted values by attribute; raise Refusal for what cannot be looked for.
@@ -108,4 +110,6 @@ def _value(given: object) -> object:
 
 
 def _listed(given: object) -> list[Any]:
-    return cast("list[Any]", given) if isinstance(given, list) else []
+    if not isinstance(given, list):
+        return []
+    return list(cast("list[object]", given))

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
 
-from ...errors import ConfigurationError, RemoteError
 from ...providers.mailgun_requests import Refusal, is_on
 from ...store import suppressions
+from ...validation import addresses
 from ...validation.addresses import Facts, examined
+from ...validation.mailgun import mail_servers, shown
 from .call import Call, Route
 
 if TYPE_CHECKING:
@@ -25,31 +26,17 @@ async def validate(call: Call) -> Mapping[str, Any]:
         raise Refusal(400, "address parameter is missing")
     if len(address) > _MOST_CHARACTERS:
         raise Refusal(400, f"address parameter has more than {_MOST_CHARACTERS} characters")
-    verdict = examined(address, await _facts(call, address))
-    return {
-        "address": address,
-        "did_you_mean": verdict.did_you_mean or None,
-        "is_disposable_address": verdict.is_disposable,
-        "is_role_address": verdict.is_role,
-        "reason": list(verdict.reasons),
-        "result": verdict.result,
-        "risk": verdict.risk,
-        "root_address": verdict.root_address or None,
-    }
+    return shown(address, examined(address, await _facts(call, address)))
 
 
 async def _facts(call: Call, address: str) -> Facts:
-    known = await call.store.read(suppressions.of_addresses, [address])
-    history = tuple(known.get(address.lower(), {}).values())
-    if not is_on(call.text("provider_lookup")):
+    mailboxes = addresses.mailboxes(address)
+    known = await call.store.read(suppressions.of_addresses, mailboxes)
+    history = tuple(reason for one in known.values() for reason in one.values())
+    if not (mailboxes and is_on(call.text("provider_lookup"))):
         return Facts(history=history)
-    domain = address.rpartition("@")[2]
-    try:
-        resolver = call.parts.resolver()
-        servers = await to_thread.run_sync(resolver.mx, domain)
-    except (ConfigurationError, RemoteError, ValueError):
-        return Facts(history=history)
-    return Facts(history=history, servers=tuple(server for _, server in servers))
+    domain = mailboxes[0].rpartition("@")[2]
+    return Facts(history, await to_thread.run_sync(mail_servers, call.parts.resolver(), domain))
 
 
 ROUTES = (

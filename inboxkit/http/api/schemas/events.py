@@ -85,7 +85,7 @@ def types_named(name: str) -> list[str]:
 def _known(types: Sequence[str]) -> Sequence[str]:
     unknown = sorted(set(types) - TYPES)
     if unknown:
-        raise ValueError(f"unknown: {', '.join(unknown)[:200]}")
+        raise ValueError(f"unknown: {', '.join(unknown)[:200]}; known: {', '.join(sorted(TYPES))}")
     return tuple(dict.fromkeys(types))
 
 
