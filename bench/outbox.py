@@ -1,8 +1,9 @@
 """Measure how many sends a second leave through a provider's API, to its Fake on loopback.
 
-    python bench/outbox.py [--sends 2000] [--concurrency 32] [--rounds 3] [--profile FILE]
+    python bench/outbox.py [--vendor mailgun] [--sends 2000] [--concurrency 32] [--rounds 3]
+                           [--profile FILE]
 
-The Fake is a process of its own and answers at once, connections kept. First the sends are queued
+With ``--vendor postmark`` sends that wait share a request. The Fake is a process of its own and answers at once, connections kept. First the sends are queued
 (``Inbox.send``, 32 at a time), then a runtime that finds them queued sends them all: SQLite, WAL,
 synchronous=FULL; ``sending`` is on the disk before each request and the outcome after it.
 """
@@ -25,27 +26,27 @@ from inboxkit.kit import InboxKit
 from inboxkit.settings import Settings
 from inboxkit.store import jobs
 from inboxkit.testing.emulator import Emulator
+from inboxkit.testing.vendors import VENDORS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-OPTIONS = {"api_key": "key-fake", "domain": "mg.example.com", "signing_key": "signing-fake"}
 LIMIT_SECONDS = 120.0
 BODY = "It is on its way. " * 20
 STAGED_AT_ONCE = 32
 
 
-async def serve() -> None:
-    """Serve Mailgun's Fake until the parent closes our standard input."""
-    async with Emulator(["mailgun"]) as emulator:
-        print(emulator.accounts["mailgun"].url, flush=True)
+async def serve(vendor: str) -> None:
+    """Serve a vendor's Fake until the parent closes our standard input."""
+    async with Emulator([vendor]) as emulator:
+        print(emulator.accounts[vendor].url, flush=True)
         await asyncio.to_thread(sys.stdin.read)
 
 
 @contextlib.contextmanager
-def serving() -> Generator[str]:
+def serving(vendor: str) -> Generator[str]:
     """Run the Fake in a process of its own; yield its URL."""
-    command = [sys.executable, __file__, "--serve"]
+    command = [sys.executable, __file__, "--serve", "--vendor", vendor]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -88,14 +89,16 @@ async def drain(settings: Settings, sends: int) -> tuple[float, float]:
         return sends / took, (time.process_time() - used) / sends * 1000
 
 
-async def measure(url: str, sends: int, concurrency: int, profile: str) -> tuple[float, ...]:
+async def measure(
+    vendor: str, url: str, sends: int, concurrency: int, profile: str
+) -> tuple[float, ...]:
     """Return the rates of one round: queued a second, sent a second, and ms of CPU for a send."""
     with tempfile.TemporaryDirectory(prefix="inboxkit-bench-") as folder:
         settings = Settings(
             database=f"sqlite:///{Path(folder) / 'bench.db'}",
             domain="mg.example.com",
-            provider=("mailgun",),
-            options={"mailgun": {**OPTIONS, "base_url": url}},
+            provider=(vendor,),
+            options={vendor: VENDORS[vendor].account({}, url)},
             send_concurrency=concurrency,
         )
         queued = await queue(settings, sends)
@@ -112,6 +115,7 @@ async def measure(url: str, sends: int, concurrency: int, profile: str) -> tuple
 def main() -> None:
     """Print the medians of the rounds."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--vendor", default="mailgun", choices=sorted(VENDORS))
     parser.add_argument("--sends", type=int, default=2_000)
     parser.add_argument("--concurrency", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
@@ -125,11 +129,11 @@ def main() -> None:
     except ImportError:
         run = asyncio.run
     if given.serve:
-        run(serve())
+        run(serve(given.vendor))
         return
-    with serving() as url:
+    with serving(given.vendor) as url:
         rounds = [
-            run(measure(url, given.sends, given.concurrency, given.profile))
+            run(measure(given.vendor, url, given.sends, given.concurrency, given.profile))
             for _ in range(given.rounds)
         ]
     queued, sent, cpu = (statistics.median(values) for values in zip(*rounds, strict=True))

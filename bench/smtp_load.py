@@ -1,6 +1,6 @@
 """The load generator of ingest.py: lockstep SMTP clients in a process of their own.
 
-    python bench/smtp_load.py PORT SIZE kept|each SECONDS
+    python bench/smtp_load.py PORT SIZE kept|each SECONDS [MESSAGES]
 
 prints how many messages were accepted and in how many seconds.
 """
@@ -67,6 +67,7 @@ class Run:
 
     def __init__(self, port: int, size: int, *, kept: bool, seconds: float) -> None:
         self.kept = kept
+        self.most = MAX_MESSAGES
         self.accepted = self.refused = self._made = self._open = 0
         self._port = port
         self._seconds = seconds
@@ -86,7 +87,7 @@ class Run:
     def wants_more(self) -> bool:
         """Tell whether there is time for another message."""
         out_of_time = time.perf_counter() - self._begun >= self._seconds
-        return not out_of_time and self._made < MAX_MESSAGES
+        return not out_of_time and self._made < self.most
 
     def message(self) -> bytes:
         """Return a message with a Message-ID of its own, and the end of data."""
@@ -120,8 +121,9 @@ def run_loop(main: Coroutine[Any, Any, Any]) -> None:
         asyncio.run(main)
 
 
-async def main(port: str, size: str, kept: str, seconds: str) -> None:
+async def main(port: str, size: str, kept: str, seconds: str, most: str = "") -> None:
     run = Run(int(port), int(size), kept=kept == "kept", seconds=float(seconds))
+    run.most = int(most or MAX_MESSAGES)
     took = await run()
     print(run.accepted, took)
 

@@ -41,4 +41,5 @@ async def main(smtp: str = "127.0.0.1:1025") -> bool:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    entered = asyncio.run(main())
+    print("the account is open" if entered else "the code was refused")  # noqa: T201 - a program

@@ -1,4 +1,7 @@
-"""Ask, wait for days, remind twice. Survives restarts: the timer is a row, nothing is awaited."""
+"""Ask, wait for days, remind twice. Survives restarts: the timer is a row, nothing is awaited.
+
+Copy it into ``handlers/`` of a project and start ``inboxkit dev``.
+"""
 
 from datetime import timedelta
 

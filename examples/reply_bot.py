@@ -1,4 +1,7 @@
-"""A bot that answers questions about opening hours and greets everybody else."""
+"""A bot that answers questions about opening hours and greets everybody else.
+
+Copy it into ``handlers/`` of a project (``inboxkit init``) and start ``inboxkit dev``.
+"""
 
 from inboxkit import Message, Router
 

@@ -1,4 +1,7 @@
-"""Mail to support@ becomes a ticket; later mail in the thread becomes a comment."""
+"""Mail to support@ becomes a ticket; later mail in the thread becomes a comment.
+
+Copy it into ``handlers/`` of a project and start ``inboxkit dev``.
+"""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -7,12 +10,17 @@ from pathlib import Path
 
 from anyio import to_thread
 from sqlalchemy import Engine
+from sqlalchemy.orm import registry
 from sqlmodel import Field, Session, SQLModel, create_engine
 
 from inboxkit import Event, EventType, Message, Router
 
 
-class Ticket(SQLModel, table=True):
+class Table(SQLModel, registry=registry()):
+    """The base of both: with a registry of its own the file can be loaded again by ``dev``."""
+
+
+class Ticket(Table, table=True):
     """One thread."""
 
     thread_id: str = Field(primary_key=True)
@@ -21,7 +29,7 @@ class Ticket(SQLModel, table=True):
     reachable: bool = True
 
 
-class Comment(SQLModel, table=True):
+class Comment(Table, table=True):
     """One message; ``files`` holds a path a line."""
 
     message_id: str = Field(primary_key=True)
@@ -35,7 +43,7 @@ async def open_database(url: str = "sqlite:///tickets.db") -> AsyncGenerator[Eng
     """Open the database once, when inboxkit starts."""
     engine = create_engine(url)
     try:
-        SQLModel.metadata.create_all(engine)
+        Table.metadata.create_all(engine)
         yield engine
     finally:
         engine.dispose()

@@ -187,7 +187,8 @@ class LocalActions:
             staging.update_thread(row_id("thd", thread.id), state)
             return
         now = self._store.clock.now()
-        await self._store.write(threads.update_state, row_id("thd", thread.id), state, now)
+        if not await self._store.write(threads.update_state, row_id("thd", thread.id), state, now):
+            raise NotFound(f"no thread {thread.id}")
 
     async def delete_inbox(self, inbox: str) -> None:
         found = await self._inbox(inbox)
@@ -262,7 +263,7 @@ class LocalActions:
     async def forward(self, message: Message, draft: Draft) -> Message:
         inbox = await self._inbox(message.inbox)
         subject = draft.subject or f"Fwd: {' '.join(message.subject.split())}"
-        context = Context(inbox=inbox, forwarded=await self.raw(message))
+        context = Context(inbox=inbox, forwarded=await self.raw(message), original=message)
         return await self._send(replace(draft, subject=subject), context)
 
     async def send_in_thread(self, thread: Thread, draft: Draft) -> Message:
@@ -312,7 +313,7 @@ class LocalActions:
         return await self._stored(staged, context)
 
     async def _stored(self, staged: Staged, context: Context) -> Message:
-        """Store a send and return it. Once that is committed nothing fails: it would be repeated."""
+        """Store a send and return it. Once it is committed nothing fails: it would be repeated."""
         sent = await self._store.write_grouped(self._store_sends, staged)
         try:
             return await self.message(public_id("msg", sent))
@@ -372,9 +373,8 @@ class LocalActions:
 
 
 def _is_for_approval(staged: Staged, context: Context) -> bool:
-    """Whether a handler's send becomes a draft. What sends a mail on is refused instead."""
-    waits = context.inbox.draft_policy == policies.DRAFT
-    return waits and not staged.stopped and not context.forwarded
+    """Whether a handler's send becomes a draft."""
+    return context.inbox.draft_policy == policies.DRAFT and not staged.stopped
 
 
 def _asked(draft: Draft, row: Mapping[str, Any]) -> Outgoing:

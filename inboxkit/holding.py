@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def held(draft: Draft, context: Context, staged: Staged, now: datetime) -> DraftRecord:
     """Return the draft of a send that was composed; its files stay with the ``draft``."""
-    row, parent = staged.row, context.parent
+    row, parent, original = staged.row, context.parent, context.original
+    about = parent or original
     return DraftRecord(
         id=new_id(),
         inbox_id=context.inbox.id,
@@ -31,7 +32,8 @@ def held(draft: Draft, context: Context, staged: Staged, now: datetime) -> Draft
         text=draft.text,
         html=draft.html,
         in_reply_to="" if parent is None else parent.message_id,
-        parent_id=None if parent is None else row_id("msg", parent.id),
+        parent_id=None if about is None else row_id("msg", about.id),
+        forward_of="" if original is None else original.message_id or original.id,
         references=staged.references,
         extra={
             "headers": dict(draft.headers),

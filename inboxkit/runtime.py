@@ -185,7 +185,9 @@ class Runtime:
             tasks.start_soon(self.notify.run)
             guard = Guard(self.settings.egress_networks)
             self._posts = self._posting(guard, tasks)
-            self._mailgun = MailgunPosts(self.store, guard, self.actions, tasks)
+            self._mailgun = MailgunPosts(
+                self.store, guard, self.actions, lambda: self.resolver, tasks
+            )
             for step in (self._outbox.transport, self._posts, self._mailgun):
                 connections.push_async_callback(step.close)
             if works:

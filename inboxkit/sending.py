@@ -52,6 +52,7 @@ class Context:
     stopped: str = ""
     capped: Capped | None = None
     forwarded: bytes = b""
+    original: Message | None = None  # the message that is sent on
 
 
 class Composer:

@@ -303,7 +303,7 @@ async def delivered(kit: InboxKit) -> list[Message]:
         ({"Return-Path": "<>"}, ""),
         ({"Reply-To": "noreply@example.com"}, "takes no replies"),
     ],
-    ids=lambda case: " ".join(case.values()) if isinstance(case, dict) else "",
+    ids=str,
 )
 async def test_a_handler_never_answers_automatic_mail(
     database: str, headers: dict[str, str], stopped: str

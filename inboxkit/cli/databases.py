@@ -39,16 +39,18 @@ def upgrade(ctx: click.Context) -> None:
 @db.command()
 @click.pass_context
 def check(ctx: click.Context) -> None:
-    """Print the schema's version; exits 1 when it is not current."""
+    """Print the schema's version; exits 1 when this inboxkit cannot work with it."""
     url = settings_of(ctx).database
     file = sqlite_file(url)
-    version = ""
+    version, works = "", False
     if file is None or file.is_file():  # a check makes no file
         with _opened(url) as database, database.reader.connect() as connection:
             version = schema.current(connection)
+            works = schema.works_with(connection, version)
     click.echo(version or "none")
-    if version != schema.HEAD:
-        click.echo(f"this inboxkit needs {schema.HEAD}; run: inboxkit db upgrade", err=True)
+    if not works:
+        todo = "upgrade inboxkit" if version > schema.HEAD else "run: inboxkit db upgrade"
+        click.echo(f"this inboxkit needs {schema.HEAD}; {todo}", err=True)
         ctx.exit(1)
 
 

@@ -14,7 +14,7 @@ from ..clock import Clock
 from ..pipeline.addresses import Addresses
 from ..pipeline.notify import Notify
 from ..store.store import Store
-from .opening import settings_of, work_on_a_database
+from .opening import row_number, settings_of, work_on_a_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -41,6 +41,7 @@ class Look:
 
     async def thread(self, id: str) -> Thread:
         """Return a thread; raise NotFound."""
+        row_number("thd", id)
         return await self.actions.thread(id)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..kit import InboxKit
 
 T = TypeVar("T")
-_KINDS = {"msg": "message", "evt": "event", "run": "Run"}
+_KINDS = {"msg": "message", "thd": "thread", "evt": "event", "run": "Run"}
 
 
 def flags_of(ctx: click.Context, **given: Any) -> dict[str, Any]:

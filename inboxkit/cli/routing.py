@@ -16,6 +16,8 @@ from .opening import run, settings_of
 from .printing import as_json, flat, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..models import Message
     from ..router import Handler
     from ..settings import Settings
@@ -105,7 +107,7 @@ def _taker(handler: Handler, item: str) -> dict[str, str]:
     return {"handler": handler.id, "kind": str(handler.kind), "item": item}
 
 
-def takers(routers: list[Router[...]], message: Message) -> list[tuple[Handler, str]]:
+def takers(routers: Sequence[Router[...]], message: Message) -> list[tuple[Handler, str]]:
     """Return who takes the message, its code and its attachments, each with what it takes."""
     found: list[tuple[Handler, str]] = []
     for router in routers:

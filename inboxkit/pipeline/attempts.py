@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -88,14 +88,14 @@ class Attempts:
         store: Store,
         accept: Accept,
         transport: Transport,
-        turns: anyio.CapacityLimiter,
+        turns: anyio.CapacityLimiter | None,
     ) -> None:
-        """``turns`` bounds how many requests are under way."""
+        """``turns`` bounds how many requests are under way, where sends share them."""
         self._store = store
         self._accept = accept
         self._transport = transport
-        self._turns = turns
-        self._batches = Batches(transport, turns)
+        self._turns = nullcontext() if turns is None else turns
+        self._batches = None if turns is None else Batches(transport, turns)
         self._signer = Signer(store)
 
     async def send(self, chosen: Configured, look: Look, recipients: Sequence[str]) -> Attempt:
@@ -129,7 +129,7 @@ class Attempts:
         """Make the request, or share one with other sends; raise what broke it."""
         message, request = prepared.message, prepared.request
         joining = batching(chosen.provider)
-        if joining is not None and isinstance(request, bytes):
+        if self._batches and joining is not None and isinstance(request, bytes):
             joined = await self._batches.carry(chosen, joining, message, request)
             if joined is not None:
                 failed = joined.response is not None and _is_broken(joined.response)

@@ -10,7 +10,7 @@ import anyio
 from anyio import to_thread
 
 from ..errors import StoreError
-from ..store import attempts, caps, inboxes, purge, webhooks
+from ..store import attempts, caps, inboxes, mailgun_validations, purge, webhooks
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -22,6 +22,7 @@ _PORTION = 100
 _PAUSE_SECONDS = 0.02
 _SWEEP_EVERY = timedelta(hours=6)
 _ATTEMPTS_KEPT = timedelta(days=30)
+_LISTS_KEPT = timedelta(days=30)
 _WEBHOOKS_KEPT = timedelta(days=7)  # at least twice as long as any provider's signature is good
 
 
@@ -44,6 +45,7 @@ class Janitor:
                     await self.sweep()
                     await self.forget_webhooks()
                     await self.forget_attempts()
+                    await self.forget_lists()
                     await self.forget_replies()
             except StoreError as error:
                 log.warning("housekeeping: %s", error)
@@ -89,6 +91,11 @@ class Janitor:
         """Delete the log of posts to webhooks that were made a month ago; return how many."""
         before = self._store.clock.now() - _ATTEMPTS_KEPT
         return await self._store.write(attempts.forget, before)
+
+    async def forget_lists(self) -> int:
+        """Delete the lists that were validated and came a month ago; return how many."""
+        before = self._store.clock.now() - _LISTS_KEPT
+        return await self._store.write(mailgun_validations.forget, before)
 
     async def forget_webhooks(self) -> int:
         """Delete the webhooks that were done with a week ago; return how many."""

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio import CapacityLimiter, to_thread
 
 from ..store import jobs, mailgun_validations, suppressions
+from ..store.mailgun_validations import Verdicts
 from ..validation.addresses import Facts, examined, mailboxes
 from ..validation.mailgun import mail_servers, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..resolving import Resolver
     from ..store.jobs import Job
     from ..store.store import Store
+    from ..store.writer import Tx
 
-    Servers = dict[str, Sequence[str] | None]
+    Servers = dict[str, Sequence[str] | None]  # by domain; None: DNS cannot tell
+    Boxes = Mapping[str, Sequence[str]]  # by address as it was given: the mailboxes it means
 
 _LOOKUPS_AT_ONCE = 16
 _ADDRESSES_A_QUERY = 500
@@ -34,56 +38,55 @@ class MailgunLists:
 
     async def work(self, job: Job) -> None:
         """Look at every address of a list that nobody has looked at yet."""
-        list_id, servers = int(job.data["list"]), Servers()
-        while True:
-            part = await self._store.read(mailgun_validations.next_part, list_id)
-            if part is None:
-                break
+        list_id, servers = int(job.data["list"]), dict[str, "Sequence[str] | None"]()
+        while part := await self._store.read(mailgun_validations.next_part, list_id):
             number, lookup, addresses = part
+            boxes = await to_thread.run_sync(_boxes, addresses)
             if lookup:
-                await self._look_up(addresses, servers)
-            known = await self._history(addresses)
-            found = await to_thread.run_sync(_judged, addresses, known, servers)
+                await self._look_up(boxes, servers)
+            known = await self._history(boxes)
+            found = await to_thread.run_sync(_judged, boxes, known, servers)
             await self._store.write(mailgun_validations.put_part, list_id, number, found)
         await self._store.write(_finish, job, list_id)
 
-    async def _look_up(self, addresses: Iterable[str], servers: Servers) -> None:
-        boxes = (mailboxes(address) for address in addresses)
-        domains = {box[0].rpartition("@")[2] for box in boxes if box}
+    async def _look_up(self, boxes: Boxes, servers: Servers) -> None:
+        domains = {_domain(box) for box in boxes.values()} - servers.keys() - {""}
         async with anyio.create_task_group() as tasks:
-            for domain in sorted(domains - servers.keys()):
+            for domain in sorted(domains):
                 tasks.start_soon(self._ask, domain, servers)
 
     async def _ask(self, domain: str, servers: Servers) -> None:
-        resolver = self._resolver()
-        servers[domain] = await to_thread.run_sync(
-            mail_servers, resolver, domain, limiter=self._lookups
-        )
+        ask = partial(mail_servers, self._resolver(), domain)
+        servers[domain] = await to_thread.run_sync(ask, limiter=self._lookups)
 
-    async def _history(self, addresses: Iterable[str]) -> Mapping[str, Sequence[str]]:
+    async def _history(self, boxes: Boxes) -> Mapping[str, Sequence[str]]:
         """Return why mailboxes are suppressed here, those that are."""
-        boxes = sorted({box for address in addresses for box in mailboxes(address)})
+        names = sorted({name for box in boxes.values() for name in box})
         known: dict[str, Sequence[str]] = {}
-        for start in range(0, len(boxes), _ADDRESSES_A_QUERY):
-            some = boxes[start : start + _ADDRESSES_A_QUERY]
+        for start in range(0, len(names), _ADDRESSES_A_QUERY):
+            some = names[start : start + _ADDRESSES_A_QUERY]
             found = await self._store.read(suppressions.of_addresses, some)
-            known |= {box: tuple(reasons.values()) for box, reasons in found.items()}
+            known |= {name: tuple(reasons.values()) for name, reasons in found.items()}
         return known
 
 
-def _judged(
-    addresses: Iterable[str], known: Mapping[str, Sequence[str]], servers: Servers
-) -> list[dict[str, Any]]:
-    return [shown(address, examined(address, _facts(address, known, servers))) for address in addresses]
+def _boxes(addresses: Sequence[str]) -> Boxes:
+    return {address: mailboxes(address) for address in addresses}
 
 
-def _facts(address: str, known: Mapping[str, Sequence[str]], servers: Servers) -> Facts:
-    boxes = mailboxes(address)
-    history = tuple(reason for box in boxes for reason in known.get(box, ()))
-    domain = boxes[0].rpartition("@")[2] if boxes else ""
-    return Facts(history, servers.get(domain))
+def _domain(box: Sequence[str]) -> str:
+    return box[0].rpartition("@")[2] if box else ""
 
 
-def _finish(tx: Any, job: Job, list_id: int) -> None:
+def _judged(boxes: Boxes, known: Mapping[str, Sequence[str]], servers: Servers) -> Verdicts:
+    def facts(box: Sequence[str]) -> Facts:
+        history = tuple(reason for name in box for reason in known.get(name, ()))
+        return Facts(history, servers.get(_domain(box)))
+
+    found = [shown(address, examined(address, facts(box))) for address, box in boxes.items()]
+    return Verdicts.of(found)
+
+
+def _finish(tx: Tx, job: Job, list_id: int) -> None:
     mailgun_validations.finish(tx, list_id)
     jobs.complete(tx, [job])

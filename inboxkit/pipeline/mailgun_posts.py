@@ -20,14 +20,18 @@ from ..store import jobs, mailgun_events, mailgun_webhooks, records
 from ..values import Draft
 from . import mailgun_events as wire
 from .crew import Crew
+from .mailgun_lists import MailgunLists
 from .posting import Answer, Poster
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from anyio.abc import TaskGroup
 
     from ..egress import Guard
     from ..models import Actions, Message
     from ..providers.base import WebhookRequest
+    from ..resolving import Resolver
     from ..store.jobs import Job
     from ..store.records import Shown
     from ..store.store import Store
@@ -38,26 +42,40 @@ _ENOUGH = 406
 _AT_ONCE = 32
 
 
-def signing_key(secret: bytes) -> str:
+async def signing_key(store: Store) -> str:
     """Return the key that our posts in Mailgun's form are signed with."""
-    return hmac.digest(secret, b"mailgun-signing-key", hashlib.sha256).hex()
+    made = await store.read(mailgun_webhooks.signing_key)
+    return made or hmac.digest(store.identity, b"mailgun-signing-key", hashlib.sha256).hex()
 
 
 class MailgunPosts:
-    """Does what ``MailgunLog`` queued: posts to URLs, and mails that are sent on."""
+    """Does what ``MailgunLog`` queued, posts to URLs and mails that are sent on; and lists."""
 
-    def __init__(self, store: Store, guard: Guard, actions: Actions, tasks: TaskGroup) -> None:
+    def __init__(
+        self,
+        store: Store,
+        guard: Guard,
+        actions: Actions,
+        resolver: Callable[[], Resolver],
+        tasks: TaskGroup,
+    ) -> None:
         self._store = store
         self._actions = actions
+        self._lists = MailgunLists(store, resolver)
         self._poster = Poster(guard)
         self.close = self._poster.close
         crew = Crew(store, mailgun_webhooks.KIND, tasks, self._one, size=_AT_ONCE)
         self.work, self.room, self.idle = crew.work, crew.room, crew.idle
 
     async def _one(self, job: Job) -> None:
-        if "to" in job.data:
+        if "list" in job.data:
+            await self._lists.work(job)
+        elif "to" in job.data:
             await self._send_on(job)
-            return
+        else:
+            await self._post(job)
+
+    async def _post(self, job: Job) -> None:
         request = await self._request(job)
         if request is None:  # its message is gone
             await self._store.write(jobs.complete, [job])
@@ -78,7 +96,7 @@ class MailgunPosts:
 
     async def _request(self, job: Job) -> WebhookRequest | None:
         """Return what is to be posted, signed now; None when its message is gone."""
-        signed = posts.signature(signing_key(self._store.identity), self._store.clock.now())
+        signed = posts.signature(await signing_key(self._store), self._store.clock.now())
         if "seq" in job.data:
             found = await self._store.read(mailgun_events.by_seqs, [job.data["seq"]])
             if not found:

@@ -8,6 +8,7 @@ and never blindly repeated: later events of the provider settle it.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from ..store import departures, jobs, limits, looks, resolutions
 from ..store.departures import Later, Start, Took
 from ..store.jobs import Job, LeaseLost
 from ..store.limits import FREE, Rate, Rules
+from ..store.progress import WHOLE
 from ..tokens import new_id, public_id
 from . import outcomes
 from .attempts import Attempt, Attempts
@@ -96,9 +98,12 @@ class Outbox:
         self._providers = providers
         self._rules = rules(settings)
         self._looks: dict[int, Look] = {}
+        self._parts = itertools.count(new_id() >> 1)  # told apart from other processes'
         held = settings.send_concurrency * _HELD
         joins = any(batching(p.provider) is not None for p in providers)
-        self._turns = anyio.CapacityLimiter(held if joins else settings.send_concurrency)
+        self._turns = anyio.Semaphore(
+            held if joins else settings.send_concurrency, fast_acquire=True
+        )
         self._refill = settings.send_concurrency * (_HELD // 2)
         self._crew = Crew(store, "send", tasks, self._one, size=held)
         self._policy = settings.unknown_sends
@@ -106,8 +111,8 @@ class Outbox:
         self._answered = partial(outcomes.answered, policy=self._policy)
         self.idle = self._crew.idle
         self.transport = Transport(settings.hostname, connections=settings.send_concurrency)
-        requests = anyio.CapacityLimiter(settings.send_concurrency)
-        self._attempts = Attempts(store, accept, self.transport, requests)
+        turns = anyio.CapacityLimiter(settings.send_concurrency) if joins else None
+        self._attempts = Attempts(store, accept, self.transport, turns)
 
     def room(self) -> int:
         """Return how many more sends may be leased: none, or enough to be worth a claim."""
@@ -266,13 +271,15 @@ class Outbox:
         dropped: Collection[str] = (),
     ) -> Start:
         name = chosen.provider.name
+        if number is None:
+            number = WHOLE if len(part) == len(look.row.rcpt_to) else next(self._parts)
         return Start(
             job=job,
             row=look.row,
             recipients=part,
             provider=name,
             at=self._store.clock.now(),
-            part=number or new_id(),
+            part=number,
             rules=self._rules.get(name, FREE),
             dropped=dropped,
         )

@@ -14,7 +14,7 @@ from ..parsing.reasons import judge
 from ..providers.base import Refused, Retry, Sent, Unknown
 from ..providers.registry import lookup
 from ..router import Retries
-from ..store import deliveries, departures, jobs, sends
+from ..store import deliveries, departures, jobs, progress, sends
 from ..store.deliveries import Outcome
 from ..store.inboxes import PAUSED
 from ..values import EventType
@@ -150,7 +150,7 @@ def _taken(case: Case, recipients: Sequence[str], sent: Sent) -> None:
         aliases=[alias for alias in sent.aliases if alias != case.row.message_id],
     )
     if len(recipients) < len(case.row.rcpt_to):
-        departures.belongs(case.tx, case.row.id, recipients, name, sent.provider_id)
+        progress.belongs(case.tx, case.row.id, recipients, name, sent.provider_id)
     for recipient, reason in sent.recipients.items():
         _refused_recipient(case, [recipient], reason)
     for recipient in recipients:

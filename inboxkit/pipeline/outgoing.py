@@ -12,6 +12,7 @@ from ..outbound_headers import flat, is_message_id, plain_line
 from ..parsing import parse
 from ..providers import parts
 from ..providers.base import Feature, Outgoing
+from ..providers.registry import most
 from ..store.records import addresses
 from ..tokens import public_id
 from ..values import Address, File
@@ -35,34 +36,33 @@ _BEHAVIOUR = (
 
 def outgoing(row: Any, raw: bytes, recipients: Sequence[str], chosen: AnyProvider) -> Outgoing:
     """Return a send for these recipients; its bytes are parsed only if the provider wants parts."""
-    columns = row._mapping
     allowed = {r.lower() for r in recipients}
     parsed = None if Feature.RAW_MIME in chosen.capabilities else parse(raw)
 
-    def people(name: str) -> tuple[Address, ...]:
-        return tuple(_harmless(a) for a in addresses(columns[name]) if a.email.lower() in allowed)
+    def people(pairs: Sequence[Sequence[str]]) -> tuple[Address, ...]:
+        return tuple(_harmless(a) for a in addresses(pairs) if a.email.lower() in allowed)
 
     return Outgoing(
         id=public_id("msg", row.id),
         message_id=row.message_id,
         idempotency_key=_key(row, recipients),
-        sender=Address(row.sender_email, row.sender_name),
+        sender=_harmless(Address(row.sender_email, row.sender_name)),
         mail_from=row.mail_from,
         rcpt_to=tuple(recipients),
         mime=raw,
-        to=people("to"),
-        cc=people("cc"),
-        bcc=people("bcc"),
-        reply_to=addresses(row.reply_to),
+        to=people(row.to),
+        cc=people(row.cc),
+        bcc=people(row.bcc),
+        reply_to=tuple(map(_harmless, addresses(row.reply_to))),
         subject=row.subject,
         text=row.text,
         html=row.html,
-        headers=_headers(columns, parsed, chosen),
+        headers=_headers(row, parsed, chosen),
         automatic=_is_automatic(parsed),
         attachments=() if parsed is None else _files(parsed),
         tag=flat(row.tag),
         metadata={
-            **{flat(name): flat(value) for name, value in columns["metadata"].items()},
+            **{flat(name): flat(value) for name, value in row.metadata.items()},
             ID_KEY: public_id("msg", row.id),
         },
     )
@@ -75,11 +75,11 @@ def _harmless(person: Address) -> Address:
 
 def first_part(row: Any, recipients: Sequence[str], chosen: AnyProvider) -> tuple[str, ...]:
     """Return whom of these recipients one request to a provider may be to."""
-    if not isinstance(chosen, parts.Limited):
+    limits = most(chosen)
+    if limits is None or len(recipients) == 1:
         return tuple(recipients)
-    columns = row._mapping
-    to, cc = ({email.lower() for email, _ in columns[name]} for name in ("to", "cc"))
-    return parts.first(chosen.most, recipients, to=to, cc=cc)
+    to, cc = ({email.lower() for email, _ in people} for people in (row.to, row.cc))
+    return parts.first(limits, recipients, to=to, cc=cc)
 
 
 def _key(row: Any, recipients: Sequence[str]) -> str:
@@ -95,16 +95,14 @@ def without_id(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in metadata.items() if name != ID_KEY}
 
 
-def _headers(
-    columns: Mapping[str, Any], parsed: ParsedMessage | None, chosen: AnyProvider
-) -> dict[str, str]:
-    kept = dict(columns["headers"])
+def _headers(row: Any, parsed: ParsedMessage | None, chosen: AnyProvider) -> dict[str, str]:
+    kept = dict(row.headers)
     if parsed is not None and Feature.HEADERS in chosen.capabilities:
         kept |= {n: v for n, v in parsed.headers if n.lower() in _BEHAVIOUR}
-    if is_message_id(columns["in_reply_to"]):  # a hostile mail may have any
-        kept["In-Reply-To"] = columns["in_reply_to"]
+    if is_message_id(row.in_reply_to):  # a hostile mail may have any
+        kept["In-Reply-To"] = row.in_reply_to
     # Our own id too, as compose does: a provider that replaces Message-ID leaves it there.
-    chain = dict.fromkeys([*columns["references"], columns["message_id"]])
+    chain = dict.fromkeys([*row.references, row.message_id])
     return {**kept, "References": " ".join(filter(is_message_id, chain))}
 
 

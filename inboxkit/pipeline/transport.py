@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 import aiosmtplib
@@ -16,7 +18,6 @@ from ..providers.base import FetchPlan, HttpRequest, HttpResponse, SmtpRequest, 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import SimpleNamespace
 
     from ..egress import Guard
 
@@ -46,6 +47,9 @@ class _Progress:
     sent: bool = False
 
 
+_of_request: ContextVar[_Progress] = ContextVar("_of_request")
+
+
 class Transport:
     """Makes requests; ``connections`` of them may be kept open between two requests.
 
@@ -69,6 +73,7 @@ class Transport:
         Of the answer's body at most ``most`` bytes are read, and one more where there is more.
         """
         progress = _Progress()
+        _of_request.set(progress)
         try:
             async with self._open().request(
                 request.method,
@@ -76,8 +81,7 @@ class Transport:
                 headers=dict(request.headers),
                 data=_payload(request.body),
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=request.timeout, sock_connect=_CONNECT_SECONDS),
-                trace_request_ctx=progress,
+                timeout=_timeout(request.timeout),
             ) as response:
                 body = await _read(response.content, most + 1)
                 return HttpResponse(response.status, dict(response.headers), body)
@@ -131,28 +135,42 @@ class Transport:
                 connector=self._connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"Accept-Encoding": "identity"},
-                trace_configs=[_connection_watch()],
             )
         return self._session
 
     def _connector(self) -> aiohttp.TCPConnector:
         if self._guard is not None:
-            return GuardedConnector(self._guard)
+            return _GuardedConnector(self._guard)
         if not self._connections:
-            return aiohttp.TCPConnector(force_close=True)
-        return aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS)
+            return _Connector(force_close=True)
+        return _Connector(limit=0, keepalive_timeout=_IDLE_SECONDS)
 
 
-def _connection_watch() -> aiohttp.TraceConfig:
-    """Note when a request has its connection: until then it cannot have been sent."""
+class _Connector(aiohttp.TCPConnector):
+    """Notes when a request has its connection: until then it cannot have been sent.
 
-    async def connected(_session: Any, context: SimpleNamespace, _params: Any) -> None:
-        context.trace_request_ctx.sent = True
+    aiohttp's own tracing tells it too, and takes a tenth of the time of a request.
+    """
 
-    watch = aiohttp.TraceConfig()
-    watch.on_connection_create_end.append(connected)
-    watch.on_connection_reuseconn.append(connected)
-    return watch
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[aiohttp.tracing.Trace],
+        timeout: aiohttp.ClientTimeout,
+    ) -> aiohttp.connector.Connection:
+        """Return a connection, a new one or one that was kept."""
+        connection = await super().connect(req, traces, timeout)
+        _of_request.get().sent = True
+        return connection
+
+
+class _GuardedConnector(_Connector, GuardedConnector):
+    """The same, and goes only where it may."""
+
+
+@lru_cache(maxsize=16)
+def _timeout(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
 
 
 def _payload(body: bytes) -> bytes | BytesIO | None:

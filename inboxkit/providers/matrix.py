@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from .base import Feature
 from .optional import Fetching, Lookup
-from .registry import PROVIDERS
+from .parts import Limited
+from .registry import PROVIDERS, batching
 
 BEGIN, END = "<!-- matrix: begin -->", "<!-- matrix: end -->"
 _MEANINGS = {
@@ -41,6 +42,8 @@ def matrix() -> str:
     rows = [["", *(_linked(name) for name in names)], ["---", *("---" for _ in names)]]
     rows += [[_MEANINGS[feature], *(_mark(name, feature) for name in names)] for feature in Feature]
     rows += [["webhooks call for downloads", *(_yes(_fetches(name)) for name in names)]]
+    rows += [["queued sends share a request", *(_yes(_joins(name)) for name in names)]]
+    rows += [["sends to very many leave in parts", *(_yes(_parts(name)) for name in names)]]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -53,6 +56,14 @@ def _mark(name: str, feature: Feature) -> str:
 
 def _fetches(name: str) -> bool:
     return isinstance(PROVIDERS[name], Fetching)
+
+
+def _joins(name: str) -> bool:
+    return batching(PROVIDERS[name]) is not None
+
+
+def _parts(name: str) -> bool:
+    return isinstance(PROVIDERS[name], Limited)
 
 
 def _yes(value: bool) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..errors import ConfigurationError
 from .base import Provider
-from .batches import Batching
+from .batches import Batch, Batching
 from .optional import Expiring, Fetching, KeyFetching, Lookup
+from .parts import Most
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,9 +71,19 @@ def provider(name: str) -> AnyProvider:
     return PROVIDERS[name]
 
 
+# Every send asks these two; isinstance with a protocol takes 50 microseconds.
+
+
+def most(provider: AnyProvider) -> Most | None:
+    """Return how many recipients one request takes; None for any number."""
+    found = getattr(provider, "most", None)
+    return found if isinstance(found, Most) else None
+
+
 def batching(provider: AnyProvider) -> Batching[Any] | None:
     """Return the part of a provider that takes many messages in one request, if it has one."""
-    return provider if isinstance(provider, Batching) else None
+    is_one = isinstance(getattr(provider, "batch", None), Batch)
+    return cast("Batching[Any]", provider) if is_one else None
 
 
 def lookup(provider: AnyProvider) -> Lookup[Any] | None:

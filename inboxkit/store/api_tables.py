@@ -107,6 +107,25 @@ endpoint = Table(
     Index("inboxkit_endpoint_client", "scope", "client_id", unique=True),
 )
 
+# What is polled for instead of posted. ``scope`` as above; of the token only the SHA-256 is stored.
+subscription = Table(
+    "inboxkit_subscription",
+    metadata,
+    _id(),
+    _text("scope"),
+    Column("pod_id", String, index=True, nullable=True),
+    Column("inbox_id", BigInteger, index=True, nullable=True),
+    _text("client_id"),
+    Column("token", String, unique=True, nullable=False),
+    _json("event_types"),
+    _json("pod_ids"),
+    _json("inbox_ids"),  # of rows
+    _json("forbidden"),
+    Column("cursor", BigInteger, nullable=False),  # the last event that was read
+    *_times(),
+    Index("inboxkit_subscription_client", "scope", "client_id", unique=True),
+)
+
 # One attempt to post one event to one endpoint.
 attempt = Table(
     "inboxkit_attempt",

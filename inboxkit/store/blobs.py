@@ -1,4 +1,4 @@
-"""Raw mail: zstd in the row up to 64 kB compressed, a file or an object of its own above.
+"""Raw mail: zstd in the row up to 64 kB compressed; a file, an object or rows of its own above.
 
 A file is durable before the row that names it: written beside, fsynced, renamed, folder fsynced.
 Files that no row names are orphans of a crash; they are swept when a day old.
@@ -28,7 +28,8 @@ else:
     from backports import zstd
 
 INLINE_BYTES = 64 * 1024
-OBJECT = "object:"  # what a row's location begins with when no file is meant
+INLINE_BYTES_OF_ROWS = 512 * 1024  # where what is larger goes into the same database
+OBJECT, ROWS = "object:", "rows:"  # what a row's location begins with when no file is meant
 _LEVEL = 1  # of 5 kB of text it leaves 2 % more than level 3, and a sender waits for it
 _PIECE_BYTES = 1024 * 1024
 _local = threading.local()
@@ -47,37 +48,37 @@ class Packed:
     location: str = ""
 
 
-def is_object(location: str) -> bool:
-    """Whether a row's location names an object in a bucket, and no file."""
-    return location.startswith(OBJECT)
-
-
 class Bucket(Protocol):
     """Where large messages go instead of files; every method may raise StoreError."""
 
     def write(self, pieces: Iterator[bytes]) -> str:
-        """Store the pieces durably as one object; return its location."""
+        """Store the pieces durably as one blob; return its location."""
         ...
 
     def read(self, location: str) -> Iterator[bytes]:
-        """Iterate over an object's bytes; raise Unreadable when it is gone."""
+        """Iterate over a blob's bytes; raise Unreadable when it is gone."""
         ...
 
     def remove(self, locations: Collection[str]) -> None:
-        """Delete objects, without making the caller wait."""
+        """Delete blobs, without making the caller wait."""
         ...
 
     def sweep(self, known: Collection[str]) -> int:
-        """Delete objects older than a day that no row names; return how many."""
+        """Delete blobs older than a day that no row names; return how many."""
         ...
 
 
 class Blobs:
-    """The folder or the bucket of large messages; without either all is kept in the database."""
+    """The bucket, the rows or the folder of large messages; without any, all is in one row."""
 
-    def __init__(self, folder: Path | None, bucket: Bucket | None = None) -> None:
+    def __init__(
+        self, folder: Path | None, bucket: Bucket | None = None, rows: Bucket | None = None
+    ) -> None:
         self._folder = folder
+        self._rows = rows
         self._bucket = bucket
+        in_rows = rows is not None and bucket is None
+        self._inline_bytes = INLINE_BYTES_OF_ROWS if in_rows else INLINE_BYTES
 
     def pack(self, raw: bytes | BinaryIO) -> Packed:
         """Compress, and write what is too large for a row to a file that survives a power cut.
@@ -91,12 +92,12 @@ class Blobs:
         )
 
     def _pack_pieces(self, pieces: Iterator[bytes]) -> Packed:
-        begun = bytearray()
+        begun, place = bytearray(), self._bucket or self._rows
         for piece in pieces:
             begun += piece
-            if len(begun) > INLINE_BYTES and self._bucket is not None:
-                return Packed(None, self._bucket.write(chain([bytes(begun)], pieces)))
-            if len(begun) > INLINE_BYTES and self._folder is not None:
+            if len(begun) > self._inline_bytes and place is not None:
+                return Packed(None, place.write(chain([bytes(begun)], pieces)))
+            if len(begun) > self._inline_bytes and self._folder is not None:
                 return Packed(None, _write(self._folder, chain([bytes(begun)], pieces)))
         return Packed(bytes(begun))
 
@@ -128,10 +129,13 @@ class Blobs:
     def _packed_pieces(self, packed: Packed) -> Iterator[bytes]:
         if packed.data is not None:
             yield packed.data
-        elif is_object(packed.location):
+        elif packed.location.startswith(OBJECT):
             if self._bucket is None:
                 raise StoreError(f"{packed.location}: set object_store to the bucket that holds it")
             yield from self._bucket.read(packed.location)
+        elif packed.location.startswith(ROWS):
+            assert self._rows is not None
+            yield from self._rows.read(packed.location)
         else:
             assert self._folder is not None
             with (self._folder / packed.location).open("rb") as file:
@@ -139,17 +143,19 @@ class Blobs:
                     yield piece
 
     def remove(self, locations: Collection[str]) -> None:
-        """Delete the files and objects of rows that are gone."""
-        if self._bucket is not None:
-            self._bucket.remove([location for location in locations if is_object(location)])
+        """Delete the files, objects and rows of messages that are gone."""
+        for place, prefix in ((self._bucket, OBJECT), (self._rows, ROWS)):
+            if place is not None:
+                place.remove([where for where in locations if where.startswith(prefix)])
         for location in locations:
-            if location and not is_object(location) and self._folder is not None:
+            is_file = location and not location.startswith((OBJECT, ROWS))
+            if is_file and self._folder is not None:
                 _unlink(self._folder / location)
 
     def sweep(self, known: Collection[str]) -> int:
-        """Delete files and objects older than a day that no row names; return how many."""
-        swept = 0 if self._bucket is None else self._bucket.sweep(known)
-        return swept + self._sweep_files(known)
+        """Delete what is older than a day and named by no message; return how many."""
+        places = (place for place in (self._bucket, self._rows) if place is not None)
+        return sum(place.sweep(known) for place in places) + self._sweep_files(known)
 
     def _sweep_files(self, known: Collection[str]) -> int:
         if self._folder is None or not self._folder.is_dir():

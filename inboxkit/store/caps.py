@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import delete, select, tuple_
 
 from .limit_tables import replies
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _WINDOW = 60  # minutes; the one that has begun comes on top, so that no hour holds more
 _FORGET_AFTER = timedelta(hours=2)
 _PORTION = 1_000
+_ROWS = 12  # of an INSERT: the driver reads a statement with more parameters anew each time
 _INBOX = "inbox"
 
 
@@ -91,28 +92,35 @@ def _left_lately(tx: Tx, wanted: Sequence[Reply]) -> Counter[tuple[int, str]]:
     left: Counter[tuple[int, str]] = Counter()
     for inbox_id in {reply.inbox_id for reply in wanted}:
         abouts = {a for r in wanted if r.inbox_id == inbox_id for a, _, _ in r.counted()}
-        query = (
-            select(replies.c.about, func.sum(replies.c.number))
-            .where(replies.c.inbox_id == inbox_id, replies.c.about.in_(abouts))
-            .where(replies.c.minute >= since)
-            .group_by(replies.c.about)
+        mark, marks = _marks(tx, len(abouts))
+        sql = (
+            f"SELECT about, SUM(number) FROM {replies.name} "
+            f"WHERE inbox_id = {mark} AND minute >= {mark} AND about IN {marks} GROUP BY about"
         )
-        for about, number in tx.connection.execute(query):
+        for about, number in tx.connection.exec_driver_sql(sql, (inbox_id, since, *abouts)):
             left[inbox_id, about] = int(number)
     return left
 
 
 def _add(tx: Tx, new: Counter[tuple[int, str, int]]) -> None:
-    rows = [(*key, number) for key, number in sorted(new.items())]
-    mark = "?" if tx.connection.dialect.name == "sqlite" else "%s"
-    marks = f"({', '.join([mark] * 4)})"
-    for row in rows:
-        tx.connection.exec_driver_sql(
-            f"INSERT INTO {replies.name} (inbox_id, about, minute, number) VALUES {marks} "
-            "ON CONFLICT (inbox_id, about, minute) "
-            f"DO UPDATE SET number = {replies.name}.number + excluded.number",
-            row,
+    """Add to the counts, a few rows a statement; straight to the driver, as ``bulk`` has it."""
+    rows = sorted(new.items())
+    for start in range(0, len(rows), _ROWS):
+        part = rows[start : start + _ROWS]
+        _, marks = _marks(tx, 4)
+        sql = (
+            f"INSERT INTO {replies.name} (inbox_id, about, minute, number) "
+            f"VALUES {', '.join([marks] * len(part))} ON CONFLICT (inbox_id, about, minute) "
+            f"DO UPDATE SET number = {replies.name}.number + excluded.number"
         )
+        values = tuple(value for key, number in part for value in (*key, number))
+        tx.connection.exec_driver_sql(sql, values)
+
+
+def _marks(tx: Tx, number: int) -> tuple[str, str]:
+    """Return how the driver writes a parameter, and so many of them in brackets."""
+    mark = "?" if tx.connection.dialect.name == "sqlite" else "%s"
+    return mark, f"({', '.join([mark] * number)})"
 
 
 def forget(tx: Tx, now: datetime) -> int:

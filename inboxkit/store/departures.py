@@ -1,25 +1,32 @@
-"""Sends that leave, many in one transaction: looked at, begun, and taken by their provider.
+"""Sends that leave, many in one transaction: begun, and taken by their provider.
 
 What goes otherwise than well is recorded one by one: see ``deliveries``.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from ..values import EventType
-from . import deliveries, jobs, limits, sends
+from . import jobs, limits, progress, sends
 from .bulk import BulkInsert, Finder
-from .deliveries import PENDING
 from .jobs import Job, LeaseLost
 from .limits import FREE, Rules
-from .tables import delivery, event, job, message
+from .prepared import Prepared, among
+from .tables import event, job
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,31 +34,12 @@ if TYPE_CHECKING:
 
     from .writer import Tx
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _FULL = timedelta(milliseconds=250)  # until a slot may be free
 _STALE = timedelta(seconds=5)  # a reserved moment that was missed is another's
 
 
-class Many:
-    """A statement for many rows, straight through the driver: see ``bulk``."""
-
-    def __init__(self, sql: str) -> None:
-        self._sql = sql
-
-    def __call__(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-        """Run it for each row; return how many rows of the table it met."""
-        mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-        sql = self._sql.replace("?", mark)
-        return connection.exec_driver_sql(sql, list(rows)).rowcount
-
-
-def _listed(states: Sequence[str]) -> str:
-    return ", ".join(f"'{state}'" for state in states)
-
-
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
     """One step of a send with one provider; ``row`` is that of its Look."""
 
     job: Job
@@ -70,11 +58,11 @@ class _Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Start(_Step):
+class Start(Step):
     """A send that is about to be given to a provider. Results in None, Later or LeaseLost.
 
-    ``part`` is the number of the request; ``dropped`` are recipients that the request before,
-    to another provider and in vain, was to as well.
+    ``part`` is the number of the request, ``WHOLE`` for a send in one; ``dropped`` are recipients
+    that the request before, to another provider and in vain, was to as well.
     """
 
     at: datetime
@@ -84,7 +72,7 @@ class Start(_Step):
 
 
 @dataclass(frozen=True, slots=True)
-class Took(_Step):
+class Took(Step):
     """A send that its provider has taken for all of these recipients; ``last``: for all it is to.
 
     Otherwise the job goes on with the others.
@@ -109,10 +97,7 @@ class Later:
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-Step: TypeAlias = Start | Took
-
-
-def proceed(tx: Tx, steps: list[Step]) -> list[Later | LeaseLost | None]:
+def proceed(tx: Tx, steps: list[Start | Took]) -> list[Later | LeaseLost | None]:
     """Record many steps at once; raise LeaseLost when one that was taken is no longer ours."""
     done: dict[int, Later | LeaseLost | None] = {}
     starts = [step for step in steps if isinstance(step, Start)]
@@ -125,16 +110,6 @@ def proceed(tx: Tx, steps: list[Step]) -> list[Later | LeaseLost | None]:
 # begun
 
 _LEASED = Finder(job.c.id, job.c.id, job.c.token)
-_PAIR = f"message_id = ? AND recipient = ? AND state IN ({_listed(PENDING)})"
-# What may have gone out under a key that sends once keeps the time when it was first given away.
-_SENDING = Many(
-    f"UPDATE {delivery.name} SET updated_at = CASE WHEN state = 'sending' THEN updated_at ELSE ? "
-    f"END, state = 'sending', part = ? WHERE {_PAIR}"
-)
-_DROPPED = Many(f"UPDATE {delivery.name} SET state = 'queued', updated_at = ? WHERE {_PAIR}")
-_SENDING_BY = Many(
-    f"UPDATE {message.name} SET state = 'sending', updated_at = ?, provider = ? WHERE id = ?"
-)
 
 
 def _start(tx: Tx, starts: Sequence[Start]) -> Iterator[tuple[Start, Later | LeaseLost | None]]:
@@ -146,13 +121,12 @@ def _start(tx: Tx, starts: Sequence[Start]) -> Iterator[tuple[Start, Later | Lea
         late = dict(_held_back(tx, provider, held))
         going += [s for s in held if id(s) not in late]
         yield from ((s, late[id(s)]) for s in held if id(s) in late)
+        if ids := [s.row_id for s in held if id(s) not in late]:
+            progress.set_begun(tx.connection, ids, at=held[-1].at, by=provider)
     if going:
-        pairs = [(_number(s.at), s.part, s.row_id, to) for s in going for to in s.recipients]
-        if dropped := [(_number(s.at), s.row_id, to) for s in going for to in s.dropped]:
-            _DROPPED(tx.connection, dropped)
-        overtaken = _SENDING(tx.connection, pairs) != len(pairs)
-        _SENDING_BY(tx.connection, [(_number(s.at), s.provider, s.row_id) for s in going])
-        _correct(tx, [s for s in going if overtaken or not s.whole], going[0].at)
+        progress.set_dropped(tx.connection, going)
+        overtaken = progress.set_sending(tx.connection, going)
+        progress.correct(tx, [s for s in going if overtaken or not s.whole], going[0].at)
     yield from ((s, None) for s in going)
     for start in starts:
         if tokens.get(start.job.id) != start.job.token:
@@ -215,21 +189,12 @@ def go_on(tx: Tx, held: Job, now: datetime) -> None:
 
 # taken
 
-_GONE = Many(f"DELETE FROM {job.name} WHERE id = ? AND token = ?")
-_ACCEPTED = Many(
-    f"UPDATE {delivery.name} SET state = 'accepted', reason_class = '', reason = '', "
-    f"updated_at = ? WHERE {_PAIR}"
-)
-_ACCEPTED_BY = Many(
-    f"UPDATE {message.name} SET state = 'accepted', updated_at = ?, provider = ?, "
-    "provider_id = ?, error = '' WHERE id = ?"
+_GONE = Prepared(
+    delete(job).where(among(job.c.id), job.c.token == bindparam("held", type_=BigInteger))
 )
 _LOGGED = select(event.c.message_id, event.c.recipient).where(
     event.c.message_id.in_(bindparam("ids", expanding=True)),
     event.c.type == str(EventType.ACCEPTED),
-)
-_STATES = select(delivery.c.message_id, delivery.c.state).where(
-    delivery.c.message_id.in_(bindparam("ids", expanding=True))
 )
 
 
@@ -237,16 +202,16 @@ def _take(tx: Tx, taken: Sequence[Took]) -> None:
     if not taken:
         return
     _let_go(tx, taken)
-    pairs = [(_number(t.at), t.row_id, to) for t in taken for to in t.recipients]
-    moved = _ACCEPTED(tx.connection, pairs)
-    rows = [(_number(t.at), t.provider, t.provider_id or None, t.row_id) for t in taken]
-    _ACCEPTED_BY(tx.connection, rows)
-    overtaken = moved != len(pairs)  # by events: they have told more already
-    _correct(tx, [t for t in taken if overtaken or not t.whole], taken[0].at)
+    # by events: they have told more already
+    overtaken = progress.set_accepted(tx.connection, taken)
+    for provider in {t.provider for t in taken}:
+        mine = [t for t in taken if t.provider == provider]
+        progress.set_provider(tx.connection, provider, mine)
+    progress.correct(tx, [t for t in taken if overtaken or not t.whole], taken[0].at)
     _log(tx, taken, _known(tx.connection, taken) if overtaken else set())
     for took in taken:
         if not took.whole:
-            belongs(tx, took.row_id, took.recipients, took.provider, took.provider_id)
+            progress.belongs(tx, took.row_id, took.recipients, took.provider, took.provider_id)
         sends.learn_aliases(tx, took.row_id, took.aliases)
     limits.succeeded(tx, {t.provider for t in taken}, taken[0].at)
     tx.wake("done", "event")
@@ -254,38 +219,14 @@ def _take(tx: Tx, taken: Sequence[Took]) -> None:
 
 def _let_go(tx: Tx, taken: Sequence[Took]) -> None:
     """Have done with the jobs of sends that have left; raise LeaseLost if one is not ours."""
-    done = [(t.job.id, t.job.token) for t in taken if t.last]
     going_on = [t.job for t in taken if not t.last]
     tokens = dict(_LEASED(tx.connection, [j.id for j in going_on]))
     held = all(tokens.get(j.id) == j.token for j in going_on)
-    if not held or (done and _GONE(tx.connection, done) != len(done)):
+    for token in {t.job.token for t in taken if t.last}:
+        ids = [t.job.id for t in taken if t.last and t.job.token == token]
+        held &= _GONE.number(tx.connection, ids=ids, held=token) == len(ids)
+    if not held:
         raise LeaseLost(f"jobs {[t.job.id for t in taken]}: a lease was taken over")
-
-
-_PART_OF = Many(
-    f"UPDATE {delivery.name} SET provider = ?, provider_id = ? WHERE message_id = ? "
-    "AND recipient = ?"
-)
-
-
-def belongs(
-    tx: Tx, row_id: int, recipients: Sequence[str], provider: str, provider_id: str
-) -> None:
-    """Remember under which id a provider knows a part of a send: its events name that."""
-    if provider_id:
-        _PART_OF(tx.connection, [(provider, provider_id, row_id, to) for to in recipients])
-
-
-def _correct(tx: Tx, steps: Sequence[Step], at: datetime) -> None:
-    """Let a send be as far as the furthest of its recipients, where others may be further."""
-    if not steps:
-        return
-    states: defaultdict[int, set[str]] = defaultdict(set)
-    for row_id, state in tx.connection.execute(_STATES, {"ids": [s.row_id for s in steps]}):
-        states[row_id].add(state)
-    for row_id, found in states.items():
-        values = {"state": deliveries.furthest(found), "updated_at": at}
-        tx.connection.execute(update(message).where(message.c.id == row_id).values(**values))
 
 
 def _known(connection: Connection, taken: Sequence[Took]) -> set[tuple[int, str]]:
@@ -337,8 +278,3 @@ def _event(took: Took, recipient: str) -> dict[str, Any]:
         "reason": "",
         "data": {"happened_at": took.at.isoformat(), "id": ""},
     }
-
-
-def _number(at: datetime) -> Any:
-    """Return a moment as the tables hold it."""
-    return (at - _EPOCH) // _MICROSECOND

@@ -69,6 +69,8 @@ def create(
     found = find(tx.connection, address)
     if found is None and client_id is not None:
         found = find_client(tx.connection, client_id, pod_id)
+    if found is not None and not hold(tx, found.id):
+        found = None
     asked: dict[str, Any] = {"pod_id": pod_id, "display_name": display_name, "client_id": client_id}
     asked |= {"metadata": dict(metadata or {}), "status": status, "expires_at": expires_at}
     row_id = found.id if found else _insert(tx, address, now, asked)
@@ -77,6 +79,16 @@ def create(
     made = by_id(tx.connection, row_id)
     assert made is not None
     return made
+
+
+def hold(tx: Tx, inbox_id: int, *, alone: bool = False) -> bool:
+    """Keep the inbox from being deleted until this transaction ends; False when it is gone.
+
+    ``alone``: keep mail out as well, as before deleting it.
+    """
+    mine = select(inbox.c.id).where(inbox.c.id == inbox_id)
+    kept = mine.with_for_update(read=not alone, key_share=not alone)
+    return tx.connection.execute(kept).first() is not None
 
 
 def _insert(tx: Tx, address: str, now: datetime, asked: Mapping[str, Any]) -> int:

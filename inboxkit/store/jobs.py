@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Connection,
     Integer,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    true,
     update,
 )
 
@@ -32,8 +34,10 @@ from .prepared import Prepared, among
 from .tables import job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
+
+    from sqlalchemy.sql.dml import ReturningUpdate
 
     from .writer import Tx
 
@@ -110,6 +114,9 @@ def claim(tx: Tx, kind: str, *, worker: int, now: datetime, limit: int, start: i
 
     So a flood in one inbox does not starve another.
     """
+    if tx.connection.dialect.name == "postgresql":
+        given = {"kind": kind, "now": now, "most": limit, "start": start, "worker": worker}
+        return _leased(_lease_due(tx.connection, lease=new_id(), **given))
     inboxes = _due_inboxes(tx.connection, kind, now, start)
     if not inboxes:
         return []
@@ -129,7 +136,8 @@ def _due_inboxes(connection: Connection, kind: str, now: datetime, start: int) -
     return turned[:_INBOXES_A_CLAIM]
 
 
-def _inbox_walk() -> Select[Any]:
+def _walk() -> CTE:
+    """Return the inboxes with a due job, as many as are looked at; NULL may be the last."""
     walk = (
         select(func.min(job.c.inbox_id).label("inbox_id"), literal(1).label("n"))
         .where(_DUE)
@@ -139,8 +147,7 @@ def _inbox_walk() -> Select[Any]:
         select(func.min(job.c.inbox_id)).where(_DUE, job.c.inbox_id > walk.c.inbox_id)
     ).scalar_subquery()
     more = walk.c.inbox_id.is_not(None) & (walk.c.n < _INBOXES_A_CLAIM * 8)
-    walk = walk.union_all(select(following, walk.c.n + 1).where(more))
-    return select(walk.c.inbox_id)
+    return walk.union_all(select(following, walk.c.n + 1).where(more))
 
 
 def _is_first() -> ColumnElement[bool]:
@@ -164,7 +171,7 @@ def _due_of_an_inbox() -> Select[Any]:
 _DUE = and_(
     job.c.kind == bindparam("kind"), job.c.state == "ready", job.c.due_at <= bindparam("now")
 )
-_walk_inboxes = Prepared(_inbox_walk())
+_walk_inboxes = Prepared(select(_walk().c.inbox_id))
 _due_jobs = Prepared(_due_of_an_inbox())
 
 
@@ -185,21 +192,52 @@ _COLUMNS = (
     job.c.token,
     job.c.data,
 )
-_lease_all = Prepared(
-    update(job)
-    .where(among(job.c.id), job.c.state == "ready")
-    .values(
-        state="leased",
-        worker_id=bindparam("worker"),
-        token=bindparam("lease"),
-        attempts=job.c.attempts + 1,
+
+
+def _leasing(chosen: ColumnElement[bool]) -> ReturningUpdate[*tuple[Any, ...]]:
+    values: dict[str, Any] = {
+        "state": "leased",
+        "worker_id": bindparam("worker"),
+        "token": bindparam("lease"),
+        "attempts": job.c.attempts + 1,
+    }
+    return update(job).where(chosen, job.c.state == "ready").values(values).returning(*_COLUMNS)
+
+
+def _leasing_due() -> ReturningUpdate[*tuple[Any, ...]]:
+    """Return a whole claim as one statement of PostgreSQL, where each is a trip to the server."""
+    walk = _walk()
+    turned = (
+        select(walk.c.inbox_id)
+        .where(walk.c.inbox_id.is_not(None))
+        .order_by(walk.c.inbox_id <= bindparam("start"), walk.c.inbox_id)
+        .limit(_INBOXES_A_CLAIM)
+        .cte("turned")
     )
-    .returning(*_COLUMNS)
-)
+    most, number = bindparam("most", type_=Integer), func.greatest(func.count(), 1)
+    share = select((most + number - 1) // number).select_from(turned).scalar_subquery()
+    due = (
+        select(job.c.id)
+        .where(_DUE, job.c.inbox_id == turned.c.inbox_id, _is_first())
+        .order_by(job.c.id)
+        .limit(share)
+        .with_for_update(skip_locked=True)
+        .lateral("due")
+    )
+    # Materialized: looked for more than once, it might lock others each time.
+    picked = select(due.c.id).select_from(turned.join(due, true())).limit(most).cte("picked")
+    return _leasing(job.c.id.in_(select(picked.prefix_with("MATERIALIZED").c.id)))
+
+
+_lease_all = Prepared(_leasing(among(job.c.id)))
+_lease_due = Prepared(_leasing_due())
 
 
 def _lease(connection: Connection, ids: Sequence[int], worker: int) -> list[Job]:
-    rows = _lease_all(connection, ids=ids, worker=worker, lease=new_id())
+    return _leased(_lease_all(connection, ids=ids, worker=worker, lease=new_id()))
+
+
+def _leased(rows: Iterable[Mapping[str, Any]]) -> list[Job]:
     return sorted((Job(**row) for row in rows), key=lambda j: j.id)
 
 

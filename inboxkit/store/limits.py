@@ -11,9 +11,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Table, and_, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from .limit_tables import circuit, pace, slot
+from .prepared import Prepared
 from .tables import job
 
 if TYPE_CHECKING:
@@ -167,7 +179,8 @@ def succeeded(tx: Tx, providers: AbstractSet[str], now: datetime) -> None:
 
     A pause that a provider asked for goes on.
     """
-    for row in tx.connection.execute(select(circuit)).all():
+    for found in _CIRCUITS(tx.connection):
+        row = _Circuit(**found)
         if row.provider not in providers or (row.until > now and not row.failures):
             continue
         tx.connection.execute(delete(circuit).where(circuit.c.provider == row.provider))
@@ -191,10 +204,27 @@ def postpone(tx: Tx, until: datetime, now: datetime) -> int:
     return tx.connection.execute(update(job).where(due).values(due_at=until)).rowcount
 
 
-def _circuit(connection: Connection, provider: str) -> Any:
-    return connection.execute(
-        select(circuit).where(circuit.c.provider == provider).with_for_update()
-    ).first()
+# Every commit of the outbox asks these: built once.
+_CIRCUITS = Prepared(select(circuit))
+_CIRCUIT = Prepared(
+    select(circuit).where(circuit.c.provider == bindparam("name")).with_for_update()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Circuit:
+    """A row of the table: what is known against a provider."""
+
+    provider: str
+    failures: int
+    until: datetime
+    changed_at: datetime
+    reason: str
+
+
+def _circuit(connection: Connection, provider: str) -> _Circuit | None:
+    row = _CIRCUIT.first(connection, name=provider)
+    return None if row is None else _Circuit(**row)
 
 
 def _set(tx: Tx, provider: str, values: Mapping[str, Any]) -> None:

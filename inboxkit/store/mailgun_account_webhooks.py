@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from ..tokens import new_id, public_id, row_id
+from ..tokens import new_id, public_id
 from . import mailgun_webhooks
 from .mailgun_tables import mailgun_account_webhook as webhook
+from .rows import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +44,7 @@ def listed(connection: Connection, names: Sequence[str] = ()) -> list[AccountWeb
     """Return the webhooks of these ids, without any all; the oldest first."""
     query = select(webhook).order_by(webhook.c.id)
     if names:
-        query = query.where(webhook.c.id.in_([_number(name) for name in names]))
+        query = query.where(webhook.c.id.in_([number_of(_PREFIX, name) for name in names]))
     return [_record(row) for row in connection.execute(query)]
 
 
@@ -58,7 +59,7 @@ def urls(connection: Connection) -> dict[str, list[str]]:
 
 def change(tx: Tx, name: str, values: Mapping[str, Any]) -> bool:
     """Replace what a webhook says; False when there is none."""
-    mine = update(webhook).where(webhook.c.id == _number(name))
+    mine = update(webhook).where(webhook.c.id == number_of(_PREFIX, name))
     return bool(tx.connection.execute(mine.values(**values)).rowcount)
 
 
@@ -66,15 +67,8 @@ def remove(tx: Tx, names: Sequence[str] = ()) -> int:
     """Delete the webhooks of these ids, without any all; return how many went."""
     query = delete(webhook)
     if names:
-        query = query.where(webhook.c.id.in_([_number(name) for name in names]))
+        query = query.where(webhook.c.id.in_([number_of(_PREFIX, name) for name in names]))
     return tx.connection.execute(query).rowcount
-
-
-def _number(name: str) -> int:
-    try:
-        return row_id(_PREFIX, name)
-    except ValueError:
-        return -1
 
 
 def _record(row: Row[Any]) -> AccountWebhook:

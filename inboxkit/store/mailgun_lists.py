@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select
 
 from ..values import EventType
 from . import suppressions
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .suppressions import Entry
     from .writer import Tx
 
+_PORTION = 500
 # Which of our reasons each list holds; the first is that of a new entry.
 REASONS: dict[str, tuple[str, ...]] = {
     "bounces": (str(EventType.BOUNCED), "manual"),
@@ -61,20 +62,7 @@ def find(connection: Connection, name: str, domain: str, address: str) -> Row[An
 
 def put(tx: Tx, entries: Sequence[Entry], now: datetime) -> None:
     """Store entries, all or none; one that is there gets the new error."""
-    for entry in entries:
-        at = entry.created_at or now
-        new = suppressions.add(
-            tx,
-            entry.address,
-            reason=entry.reason,
-            now=at,
-            domain=entry.domain,
-            detail=entry.detail,
-        )
-        if not new and entry.detail:
-            key = {"address": entry.address.lower(), "domain": entry.domain.lower()}
-            values = {"detail": entry.detail[:500]}
-            tx.connection.execute(update(suppression).filter_by(**key).values(**values))
+    suppressions.add_all(tx, entries, now, renew=True)
 
 
 def remove(tx: Tx, name: str, domain: str, address: str = "") -> int:
@@ -94,11 +82,21 @@ def _of(name: str, domain: str) -> ColumnElement[bool]:
 
 def allow(tx: Tx, domain: str, values: Sequence[tuple[str, str, str]], now: datetime) -> None:
     """Store values, each with its kind (address, domain) and reason."""
-    for value, kind, reason in values:
-        key = {"domain": domain, "value": value.lower()}
-        tx.connection.execute(delete(mailgun_allow).filter_by(**key))
-        row = {**key, "kind": kind, "reason": reason, "created_at": now}
-        tx.connection.execute(insert(mailgun_allow), [row])
+    rows = {
+        value.lower(): {
+            "domain": domain,
+            "value": value.lower(),
+            "kind": kind,
+            "reason": reason,
+            "created_at": now,
+        }
+        for value, kind, reason in values
+    }
+    names = list(rows)
+    for some in (names[at : at + _PORTION] for at in range(0, len(names), _PORTION)):
+        mine = (mailgun_allow.c.domain == domain) & mailgun_allow.c.value.in_(some)
+        tx.connection.execute(delete(mailgun_allow).where(mine))
+        tx.connection.execute(insert(mailgun_allow), [rows[name] for name in some])
 
 
 def allowed(

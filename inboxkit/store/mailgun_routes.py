@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from ..tokens import new_id, public_id, row_id
+from ..tokens import new_id, public_id
 from . import mailgun_webhooks
 from .api_tables import route
+from .rows import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +43,7 @@ def create(tx: Tx, now: datetime, values: Mapping[str, Any], *, base: str) -> Ro
 
 def find(connection: Connection, name: str) -> RouteRecord | None:
     """Return the route with this id."""
-    number = _number(name)
+    number = number_of(_PREFIX, name)
     row = connection.execute(select(route).where(route.c.id == number)).first()
     return None if row is None else _record(row)
 
@@ -62,21 +63,16 @@ def everything(connection: Connection) -> Sequence[RouteRecord]:
 
 def change(tx: Tx, name: str, now: datetime, values: Mapping[str, Any]) -> RouteRecord | None:
     """Change a route; None when there is none."""
-    mine = route.c.id == _number(name)
+    mine = route.c.id == number_of(_PREFIX, name)
     tx.connection.execute(update(route).where(mine).values(updated_at=now, **values))
     return find(tx.connection, name)
 
 
 def remove(tx: Tx, name: str) -> bool:
     """Delete a route; False when there is none."""
-    return bool(tx.connection.execute(delete(route).where(route.c.id == _number(name))).rowcount)
-
-
-def _number(name: str) -> int:
-    try:
-        return row_id(_PREFIX, name)
-    except ValueError:
-        return -1
+    return bool(
+        tx.connection.execute(delete(route).where(route.c.id == number_of(_PREFIX, name))).rowcount
+    )
 
 
 def _record(row: Row[Any]) -> RouteRecord:

@@ -16,12 +16,12 @@ from .mailgun_tables import mailgun_list, mailgun_list_part
 from .mailgun_webhooks import KIND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from .writer import Tx
 
-PART = 1_000  # addresses that are validated and stored at once
+_PART = 1_000  # addresses that are validated and stored at once
 _NOBODY = 0  # the inbox of a job that belongs to none
 _FORM = ("id", "name", "lookup", "status", "quantity", "processed", "counts", "created_at")
 
@@ -48,32 +48,47 @@ class ListRecord:
         return self.status == "uploaded"
 
 
-def create(
-    tx: Tx, scope: str, name: str, addresses: Sequence[str], *, quantity: int, lookup: bool,
-    now: datetime,
-) -> bool:
+def packed(addresses: Sequence[str]) -> list[bytes]:
+    """Return a list in parts, as ``create`` stores them."""
+    return [_pack(addresses[at : at + _PART]) for at in range(0, len(addresses), _PART)]
+
+
+@dataclass(frozen=True, slots=True)
+class NewList:
+    """A list that came: whose it is, how many rows it had, whether DNS is asked."""
+
+    scope: str
+    name: str
+    quantity: int
+    lookup: bool
+    now: datetime
+
+
+def create(tx: Tx, new: NewList, parts: Sequence[bytes]) -> bool:
     """Store a list to be validated; False when one of this name is there."""
-    if find(tx.connection, scope, name) is not None:
+    if find(tx.connection, new.scope, new.name) is not None:
         return False
-    row = {
-        "id": new_id(),
-        "scope": scope,
-        "name": name,
-        "lookup": lookup,
+    number = new_id()
+    row: dict[str, Any] = {
+        "id": number,
+        "scope": new.scope,
+        "name": new.name,
+        "lookup": new.lookup,
         "status": "created",
-        "quantity": quantity,
+        "quantity": new.quantity,
         "processed": 0,
         "counts": {},
-        "created_at": now,
+        "created_at": new.now,
     }
     tx.connection.execute(insert(mailgun_list), [row])
-    parts = [
-        {"list_id": row["id"], "number": number, "done": False, "data": _packed(some)}
-        for number, some in enumerate(_cut(addresses))
+    rows = [
+        {"list_id": number, "number": place, "done": False, "data": data}
+        for place, data in enumerate(parts)
     ]
-    tx.connection.execute(insert(mailgun_list_part), parts)
-    key, data = f"list:{row['id']}", {"list": row["id"]}
-    jobs.put(tx, [jobs.new_job(KIND, key, inbox_id=_NOBODY, due_at=now, data=data)])
+    if rows:
+        tx.connection.execute(insert(mailgun_list_part), rows)
+    key, data = f"list:{number}", {"list": number}
+    jobs.put(tx, [jobs.new_job(KIND, key, inbox_id=_NOBODY, due_at=new.now, data=data)])
     return True
 
 
@@ -95,7 +110,9 @@ def listed(connection: Connection, scope: str, limit: int) -> tuple[int, list[Li
 def unfinished(connection: Connection, scope: str) -> int:
     """Return how many lists are still worked on."""
     mine = (mailgun_list.c.scope == scope) & (mailgun_list.c.status != "uploaded")
-    return connection.execute(select(func.count()).select_from(mailgun_list).where(mine)).scalar_one()
+    return connection.execute(
+        select(func.count()).select_from(mailgun_list).where(mine)
+    ).scalar_one()
 
 
 def next_part(connection: Connection, list_id: int) -> tuple[int, bool, list[str]] | None:
@@ -108,21 +125,33 @@ def next_part(connection: Connection, list_id: int) -> tuple[int, bool, list[str
     return None if row is None else (row.number, bool(row.lookup), _unpacked(row.data))
 
 
-def put_part(tx: Tx, list_id: int, number: int, verdicts: Sequence[Mapping[str, Any]]) -> None:
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """The verdicts on a part, packed, with how many there are of each kind."""
+
+    data: bytes = field(repr=False)
+    number: int
+    counts: Counter[str]
+
+    @classmethod
+    def of(cls, found: Sequence[Mapping[str, Any]]) -> Verdicts:
+        """Pack and count verdicts, which takes a while."""
+        kinds = (f"{key}:{one[key]}" for one in found for key in ("result", "risk"))
+        return cls(_pack(found), len(found), Counter(kinds))
+
+
+def put_part(tx: Tx, list_id: int, number: int, found: Verdicts) -> None:
     """Store the verdicts on a part and count them; one that is done already stays as it is."""
-    mine = (mailgun_list_part.c.list_id == list_id) & (mailgun_list_part.c.number == number)
-    fresh = update(mailgun_list_part).where(mine, mailgun_list_part.c.done.is_(False))
-    if not tx.connection.execute(fresh.values(done=True, data=_packed(verdicts))).rowcount:
+    part = mailgun_list_part
+    mine = (part.c.list_id == list_id) & (part.c.number == number) & part.c.done.is_(False)
+    done = update(part).where(mine).values(done=True, data=found.data)
+    if not tx.connection.execute(done).rowcount:
         return
-    held = tx.connection.execute(select(mailgun_list).where(mailgun_list.c.id == list_id)).one()
-    counts = Counter(dict(held.counts))
-    for verdict in verdicts:
-        counts.update((f"result:{verdict['result']}", f"risk:{verdict['risk']}"))
-    values = {"processed": held.processed + len(verdicts), "counts": dict(counts)}
-    mine = mailgun_list.c.id == list_id
-    tx.connection.execute(
-        update(mailgun_list).where(mine).values(status="processing", **values)
-    )
+    whole = mailgun_list.c.id == list_id
+    held = tx.connection.execute(select(mailgun_list).where(whole)).one()
+    counts = dict(found.counts + Counter(dict(held.counts)))
+    values = {"processed": held.processed + found.number, "counts": counts, "status": "processing"}
+    tx.connection.execute(update(mailgun_list).where(whole).values(**values))
 
 
 def finish(tx: Tx, list_id: int) -> None:
@@ -144,6 +173,18 @@ def remove(tx: Tx, list_id: int) -> None:
     _remove(tx, [list_id])
 
 
+def inbox_scope(inbox_id: int) -> str:
+    """Return the scope of lists that belong to an inbox; that of a pod is its id."""
+    return f"inbox:{inbox_id}"
+
+
+def remove_of(tx: Tx, scope: str) -> None:
+    """Delete the lists of an inbox or a pod that is deleted itself."""
+    mine = select(mailgun_list.c.id).where(mailgun_list.c.scope == scope)
+    for list_id in tx.connection.execute(mine).scalars().all():
+        remove(tx, list_id)
+
+
 def forget(tx: Tx, before: datetime) -> int:
     """Delete the lists that came before a moment and are done; return how many."""
     old = (mailgun_list.c.created_at < before) & (mailgun_list.c.status == "uploaded")
@@ -158,11 +199,7 @@ def _remove(tx: Tx, ids: Sequence[int]) -> None:
     tx.connection.execute(delete(mailgun_list).where(mailgun_list.c.id.in_(ids)))
 
 
-def _cut(addresses: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (addresses[start : start + PART] for start in range(0, len(addresses), PART))
-
-
-def _packed(values: Sequence[Any]) -> bytes:
+def _pack(values: Sequence[Any]) -> bytes:
     return zlib.compress(json.dumps(list(values)).encode(), 1)
 
 

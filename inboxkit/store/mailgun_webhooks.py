@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 KIND = "mailgun"  # of the jobs that post
 _CURSOR = "mailgun_cursor"
 _BASE = "mailgun_base"
+_KEY = "mailgun_signing_key"
 
 
 def of_domain(connection: Connection, domain: str) -> dict[str, list[str]]:
@@ -61,6 +62,17 @@ def cursor(connection: Connection) -> int | None:
 def base(connection: Connection) -> str:
     """Return where this server was last reached by who set up a webhook or a route."""
     return connection.execute(select(setting.c.value).where(setting.c.key == _BASE)).scalar() or ""
+
+
+def signing_key(connection: Connection) -> str:
+    """Return the key that posts are signed with, "" while it is the first one."""
+    return connection.execute(select(setting.c.value).where(setting.c.key == _KEY)).scalar() or ""
+
+
+def set_signing_key(tx: Tx, key: str) -> None:
+    """Sign with another key from now on; Mailgun's form of signing has room for one only."""
+    tx.connection.execute(delete(setting).where(setting.c.key == _KEY))
+    tx.connection.execute(insert(setting), [{"key": _KEY, "value": key}])
 
 
 def begin(tx: Tx, base: str) -> None:

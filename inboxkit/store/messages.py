@@ -99,7 +99,7 @@ def set_labels(
         values["unread"] = False
     elif "unread" in add or "read" in remove:
         values["unread"] = True
-    before = select(message.c.unread).where(message.c.id == message_id)
+    before = select(message.c.unread).where(message.c.id == message_id).with_for_update()
     unread = tx.connection.execute(before).scalar()
     if unread is None:
         return False

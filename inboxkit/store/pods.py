@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, delete, exists, func, insert, select
 
 from ..tokens import new_id, public_id
-from . import endpoints
+from . import endpoints, mailgun_validations, subscriptions
 from .api_tables import DEFAULT_POD, api_key, domain, list_entry, pod, template
 from .pages import Page, paged
 from .tables import inbox
@@ -68,6 +68,8 @@ def remove(tx: Tx, pod_id: str) -> bool:
     tx.connection.execute(delete(list_entry).where(list_entry.c.pod_id == pod_id))
     tx.connection.execute(delete(api_key).where(api_key.c.pod_id == pod_id))
     endpoints.remove_of(tx, pod_id=pod_id)
+    mailgun_validations.remove_of(tx, pod_id)
+    subscriptions.remove_of(tx, pod_id=pod_id)
     tx.connection.execute(delete(pod).where(pod.c.id == pod_id))
     return True
 

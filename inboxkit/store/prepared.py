@@ -15,12 +15,12 @@ from .bulk import BoundColumn
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import Column, Connection, CursorResult, Delete, Dialect, Select, Table
+    from sqlalchemy import Column, Connection, CursorResult, Delete, Dialect, Select, Table, Update
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.sql.dml import ReturningUpdate
     from sqlalchemy.types import TypeEngine
 
-    Statement = Select[Any] | ReturningUpdate[Any] | Delete
+    Statement = Select[Any] | ReturningUpdate[Any] | Update | Delete
 
 
 class Ids(TypeDecorator[Any]):

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
-from . import api_keys, drafts, endpoints, inboxes, jobs, lists, search
+from . import (
+    api_keys,
+    drafts,
+    endpoints,
+    inboxes,
+    jobs,
+    lists,
+    mailgun_validations,
+    search,
+    subscriptions,
+)
 from .api_tables import label_event
 from .mailgun_tables import mailgun_send
 from .tables import (
@@ -113,6 +123,7 @@ def _done() -> tuple[ColumnElement[bool], ...]:
 def inbox(tx: Tx, inbox_id: int) -> list[str]:
     """Delete an inbox with everything in it; return the files that may be removed then."""
     files: list[str] = []
+    inboxes.hold(tx, inbox_id, alone=True)
     while ids := _some(tx.connection, inbox_id):  # a statement takes only so many ids
         files += messages(tx, ids)
     for table in (thread, reference):
@@ -121,6 +132,8 @@ def inbox(tx: Tx, inbox_id: int) -> list[str]:
     lists.remove_all(tx, inbox_id)
     api_keys.remove_of(tx, inbox_id)
     endpoints.remove_of(tx, inbox_id=inbox_id)
+    mailgun_validations.remove_of(tx, mailgun_validations.inbox_scope(inbox_id))
+    subscriptions.remove_of(tx, inbox_id=inbox_id)
     inboxes.remove(tx, inbox_id)
     return files
 

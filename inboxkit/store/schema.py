@@ -1,13 +1,19 @@
-"""The schema's version: check it at the start, bring it up to date with Alembic."""
+"""The schema's version: check it at the start, bring it up to date with Alembic.
+
+Two releases may share a database while it is upgraded: the newer one notes in it which programs can
+go on. A migration that takes away what older ones use raises ``COMPATIBLE``.
+"""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, delete, insert, inspect, select, text
 
 from ..errors import ConfigurationError
+from .tables import setting
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -16,8 +22,11 @@ if TYPE_CHECKING:
 
     from .database import Database
 
-HEAD = "0014"
+HEAD = "0016"
+COMPATIBLE = "0016"  # the oldest version whose programs can work with the schema of HEAD
 _SCRIPTS = Path(__file__).parent / "migrations"
+_COMPATIBLE_KEY = "schema_compatible"
+log = logging.getLogger("inboxkit.store")
 
 
 def current(connection: Connection) -> str:
@@ -28,17 +37,29 @@ def current(connection: Connection) -> str:
     return str(found or "")
 
 
+def works_with(connection: Connection, version: str) -> bool:
+    """Whether this program can work with a schema of this version: its own, or a newer one."""
+    if version <= HEAD:
+        return version == HEAD
+    noted = select(setting.c.value).where(setting.c.key == _COMPATIBLE_KEY)
+    oldest = connection.execute(noted).scalar()
+    return oldest is not None and str(oldest) <= HEAD
+
+
 def ensure(database: Database) -> None:
-    """Make the schema current: SQLite upgrades itself, elsewhere an old schema stops the start."""
+    """Make the schema current: SQLite upgrades itself, elsewhere an old schema stops the start.
+
+    A newer one is left as it is. Raise ConfigurationError when this program cannot work with it.
+    """
     with database.reader.connect() as connection:
         version = current(connection)
-        if version == HEAD:
+        if works_with(connection, version):
+            if version != HEAD:
+                log.warning("%s; it can work with it; upgrade inboxkit soon", _newer(version))
             _check_restored(database, connection)
             return
     if version > HEAD:
-        raise ConfigurationError(
-            f"database: its schema {version} is newer than this inboxkit ({HEAD}); upgrade inboxkit"
-        )
+        raise ConfigurationError(f"{_newer(version)}, and not made for it; upgrade inboxkit")
     if database.file is None:
         raise ConfigurationError(
             f"database: its schema is {version or 'missing'}, this inboxkit needs {HEAD}; "
@@ -47,19 +68,35 @@ def ensure(database: Database) -> None:
     upgrade(database)
 
 
+def _newer(version: str) -> str:
+    return f"database: its schema {version} is newer than this inboxkit ({HEAD})"
+
+
 def upgrade(database: Database) -> str:
-    """Run the migrations that are missing, in one transaction; return the version reached."""
+    """Run the migrations that are missing, in one transaction; return the version reached.
+
+    A newer schema is left as it is.
+    """
     from alembic import command  # 0.2 s, and only a new or an old schema needs it
 
     with database.writer.begin() as connection:
         own = None if database.file is not None else _of_postgres()
         if own is not None:
             own.make_room(connection)
-        if current(connection) != HEAD:  # another process may have been faster
-            command.upgrade(_config(connection), "head")
+        version = current(connection)
+        if version < HEAD:  # another process may have been faster
+            command.upgrade(config(connection), "head")
+        if version <= HEAD:
+            _note_compatible(connection)
         if own is not None and own.is_restored(connection):
             own.begin_epoch(connection)
         return current(connection)
+
+
+def _note_compatible(connection: Connection) -> None:
+    """Say in the database which programs can go on with its schema."""
+    connection.execute(delete(setting).where(setting.c.key == _COMPATIBLE_KEY))
+    connection.execute(insert(setting), [{"key": _COMPATIBLE_KEY, "value": COMPATIBLE}])
 
 
 def _check_restored(database: Database, connection: Connection) -> None:
@@ -76,7 +113,8 @@ def _of_postgres() -> ModuleType:
     return postgres
 
 
-def _config(connection: Connection) -> Config:
+def config(connection: Connection) -> Config:
+    """Return Alembic's configuration, for our migrations on this connection."""
     from alembic.config import Config  # see above
 
     config = Config()

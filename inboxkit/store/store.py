@@ -16,6 +16,7 @@ from ..tokens import Keyring, new_id
 from . import arrivals, schema, shortcut, token_keys, workers
 from .bell import Bell
 from .blobs import Blobs
+from .chunks import Chunks
 from .database import Database, open_database
 from .doorbell import Doorbell
 from .workers import BEAT_SECONDS, LockFile
@@ -52,7 +53,8 @@ class Store:
         self.worker_id = new_id()
         self.database: Database = open_database(url)
         self._bucket = open_bucket(bucket, options or {}) if bucket else None
-        self.blobs = Blobs(self.files_folder, self._bucket)
+        self._chunks = Chunks(self.database.reader) if self.database.file is None else None
+        self.blobs = Blobs(self.files_folder, self._bucket, self._chunks)
         self.identity = b""  # this database's own secret; what is derived from it never changes
         self.keys = Keyring(())
         self._writer = Writer(
@@ -115,8 +117,9 @@ class Store:
     async def _release(self) -> None:
         """Close what is open."""
         await to_thread.run_sync(self._writer.stop)
-        if self._bucket is not None:
-            await to_thread.run_sync(self._bucket.close)
+        for place in (self._bucket, self._chunks):
+            if place is not None:
+                await to_thread.run_sync(place.close)
         if isinstance(self._doorbell, Doorbell):  # which belongs to this event loop
             self._doorbell.close()
         elif self._doorbell is not None:

@@ -5,18 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, insert, literal, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, literal, select, tuple_, update
 
 from ..values import EventType
 from .mailgun_tables import mailgun_allow
+from .rows import columns
 from .tables import suppression
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from .pages import Page
     from .writer import Tx
+
+_PORTION = 500
+_MOST_CHARACTERS = 500  # of a detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def add(
     A complaint outweighs an unsubscription, whichever was told first. What is on an allowlist is
     not suppressed by a bounce.
     """
-    if reason == EventType.BOUNCED and _is_allowed(tx.connection, address):
+    if reason == EventType.BOUNCED and _allowed(tx.connection, [address.lower()]):
         return False
     key = {"address": address.lower(), "domain": domain.lower()}
     known = tx.connection.execute(select(suppression.c.reason).filter_by(**key)).scalar()
@@ -57,30 +61,78 @@ def add(
         tx.connection.execute(update(suppression).filter_by(**key).values(reason=reason))
     if known is not None:
         return False
-    row = {**key, "reason": reason, "detail": detail[:500], "created_at": now}
+    row = {**key, "reason": reason, "detail": detail[:_MOST_CHARACTERS], "created_at": now}
     tx.connection.execute(insert(suppression), [row])
     return True
 
 
-def _is_allowed(connection: Connection, address: str) -> bool:
-    values = (address.lower(), address.lower().rpartition("@")[2])
-    query = select(mailgun_allow.c.value).where(mailgun_allow.c.value.in_(values)).limit(1)
-    return connection.execute(query).first() is not None
+def _allowed(connection: Connection, addresses: Sequence[str]) -> set[str]:
+    """Return which of these addresses and of their domains are on an allowlist."""
+    values = {*addresses, *map(_domain, addresses)}
+    query = select(mailgun_allow.c.value).where(mailgun_allow.c.value.in_(values))
+    return set(connection.execute(query).scalars())
 
 
-def add_all(tx: Tx, entries: Sequence[Entry], now: datetime) -> int:
-    """Take a list over, as from another system; return how many entries were new."""
-    added = 0
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2]
+
+
+def add_all(tx: Tx, entries: Sequence[Entry], now: datetime, *, renew: bool = False) -> int:
+    """Take a list over, as ``add`` does one by one; return how many entries were new.
+
+    ``renew``: an entry that is there gets the detail of the new one, if that has any.
+    """
+    portions = (entries[at : at + _PORTION] for at in range(0, len(entries), _PORTION))
+    return sum(_add_portion(tx, portion, now, renew) for portion in portions)
+
+
+def _add_portion(tx: Tx, entries: Sequence[Entry], now: datetime, renew: bool) -> int:
+    """Store a portion in a few statements: a list may have hundreds of thousands of lines."""
+    addresses = list({entry.address.lower() for entry in entries})
+    allowed = _allowed(tx.connection, addresses)
+    query = select(suppression).where(suppression.c.address.in_(addresses))
+    rows = {(row.address, row.domain): dict(columns(row)) for row in tx.connection.execute(query)}
+    before, changed = set(rows), set[tuple[str, str]]()
     for entry in entries:
-        added += add(
-            tx,
-            entry.address,
-            reason=entry.reason,
-            now=entry.created_at or now,
-            domain=entry.domain,
-            detail=entry.detail,
-        )
-    return added
+        address = entry.address.lower()
+        if entry.reason == EventType.BOUNCED and {address, _domain(address)} & allowed:
+            continue
+        new, key = _row(entry, now), (address, entry.domain.lower())
+        held = rows.setdefault(key, new)
+        if held["reason"] == EventType.UNSUBSCRIBED and entry.reason == EventType.COMPLAINED:
+            changed.add(key)
+            held["reason"] = entry.reason
+        if renew and entry.detail:
+            changed.add(key)
+            held["detail"] = new["detail"]
+    _store(tx, [row for key, row in rows.items() if key not in before])
+    _renew(tx, [rows[key] for key in changed & before])
+    return len(rows) - len(before)
+
+
+def _row(entry: Entry, now: datetime) -> dict[str, Any]:
+    return {
+        "address": entry.address.lower(),
+        "domain": entry.domain.lower(),
+        "reason": entry.reason,
+        "detail": entry.detail[:_MOST_CHARACTERS],
+        "created_at": entry.created_at or now,
+    }
+
+
+def _store(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        tx.connection.execute(insert(suppression), rows)
+
+
+def _renew(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    mine = (suppression.c.address == bindparam("a")) & (suppression.c.domain == bindparam("d"))
+    change = update(suppression).where(mine)
+    change = change.values(reason=bindparam("r"), detail=bindparam("t"))
+    names = {"a": "address", "d": "domain", "r": "reason", "t": "detail"}
+    if rows:
+        given = [{short: row[name] for short, name in names.items()} for row in rows]
+        tx.connection.execute(change, given)
 
 
 def remove(tx: Tx, address: str, *, domain: str | None = None) -> int:

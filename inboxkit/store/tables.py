@@ -170,11 +170,20 @@ class ContentRow(Base, table=True):
 
 
 class RawRow(Base, table=True):
-    """The bytes as they came: zstd here up to 64 kB, a file or an object above."""
+    """The bytes as they came: zstd here up to 64 kB, elsewhere above."""
 
     message_id: int = _id()
     data: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
     location: str
+
+
+class ChunkRow(Base, table=True):
+    """A part of a large message on PostgreSQL; ``raw.location`` holds the name."""
+
+    name: str = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: datetime = _moment()
 
 
 class AttachmentRow(Base, table=True):
@@ -199,7 +208,7 @@ class LabelRow(Base, table=True):
 
 class ThreadRow(Base, table=True):
     __table_args__ = (
-        Index("inboxkit_thread_inbox", "inbox_id", "last_at"),
+        Index("inboxkit_thread_inbox", "inbox_id", "last_at", "id"),
         Index("inboxkit_thread_subject", *_SUBJECT),
         _partial("inboxkit_thread_orphan", *_SUBJECT, where="orphan IS TRUE"),
         Index("inboxkit_thread_topic", "inbox_id", "topic", "last_at"),
@@ -397,6 +406,7 @@ alias = metadata.tables["inboxkit_alias"]
 message = metadata.tables["inboxkit_message"]
 content = metadata.tables["inboxkit_content"]
 raw = metadata.tables["inboxkit_raw"]
+chunk = metadata.tables["inboxkit_chunk"]
 attachment = metadata.tables["inboxkit_attachment"]
 label = metadata.tables["inboxkit_label"]
 thread = metadata.tables["inboxkit_thread"]

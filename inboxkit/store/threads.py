@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
+from ..errors import NotFound
 from ..quotations import quotation_marks
 from ..subjects import base_subject
 from ..threads import Known
-from ..tokens import new_id
+from ..tokens import new_id, public_id
 from . import jobs
 from .bulk import BulkInsert
 from .tables import message, reference, thread
@@ -136,7 +137,9 @@ def sent(
     """Count a send of ours in its thread, which now waits for an answer."""
     own, _ = quotation_marks(text, text, is_reply=False)
     mine = select(thread).where(thread.c.id == thread_id).with_for_update()
-    known = tx.connection.execute(mine).one()
+    known = tx.connection.execute(mine).first()
+    if known is None:
+        raise NotFound(f"no thread {public_id('thd', thread_id)}: it was deleted meanwhile")
     tx.connection.execute(
         update(thread)
         .where(thread.c.id == thread_id)
@@ -155,16 +158,19 @@ def sent(
     )
 
 
-def update_state(tx: Tx, thread_id: int, state: Mapping[str, Any], now: datetime) -> None:
-    """Merge into a thread's state."""
+def update_state(tx: Tx, thread_id: int, state: Mapping[str, Any], now: datetime) -> bool:
+    """Merge into a thread's state; False when it is gone."""
     known = tx.connection.execute(
         select(thread.c.state).where(thread.c.id == thread_id).with_for_update()
-    ).scalar_one()
+    ).scalar()
+    if known is None:
+        return False
     tx.connection.execute(
         update(thread)
         .where(thread.c.id == thread_id)
         .values(state={**known, **state}, updated_at=now)
     )
+    return True
 
 
 def remind(tx: Tx, thread_id: int, count: int) -> None:

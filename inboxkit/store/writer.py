@@ -39,6 +39,7 @@ _SIGNS = ("full", "locked", "disk i/o", "readonly", "malformed", "unable to open
 _STATES_LOST = ("08", "25", "40", "53", "57", "58", "XX")
 _IN_THE_WAY = ("40001", "40P01")  # serialization failure, deadlock: rolled back for certain
 _TAKEN = "23505"  # unique violation
+_TAKE_TURNS = "SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number"
 _PAUSES = (0.02, 0.05, 0.2, 0.5, 1.0, 2.0)
 _VALUES_REFUSED = (IntegrityError, DataError, InterfaceError, ProgrammingError)
 
@@ -63,8 +64,8 @@ class Tx:
         For what is decided by many rows together. SQLite has one writer at a time anyway.
         """
         if self.connection.dialect.name == "postgresql":
-            for number in sorted(set(numbers)):  # in one order, or two would wait for each other
-                self.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (number,))
+            wanted = sorted(set(numbers))  # in one order, or two would wait for each other
+            self.connection.exec_driver_sql(_TAKE_TURNS, (wanted,))
 
 
 Result = tuple[Any, BaseException | None]

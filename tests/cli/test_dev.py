@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from typing import TYPE_CHECKING
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -22,10 +24,19 @@ def test_arrivals_are_printed_and_a_signal_ends_it(
         server.send(mail(text="Your code is 482913."), to="anybody@inbox.example")
         line = server.line("<-")
         assert line == "anybody@inbox.example <- ann@example.com: Hello code 482913"
+        assert takes_a_webhook_to_this_machine(server.url)
         server.signal(number)
         assert server.wait() == 0
     assert server.said["out"] == [server.ready, line]
     assert [said.partition(": ")[2] for said in server.said["err"]] == [f"stopping ({number.name})"]
+
+
+def takes_a_webhook_to_this_machine(url: str) -> bool:
+    wanted = {"url": "http://127.0.0.1:9/hook", "event_types": ["message.sent"]}
+    headers = {"Content-Type": "application/json"}
+    asked = Request(f"{url}/v0/webhooks", json.dumps(wanted).encode(), headers)
+    with urlopen(asked, timeout=10) as answer:
+        return bool(json.load(answer)["enabled"])
 
 
 @pytest.mark.long

@@ -54,7 +54,7 @@ def test_version(inboxkit: Command) -> None:
         ("--config nosuch.toml messages", 2, "nosuch.toml does not exist"),
         ("--set nonsense messages", 2, "nonsense is not KEY=VALUE"),
         ("--set colour=red messages", 2, "colour: unknown key"),
-        ("--provider nosuch messages", 2, "no provider 'nosuch'"),
+        ("--provider nosuch inbox create", 2, "no provider 'nosuch'"),
         ("inbox create nonsense", 2, "'nonsense'"),
         ("otp a@inbox.example --timeout -1", 2, "--timeout"),
         ("purge", 2, "--older-than"),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.parsing.files import docx, paragraph
+
 from .api import Api, path, serving
 
 if TYPE_CHECKING:
@@ -38,6 +40,25 @@ def test_a_file_is_served_without_a_key_and_never_shown(api: Api) -> None:
     assert answer.headers["content-disposition"].startswith("attachment; filename*=UTF-8''")
     assert "sandbox" in answer.headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_words_of_a_document_are_had_apart(api: Api) -> None:
+    inbox = api.inbox()
+    files = {
+        "a.docx": docx(paragraph("Invoice 42")),
+        "broken.pdf": b"%PDF-1.7 broken",
+        "a.txt": b"plain",
+    }
+    came = api.arrive(inbox, files=files)
+    shown = [api.good("GET", path(inbox, came, f"/attachments/{f.id}")) for f in came.attachments]
+    assert ["text_url" in one for one in shown] == [True, True, False]
+    words, broken = (
+        api.of("").ask("GET", one["text_url"].removeprefix(api.url)) for one in shown[:2]
+    )
+    assert (words.status, words.body.strip()) == (200, b"Invoice 42")
+    assert words.headers["content-type"] == "text/plain; charset=utf-8"
+    assert (broken.status, broken.code) == (422, "unprocessable")
+    assert api.ask("GET", "/download/forged/text").code == "not_found"
 
 
 def test_an_address_is_good_for_an_hour(api: Api) -> None:

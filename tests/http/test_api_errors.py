@@ -118,9 +118,28 @@ def test_mistakes_are_told_in_one_form(
     method, target, body, status, code = case
     answer = api.ask(method, target, body)
     assert (answer.status, answer.code) == (status, code), answer
-    assert {"name", "message", "docs"} <= set(answer.json)
-    assert ("errors" in answer.json) is (code == "validation_error")
+    assert {"name", "message", "fix", "docs"} <= set(answer.json)
+    assert bool(answer.json.get("errors")) is (code == "validation_error")
     assert [r.message for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize(
+    ("target", "body", "where"),
+    [
+        (SEND, to(cc="nobody"), ["cc"]),
+        (SEND, to(reply_to=["a@b.cc", "no one"]), ["reply_to"]),
+        (SEND, to(attachments=[{"content": "*"}]), ["attachments", 0]),
+        (SEND, to(to=["a@b.cc", 7]), ["to", 1]),
+        (f"{INBOX}/drafts", to(bcc="nobody"), ["bcc"]),
+        ("/v0/domains", {"domain": "no domain"}, ["domain"]),
+        (SEND, to(headers={"Subject": "x"}), []),
+    ],
+    ids=str,
+)
+def test_the_field_that_is_wrong_is_named(api: Api, target: str, body: Any, where: Any) -> None:
+    (error,) = api.ask("POST", target, body).json["errors"]
+    assert error["path"] == where
+    assert "postmaster" not in error["message"]
 
 
 def test_what_was_refused_has_left_nothing(api: Api) -> None:

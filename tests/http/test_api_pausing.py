@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inboxkit import Message
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
     with serving() as running:
         yield running
@@ -63,20 +63,18 @@ def test_what_comes_is_taken_kept_and_told_to_nobody_then_or_later(api: Api) -> 
 
 
 def test_the_log_says_why_and_no_handler_is_planned(api: Api) -> None:
-    store = api.runner.kit.runtime.store
-    api.arrive(api.inbox(status="paused"))
+    inbox = api.inbox(status="paused")
+    api.arrive(inbox)
 
     def said(connection: Any) -> Any:
-        planned = "SELECT count(*) FROM inboxkit_job WHERE kind = 'plan'"
-        why = "SELECT reason_class, reason FROM inboxkit_event WHERE type = 'received'"
-        number = connection.exec_driver_sql(planned).scalar()
-        return number, *connection.exec_driver_sql(why).one()
+        mine = "inbox_id = (SELECT id FROM inboxkit_inbox WHERE address = ?)"
+        planned = f"SELECT count(*) FROM inboxkit_job WHERE kind = 'plan' AND {mine}"
+        why = f"SELECT reason_class, reason FROM inboxkit_event WHERE type = 'received' AND {mine}"
+        number = connection.exec_driver_sql(planned, (inbox,)).scalar()
+        return number, *connection.exec_driver_sql(why, (inbox,)).one()
 
-    assert api.runner.call(store.read, said) == (
-        0,
-        "blocked",
-        "the inbox was paused when it came",
-    )
+    reason = "the inbox was paused when it came"
+    assert api.runner.call(api.runner.kit.runtime.store.read, said) == (0, "blocked", reason)
 
 
 def test_a_mail_for_two_is_heard_of_by_the_one_that_is_active(api: Api) -> None:

@@ -1,4 +1,4 @@
-"""How SQLite goes about every reading route: by an index, or in the order of a page of bounded size.
+"""How SQLite goes about every reading route: by an index, or page by page in the order of one.
 
 A table that grows with the mail is never walked over as a whole, but for what counts all of it.
 """

@@ -118,6 +118,7 @@ def test_templates_are_listed_renamed_never_taken_twice_and_deleted(api: Api) ->
     assert (again.status, again.code) == (403, "resource_taken")
     assert api.good("PATCH", f"{target}/a", {"description": "First"})["description"] == "First"
     assert api.ask("GET", "/v0/templates/a").status == 404
-    assert api.ask("POST", f"{target}/a/preview", {}).status == 404
+    assert api.ask("POST", f"{target}/a/preview", {}).code == "unprocessable"  # no version yet
+    assert api.ask("POST", f"{target}/a/preview", {"tag": "no-such"}).status == 400
     api.good("DELETE", f"{target}/a")
     assert api.ask("GET", f"{target}/a").status == 404

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -123,7 +124,10 @@ def test_after_five_days_an_endpoint_is_disabled_and_said_so(api: Api, receiver:
     api.arrive(inbox)
     elapse(api, timedelta(days=4))
     assert api.good("GET", path)["enabled"] is True
-    assert len(attempts(api, hook)) == 8
+    at = [datetime.fromisoformat(one["at"]) for one in attempts(api, hook)[::-1]]
+    pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(at)]
+    expected = [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000]
+    assert [expected[i] <= pause < expected[i] + 60 for i, pause in enumerate(pauses)] == [True] * 7
     elapse(api, timedelta(days=1))
     api.arrive(inbox)
     elapse(api, timedelta(seconds=1))

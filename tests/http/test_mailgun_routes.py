@@ -137,6 +137,18 @@ def test_events_are_posted_as_mailgun_posts_them(mailgun: Mailgun, receiver: Rec
     )
 
 
+def test_a_new_key_signs_what_is_posted_from_then_on(mailgun: Mailgun, receiver: Receiver) -> None:
+    where = "/v5/accounts/http_signing_key"
+    old = mailgun.good("GET", where)["http_signing_key"]
+    new = mailgun.good("POST", where)["http_signing_key"]
+    mailgun.good("POST", HOOKS, id="delivered", url=receiver.url)
+    mailgun.send()
+
+    signed = receiver.event()[1]["signature"]
+    assert old != new == mailgun.good("GET", where)["http_signing_key"]
+    assert signed["signature"] == sign(new, signed["timestamp"], signed["token"])
+
+
 def test_what_is_suppressed_is_told_as_a_permanent_failure(
     mailgun: Mailgun, receiver: Receiver
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from inboxkit.egress import LOOPBACK
 from tests.http.receiver import Receiver, receiving
 from tests.mails import mail
+from tests.test_dns_records import Names
 
 from .agentmail import ApiError, Server, check, served
 
@@ -125,6 +126,44 @@ def test_a_socket_that_asks_for_too_much_is_told_so(client: Any) -> None:
         socket.send_subscribe(subscribe(inbox_ids=["nobody@inbox.example"]))
         said = socket.recv()
     assert (said.type, said.name) == ("error", "NotFoundError")
+
+
+def test_polling_webhooks_are_kept_at_all_three_places(
+    server: Server, client: Any, inbox: str
+) -> None:
+    pod = client.pods.create(name="polled").pod_id
+    places = (
+        (client.webhooks, ()),
+        (client.pods.webhooks, (pod,)),
+        (client.inboxes.webhooks, (inbox,)),
+    )
+    for webhooks, at in places:
+        place, asked = webhooks.polling, {"client_id": "agent", "event_types": ["message.sent"]}
+        made = server.checked(place.create(*at, **asked))
+        assert made.token != server.checked(place.create(*at, **asked)).token
+        got = server.checked(place.get(*at, made.webhook_id))
+        assert (got.client_id, got.event_types) == ("agent", ["message.sent"])
+        (listed,) = server.checked(place.list(*at)).polling_webhooks
+        assert listed.webhook_id == made.webhook_id
+        place.delete(*at, "agent")
+        with pytest.raises(ApiError):
+            place.get(*at, made.webhook_id)
+
+
+def test_a_domain_that_is_verified_is_an_event_of_the_clients_own(
+    server: Server, client: Any
+) -> None:
+    domain = client.domains.create(domain="told.example")
+    texts = {r.name: [r.value] for r in domain.records if r.type == "TXT"}
+    hosts = {r.name: [(10, r.value)] for r in domain.records if r.type == "MX"}
+    server.runner.kit.runtime.resolver = Names(texts, hosts)
+    with client.websockets.connect() as socket:
+        socket.send_subscribe(subscribe())
+        socket.recv()
+        client.domains.verify(domain.domain_id)
+        event = socket.recv()
+    check(events.DomainVerifiedEvent, event.model_dump(mode="json", exclude_none=True))
+    assert (event.event_type, event.domain.status) == ("domain.verified", "VERIFIED")
 
 
 def test_metrics_and_label_events(server: Server, client: Any, inbox: str) -> None:

@@ -166,3 +166,95 @@ async def test_the_asynchronous_client_does_the_same(runner: Runner) -> None:
         good(await client.routes.get())
         good(await client.domains_webhooks.get(domain=DOMAIN))
     assert [item["event"] for item in found["items"]][-1] == "accepted"
+
+
+def test_it_keeps_webhooks_of_the_account(client: Any) -> None:
+    data = {"url": "https://shop.example/all", "event_types": ["opened", "clicked"]}
+    made = good(client.account_webhooks.create(data=data))["webhook_id"]
+    found = good(client.account_webhooks.get(webhook_id=made))
+    assert found["event_types"] == ["clicked", "opened"]
+    changed = client.account_webhooks.put(webhook_id=made, data={**data, "event_types": "opened"})
+    assert changed.status_code == 204
+    [listed] = good(client.account_webhooks.get())["webhooks"]
+    assert listed["event_types"] == ["opened"]
+    assert client.account_webhooks.delete(webhook_id=made).status_code == 204
+
+
+def test_it_reads_tags_and_statistics(client: Any) -> None:
+    tag = "September newsletter"
+    good(client.messages.create(data={**MAIL, "o:tag": tag, "o:testmode": "yes"}, domain=DOMAIN))
+    named: dict[str, Any] = {"domain": DOMAIN, "tag_name": tag}
+    good(client.tags.put(data={"description": "monthly"}, **named))
+    assert good(client.tags.get(**named))["description"] == "monthly"
+    assert tag in [item["tag"] for item in good(client.tags.get(domain=DOMAIN))["items"]]
+    filters = {"event": "accepted", "duration": "1d"}
+    assert good(client.tags_stats.get(filters=filters, **named))["tag"] == tag
+    with pytest.warns(DeprecationWarning):  # that of Mailgun's client
+        total = good(client.stats_total.get(domain=DOMAIN, filters=filters))
+    assert total["resolution"] == "day"
+    good(client.tags.delete(**named))
+
+
+def test_it_reads_metrics_logs_and_tags_of_the_account(client: Any) -> None:
+    data = {**MAIL, "o:tag": "analysed", "o:testmode": "yes"}
+    good(client.messages.create(data=data, domain=DOMAIN))
+    values = [{"label": DOMAIN, "value": DOMAIN}]
+    only = {"AND": [{"attribute": "domain", "comparator": "=", "values": values}]}
+    json_ = {"Content-Type": "application/json"}
+    query = {"filter": only, "include_subaccounts": True}
+    metrics = {"dimensions": ["time"], "metrics": ["accepted_count", "clicked_rate"], **query}
+
+    counted = client.analytics_metrics.create(data=json.dumps(metrics), headers=json_)
+    logged = client.analytics_logs.create(data=json.dumps(query), headers=json_)
+    page = {"pagination": {"sort": "lastseen:desc", "limit": 1}}
+    tags = good(client.analytics_tags.create(data=page))
+
+    assert good(counted)["items"][-1]["metrics"]["accepted_count"] >= 1
+    assert good(logged)["items"][0]["domain"] == {"name": DOMAIN}
+    assert [item["tag"] for item in tags["items"]] == ["analysed"]
+    good(client.analytics_tags.update(data={"tag": "analysed", "description": "x"}))
+    good(client.analytics_tags.delete(filters={"tag": "analysed"}))
+
+
+def test_it_validates_a_list(client: Any) -> None:
+    files = {"file": ("spring.csv", b"email\nann@gmial.com\n", "text/csv")}
+    made = client.address_bulk.create(files=files)
+    assert (made.status_code, made.json()["id"]) == (202, "spring")
+    found = good(client.address_bulk.get(filters={"limit": 2}))
+    assert [(job["id"], job["quantity"]) for job in found["jobs"]] == [("spring", 1)]
+
+
+# What the client has names for, and this server has not.
+ABSENT = (
+    "lists",
+    "ips",
+    "ip_pools",
+    "ip_warmups",
+    "dynamic_pools",
+    "users",
+    "keys",
+    "dkim_keys",
+    "accounts_subaccounts",
+    "sandbox_auth_recipients",
+    "bounceclassification",
+    "bounce_classification",
+    "spamtraps",
+    "inbox_tests",
+    "reputationanalytics_snds",
+    "thresholds_hits",
+    "address_preview",
+    "addressparse",
+    "analytics_usage_metrics",
+    "tags_stats_aggregates_countries",
+    "domains_credentials",
+    "domains_tracking",
+    "domains_ips",
+)
+
+
+@pytest.mark.parametrize("name", ABSENT)
+def test_what_is_not_there_is_said_in_the_vendors_form(client: Any, name: str) -> None:
+    given = {"tag_name": "x"} if name.startswith("tags") else {}
+    domain = {"domain": DOMAIN} if name.startswith(("domains", "tags")) else {}
+    answer = getattr(client, name).get(**domain, **given)
+    assert (answer.status_code, list(answer.json())) == (404, ["message"])

@@ -28,6 +28,9 @@ KEY = "k" * 20
 _SECONDS = 40  # for each of the two runs
 # They answer when something happens, or after many seconds.
 _WAITING = r"/(wait|events)$"
+# What can be made and deleted at several places is followed at one: it is not seen there that it
+# was deleted at another.
+_ALIASES = r"^/v0/pods/\{pod_id\}/|^/v0/inboxes/\{inbox_id\}/(webhooks|api-keys|lists)"
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,13 @@ def test_the_description_is_valid() -> None:
     validator.validate(openapi.document(Table(ROUTES)))
 
 
+# A text that is longer than the description allows may be longer than a whole body may be.
+_REFUSALS = """
+[checks]
+negative_data_rejection.expected-statuses = [
+    "400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "428", "429", "5xx"
+]
+"""
 # Ids that are there, so that more is tried than what becomes of unknown ones; what deletes is given
 # others.
 _KNOWN = """
@@ -67,13 +77,19 @@ def known(api: Api) -> str:
     return _KNOWN.format(inbox=came.inbox, message=came.id, thread=came.thread_id, attachment=file)
 
 
-def contradictions(api: Api, folder: Path, *phases: str) -> str:
-    """Return what schemathesis says when it has found something, "" otherwise."""
+def contradictions(
+    api: Api, folder: Path, *phases: str, ids: str = "", without: str = _WAITING
+) -> str:
+    """Return what schemathesis says when it has found something, "" otherwise.
+
+    It takes another seed each time, and says which: ``--seed`` repeats a run.
+    """
+    (folder / "schemathesis.toml").write_text(ids + _REFUSALS, encoding="utf-8")
     command = [
         *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{api.url}/openapi.json"),
         *("--header", f"Authorization: Bearer {KEY}"),
-        *("--phases", ",".join(phases), "--max-time", str(_SECONDS), "--seed", "1"),
-        *("--exclude-checks", "positive_data_acceptance", "--exclude-path-regex", _WAITING),
+        *("--phases", ",".join(phases), "--max-time", str(_SECONDS)),
+        *("--exclude-checks", "positive_data_acceptance", "--exclude-path-regex", without),
         *("--continue-on-failure", "--request-timeout", "30", "--no-color"),
     ]
     ran = subprocess.run(
@@ -88,11 +104,10 @@ def contradictions(api: Api, folder: Path, *phases: str) -> str:
 
 
 def test_no_request_contradicts_the_description(api: Api, tmp_path: Path) -> None:
-    (tmp_path / "schemathesis.toml").write_text(known(api), encoding="utf-8")
-    found = contradictions(api, tmp_path, "coverage", "fuzzing")
+    found = contradictions(api, tmp_path, "coverage", "fuzzing", ids=known(api))
     assert not found, found
 
 
 def test_no_sequence_of_requests_contradicts_the_description(api: Api, tmp_path: Path) -> None:
-    found = contradictions(api, tmp_path, "stateful")
+    found = contradictions(api, tmp_path, "stateful", without=f"{_WAITING}|{_ALIASES}")
     assert not found, found

@@ -30,7 +30,10 @@ DESK = "desk@inbox.example"
 
 @router.on_message(to="desk@*")
 async def answer(message: Message) -> None:
-    """Answer with a file."""
+    """Answer with a file, or send on what asks for it."""
+    if message.subject == "Forward":
+        await message.forward("boss@example.com", "See below")
+        return
     file = File("a.txt", b"abc", "text/plain")
     await message.reply("Yes", tag="desk", metadata={"order": "42"}, attachments=[file])
 
@@ -78,6 +81,22 @@ async def test_a_handlers_answer_waits_for_a_person_and_goes_as_it_was_written()
         assert [file.filename for file in sent.attachments] == ["a.txt"]
         assert sent.thread_reason and sent.in_reply_to == held.in_reply_to != ""
         assert await waiting(opened) == []
+
+
+async def test_what_a_handler_sends_on_waits_too_and_goes_with_the_mail() -> None:
+    async with desk("draft") as opened:
+        await opened.sandbox.person("ann@example.com").send(DESK, "Forward", "To whom it concerns")
+        await opened.sandbox.settle()
+        (held,) = [draft for draft in await waiting(opened) if draft.forward_of]
+        assert (held.to, held.subject) == (("boss@example.com",), "Fwd: Forward")
+        assert held.in_reply_to == ""
+
+        runtime = opened.runner.kit.runtime
+        drafting = Drafting(runtime.store, runtime.actions)
+        await opened.runner.acall(drafting.send, Departure(held, (), runtime.clock.now()))
+        await opened.sandbox.settle()
+        (sent,) = opened.sandbox.outbox
+        assert (sent.text, b"To whom it concerns" in await sent.raw()) == ("See below", True)
 
 
 @pytest.mark.parametrize(("policy", "left"), [("auto", 1), ("deny", 0)])

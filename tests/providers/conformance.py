@@ -150,10 +150,10 @@ class Conformance:
     @few
     @given(hostile.SENDS)
     def test_no_text_of_a_mail_becomes_a_field_of_its_own(
-        self, send: tuple[Draft, Message | None]
+        self, send: tuple[Draft, Message | None, str]
     ) -> None:
         try:
-            message = hostile.composed(*send, self.vendor.provider)
+            message = hostile.composed(*send, provider=self.vendor.provider)
             request = self.vendor.provider.build_send(message, self.vendor.config, NOW)
         except (SendError, ValueError):
             return

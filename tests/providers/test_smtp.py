@@ -93,10 +93,10 @@ def test_what_smtp_has_no_place_for_is_refused(changes: Any) -> None:
 @settings(deadline=None)
 @given(hostile.SENDS)
 def test_no_text_of_a_mail_becomes_a_field_or_a_command(
-    send: tuple[Draft, Message | None],
+    send: tuple[Draft, Message | None, str],
 ) -> None:
     try:
-        request = PROVIDER.build_send(hostile.composed(*send, PROVIDER), CONFIG, NOW)
+        request = PROVIDER.build_send(hostile.composed(*send, provider=PROVIDER), CONFIG, NOW)
     except (SendError, ValueError):
         return
     assert hostile.injected(request) == []

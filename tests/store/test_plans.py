@@ -1,21 +1,41 @@
-"""How SQLite goes about the queries that every mail pays for: by an index, never over a table."""
+"""How the databases go about the queries that must not slow down as they grow: by an index.
+
+Each index is there for one of these; without it, SQLite sorts or walks all, and so does PostgreSQL.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import event
 
-from inboxkit.store import known_threads
+from inboxkit.store import (
+    conversations,
+    events,
+    exports,
+    jobs,
+    known_threads,
+    runs,
+    search,
+    untaken,
+)
+from inboxkit.store.pages import Page
+from inboxkit.store.query import Query, parse_query
+from inboxkit.store.reach import EVERYTHING, HIDDEN_LABELS, Reach
 
 from .sending import NOW, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection
 
-QUERIES = {
+LOOK_UPS = {
     "a reference": (
         "_find_references",
         {"values": ["<a@example.com>"], "within": 1},
@@ -31,7 +51,76 @@ QUERIES = {
     "a Thread-Index": ("_by_index", {"inbox": 1, "root": "x"}, "inboxkit_thread_topic"),
     "our last message": ("_last_outbound", {"thread": 1}, "inboxkit_message_thread"),
 }
-pytestmark = pytest.mark.sqlite  # PostgreSQL's plans depend on what is in the tables
+ONE = Reach(None, 1)
+NOTHING = Query()
+
+
+@dataclass(frozen=True)
+class Look:
+    """A list, with the index that each database must walk in order; "": the table's own order."""
+
+    ask: Callable[[Connection], object]
+    sqlite: str = ""
+    postgres: str = "inboxkit_message_pkey"
+
+
+def by(index: str, ask: Callable[[Connection], object]) -> Look:
+    return Look(ask, index, index)
+
+
+def page(
+    c: Connection, asked: str = "", reach: Reach = EVERYTHING, after: int | None = None
+) -> Any:
+    query = parse_query(asked, now=NOW)
+    return search.page(c, reach, query, Page(50, after), hidden=HIDDEN_LABELS)
+
+
+def threads(c: Connection, reach: Reach, *, later: bool = False) -> Any:
+    after: tuple[datetime, int] | None = (NOW, 1) if later else None
+    return conversations.listed(c, reach, NOTHING, Page(50, after), hidden=HIDDEN_LABELS)
+
+
+LOOKS = {
+    "all messages": Look(page),
+    "all messages, further down": Look(lambda c: page(c, after=9)),
+    "unread messages": Look(lambda c: page(c, "is:unread")),
+    "messages of an inbox": by("inboxkit_message_inbox", lambda c: page(c, reach=ONE)),
+    "further down an inbox": by("inboxkit_message_inbox", lambda c: page(c, reach=ONE, after=9)),
+    "an inbox by its address": by("inboxkit_message_inbox", lambda c: page(c, "inbox:a@b.example")),
+    "messages with a label": by("inboxkit_label_label", lambda c: page(c, "label:later")),
+    "a search in Python": by(
+        "inboxkit_message_inbox", lambda c: search.find(c, NOTHING, inbox_id=1)
+    ),
+    "all threads": by("inboxkit_thread_last", lambda c: threads(c, EVERYTHING)),
+    "all threads, further down": by(
+        "inboxkit_thread_last", lambda c: threads(c, EVERYTHING, later=True)
+    ),
+    "threads of an inbox": by("inboxkit_thread_inbox", lambda c: threads(c, ONE)),
+    "further down its threads": by("inboxkit_thread_inbox", lambda c: threads(c, ONE, later=True)),
+    "messages of a thread": by(
+        "inboxkit_message_thread", lambda c: conversations.members(c, EVERYTHING, 1, Page(50))
+    ),
+    "events after a cursor": Look(lambda c: events.after(c, 5), postgres="inboxkit_event_pkey"),
+    "runs": Look(runs.listed, postgres="inboxkit_run_pkey"),
+    "codes that no wait took": by(
+        "inboxkit_message_inbox", lambda c: untaken.candidates(c, 5, "otp", NOW)
+    ),
+    "what came to an inbox": by("inboxkit_message_inbox", lambda c: untaken.recent(c, 5, NOW)),
+    "an export": by("inboxkit_message_inbox", lambda c: exports.page(c, 5, after=3, limit=9)),
+    "the next job": by("inboxkit_job_next", lambda c: jobs.next_due(c, ["read"])),
+}
+FEW = {  # so few that sorting them costs nothing
+    "events of a message": by("inboxkit_event_message", lambda c: events.of_message(c, 5)),
+    "runs of a message": by("inboxkit_run_message", lambda c: runs.listed(c, message_id=5)),
+}
+SEARCHES = {
+    "a word": "invoice",
+    "two words": "invoice cellar",
+    "a phrase": '"the cellar"',
+    "one word without another": "invoice -cellar",
+    "without a word": "-cellar",
+    "a word from somebody": "invoice from:ann",
+}
 
 
 @pytest.fixture
@@ -40,22 +129,96 @@ def connection(database: str) -> Iterator[Connection]:
         yield held.connection
 
 
-def plan(connection: Connection, query: Any, arguments: Mapping[str, Any]) -> list[str]:
-    """Return the steps of a query, as EXPLAIN QUERY PLAN tells them."""
-    driver: Any = connection.connection.dbapi_connection
-    asked: list[str] = []
-    driver.set_trace_callback(asked.append)
-    query(connection, **arguments)
-    driver.set_trace_callback(None)
-    return [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {asked[-1]}")]
+@contextmanager
+def listening(connection: Connection) -> Generator[list[tuple[str, Any]]]:
+    """Yield the queries that are asked meanwhile, with their parameters."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    yield asked
+    event.remove(connection, "before_cursor_execute", note)
 
 
-@pytest.mark.parametrize(("name", "arguments", "index"), QUERIES.values(), ids=QUERIES)
+def plan(
+    connection: Connection,
+    ask: Callable[[Connection], object],
+    number: int = 0,
+    *,
+    avoided: Sequence[str] = ("seqscan", "sort", "incremental_sort"),
+) -> str:
+    """Return how one of the queries is gone about, a step a line."""
+    with listening(connection) as asked:
+        ask(connection)
+    statement, parameters = asked[number]
+    if connection.dialect.name == "sqlite":
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        return "\n".join(row[3] for row in rows)
+    for way in avoided:  # the tables are empty, and it would not mind
+        connection.exec_driver_sql(f"SET LOCAL enable_{way} TO off")
+    rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+    return "\n".join(row[0] for row in rows)
+
+
+@pytest.mark.sqlite  # what PostgreSQL prefers depends on what is in the tables
+@pytest.mark.parametrize(("name", "arguments", "index"), LOOK_UPS.values(), ids=LOOK_UPS)
 def test_a_look_up_of_threads_goes_by_its_index(
     connection: Connection, name: str, arguments: Mapping[str, Any], index: str
 ) -> None:
-    steps = plan(connection, getattr(known_threads, name), arguments)
+    steps = plan(connection, lambda c: getattr(known_threads, name)(c, **arguments), -1)
 
-    assert len(steps) == 1, steps  # no sorting afterwards either
-    assert "SEARCH" in steps[0]
-    assert index in steps[0]
+    assert steps.count("\n") == 0, steps  # no sorting afterwards either
+    assert "SEARCH" in steps
+    assert index in steps
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+def test_a_list_walks_an_index_in_order_and_sorts_nothing(
+    connection: Connection, look: Look
+) -> None:
+    steps = plan(connection, look.ask)
+
+    assert "ORDER BY" not in steps, steps  # SQLite: USE TEMP B-TREE FOR ORDER BY
+    assert "Sort" not in steps, steps
+    assert "Seq Scan" not in steps, steps
+    assert getattr(look, connection.dialect.name.removesuffix("ql")) in steps, steps
+
+
+@pytest.mark.parametrize("look", FEW.values(), ids=FEW)
+def test_what_hangs_on_a_message_is_found_by_an_index(connection: Connection, look: Look) -> None:
+    steps = plan(connection, look.ask, avoided=("seqscan",))
+
+    assert look.sqlite in steps, steps
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("reach", [EVERYTHING, ONE], ids=["everywhere", "in an inbox"])
+@pytest.mark.parametrize("asked", SEARCHES.values(), ids=SEARCHES)
+def test_a_search_walks_the_full_text_index_from_the_newest_hit_on(
+    connection: Connection, asked: str, reach: Reach
+) -> None:
+    first, second, *others = plan(connection, lambda c: page(c, asked, reach), -1).split("\n")
+
+    assert first.startswith("SCAN inboxkit_search VIRTUAL TABLE"), first
+    assert second == "SEARCH inboxkit_message USING INTEGER PRIMARY KEY (rowid=?)"
+    assert not any("B-TREE" in step for step in others), others
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("asked", [a for a in SEARCHES.values() if not a.startswith("-")])
+def test_a_search_on_postgres_probes_its_index(connection: Connection, asked: str) -> None:
+    assert "inboxkit_search_words" in plan(connection, lambda c: page(c, asked))
+
+
+@pytest.mark.sqlite
+def test_threads_are_searched_without_grouping_all_hits(connection: Connection) -> None:
+    def found(c: Connection) -> object:
+        words = parse_query("cellar", now=NOW - timedelta(days=1))
+        return conversations.found(c, EVERYTHING, words, Page(50), hidden=HIDDEN_LABELS)
+
+    steps = plan(connection, found)
+
+    assert steps.startswith("SCAN inboxkit_search VIRTUAL TABLE"), steps
+    assert "B-TREE" not in steps

@@ -1,18 +1,24 @@
-"""The schema's version: upgraded by itself on SQLite, refused when it is newer than the code."""
+"""The schema's version: upgraded by itself on SQLite; a newer one serves when it was made to."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import text
+from alembic import command
+from sqlalchemy import Connection, delete, insert, inspect, select, text
 
+from inboxkit.clock import Clock
 from inboxkit.errors import ConfigurationError
 from inboxkit.store import schema
 from inboxkit.store.database import open_database, parse_url
+from inboxkit.store.store import Store
+from inboxkit.store.tables import setting
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from inboxkit.store.database import Database
 
 
 def test_ensure_twice_changes_nothing(tmp_path: Path) -> None:
@@ -24,13 +30,79 @@ def test_ensure_twice_changes_nothing(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_newer_schema_stops_the_start(tmp_path: Path) -> None:
-    database = open_database(f"sqlite:///{tmp_path / 'a.db'}")
-    schema.ensure(database)
+def of_a_newer_release(database: Database, *, compatible: str | None) -> None:
+    """Make the schema what a later release would leave, with its note of who can go on."""
     with database.writer.begin() as connection:
         connection.execute(text("UPDATE inboxkit_version SET version_num = '9999'"))
-    with pytest.raises(ConfigurationError, match="9999 is newer"):
-        schema.ensure(database)
+        connection.execute(delete(setting).where(setting.c.key == "schema_compatible"))
+        if compatible is not None:
+            row = {"key": "schema_compatible", "value": compatible}
+            connection.execute(insert(setting), [row])
+
+
+@pytest.mark.parametrize("oldest", ["0001", schema.HEAD], ids=["an older one", "this one"])
+async def test_a_program_goes_on_with_a_newer_schema_that_was_made_for_it(
+    store: Store, database: str, caplog: pytest.LogCaptureFixture, oldest: str
+) -> None:
+    of_a_newer_release(store.database, compatible=oldest)
+    other = Store(database, Clock())
+    await other.open()
+    assert "schema 9999 is newer" in caplog.text
+    assert await other.read(schema.current) == "9999"
+    assert schema.upgrade(other.database) == "9999"
+    await other.close()
+
+
+@pytest.mark.parametrize("oldest", [None, "9999"], ids=["nothing is noted", "a newer one"])
+async def test_a_newer_schema_that_was_not_made_for_a_program_stops_its_start(
+    store: Store, database: str, oldest: str | None
+) -> None:
+    of_a_newer_release(store.database, compatible=oldest)
+    other = Store(database, Clock())
+    with pytest.raises(ConfigurationError, match=r"9999 is newer .* upgrade inboxkit"):
+        await other.open()
+    other.database.close()
+
+
+async def test_an_upgrade_notes_who_can_go_on(store: Store) -> None:
+    of_a_newer_release(store.database, compatible=None)
+    with store.database.writer.begin() as connection:
+        connection.execute(text(f"UPDATE inboxkit_version SET version_num = '{schema.HEAD}'"))
+    schema.upgrade(store.database)
+    noted = select(setting.c.value).where(setting.c.key == "schema_compatible")
+    assert await store.read(lambda c: c.execute(noted).scalar()) == schema.COMPATIBLE
+
+
+Columns = dict[tuple[str, str], tuple[bool, str]]  # by table and name: must be given, and its type
+
+
+def columns(connection: Connection) -> Columns:
+    looker = inspect(connection)
+    return {
+        (table, str(c["name"])): (not c["nullable"] and c["default"] is None, str(c["type"]))
+        for table in looker.get_table_names()
+        for c in looker.get_columns(table)
+    }
+
+
+def broken(before: Columns, after: Columns) -> set[tuple[str, str]]:
+    """Return what a program that knows ``before`` stumbles over: gone, or to be given."""
+    tables = {table for table, _ in before}
+    gone = {key for key, kind in before.items() if after.get(key, (False, ""))[1] != kind[1]}
+    new = {key for key, (needed, _) in after.items() if needed and key not in before}
+    return gone | {key for key in new if key[0] in tables}
+
+
+def test_programs_of_the_compatible_version_find_all_they_know(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'a.db'}")
+    with database.writer.begin() as connection:
+        command.upgrade(schema.config(connection), schema.COMPATIBLE)
+        before = columns(connection)
+        command.upgrade(schema.config(connection), "head")
+        assert broken(before, columns(connection)) == set()
+        connection.execute(text("ALTER TABLE inboxkit_setting DROP COLUMN value"))
+        connection.execute(text("CREATE TABLE fresh (a INTEGER NOT NULL)"))
+        assert broken(before, columns(connection)) == {("inboxkit_setting", "value")}
     database.close()
 
 

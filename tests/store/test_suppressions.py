@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inboxkit.store import suppressions
+from inboxkit.store import mailgun_lists, suppressions
+from inboxkit.store.suppressions import Entry
 
 from .sending import ANN, BEN, NOW, transaction
 
@@ -43,3 +44,24 @@ def test_a_complaint_outweighs_an_unsubscription(tx: Tx, order: tuple[str, str])
     for reason in order:
         suppressions.add(tx, ANN, reason=reason, now=NOW, domain="shop.example")
     assert [row.reason for row in suppressions.everything(tx.connection)] == ["complained"]
+
+
+def test_a_list_is_taken_over_as_one_by_one(tx: Tx) -> None:
+    mailgun_lists.allow(tx, "shop.example", [("good.example", "domain", "")], NOW)
+    suppressions.add(tx, BEN, reason="unsubscribed", now=NOW, detail="old")
+    entries = [
+        Entry(ANN.upper(), reason="bounced", detail="550 first"),
+        Entry(ANN, reason="bounced", detail="551 again"),
+        Entry(BEN, reason="complained"),
+        Entry("eve@good.example", reason="bounced"),
+        Entry("eve@good.example", reason="complained"),
+        *(Entry(f"{n}@example.com", "shop.example", created_at=NOW) for n in range(600)),
+    ]
+    assert suppressions.add_all(tx, entries, NOW, renew=True) == 602
+
+    found = {
+        row.address: (row.reason, row.detail) for row in suppressions.everything(tx.connection)
+    }
+    assert (found[ANN], found[BEN]) == (("bounced", "551 again"), ("complained", "old"))
+    assert found["eve@good.example"] == ("complained", "")
+    assert suppressions.add_all(tx, entries, NOW) == 0

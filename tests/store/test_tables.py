@@ -38,14 +38,16 @@ class Inbox(SQLModel, table=True):
 
 async def test_a_users_tables_live_beside_ours(store: Store, database: str) -> None:
     engine = create_engine(parse_url(database))
-    SQLModel.metadata.create_all(engine)
+    for metadata in (SQLModel.metadata, Ticket.metadata):
+        metadata.create_all(engine)
     with Session(engine) as session:
         session.add(Message(text="mine"))
         session.commit()
         assert session.exec(select(Message)).one().text == "mine"
         assert session.exec(select(Ticket)).all() == []
     theirs = set(inspect(engine).get_table_names())
-    SQLModel.metadata.drop_all(engine)
+    for metadata in (SQLModel.metadata, Ticket.metadata):
+        metadata.drop_all(engine)
     engine.dispose()
     assert {"message", "event", "thread", "inbox", "ticket"} <= theirs
     ours = await store.read(lambda c: set(inspect(c).get_table_names()))

@@ -10,7 +10,7 @@ from aiohttp import web
 from ...errors import InboxKitError
 from ...store import inboxes, pods
 from ...store.reach import Reach
-from . import docs, downloads, input, metrics, openapi, websocket
+from . import docs, downloads, input, metrics, openapi, polling, websocket
 from .access import Access
 from .call import Call
 from .envelope import ApiError, not_found, refusal
@@ -36,6 +36,7 @@ def add_api(app: web.Application, parts: Parts) -> None:
     """Hang the API into an application."""
     api = Api(parts)
     app[ACCESS] = api.access
+    app.router.add_get(f"/{VERSION}{polling.PATH}", guarded(polling.route(parts)))
     app.router.add_route("*", f"/{VERSION}/{{rest:[\\s\\S]*}}", guarded(api.serve))
     app.router.add_get(f"/{VERSION}", guarded(websocket.route(parts, api.access)))
     app.on_shutdown.append(parts.live.stopping)
@@ -43,6 +44,7 @@ def add_api(app: web.Application, parts: Parts) -> None:
     app.router.add_get("/openapi.json", openapi.route(api.table))
     app.router.add_get("/docs", docs.route(api.table))
     app.router.add_get("/download/{grant}", guarded(downloads.route(parts)))
+    app.router.add_get("/download/{grant}/text", guarded(downloads.text_route(parts)))
 
 
 class Api:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from ...errors import NotFound
+from ...errors import ConfigurationError, NotFound
 from ...parsing.attachments import safe_name
 from ...store import drafts
 from ...tokens import public_id, row_id
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from ..parts import Parts
 
 LIFETIME = timedelta(hours=1)
+# The words of these are offered beside the file; others may hold some, but nobody expects them.
+_WITH_WORDS = (
+    "application/pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+)
+_NAMES_WITH_WORDS = (".pdf", ".docx", ".xlsx")
+_MOST_CHARACTERS = 1_000_000
 _MAC_BYTES = 16
 _NO_MESSAGE = public_id("msg", 0)  # in the grant of a draft's file
 # Served as they are: a browser that shows them runs nothing.
@@ -52,6 +60,12 @@ def file_url(base: str, secret: bytes, file: Attachment, expires_at: datetime) -
     return f"{base}/download/{_grant(secret, file.message.id, file.id, expires_at)}"
 
 
+def text_url(download_url: str, file: Attachment) -> str | None:
+    """Return where the words of a file can be had, None for a file of no such kind."""
+    named = file.safe_name.lower().endswith(_NAMES_WITH_WORDS)
+    return f"{download_url}/text" if named or file.content_type in _WITH_WORDS else None
+
+
 def draft_file_url(base: str, secret: bytes, file_id: int, expires_at: datetime) -> str:
     """Return where a file of a draft can be downloaded."""
     grant = _grant(secret, _NO_MESSAGE, public_id("att", file_id), expires_at)
@@ -62,21 +76,48 @@ def route(parts: Parts) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return the handler of ``/download/{grant}``."""
 
     async def answer(request: web.Request) -> web.Response:
-        now = parts.store.clock.now()
-        message_id, file_id = _read(parts.store.secret, request.match_info["grant"], now)
+        message_id, file_id = _granted(parts, request)
         if message_id == _NO_MESSAGE:
             return await _draft_file(parts, file_id)
-        message = await parts.actions.message(message_id)
         if not file_id:
+            message = await parts.actions.message(message_id)
             whole = await parts.actions.open_raw(message)
             return _served(whole, "message/rfc822", f"{message.id}.eml")
-        file = next((f for f in message.attachments if f.id == file_id), None)
-        if file is None:
-            raise NotFound(f"no attachment {file_id}")
+        file = await _file(parts, message_id, file_id)
         data = await parts.actions.open_attachment(file)
         return _served(data, file.content_type, file.safe_name)
 
     return answer
+
+
+def text_route(parts: Parts) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the handler of ``/download/{grant}/text``."""
+
+    async def answer(request: web.Request) -> web.Response:
+        file = await _file(parts, *_granted(parts, request))
+        try:
+            words = await parts.actions.attachment_text(file, _MOST_CHARACTERS)
+        except ConfigurationError as error:
+            raise ApiError("unprocessable", str(error)) from None
+        if words is None:
+            raise ApiError("unprocessable", f"No text can be read from {file.safe_name}")
+        headers = {**_HEADERS, "Content-Type": "text/plain; charset=utf-8"}
+        return web.Response(body=words.encode("utf-8", "replace"), headers=headers)
+
+    return answer
+
+
+def _granted(parts: Parts, request: web.Request) -> tuple[str, str]:
+    """Return which message and file an address is good for; raise ApiError."""
+    return _read(parts.store.secret, request.match_info["grant"], parts.store.clock.now())
+
+
+async def _file(parts: Parts, message_id: str, file_id: str) -> Attachment:
+    message = await parts.actions.message(message_id)
+    file = next((f for f in message.attachments if f.id == file_id), None)
+    if file is None:
+        raise NotFound(f"no attachment {file_id}")
+    return file
 
 
 async def _draft_file(parts: Parts, file_id: str) -> web.Response:

@@ -131,7 +131,6 @@ class ApiError(Exception):
             content_type="application/json",
         )
 
-
     def _errors(self) -> Sequence[FieldError]:
         """Return what is wrong with each field; with the whole when no field is known."""
         return self.errors or (FieldError(path=(), message=self.message),)

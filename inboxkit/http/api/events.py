@@ -44,14 +44,14 @@ async def listed(call: Call[EventsQuery]) -> ListEventsResponse:
         frozenset(await call.store.read(inbox_rows, call.reach, asked.inbox_ids)),
     )
     with call.parts.live.listeners.entered(call.line):
-        told, cursor = await _first(live, cursor, wish, asked.limit, asked.wait)
+        told, cursor = await first(live, cursor, wish, asked.limit, asked.wait)
     found = await shown(live, told)
     return ListEventsResponse(
         count=len(found), limit=asked.limit, cursor=events.cursor_id(cursor), events=found
     )
 
 
-async def _first(
+async def first(
     live: Live, cursor: int, wish: Wish, limit: int, wait: float
 ) -> tuple[list[Announcement], int]:
     """Return the first events that are wanted, at once or when they come, and where they end."""

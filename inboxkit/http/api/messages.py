@@ -136,9 +136,11 @@ def downloadable(call: Call[Any], files: Sequence[Attachment]) -> AttachmentResp
     if found is None:
         raise call.unknown("Attachment", "attachment_id")
     until = downloads.expiry(call.now)
+    url = downloads.file_url(call.base, call.store.secret, found, until)
     return AttachmentResponse(
         **of_message(found).model_dump(),
-        download_url=downloads.file_url(call.base, call.store.secret, found, until),
+        download_url=url,
+        text_url=downloads.text_url(url, found),
         expires_at=until,
     )
 

@@ -50,9 +50,9 @@ async def create(call: Call[CreateWebhookRequest]) -> Webhook:
         Guard(call.parts.settings.egress_networks).check_url(asked.url)
     except BlockedTarget as error:
         raise _blocked(str(error)) from None
-    rows, pods = await _narrowed(call, asked.inbox_ids, asked.pod_ids)
+    rows, pods = await narrowed(call, asked.inbox_ids, asked.pod_ids)
     wanted = EndpointRecord(
-        pod_id=_pod_of(call),
+        pod_id=pod_of(call),
         inbox_id=call.reach.inbox_id,
         client_id=asked.client_id,
         url=asked.url,
@@ -74,13 +74,14 @@ def _blocked(message: str) -> ApiError:
     return invalid(message, "url", fix=fix)
 
 
-def _pod_of(call: Call[Any]) -> str | None:
+def pod_of(call: Call[Any]) -> str | None:
+    """Return the pod that what is made at the path's place belongs to."""
     if call.named is not None:
         return call.named.pod_id
     return call.reach.pod_id or (DEFAULT_POD if call.reach.inbox_id is not None else None)
 
 
-async def _narrowed(
+async def narrowed(
     call: Call[Any], inbox_ids: Sequence[str], pod_ids: Sequence[str]
 ) -> tuple[Sequence[int], Sequence[str]]:
     """Return the inboxes and pods that are named; raise ApiError for one out of reach."""
@@ -139,8 +140,8 @@ async def update(call: Call[UpdateWebhookRequest]) -> Webhook:
         values["enabled"] = asked.enabled
         if asked.enabled:
             values["forbidden"] = list(call.reach.forbidden)
-    added, pods = await _narrowed(call, asked.add_inbox_ids, asked.add_pod_ids)
-    removed, _ = await _narrowed(call, asked.remove_inbox_ids, ())
+    added, pods = await narrowed(call, asked.add_inbox_ids, asked.add_pod_ids)
+    removed, _ = await narrowed(call, asked.remove_inbox_ids, ())
     values |= _choice("inbox_ids", found.inbox_ids, added, removed, _MOST_INBOXES)
     values |= _choice("pod_ids", found.pod_ids, pods, asked.remove_pod_ids, _MOST_PODS)
     await call.store.write(endpoints.change, found.id, call.now, values)

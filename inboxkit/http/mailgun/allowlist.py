@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from anyio import to_thread
+
 from ...compose import check_address
 from ...providers.mailgun_requests import Refusal
 from ...store import mailgun_lists
 from . import domains
 from .call import Call, Route
-from .imports import rows_of
+from .imports import rows_of, stored
 from .pages import listed, stamp, turn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Row
+
+    from ...store.writer import Tx
 
 _DEFAULT = 100
 
@@ -57,10 +62,14 @@ async def add(call: Call) -> Mapping[str, Any]:
 
 
 async def bring(call: Call) -> Mapping[str, Any]:
-    """Add the entries of a CSV file, all or none, before this is answered."""
+    """Add the entries of a CSV file before this is answered; none if one of them is wrong."""
     await domains.require(call)
-    values = [_value(one) for one in rows_of(call)]
-    await call.store.write(mailgun_lists.allow, call.domain, values, call.now)
+    values = await to_thread.run_sync(lambda: [_value(one) for one in rows_of(call)])
+
+    def allow(tx: Tx, some: Sequence[tuple[str, str, str]], now: datetime) -> None:
+        mailgun_lists.allow(tx, call.domain, some, now)
+
+    await stored(call, allow, values)
     return {"message": f"file uploaded successfully: {len(values)} entries have been added"}
 
 

@@ -85,6 +85,14 @@ class Call:
             for item in cast("list[dict[str, Any]]", items)
         ]
 
+    @cached_property
+    def object(self) -> dict[str, Any]:
+        """The JSON object of the body, empty without a body; raise Refusal for anything else."""
+        found: object = _json(self.body) if self.body.strip() else dict[str, Any]()
+        if not isinstance(found, dict):
+            raise Refusal(400, "The body is neither a form nor a JSON object")
+        return cast("dict[str, Any]", found)
+
     def text(self, name: str, default: str = "") -> str:
         """Return the first value of a field."""
         return self.form.text(name, default)
@@ -114,10 +122,7 @@ class Call:
             return read_form(self.content_type, self.body).fields
         if not self.body.strip():
             return ()
-        found = _json(self.body)
-        if not isinstance(found, dict):
-            raise Refusal(400, "The body is neither a form nor a JSON object")
-        return list(_fields(cast("dict[str, Any]", found)))
+        return list(_fields(self.object))
 
 
 def _json(body: bytes) -> object:

@@ -13,18 +13,17 @@ from ..api import page_tokens
 from ..api.envelope import ApiError
 from .call import Call, Route
 from .events import BACK, FORWARD, page, told
-from .queries import query_of
+from .pages import dated
+from .queries import Query
 from .spans import moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .events import Spot
-    from .queries import Query
 
 _KIND = "mailgun-logs"
 _MOST, _DEFAULT = 100, 50
-_FORMAT = "%a, %d %b %Y %H:%M:%S +0000"
 _DAY = timedelta(days=1)
 _FILTERS = {
     "domain": "domains",
@@ -39,15 +38,15 @@ _FILTERS = {
 
 async def listed(call: Call) -> Mapping[str, Any]:
     """Return what happened, the last day unless ``start`` and ``end`` say otherwise."""
-    query = query_of(call)
+    query = Query(call.object)
     wanted = _wanted(call, query)
     sort, _, limit = query.page(_DEFAULT, _MOST)
     wanted = replace(wanted, ascending=_is_ascending(sort))
     place = _place(call, query.token())
     shown = await page(call, wanted, place, limit)
     return {
-        "start": wanted.begin.strftime(_FORMAT) if wanted.begin else "",
-        "end": wanted.end.strftime(_FORMAT) if wanted.end else "",
+        "start": dated(wanted.begin) if wanted.begin else "",
+        "end": dated(wanted.end) if wanted.end else "",
         "items": [_shown(call, spot) for spot in shown],
         "pagination": _tokens(call, shown, place),
         "aggregates": {},

@@ -9,20 +9,19 @@ from ...providers.mailgun_requests import Refusal
 from ...store import mailgun_stats
 from ...store.mailgun_events import Wanted
 from .call import Call, Route
-from .queries import query_of
+from .pages import dated
+from .queries import Query
 from .spans import Span, span_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ...store.mailgun_stats import Count
-    from .queries import Query
 
     Sums = Counter[str]
 
 DIMENSIONS = ("time", "domain", "tag")
 _MOST_ITEMS = 1_000
-_FORMAT = "%a, %d %b %Y %H:%M:%S +0000"
 _SUPPRESSED = "suppressed ("
 # What each count adds up; the words are those of ``_words``.
 COUNTS: dict[str, tuple[str, ...]] = {
@@ -68,7 +67,7 @@ RATES: dict[str, tuple[str, str]] = {
 
 async def counted(call: Call) -> Mapping[str, Any]:
     """Return the metrics that are asked for, an item for each value of the dimensions."""
-    query, asked = query_of(call), span_of(call)
+    query, asked = Query(call.object), span_of(call)
     dimensions, metrics = _dimensions(query), _metrics(query)
     _, skip, limit = query.page(_MOST_ITEMS, _MOST_ITEMS)
     filters = query.filters(("domain", "tag"))
@@ -91,8 +90,8 @@ async def counted(call: Call) -> Mapping[str, Any]:
     ]
     everything = _sum(found) if query.is_on("include_aggregates") else None
     return {
-        "start": asked.edges[0].strftime(_FORMAT),
-        "end": asked.edges[-1].strftime(_FORMAT),
+        "start": dated(asked.edges[0]),
+        "end": dated(asked.edges[-1]),
         "resolution": asked.resolution,
         "duration": call.text("duration"),
         "dimensions": list(dimensions),
@@ -122,9 +121,7 @@ def _items(
     found: Sequence[Count], dimensions: Sequence[str], asked: Span
 ) -> list[tuple[tuple[str, ...], Sums]]:
     """Return the sums by the values of the dimensions; every stretch of time is there."""
-    of_time: dict[int, str] = {
-        number: start.strftime(_FORMAT) for number, start in enumerate(asked.starts)
-    }
+    of_time: dict[int, str] = {number: dated(start) for number, start in enumerate(asked.starts)}
     order = {name: number for number, name in of_time.items()}
     sums: dict[tuple[str, ...], Sums] = {}
     if tuple(dimensions) == ("time",):

@@ -53,3 +53,8 @@ def listed(
 def stamp(moment: datetime) -> str:
     """Return a moment as Mailgun's lists write it: ``Fri, 21 Oct 2011 11:02:55 GMT``."""
     return format_datetime(moment, usegmt=True)
+
+
+def dated(moment: datetime) -> str:
+    """Return a moment as Mailgun's analytics write it: ``Wed, 01 Nov 2023 00:00:00 +0000``."""
+    return format_datetime(moment)

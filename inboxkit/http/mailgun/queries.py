@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,8 +9,6 @@ from ...providers.mailgun_requests import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from .call import Call
 
 _MOST_SKIPPED = 1_000_000
 _MOST_VALUES = 100
@@ -73,17 +70,6 @@ class Query:
         if not isinstance(found, dict):
             raise Refusal(400, "pagination is not an object")
         return cast("dict[str, Any]", found)
-
-
-def query_of(call: Call) -> Query:
-    """Return the query of a request; raise Refusal for a body that is no JSON object."""
-    try:
-        found: object = json.loads(call.body or b"{}")
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise Refusal(400, "The body is not a JSON object")
-    return Query(cast("dict[str, Any]", found))
 
 
 def _conditions(given: object) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     account_webhooks,
     allowlist,
+    bulk,
     domains,
     events,
     logs,
@@ -35,5 +36,6 @@ ROUTES = (
     *allowlist.ROUTES,
     *templates.ROUTES,
     *validation.ROUTES,
+    *bulk.ROUTES,
     *domains.ROUTES,
 )

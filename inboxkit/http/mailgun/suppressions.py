@@ -6,6 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from anyio import to_thread
+
 from ...compose import check_address
 from ...parsing import dates
 from ...providers.mailgun_requests import Refusal
@@ -13,7 +15,7 @@ from ...store import mailgun_lists
 from ...store.suppressions import Entry
 from . import domains
 from .call import Call, Route
-from .imports import rows_of
+from .imports import rows_of, stored
 from .pages import listed, stamp, turn
 
 if TYPE_CHECKING:
@@ -72,10 +74,10 @@ async def add(name: str, call: Call) -> Mapping[str, Any]:
 
 
 async def bring(name: str, call: Call) -> Mapping[str, Any]:
-    """Add the entries of a CSV file, all or none, before this is answered."""
+    """Add the entries of a CSV file before this is answered; none if one of them is wrong."""
     await domains.require(call)
-    entries = _entries(name, call, rows_of(call), most=None)
-    await call.store.write(mailgun_lists.put, entries, call.now)
+    entries = await to_thread.run_sync(lambda: _entries(name, call, rows_of(call), most=None))
+    await stored(call, mailgun_lists.put, entries)
     return {"message": f"file uploaded successfully: {len(entries)} addresses have been added"}
 
 

@@ -11,7 +11,7 @@ from . import domains, stats
 from .call import Call, Route
 from .pages import listed as paging
 from .pages import turn
-from .queries import query_of
+from .queries import Query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +83,7 @@ async def _wanted(call: Call) -> Tag:
 
 async def of_account(call: Call) -> Mapping[str, Any]:
     """Return the tags of all domains, the last used first unless ``sort`` says otherwise."""
-    query = query_of(call)
+    query = Query(call.object)
     sort, skip, limit = query.page(_DEFAULT, _MOST_OF_ACCOUNT)
     by, _, direction = (sort or "lastseen:desc").partition(":")
     if by not in _SORTS or direction not in ("asc", "desc"):

@@ -25,6 +25,7 @@ NAMES = (
     "temporary_fail",
 )
 MOST_URLS = 3
+_KEY_BYTES = 32
 _ANYWHERE = Guard(("0.0.0.0/0", "::/0"))  # the form is checked here; the way, when it is gone
 
 
@@ -86,7 +87,13 @@ async def delete_url(call: Call) -> Mapping[str, Any]:
 
 async def key(call: Call) -> Mapping[str, Any]:
     """Return the key that the posts are signed with."""
-    return {"message": "success", "http_signing_key": signing_key(call.store.identity)}
+    return {"message": "success", "http_signing_key": await signing_key(call.store)}
+
+
+async def new_key(call: Call) -> Mapping[str, Any]:
+    """Sign with a new key from now on, also what is posted again."""
+    await call.store.write(mailgun_webhooks.set_signing_key, secrets.token_hex(_KEY_BYTES))
+    return await key(call)
 
 
 async def _known(call: Call) -> dict[str, list[str]]:
@@ -153,6 +160,7 @@ def check_url(url: str) -> None:
         raise Refusal(400, f"url parameter: {error}") from None
 
 
+_KEY = "/v5/accounts/http_signing_key"
 _V3, _V4 = "/v3/domains/{domain}/webhooks", "/v4/domains/{domain}/webhooks"
 ROUTES = (
     Route("GET", _V3, listed, "webhook_read", account=True),
@@ -166,5 +174,6 @@ ROUTES = (
     Route("POST", _V4, add_url, "webhook_create", account=True),
     Route("PUT", _V4, set_url, "webhook_update", account=True),
     Route("DELETE", _V4, delete_url, "webhook_delete", account=True),
-    Route("GET", "/v5/accounts/http_signing_key", key, "webhook_read", account=True),
+    Route("GET", _KEY, key, "webhook_read", account=True),
+    Route("POST", _KEY, new_key, "webhook_update", account=True),
 )

@@ -67,7 +67,10 @@ class Attachment(Wire):
 
 
 class AttachmentResponse(Attachment):
-    """A file with where to download it, for an hour, without a key."""
+    """A file with where to download it, for an hour, without a key.
+
+    A PDF, DOCX or XLSX has a ``text_url`` too, for its words alone.
+    """
 
     download_url: str
     text_url: str | None = None

@@ -239,8 +239,12 @@ def event(told: Announcement, subject: Subject) -> Event:
 
 def domain_event(told: Announcement, record: DomainRecord) -> Event:
     """Return an event about a domain for the wire."""
-    said = {"event_type": name_of(told), "event_id": cursor_id(told.seq)}
-    return Event(**said, domain=domain(record), inboxkit=_facts(told))
+    return Event(
+        event_type=name_of(told),
+        event_id=cursor_id(told.seq),
+        domain=domain(record),
+        inboxkit=_facts(told),
+    )
 
 
 def _facts(told: Announcement) -> Facts:
