@@ -3,9 +3,10 @@
     python bench/outbox.py [--vendor mailgun] [--sends 2000] [--concurrency 32] [--rounds 3]
                            [--profile FILE]
 
-With ``--vendor postmark`` sends that wait share a request. The Fake is a process of its own and answers at once, connections kept. First the sends are queued
-(``Inbox.send``, 32 at a time), then a runtime that finds them queued sends them all: SQLite, WAL,
-synchronous=FULL; ``sending`` is on the disk before each request and the outcome after it.
+The vendor's Fake is a process of its own and answers at once, connections kept. With Postmark,
+Mailtrap and Mailjet sends that wait share a request. First the sends are queued (``Inbox.send``,
+32 at a time), then a runtime that finds them queued sends them all: SQLite, WAL, synchronous=FULL;
+``sending`` is on the disk before each request and the outcome after it.
 """
 
 from __future__ import annotations

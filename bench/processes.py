@@ -2,11 +2,11 @@
 
     python bench/processes.py [--messages 2000] [--rounds 3] [--database URL]
 
-Each process takes its share in by the code behind the SMTP listener (32 at once, the 250's commit
-included), reads it, plans it and calls a handler that does nothing. Rates count from the start until
-nothing is left to do. CPU is that of our processes; that of a PostgreSQL server comes beside it.
-Rounds are interleaved, and medians compared, since a machine's speed drifts. ``--database`` names a
-database of PostgreSQL that may be emptied; without it only SQLite is measured.
+Each process takes its share in by the code behind the SMTP listener (32 at once, with the commit
+before the 250), reads it, plans it and calls a handler that does nothing. ``done`` counts from the
+start until nothing is left to do. CPU is that of our processes; a PostgreSQL server's comes beside
+it. Rounds are interleaved, and medians compared, since a machine's speed drifts. ``--database``
+names a database of PostgreSQL that may be emptied; without it only SQLite is measured. Linux.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def mails(worker: int, count: int, size: int) -> Iterator[tuple[str, bytes]]:
         yield f"bench{number % INBOXES}@inbox.example", head % unique + body
 
 
-async def work(database: str, worker: int, count: int, size: int, processes: int) -> None:
+async def work(database: str, worker: int, count: int, size: int) -> None:
     """Be one of the processes: say that it is ready, go on when told to, print what it took."""
     router = Router()
 
@@ -86,12 +86,13 @@ async def work(database: str, worker: int, count: int, size: int, processes: int
         await asyncio.gather(*(take_in() for _ in range(AT_ONCE)))
         accepted = time.perf_counter() - begun
         store = kit.runtime.store
-        while await store.read(jobs.count, STEPS):  # also what the others took in
+        while await store.read(jobs.count, STEPS):  # noqa: ASYNC110 - no bell tells of the others
             await asyncio.sleep(0.02)
         print(accepted, time.perf_counter() - begun, time.process_time() - cpu, flush=True)
 
 
 def rendezvous() -> None:
+    """Say that all is open, and wait for the word to begin."""
     print("ready", flush=True)
     sys.stdin.readline()
 
@@ -138,7 +139,7 @@ def measure(database: str, processes: int, options: argparse.Namespace) -> Resul
     """Run one round; the messages are shared out among the processes."""
     share = options.messages // processes
     command = [sys.executable, __file__, "--messages", str(share), "--size", str(options.size)]
-    command += ["--work", database, "--of", str(processes)]
+    command += ["--work", database]
     pipe = subprocess.PIPE
     running = [
         subprocess.Popen([*command, "--number", str(n)], stdin=pipe, stdout=pipe, text=True)
@@ -191,10 +192,9 @@ def main() -> int:
     parser.add_argument("--database", metavar="URL", default="", help="of PostgreSQL; is emptied")
     parser.add_argument("--work", default="", help=argparse.SUPPRESS)
     parser.add_argument("--number", type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument("--of", type=int, default=1, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
-        run_loop(work(options.work, options.number, options.messages, options.size, options.of))
+        run_loop(work(options.work, options.number, options.messages, options.size))
     else:
         compare(options)
     return 0

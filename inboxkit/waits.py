@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
+    from sqlalchemy import Connection
+
     from .models import Actions, Message
     from .pipeline.notify import Notify
     from .store.inboxes import InboxRecord
@@ -43,9 +45,11 @@ class Waits:
         """Return what is wanted, now or when it comes; raise WaitTimeout after ``timeout`` s."""
         refused: set[int] = set()
 
+        def candidates(connection: Connection) -> Sequence[int]:
+            return untaken.candidates(connection, inbox.id, want.kind, want.after)
+
         async def look() -> Message | None:
-            ids = await self._store.read(untaken.candidates, inbox.id, want.kind, want.after)
-            return await self._first(inbox.id, ids, want, refused)
+            return await self._first(inbox.id, candidates, want, refused)
 
         found = await self._until(inbox.id, look, timeout)
         if found is None:
@@ -57,9 +61,11 @@ class Waits:
         """Return the next reply to a send; raise WaitTimeout after ``timeout`` s."""
         thread_id, sent_id = row_id("thd", sent.thread_id), row_id("msg", sent.id)
 
+        def candidates(connection: Connection) -> Sequence[int]:
+            return untaken.replies(connection, thread_id, sent_id)
+
         async def look() -> Message | None:
-            ids = await self._store.read(untaken.replies, thread_id, sent_id)
-            return await self._first(inbox.id, ids, Want(), set())
+            return await self._first(inbox.id, candidates, Want(), set())
 
         found = await self._until(inbox.id, look, timeout)
         if found is None:
@@ -87,18 +93,29 @@ class Waits:
         return found
 
     async def _first(
-        self, inbox_id: int, ids: Sequence[int], want: Want, refused: set[int]
+        self,
+        inbox_id: int,
+        candidates: Callable[[Connection], Sequence[int]],
+        want: Want,
+        refused: set[int],
     ) -> Message | None:
         """Take the first message that is wanted; ``refused`` are those that never will be."""
-        left = [i for i in ids if i not in refused]
-        for start in range(0, len(left), _PAGE):
-            page = left[start : start + _PAGE]
-            for candidate in await self._store.read(records.messages, page, self._actions):
+
+        def begun(connection: Connection) -> tuple[list[int], list[Message]]:
+            left = [i for i in candidates(connection) if i not in refused]
+            return left[_PAGE:], records.messages(connection, left[:_PAGE], self._actions)
+
+        left, page = await self._store.read(begun)  # one turn of a thread: somebody waits
+        while True:
+            for candidate in page:
                 if not is_wanted(candidate, want):
                     refused.add(row_id("msg", candidate.id))
                 elif await self._take(inbox_id, candidate, resent=want.kind == "otp"):
                     return candidate
-        return None
+            if not left:
+                return None
+            ids, left = left[:_PAGE], left[_PAGE:]
+            page = await self._store.read(records.messages, ids, self._actions)
 
     async def _take(self, inbox_id: int, found: Message, *, resent: bool) -> bool:
         number, now = row_id("msg", found.id), self._store.clock.now()

@@ -21,7 +21,7 @@ from .serving import stop_signals
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..providers.fake import Caught
+    from ..providers.fakes.fake import Caught
     from ..testing.emulator import Keep
 
 HTTP = "127.0.0.1:8026"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.http")
 _BODY_SECONDS = 60
+_MOST_LINE_BYTES = 64 * 1024  # of a request; hundreds of ids may be asked for in one
 _LATER = {"Retry-After": "10"}
 
 
@@ -111,7 +112,13 @@ class HttpServer:
     ) -> None:
         server_log = logging.getLogger("inboxkit.http.server")
         server_log.addFilter(_is_ours)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, logger=server_log)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            logger=server_log,
+            max_line_size=_MOST_LINE_BYTES,
+        )
         self._host, self._port = host_port(bind)
         self._listening = listening
 

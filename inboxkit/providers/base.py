@@ -1,4 +1,4 @@
-"""What every provider speaks: values of the wire and the Provider protocol. No I/O here or below.
+"""What every provider speaks: the values of the wire. No I/O here or below.
 
 A provider turns a message into a request and the answer into an outcome; a webhook into events and
 mail. The runtime does the I/O, so retries, timeouts, limits and logging are written once.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..errors import UnsupportedFeature
 from .hosts import is_listed
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from ..values import Address, EventType, File
 
-C = TypeVar("C")
 Transport: TypeAlias = Literal["http", "smtp", "memory"]
 Tls: TypeAlias = Literal["starttls", "tls", "none"]
 
@@ -340,57 +339,6 @@ class ParseError(ValueError):
 
 Response: TypeAlias = HttpResponse | SmtpResponse
 SendOutcome: TypeAlias = Sent | Refused | Retry | Unknown
-
-
-class Provider(Protocol[C]):
-    """One vendor. Methods are pure; ``config`` is what ``configure`` returned.
-
-    One URL serves events and mail: each of ``parse_events`` and ``parse_inbound`` returns what is
-    its own and () for the rest. Both () means a test post or something unknown: answer 200.
-    """
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def capabilities(self) -> frozenset[Feature]: ...
-    @property
-    def transport(self) -> Transport: ...
-
-    def configure(self, options: Mapping[str, str]) -> C:
-        """Check the settings; raise ConfigurationError that names the key; hide secrets in repr."""
-        ...
-
-    def build_send(
-        self, message: Outgoing, config: C, now: datetime
-    ) -> HttpRequest | SmtpRequest | Capture:
-        """Return the request that sends; raise UnsupportedFeature for what the vendor lacks."""
-        ...
-
-    def parse_send(self, response: Response, message: Outgoing, config: C) -> SendOutcome:
-        """Say what an answer means; never raises."""
-        ...
-
-    def transport_error(self, request_sent: bool, reason: str) -> Retry | Unknown:
-        """Say what a broken connection means, before or after the request went out."""
-        ...
-
-    def verify(
-        self, request: WebhookRequest, config: C, now: datetime
-    ) -> Verified | Unverified | NeedsFetch:
-        """Check who sent a webhook, over its raw bytes; never raises."""
-        ...
-
-    def parse_events(
-        self, request: WebhookRequest, config: C
-    ) -> tuple[ProviderEvent | FetchPlan, ...]:
-        """Return the events of a webhook; raise only ParseError."""
-        ...
-
-    def parse_inbound(
-        self, request: WebhookRequest, config: C
-    ) -> tuple[InboundMail | FetchPlan, ...]:
-        """Return the mail of a webhook, or how to get it; raise only ParseError."""
-        ...
 
 
 def _header(headers: Mapping[str, str], name: str, default: str) -> str:

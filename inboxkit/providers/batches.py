@@ -11,7 +11,8 @@ from .base import HttpResponse, Refused, Sent, Unknown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .base import HttpRequest, Outgoing, Provider, SendOutcome
+    from .base import HttpRequest, Outgoing, SendOutcome
+    from .provider import Provider
 
 C = TypeVar("C", contravariant=True)
 _MOST_BYTES = 8 * 1024 * 1024  # vendors take more; a larger request only takes longer

@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..errors import ConfigurationError
-from .base import Provider
 from .batches import Batch, Batching
 from .optional import Expiring, Fetching, KeyFetching, Lookup
 from .parts import Most
+from .provider import Provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from ..parsing import parse
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..providers.fake import Caught
+    from ..providers.fakes.fake import Caught
 
 _MOST = 10_000
 

@@ -14,7 +14,7 @@ from ..providers.base import HttpRequest, HttpResponse
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, MutableSequence
 
-    from ..providers.fake import Caught, Fake
+    from ..providers.fakes.fake import Caught, Fake
 
 FaultKind: TypeAlias = Literal["status", "drop", "hang", "delay"]
 _HANG_SECONDS = 600.0

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from ..errors import ConfigurationError, UnsupportedFeature
 from ..providers.base import Feature
-from ..providers.fake import outcome
+from ..providers.fakes.fake import outcome
 from ..providers.registry import PROVIDERS
 from ..settings import host_port
 from ..values import EventType
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from ..providers.base import HttpRequest, WebhookRequest
-    from ..providers.fake import Caught, Fake, Happening
+    from ..providers.fakes.fake import Caught, Fake, Happening
 
     Keep = Callable[[str, Caught], Awaitable[Mapping[str, str]]]
 

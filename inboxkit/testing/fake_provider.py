@@ -12,7 +12,7 @@ from .posting import post
 
 if TYPE_CHECKING:
     from ..providers.base import HttpRequest, HttpResponse, WebhookRequest
-    from ..providers.fake import Fake
+    from ..providers.fakes.fake import Fake
 
 MOST_BODY_BYTES = 64 * 1024 * 1024
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
     from ..providers.base import HttpRequest, WebhookRequest
-    from ..providers.fake import Caught
+    from ..providers.fakes.fake import Caught
     from ..values import EventType
     from .catch import Mail
     from .emulator import Account

@@ -7,29 +7,30 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError
-from ..providers import postal_fake, sendgrid_fake
-from ..providers.agentmail_fake import AgentMailFake
-from ..providers.brevo_fake import BrevoFake
-from ..providers.mailersend_fake import MailerSendFake
-from ..providers.mailgun_fake import MailgunFake
-from ..providers.mailjet_fake import MailjetFake
-from ..providers.mailtrap_fake import MailtrapFake
-from ..providers.mandrill_fake import MandrillFake
-from ..providers.postal_fake import PostalFake
-from ..providers.postmark_fake import PostmarkFake
+from ..providers.fakes import postal as postal_fake
+from ..providers.fakes import sendgrid as sendgrid_fake
+from ..providers.fakes.agentmail import AgentMailFake
+from ..providers.fakes.brevo import BrevoFake
+from ..providers.fakes.mailersend import MailerSendFake
+from ..providers.fakes.mailgun import MailgunFake
+from ..providers.fakes.mailjet import MailjetFake
+from ..providers.fakes.mailtrap import MailtrapFake
+from ..providers.fakes.mandrill import MandrillFake
+from ..providers.fakes.postal import PostalFake
+from ..providers.fakes.postmark import PostmarkFake
+from ..providers.fakes.resend import ResendFake
+from ..providers.fakes.scaleway import ScalewayFake
+from ..providers.fakes.sendgrid import SendgridFake
+from ..providers.fakes.ses import SesFake
+from ..providers.fakes.sparkpost import SparkPostFake
+from ..providers.fakes.unisender_go import UnisenderGoFake
 from ..providers.registry import provider
-from ..providers.resend_fake import ResendFake
-from ..providers.scaleway_fake import ScalewayFake
-from ..providers.sendgrid_fake import SendgridFake
-from ..providers.ses_fake import SesFake
-from ..providers.sparkpost_fake import SparkPostFake
-from ..providers.unisender_go_fake import UnisenderGoFake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
-    from ..providers.fake import Fake
+    from ..providers.fakes.fake import Fake
 
     MakeFake = Callable[[Any, Callable[[], datetime]], Fake]
 

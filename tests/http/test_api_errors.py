@@ -147,6 +147,12 @@ def test_what_was_refused_has_left_nothing(api: Api) -> None:
     assert api.good("GET", "/v0/inboxes")["count"] == 1
 
 
+def test_a_very_long_question_is_answered_in_the_envelope(api: Api) -> None:
+    ids = "&".join(f"ids=msg_{number:013}" for number in range(500))
+    assert len(ids) > 8_190  # the longest line that aiohttp takes, unless it is told another
+    assert api.ask("GET", f"/v0/messages?{ids}").json["errors"][0]["path"] == ["ids"]
+
+
 def test_a_wrong_method_is_told_the_right_ones(api: Api) -> None:
     assert api.ask("PUT", INBOX).headers["allow"] == "DELETE, GET, HEAD, PATCH"
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Generator
 
-    from inboxkit.providers.fake import Fake
+    from inboxkit.providers.fakes.fake import Fake
 
 
 class _Server(ThreadingHTTPServer):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inboxkit.providers.brevo import Brevo
-from inboxkit.providers.brevo_fake import BrevoFake
+from inboxkit.providers.fakes.brevo import BrevoFake
 
 from .server import serving
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inboxkit.providers.fakes.mailersend import MailerSendFake
 from inboxkit.providers.mailersend import MailerSend
-from inboxkit.providers.mailersend_fake import MailerSendFake
 
 from .server import serving
 

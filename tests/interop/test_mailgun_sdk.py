@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inboxkit.providers import forms
+from inboxkit.providers.fakes.mailgun import MailgunFake
 from inboxkit.providers.mailgun import Mailgun, sign
-from inboxkit.providers.mailgun_fake import MailgunFake
 from inboxkit.values import EventType
 from tests.providers.vendor import MAILS, outgoing
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inboxkit.providers.fakes.mailjet import MailjetFake
 from inboxkit.providers.mailjet import Mailjet
-from inboxkit.providers.mailjet_fake import MailjetFake
 
 from .server import serving
 

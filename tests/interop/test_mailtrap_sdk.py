@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from inboxkit.providers.fakes.mailtrap import MailtrapFake
 from inboxkit.providers.mailtrap import Mailtrap
-from inboxkit.providers.mailtrap_fake import MailtrapFake
 from inboxkit.values import EventType
 from tests.providers.vendor import MAILS, outgoing
 

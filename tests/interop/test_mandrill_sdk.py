@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inboxkit.providers.fakes.mandrill import MandrillFake
 from inboxkit.providers.mandrill import Mandrill
-from inboxkit.providers.mandrill_fake import MandrillFake
 from tests.providers.vendor import MAILS, outgoing
 
 from .server import serving

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inboxkit.parsing import parse
+from inboxkit.providers.fakes.postmark import PostmarkFake
 from inboxkit.providers.postmark import Postmark
-from inboxkit.providers.postmark_fake import PostmarkFake
 from inboxkit.values import EventType
 
 from .server import serving

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inboxkit.parsing import parse
+from inboxkit.providers.fakes.resend import ResendFake
 from inboxkit.providers.resend import Resend
-from inboxkit.providers.resend_fake import ResendFake
 from inboxkit.values import EventType
 from tests.providers.signed import KEY
 from tests.providers.vendor import MAILS

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inboxkit.parsing import parse
+from inboxkit.providers.fakes.scaleway import ScalewayFake
 from inboxkit.providers.scaleway import Scaleway
-from inboxkit.providers.scaleway_fake import ScalewayFake
 
 from .server import serving
 

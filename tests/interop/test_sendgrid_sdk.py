@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inboxkit.providers.fakes.sendgrid import VERIFICATION_KEY, SendgridFake
 from inboxkit.providers.sendgrid import SIGNATURE, TIMESTAMP, Sendgrid
-from inboxkit.providers.sendgrid_fake import VERIFICATION_KEY, SendgridFake
 from inboxkit.values import EventType
 from tests.providers.vendor import MAILS, outgoing
 

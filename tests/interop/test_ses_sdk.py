@@ -23,8 +23,8 @@ from inboxkit.providers.base import (
     Verified,
     WebhookRequest,
 )
+from inboxkit.providers.fakes.ses import SesFake
 from inboxkit.providers.ses import Ses
-from inboxkit.providers.ses_fake import SesFake
 from tests.providers.vendor import MAILS, outgoing
 
 from .server import serving

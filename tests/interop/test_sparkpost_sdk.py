@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inboxkit.providers.fakes.sparkpost import SparkPostFake
 from inboxkit.providers.sparkpost import SparkPost
-from inboxkit.providers.sparkpost_fake import SparkPostFake
 from tests.providers.vendor import MAILS
 
 from .server import serving

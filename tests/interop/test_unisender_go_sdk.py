@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inboxkit.providers.fakes.unisender_go import UnisenderGoFake
 from inboxkit.providers.unisender_go import UnisenderGo
-from inboxkit.providers.unisender_go_fake import UnisenderGoFake
 from inboxkit.values import EventType
 
 from .server import serving

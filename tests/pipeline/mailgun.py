@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from inboxkit.providers.fakes.mailgun import MailgunFake
 from inboxkit.providers.mailgun import Mailgun
-from inboxkit.providers.mailgun_fake import MailgunFake
 from inboxkit.testing import Sandbox
 from inboxkit.testing.fake_provider import FakeProvider
 from inboxkit.testing.runner import Runner

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, select, update
 from inboxkit import InboxKit, Message
 from inboxkit.pipeline.outbox import Configured, Outbox
 from inboxkit.providers.base import Feature, Retry
+from inboxkit.providers.fakes.mailgun import MailgunFake
 from inboxkit.providers.mailgun import Mailgun
-from inboxkit.providers.mailgun_fake import MailgunFake
 from inboxkit.settings import Settings
 from inboxkit.store import jobs
 from inboxkit.store.tables import delivery, message

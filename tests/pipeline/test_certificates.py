@@ -11,8 +11,8 @@ from inboxkit.clock import Clock
 from inboxkit.pipeline.certificates import Certificates
 from inboxkit.pipeline.downloads import NotFetched
 from inboxkit.providers.base import FetchPlan, HttpResponse
+from inboxkit.providers.fakes.ses import SesFake
 from inboxkit.providers.ses import Ses
-from inboxkit.providers.ses_fake import SesFake
 from inboxkit.testing.fake_provider import FakeProvider
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 
 from inboxkit import EventType
 from inboxkit.providers.base import HttpResponse
-from inboxkit.providers.sendgrid_fake import VERIFICATION_KEY, SendgridFake
-from inboxkit.providers.ses_fake import SesFake
+from inboxkit.providers.fakes.sendgrid import VERIFICATION_KEY, SendgridFake
+from inboxkit.providers.fakes.ses import SesFake
 
 from .sending import SENDER
 from .vendor_account import Vendor, account, reply_to

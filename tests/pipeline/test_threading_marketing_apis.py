@@ -10,17 +10,17 @@ import pytest
 
 from inboxkit import EventType
 from inboxkit.parsing import parse
-from inboxkit.providers.brevo_fake import BrevoFake
-from inboxkit.providers.mailersend_fake import MailerSendFake
-from inboxkit.providers.mailjet_fake import MailjetFake
-from inboxkit.providers.mailtrap_fake import MailtrapFake
+from inboxkit.providers.fakes.brevo import BrevoFake
+from inboxkit.providers.fakes.mailersend import MailerSendFake
+from inboxkit.providers.fakes.mailjet import MailjetFake
+from inboxkit.providers.fakes.mailtrap import MailtrapFake
 
 from .sending import SENDER
 from .vendor_account import Vendor, account, reply_to
 
 if TYPE_CHECKING:
     from inboxkit import Message
-    from inboxkit.providers.fake import Caught
+    from inboxkit.providers.fakes.fake import Caught
 
     from .vendor_account import Account
 

@@ -8,9 +8,9 @@ from functools import partial
 import pytest
 
 from inboxkit import EventType
-from inboxkit.providers.agentmail_fake import AgentMailFake
-from inboxkit.providers.postmark_fake import PostmarkFake
-from inboxkit.providers.resend_fake import ResendFake
+from inboxkit.providers.fakes.agentmail import AgentMailFake
+from inboxkit.providers.fakes.postmark import PostmarkFake
+from inboxkit.providers.fakes.resend import ResendFake
 from tests.providers.signed import KEY
 
 from .sending import SENDER

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inboxkit import EventType
-from inboxkit.providers.mandrill_fake import MandrillFake
-from inboxkit.providers.postal_fake import VERIFICATION_KEY, PostalFake
-from inboxkit.providers.sparkpost_fake import SparkPostFake
-from inboxkit.providers.unisender_go_fake import UnisenderGoFake
+from inboxkit.providers.fakes.mandrill import MandrillFake
+from inboxkit.providers.fakes.postal import VERIFICATION_KEY, PostalFake
+from inboxkit.providers.fakes.sparkpost import SparkPostFake
+from inboxkit.providers.fakes.unisender_go import UnisenderGoFake
 
 from .sending import SENDER
 from .vendor_account import Vendor, account, reply_to
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from inboxkit.providers.fake import Caught
+    from inboxkit.providers.fakes.fake import Caught
 
 ANN, BEN = "ann@example.com", "ben@example.com"
 SPARKPOST = {"api_key": "k", "webhook_password": "p", "webhook_token": "t"}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from inboxkit import Message
     from inboxkit.providers.base import WebhookRequest
-    from inboxkit.providers.fake import Caught, Fake
+    from inboxkit.providers.fakes.fake import Caught, Fake
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from inboxkit.values import EventType
 
 if TYPE_CHECKING:
     from inboxkit.models import Message
-    from inboxkit.providers.fake import Fake
+    from inboxkit.providers.fakes.fake import Fake
     from inboxkit.values import Draft
 
 from . import hostile

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from inboxkit.providers.fakes.sendgrid import VERIFICATION_KEY
 from inboxkit.providers.sendgrid import Sendgrid
-from inboxkit.providers.sendgrid_fake import VERIFICATION_KEY
 
 OPTIONS = {
     "api_key": "key-secret-1",

@@ -10,7 +10,6 @@ import pytest
 from inboxkit.errors import ConfigurationError, UnsupportedFeature
 from inboxkit.parsing import parse
 from inboxkit.providers.agentmail import AgentMail
-from inboxkit.providers.agentmail_fake import AgentMailFake
 from inboxkit.providers.base import (
     FetchPlan,
     HttpRequest,
@@ -22,6 +21,7 @@ from inboxkit.providers.base import (
     Unknown,
     WebhookRequest,
 )
+from inboxkit.providers.fakes.agentmail import AgentMailFake
 from inboxkit.values import EventType
 
 from .conformance import Conformance

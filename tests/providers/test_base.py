@@ -22,7 +22,7 @@ from inboxkit.providers.base import (
     WebhookRequest,
     refuse_unsupported,
 )
-from inboxkit.providers.fake import outcome
+from inboxkit.providers.fakes.fake import outcome
 from inboxkit.providers.hosts import is_listed, is_local, is_safe
 from inboxkit.providers.options import Options
 from inboxkit.providers.registry import PROVIDERS, fetching, key_fetching, lookup, provider

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inboxkit.providers.batches import Batching
-    from inboxkit.providers.fake import Fake
+    from inboxkit.providers.fakes.fake import Fake
 
 NAMES = sorted(name for name in VENDORS if batching(PROVIDERS[name]) is not None)
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

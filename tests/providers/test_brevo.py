@@ -23,7 +23,7 @@ from inboxkit.providers.base import (
     WebhookRequest,
 )
 from inboxkit.providers.brevo import Brevo
-from inboxkit.providers.brevo_fake import BrevoFake
+from inboxkit.providers.fakes.brevo import BrevoFake
 from inboxkit.values import Address, EventType, File
 
 from .conformance import Conformance

@@ -21,8 +21,8 @@ from inboxkit.providers.base import (
     WebhookRequest,
 )
 from inboxkit.providers.body_hmac import sign
+from inboxkit.providers.fakes.mailersend import MailerSendFake
 from inboxkit.providers.mailersend import TEST_SECRET, MailerSend
-from inboxkit.providers.mailersend_fake import MailerSendFake
 from inboxkit.values import Address, EventType
 
 from .conformance import Conformance
@@ -31,7 +31,7 @@ from .tampering import forged
 from .vendor import MAILS, NOW, PAYLOADS, Vendor, cases, outgoing, recorded
 
 if TYPE_CHECKING:
-    from inboxkit.providers.fake import Fake
+    from inboxkit.providers.fakes.fake import Fake
 
 OPTIONS = {
     "api_key": "key-secret-1",

@@ -21,8 +21,8 @@ from inboxkit.providers.base import (
     Verified,
     WebhookRequest,
 )
+from inboxkit.providers.fakes.mailgun import MailgunFake
 from inboxkit.providers.forms import Field
-from inboxkit.providers.mailgun_fake import MailgunFake
 from inboxkit.values import EventType
 
 from .conformance import Conformance

@@ -11,8 +11,8 @@ import pytest
 from inboxkit.errors import UnsupportedFeature
 from inboxkit.providers import forms
 from inboxkit.providers.base import HttpRequest, Verified
+from inboxkit.providers.fakes.mailgun import MailgunFake
 from inboxkit.providers.forms import Field
-from inboxkit.providers.mailgun_fake import MailgunFake
 from inboxkit.values import EventType
 
 from .mailgun_account import CONFIG, PROVIDER

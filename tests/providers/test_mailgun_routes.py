@@ -14,8 +14,8 @@ from inboxkit.providers.base import (
     ParseError,
     WebhookRequest,
 )
+from inboxkit.providers.fakes.mailgun import MailgunFake
 from inboxkit.providers.forms import Field
-from inboxkit.providers.mailgun_fake import MailgunFake
 
 from .mailgun_account import CONFIG, PROVIDER, form_post
 from .vendor import MAILS, NOW

@@ -18,8 +18,8 @@ from inboxkit.providers.base import (
     Verified,
     WebhookRequest,
 )
+from inboxkit.providers.fakes.mailjet import MailjetFake
 from inboxkit.providers.mailjet import Mailjet
-from inboxkit.providers.mailjet_fake import MailjetFake
 from inboxkit.values import Address, EventType, File
 
 from .conformance import Conformance
@@ -28,7 +28,7 @@ from .tampering import unauthorized
 from .vendor import MAILS, NOW, PAYLOADS, Vendor, cases, outgoing, recorded
 
 if TYPE_CHECKING:
-    from inboxkit.providers.fake import Fake
+    from inboxkit.providers.fakes.fake import Fake
 
 OPTIONS = {
     "api_key": "key-secret-1",

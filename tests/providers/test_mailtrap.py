@@ -19,8 +19,8 @@ from inboxkit.providers.base import (
     Verified,
     WebhookRequest,
 )
+from inboxkit.providers.fakes.mailtrap import MailtrapFake
 from inboxkit.providers.mailtrap import Mailtrap
-from inboxkit.providers.mailtrap_fake import MailtrapFake
 from inboxkit.values import Address, EventType
 
 from .conformance import Conformance

@@ -23,9 +23,9 @@ from inboxkit.providers.base import (
     Verified,
     WebhookRequest,
 )
+from inboxkit.providers.fakes.mandrill import MandrillFake
 from inboxkit.providers.forms import Field
 from inboxkit.providers.mandrill import Mandrill, sign
-from inboxkit.providers.mandrill_fake import MandrillFake
 from inboxkit.values import EventType
 
 from .conformance import Conformance

@@ -23,8 +23,8 @@ from inboxkit.providers.base import (
     Verified,
     WebhookRequest,
 )
+from inboxkit.providers.fakes.postal import VERIFICATION_KEY, PostalFake
 from inboxkit.providers.postal import Postal
-from inboxkit.providers.postal_fake import VERIFICATION_KEY, PostalFake
 from inboxkit.providers.public_keys import PrivateKey
 from inboxkit.values import EventType
 

@@ -21,8 +21,8 @@ from inboxkit.providers.base import (
     Verified,
     WebhookRequest,
 )
+from inboxkit.providers.fakes.postmark import PostmarkFake
 from inboxkit.providers.postmark import Postmark
-from inboxkit.providers.postmark_fake import PostmarkFake
 from inboxkit.values import Address, EventType
 
 from .conformance import Conformance

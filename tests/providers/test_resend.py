@@ -26,8 +26,8 @@ from inboxkit.providers.base import (
     Verified,
     WebhookRequest,
 )
+from inboxkit.providers.fakes.resend import ResendFake
 from inboxkit.providers.resend import Resend
-from inboxkit.providers.resend_fake import ResendFake
 from inboxkit.signatures import Key
 from inboxkit.values import Address, EventType, File
 
@@ -37,7 +37,7 @@ from .vendor import MAILS, NOW, Vendor, cases, outgoing, recorded, value_of
 
 if TYPE_CHECKING:
     from inboxkit.providers.base import Outgoing
-    from inboxkit.providers.fake import Fake
+    from inboxkit.providers.fakes.fake import Fake
 
 OPTIONS = {"api_key": "key-secret-1", "signing_secret": KEY.secret}
 PROVIDER = Resend()

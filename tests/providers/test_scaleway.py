@@ -20,8 +20,8 @@ from inboxkit.providers.base import (
     Unknown,
     WebhookRequest,
 )
+from inboxkit.providers.fakes.scaleway import ScalewayFake
 from inboxkit.providers.scaleway import Scaleway
-from inboxkit.providers.scaleway_fake import ScalewayFake
 from inboxkit.values import Address, EventType, File
 
 from .conformance import Conformance

@@ -17,8 +17,8 @@ from inboxkit.providers.base import (
     Unknown,
     WebhookRequest,
 )
+from inboxkit.providers.fakes.sendgrid import SendgridFake
 from inboxkit.providers.sendgrid import SIGNATURE, TIMESTAMP
-from inboxkit.providers.sendgrid_fake import SendgridFake
 from inboxkit.values import EventType
 
 from .conformance import Conformance
@@ -27,7 +27,7 @@ from .vendor import NOW, Vendor, cases, outgoing
 
 if TYPE_CHECKING:
     from inboxkit.providers.base import Outgoing
-    from inboxkit.providers.fake import Fake
+    from inboxkit.providers.fakes.fake import Fake
 
 
 def _tampered(post: WebhookRequest) -> dict[str, WebhookRequest]:

@@ -18,8 +18,8 @@ from inboxkit.providers.base import (
     WebhookRequest,
 )
 from inboxkit.providers.basic_auth import Login
+from inboxkit.providers.fakes.sendgrid import VERIFICATION_KEY, SendgridFake
 from inboxkit.providers.forms import Field
-from inboxkit.providers.sendgrid_fake import VERIFICATION_KEY, SendgridFake
 from inboxkit.values import Address
 
 from .sendgrid_account import CONFIG, JSON, OPTIONS, PROVIDER

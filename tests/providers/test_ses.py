@@ -17,7 +17,7 @@ from inboxkit.providers.base import (
     Unknown,
     WebhookRequest,
 )
-from inboxkit.providers.ses_fake import SesFake
+from inboxkit.providers.fakes.ses import SesFake
 from inboxkit.values import Address, File
 
 from .conformance import Conformance

@@ -23,7 +23,7 @@ from inboxkit.providers.base import (
     Verified,
     WebhookRequest,
 )
-from inboxkit.providers.ses_fake import SesFake
+from inboxkit.providers.fakes.ses import SesFake
 from inboxkit.values import EventType
 
 from .ses_account import CONFIG, OPTIONS, PROVIDER, TOPIC, notification

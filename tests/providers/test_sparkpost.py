@@ -21,8 +21,8 @@ from inboxkit.providers.base import (
     Verified,
     WebhookRequest,
 )
+from inboxkit.providers.fakes.sparkpost import SparkPostFake
 from inboxkit.providers.sparkpost import SparkPost
-from inboxkit.providers.sparkpost_fake import SparkPostFake
 from inboxkit.values import EventType
 
 from .conformance import Conformance

@@ -20,8 +20,8 @@ from inboxkit.providers.base import (
     Verified,
     WebhookRequest,
 )
+from inboxkit.providers.fakes.unisender_go import UnisenderGoFake
 from inboxkit.providers.unisender_go import UnisenderGo, sign
-from inboxkit.providers.unisender_go_fake import UnisenderGoFake
 from inboxkit.values import Address, EventType, File
 
 from .conformance import Conformance

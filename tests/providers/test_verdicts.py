@@ -10,13 +10,13 @@ import pytest
 from inboxkit.authentication.verdicts import judged
 from inboxkit.providers import forms
 from inboxkit.providers.base import InboundMail, WebhookRequest
+from inboxkit.providers.fakes.mailersend import MailerSendFake
+from inboxkit.providers.fakes.mandrill import MandrillFake
+from inboxkit.providers.fakes.ses import SesFake
 from inboxkit.providers.forms import Field
 from inboxkit.providers.mailersend import MailerSend
-from inboxkit.providers.mailersend_fake import MailerSendFake
 from inboxkit.providers.mandrill import Mandrill
-from inboxkit.providers.mandrill_fake import MandrillFake
 from inboxkit.providers.postmark import Postmark
-from inboxkit.providers.ses_fake import SesFake
 from inboxkit.providers.verdicts import of_mailgun, stated
 
 from . import sendgrid_account, ses_account

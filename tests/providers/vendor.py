@@ -31,7 +31,7 @@ from inboxkit.values import Address, EventType, File
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inboxkit.providers.fake import Fake
+    from inboxkit.providers.fakes.fake import Fake
     from inboxkit.providers.registry import AnyProvider
 
 NOW = datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import json
 import random
 import smtplib
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import select
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 
 NOISE = random.Random(7).randbytes(300_000)  # what zstd cannot make smaller
 BOUNDARY = "----plans"
+KEY = "the-signing-key-of-this-test"
+FORM_HEADERS = {"content-type": "application/x-www-form-urlencoded"}
 WEATHER = {"silent": buckets.silent, "failing": buckets.failing}
 
 
@@ -67,7 +72,9 @@ def names(bucket: Bucket) -> list[str]:
 
 
 def settings(bucket: Bucket, database: str) -> Settings:
-    return Settings.model_validate({"database": database, **bucket.settings})
+    mailgun = {"api_key": "unused", "domain": "inbox.example", "signing_key": KEY}
+    options = {"object_store": bucket.options, "mailgun": mailgun}
+    return Settings.model_validate({"database": database, "object_store": URL, "options": options})
 
 
 def letter(data: bytes = NOISE) -> bytes:
@@ -312,9 +319,35 @@ async def test_mail_waits_unread_while_the_bucket_is_away(bucket: Bucket, databa
         assert (await inbox.wait_for_message(timeout=20)).attachments[0].size == len(NOISE)
 
 
-async def refused(kit: InboxKit) -> None:
+@pytest.mark.sqlite
+async def test_a_webhooks_mail_waits_in_the_database_while_the_bucket_is_away(
+    bucket: Bucket, database: str
+) -> None:
+    form = mailgun_form(letter())
+    async with InboxKit(settings=settings(buckets.away(), database)) as kit:
+        await kit.inbox(DESK)
+        answer = await kit.webhook("mailgun", "POST", FORM_HEADERS, "", form)
+        assert answer.status == 200
+        await asyncio.wait_for(refused(kit, "webhook"), 20)
+        assert await kit.runtime.store.read(rows) == []
+    later = Clock()
+    later.advance(timedelta(hours=1))
+    async with InboxKit(settings=settings(bucket, database), clock=later) as kit:
+        inbox = await kit.inbox(DESK, since=datetime(2000, 1, 1, tzinfo=UTC))
+        assert (await inbox.wait_for_message(timeout=20)).attachments[0].size == len(NOISE)
+
+
+def mailgun_form(mail: bytes) -> bytes:
+    """Return what a Mailgun route posts (documentation: Receive, forward and store messages)."""
+    now, token = str(int(time.time())), "0123456789" * 5
+    signature = hmac.new(KEY.encode(), (now + token).encode(), hashlib.sha256).hexdigest()
+    signed = {"timestamp": now, "token": token, "signature": signature}
+    return urlencode({**signed, "recipient": DESK, "sender": ANN, "body-mime": mail}).encode()
+
+
+async def refused(kit: InboxKit, step: str = "read") -> None:
     """Return when the message was tried, and put back."""
-    query = select(job.c.error).where(job.c.kind == "read", job.c.error != "")
+    query = select(job.c.error).where(job.c.kind == step, job.c.error != "")
     while not await kit.runtime.store.read(lambda connection: connection.execute(query).first()):
         await kit.runtime.store.bell.wait("read", kit.runtime.store.bell.count("read"), timeout=0.1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ from sqlalchemy import func, insert, select
 
 from inboxkit.errors import StoreError
 from inboxkit.store.tables import setting
+from tests.faults.locking import impatient, locked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,13 +113,9 @@ async def test_wakes_of_a_failed_unit_ring_nothing(store: Store) -> None:
 async def test_a_database_that_stays_locked_refuses_with_store_error(
     store: Store, tmp_path: Path
 ) -> None:
-    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    writing = asyncio.ensure_future(store.write(put, "late"))
-    with pytest.raises(StoreError, match="locked"):
-        await writing
-    other.execute("ROLLBACK")
-    other.close()
+    await impatient(store)
+    with locked(tmp_path / "test.db"), pytest.raises(StoreError, match="locked"):
+        await store.write(put, "late")
     assert await store.write(put, "again") == "again"
 
 

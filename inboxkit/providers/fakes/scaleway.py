@@ -7,21 +7,21 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import UnsupportedFeature
-from ..values import Address, EventType
-from . import payloads
-from .base import WebhookRequest
+from ...errors import UnsupportedFeature
+from ...values import Address, EventType
+from .. import payloads
+from ..base import WebhookRequest
+from ..mime import Piece
+from ..submission import Submission, decoded
+from .account import FakeAccount, Refusal, asked, json_answer
 from .fake import Caught
-from .fake_account import FakeAccount, Refusal, asked, json_answer
-from .mime import Piece
-from .submission import Submission, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from .base import HttpRequest, HttpResponse
-    from .scaleway import ScalewayConfig
+    from ..base import HttpRequest, HttpResponse
+    from ..scaleway import ScalewayConfig
 
 _ARN = "arn:scw:sns:fr-par:project-1:emails"
 _EVENTS: Mapping[EventType, tuple[str, int, str]] = {

@@ -8,23 +8,23 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ..errors import UnsupportedFeature
-from ..parsing import parse
-from ..values import Address, EventType
-from . import payloads
-from .base import HttpRequest, HttpResponse, WebhookRequest
-from .brevo import CUSTOM, KEY
+from ...errors import UnsupportedFeature
+from ...parsing import parse
+from ...values import Address, EventType
+from .. import payloads
+from ..base import HttpRequest, HttpResponse, WebhookRequest
+from ..brevo import CUSTOM, KEY
+from ..mime import Piece
+from ..parsed_mail import header_map
+from ..submission import Submission, decoded
+from .account import FakeAccount, Refusal, asked, json_answer
 from .fake import Caught
-from .fake_account import FakeAccount, Refusal, asked, json_answer
-from .mime import Piece
-from .parsed_mail import header_map
-from .submission import Submission, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from ..parsing.model import ParsedAttachment
-    from .brevo import BrevoConfig
+    from ...parsing.model import ParsedAttachment
+    from ..brevo import BrevoConfig
 
 _KEYS_LIVE = timedelta(minutes=15)
 _NAMES = {

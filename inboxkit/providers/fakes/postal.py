@@ -11,22 +11,22 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import UnsupportedFeature
-from ..values import EventType
-from . import payloads
-from .base import WebhookRequest
+from ...errors import UnsupportedFeature
+from ...values import EventType
+from .. import payloads
+from ..base import WebhookRequest
+from ..mime import Piece
+from ..public_keys import PrivateKey
+from ..submission import Submission, decoded, listed, parsed
+from .account import FakeAccount, Refusal, asked, json_answer
 from .fake import Caught
-from .fake_account import FakeAccount, Refusal, asked, json_answer
-from .mime import Piece
-from .public_keys import PrivateKey
-from .submission import Submission, decoded, listed, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from .base import HttpRequest, HttpResponse
-    from .postal import PostalConfig
+    from ..base import HttpRequest, HttpResponse
+    from ..postal import PostalConfig
 
 # made for this Fake and used nowhere else
 _PRIVATE_KEY = (

@@ -8,23 +8,23 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from ..errors import UnsupportedFeature
-from ..parsing import parse
-from ..values import Address, EventType
-from . import payloads
-from .base import HttpRequest, HttpResponse, ParseError, WebhookRequest
+from ...errors import UnsupportedFeature
+from ...parsing import parse
+from ...values import Address, EventType
+from .. import payloads
+from ..base import HttpRequest, HttpResponse, ParseError, WebhookRequest
+from ..mailjet import FORBIDDEN, MESSAGE_ID
+from ..mime import Piece
+from ..parsed_mail import header_map
+from ..submission import Submission, decoded, encoded
+from .account import FakeAccount, Refusal, asked, json_answer
 from .fake import Caught
-from .fake_account import FakeAccount, Refusal, asked, json_answer
-from .mailjet import FORBIDDEN, MESSAGE_ID
-from .mime import Piece
-from .parsed_mail import header_map
-from .submission import Submission, decoded, encoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from ..parsing.model import ParsedAttachment, ParsedMessage
-    from .mailjet import MailjetConfig
+    from ...parsing.model import ParsedAttachment, ParsedMessage
+    from ..mailjet import MailjetConfig
 
 _MOST = 50
 _NAMES = {

@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING
 
-from . import payloads
-from .base import HttpResponse, ParseError
+from .. import payloads
+from ..base import HttpResponse, ParseError
 from .fake import Caught, outcome
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from ..values import EventType
-    from .base import HttpRequest, WebhookRequest
+    from ...values import EventType
+    from ..base import HttpRequest, WebhookRequest
 
 
 class Refusal(Exception):

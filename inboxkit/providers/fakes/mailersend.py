@@ -10,22 +10,22 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import UnsupportedFeature
-from ..parsing import parse
-from ..values import Address, EventType
-from . import payloads
-from .base import HttpRequest, HttpResponse, ParseError, WebhookRequest
-from .body_hmac import sign
+from ...errors import UnsupportedFeature
+from ...parsing import parse
+from ...values import Address, EventType
+from .. import payloads
+from ..base import HttpRequest, HttpResponse, ParseError, WebhookRequest
+from ..body_hmac import sign
+from ..mailersend import ID_TAG, SIGNATURE, TEST_SECRET
+from ..mime import Piece
+from ..submission import Submission, decoded
+from .account import FakeAccount, Refusal, json_answer
 from .fake import Caught
-from .fake_account import FakeAccount, Refusal, json_answer
-from .mailersend import ID_TAG, SIGNATURE, TEST_SECRET
-from .mime import Piece
-from .submission import Submission, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from .mailersend import MailerSendConfig
+    from ..mailersend import MailerSendConfig
 
 _FURTHEST = timedelta(hours=72)
 _NAMES = {

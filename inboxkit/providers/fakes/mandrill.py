@@ -13,24 +13,24 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlsplit
 
-from ..errors import UnsupportedFeature
-from ..parsing import addresses
-from ..values import EventType
-from . import payloads
-from .base import WebhookRequest
+from ...errors import UnsupportedFeature
+from ...parsing import addresses
+from ...values import EventType
+from .. import payloads
+from ..base import WebhookRequest
+from ..forms import Field
+from ..mandrill import TEST_KEY, sign
+from ..mime import Piece, rebuild
+from .account import FakeAccount, Refusal, asked, json_answer
 from .fake import Caught
-from .fake_account import FakeAccount, Refusal, asked, json_answer
-from .forms import Field
-from .mandrill import TEST_KEY, sign
-from .mime import Piece, rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from email.message import Message as Mail
 
-    from .base import HttpRequest, HttpResponse
-    from .mandrill import MandrillConfig
+    from ..base import HttpRequest, HttpResponse
+    from ..mandrill import MandrillConfig
 
 _URL = "http://localhost:8025/webhooks/mandrill"
 _ACCOUNT = "30001234"

@@ -8,22 +8,22 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from ..errors import UnsupportedFeature
-from ..parsing import parse
-from ..values import EventType
-from . import payloads
-from .base import HttpResponse, WebhookRequest
+from ...errors import UnsupportedFeature
+from ...parsing import parse
+from ...values import EventType
+from .. import payloads
+from ..base import HttpResponse, WebhookRequest
+from ..mime import Piece
+from ..submission import Submission, decoded, encoded, parsed
+from .account import FakeAccount, Refusal, asked, json_answer
 from .fake import Caught
-from .fake_account import FakeAccount, Refusal, asked, json_answer
-from .mime import Piece
-from .submission import Submission, decoded, encoded, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from .base import HttpRequest
-    from .postmark import PostmarkConfig
+    from ..base import HttpRequest
+    from ..postmark import PostmarkConfig
 
 TEST_TOKEN = "POSTMARK_API_TEST"  # checks a request and sends nothing (email API)
 _MOST_BYTES = 10 * 1024 * 1024

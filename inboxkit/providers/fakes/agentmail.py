@@ -8,24 +8,24 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from ..errors import UnsupportedFeature
-from ..parsing import parse
-from ..values import EventType
-from . import payloads
-from .base import HttpResponse, WebhookRequest
+from ...errors import UnsupportedFeature
+from ...parsing import parse
+from ...values import EventType
+from .. import payloads
+from ..base import HttpResponse, WebhookRequest
+from ..hosts import is_local
+from ..mime import Piece
+from ..parsed_mail import header_map
+from ..submission import Submission, decoded, listed, parsed
+from .account import FakeAccount, Refusal, asked, json_answer
 from .fake import Caught
-from .fake_account import FakeAccount, Refusal, asked, json_answer
-from .hosts import is_local
-from .mime import Piece
-from .parsed_mail import header_map
-from .submission import Submission, decoded, listed, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from .agentmail import AgentMailConfig
-    from .base import HttpRequest
+    from ..agentmail import AgentMailConfig
+    from ..base import HttpRequest
 
 _MOST_BYTES = 6 * 1024 * 1024
 _EVENTS: Mapping[EventType, tuple[str, str]] = {

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
-from . import fake_account, payloads
-from .base import ParseError
-from .fake_account import json_answer
-from .mime import Piece
-from .ses_events import read_tags
-from .submission import Submission, decoded, listed, parsed
+from .. import payloads
+from ..base import ParseError
+from ..mime import Piece
+from ..ses_events import read_tags
+from ..submission import Submission, decoded, listed, parsed
+from . import account as fake_account
+from .account import json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

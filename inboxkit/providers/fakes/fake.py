@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from ..values import EventType
+from ...values import EventType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from .base import HttpRequest, HttpResponse, WebhookRequest
+    from ..base import HttpRequest, HttpResponse, WebhookRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,25 +9,25 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from ..errors import UnsupportedFeature
-from ..parsing import parse
-from ..values import EventType
-from . import payloads, resend_tags
-from .base import HttpResponse, WebhookRequest
+from ...errors import UnsupportedFeature
+from ...parsing import parse
+from ...values import EventType
+from .. import payloads, resend_tags
+from ..base import HttpResponse, WebhookRequest
+from ..hosts import is_local
+from ..mime import Piece
+from ..parsed_mail import header_map
+from ..resend_posts import detail
+from ..submission import Submission, decoded, listed, parsed
+from .account import FakeAccount, Refusal, asked, json_answer
 from .fake import Caught
-from .fake_account import FakeAccount, Refusal, asked, json_answer
-from .hosts import is_local
-from .mime import Piece
-from .parsed_mail import header_map
-from .resend_posts import detail
-from .submission import Submission, decoded, listed, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from .base import HttpRequest
-    from .resend import ResendConfig
+    from ..base import HttpRequest
+    from ..resend import ResendConfig
 
 _MOST_BYTES = 40 * 1024 * 1024
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")

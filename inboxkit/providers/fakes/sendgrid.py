@@ -8,24 +8,24 @@ import secrets
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UnsupportedFeature
-from ..values import Address, EventType
-from . import forms, payloads, submission
-from .base import HttpResponse, WebhookRequest
+from ...errors import UnsupportedFeature
+from ...values import Address, EventType
+from .. import forms, payloads, submission
+from ..base import HttpResponse, WebhookRequest
+from ..forms import Field
+from ..mime import Piece
+from ..public_keys import PrivateKey
+from ..sendgrid import SIGNATURE, TIMESTAMP, signed_bytes
+from ..sendgrid_requests import OURS
+from ..submission import Submission
+from .account import FakeAccount, Refusal, asked
 from .fake import Caught
-from .fake_account import FakeAccount, Refusal, asked
-from .forms import Field
-from .mime import Piece
-from .public_keys import PrivateKey
-from .sendgrid import SIGNATURE, TIMESTAMP, signed_bytes
-from .sendgrid_requests import OURS
-from .submission import Submission
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from .base import HttpRequest
-    from .sendgrid import SendgridConfig
+    from ..base import HttpRequest
+    from ..sendgrid import SendgridConfig
 
 # Everybody knows this key: it signs what Fakes post, and its other half is for tests only.
 _PRIVATE_KEY = (

@@ -12,19 +12,19 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ..values import EventType
-from . import mailgun_posts, mailgun_requests
-from .base import HttpResponse
+from ...values import EventType
+from .. import mailgun_posts, mailgun_requests
+from ..base import HttpResponse
+from ..mailgun_posts import About
+from ..mailgun_requests import Refusal
 from .fake import Caught, outcome
-from .mailgun_posts import About
-from .mailgun_requests import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from .base import HttpRequest, WebhookRequest
-    from .mailgun import MailgunConfig
+    from ..base import HttpRequest, WebhookRequest
+    from ..mailgun import MailgunConfig
 
 _CLIENT = {"client-type": "browser", "device-type": "desktop", "user-agent": "Mozilla/5.0"}
 _READER: dict[str, Any] = {"ip": "192.0.2.7", "client-info": _CLIENT, "geolocation": {}}

@@ -15,25 +15,26 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
-from ..errors import UnsupportedFeature
-from ..values import EventType
-from . import ses_requests, ses_submissions
-from .base import HttpResponse, WebhookRequest
+from ...errors import UnsupportedFeature
+from ...values import EventType
+from .. import ses_requests
+from ..base import HttpResponse, WebhookRequest
+from ..hosts import is_local
+from ..public_keys import PrivateKey
+from ..ses import message_host
+from ..ses_events import email_tags
+from ..sns import Notification, Topic
+from . import ses_submissions
+from .account import FakeAccount, json_answer
 from .fake import Caught
-from .fake_account import FakeAccount, json_answer
-from .hosts import is_local
-from .public_keys import PrivateKey
-from .ses import message_host
-from .ses_events import email_tags
 from .ses_submissions import Refusal
-from .sns import Notification, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from .base import HttpRequest
-    from .ses import SesConfig
+    from ..base import HttpRequest
+    from ..ses import SesConfig
 
 _TOPIC = Topic("arn:aws:sns:us-east-1:123456789012:inboxkit")
 _CERTIFICATE = "/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem"

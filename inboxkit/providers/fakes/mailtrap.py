@@ -8,24 +8,24 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from ..errors import UnsupportedFeature
-from ..parsing import parse
-from ..values import Address, EventType
-from . import payloads
-from .base import HttpRequest, HttpResponse, WebhookRequest
-from .body_hmac import sign
+from ...errors import UnsupportedFeature
+from ...parsing import parse
+from ...values import Address, EventType
+from .. import payloads
+from ..base import HttpRequest, HttpResponse, WebhookRequest
+from ..body_hmac import sign
+from ..mailtrap import SIGNATURE
+from ..mime import Piece
+from ..submission import Submission, decoded
+from .account import FakeAccount, Refusal, asked, json_answer
 from .fake import Caught
-from .fake_account import FakeAccount, Refusal, asked, json_answer
-from .mailtrap import SIGNATURE
-from .mime import Piece
-from .submission import Submission, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from ..parsing.model import ParsedMessage
-    from .mailtrap import MailtrapConfig
+    from ...parsing.model import ParsedMessage
+    from ..mailtrap import MailtrapConfig
 
 _NAMES = {
     EventType.DELIVERED: "delivery",

@@ -7,22 +7,22 @@ import secrets
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import UnsupportedFeature
-from ..values import EventType
-from . import payloads
-from .base import WebhookRequest
+from ...errors import UnsupportedFeature
+from ...values import EventType
+from .. import payloads
+from ..base import WebhookRequest
+from ..mime import Piece
+from ..submission import Submission, decoded
+from ..unisender_go import sign
+from .account import FakeAccount, Refusal, asked, json_answer
 from .fake import Caught
-from .fake_account import FakeAccount, Refusal, asked, json_answer
-from .mime import Piece
-from .submission import Submission, decoded
-from .unisender_go import sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from .base import HttpRequest, HttpResponse
-    from .unisender_go import UnisenderGoConfig
+    from ..base import HttpRequest, HttpResponse
+    from ..unisender_go import UnisenderGoConfig
 
 _STATUSES = {
     EventType.ACCEPTED: "accepted",

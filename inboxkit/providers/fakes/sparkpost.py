@@ -10,21 +10,21 @@ import secrets
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import UnsupportedFeature
-from ..values import EventType
-from . import payloads
-from .base import WebhookRequest
+from ...errors import UnsupportedFeature
+from ...values import EventType
+from .. import payloads
+from ..base import WebhookRequest
+from ..mime import Piece
+from ..submission import Submission, decoded, listed
+from .account import FakeAccount, Refusal, asked, json_answer
 from .fake import Caught
-from .fake_account import FakeAccount, Refusal, asked, json_answer
-from .mime import Piece
-from .submission import Submission, decoded, listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from .base import HttpRequest, HttpResponse
-    from .sparkpost import SparkPostConfig
+    from ..base import HttpRequest, HttpResponse
+    from ..sparkpost import SparkPostConfig
 
 _OWN_ID = re.compile(rb"^message-id:[^\r\n]*\r\n", re.IGNORECASE | re.MULTILINE)
 _HOST = "i-0a1b2c3d4e5f.mta1vrest.sd.prd.sparkpost"
