@@ -75,6 +75,15 @@ async def fill(database: str, wanted: int) -> None:
                 )
 
 
+def gather_statistics(database: str) -> None:
+    """Tell PostgreSQL's planner what is in the tables, as its own housekeeping does in time."""
+    opened = open_database(database)
+    if opened.file is None:
+        with opened.reader.connect() as connection:
+            connection.exec_driver_sql("ANALYZE")
+    opened.close()
+
+
 def _count(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).select_from(message)).scalar_one())
 
@@ -183,6 +192,7 @@ def size(database: str, messages: int) -> None:
 def measure(database: str, empty: str, options: argparse.Namespace) -> None:
     """Fill, look, compare, remember."""
     asyncio.run(fill(database, options.messages))
+    gather_statistics(database)
     size(database, options.messages)
     asyncio.run(look(database, options.samples))
     if options.ingest:

@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -239,7 +240,9 @@ def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 def _explain(item: Mapping[str, Any] | Any) -> str:
     key = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
-        return f"{key}: unknown key; known are {', '.join(sorted(Settings.model_fields))}"
+        known = sorted(Settings.model_fields)
+        meant = "".join(f" did you mean {name}?" for name in get_close_matches(key, known, n=1))
+        return f"{key}: unknown key;{meant} known are {', '.join(known)}"
     return f"{key}: {item['msg'].removeprefix('Value error, ')}"
 
 

@@ -105,6 +105,7 @@ def test_a_file_in_the_working_directory_is_read(
     ("values", "says"),
     [
         ({"colour": "red"}, "colour: unknown key; known are any_recipient, api_key"),
+        ({"domian": "x.org"}, "domian: unknown key; did you mean domain? known are any_recipient"),
         ({"smtp": "1025"}, "smtp: '1025' is not HOST:PORT, such as 127.0.0.1:1025"),
         ({"http": "host:99999"}, "http: 'host:99999' is not HOST:PORT"),
         ({"max_recipients": 0}, "max_recipients: "),

@@ -101,7 +101,8 @@ class Attempts:
     async def send(self, chosen: Configured, look: Look, recipients: Sequence[str]) -> Attempt:
         """Try one provider; never raises for what a provider or its adapter does."""
         attempt = await self._sent(chosen, look, recipients)
-        return replace(attempt, outcome=redaction.outcome(attempt.outcome, chosen.config))
+        told = redaction.outcome(attempt.outcome, chosen.config)
+        return attempt if told is attempt.outcome else replace(attempt, outcome=told)
 
     async def _sent(self, chosen: Configured, look: Look, recipients: Sequence[str]) -> Attempt:
         row = look.row
@@ -159,7 +160,8 @@ class Attempts:
         message = outgoing(row, raw, recipients, chosen.provider)
         try:
             question = part.build_lookup(message, chosen.config, self._store.clock.now())
-            answer = await self._transport.http(question)
+            async with self._turns:
+                answer = await self._transport.http(question)
             found = part.parse_lookup(answer, message, chosen.config)
         except NotDelivered as error:
             reason = redaction.told(error.reason, chosen.config)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio import CapacityLimiter, to_thread
 
+from ..errors import ConfigurationError, RemoteError
 from ..store import jobs, mailgun_validations, suppressions
 from ..store.mailgun_validations import Verdicts
 from ..validation.addresses import Facts, examined, mailboxes
-from ..validation.mailgun import mail_servers, shown
+from ..validation.mailgun import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -68,6 +69,14 @@ class MailgunLists:
             found = await self._store.read(suppressions.of_addresses, some)
             known |= {name: tuple(reasons.values()) for name, reasons in found.items()}
         return known
+
+
+def mail_servers(resolver: Resolver, domain: str) -> tuple[str, ...] | None:
+    """Return the mail servers of a domain as DNS has them, None when it cannot tell. Blocks."""
+    try:
+        return tuple(server for _, server in resolver.mx(domain))
+    except (ConfigurationError, RemoteError, ValueError):
+        return None
 
 
 def _boxes(addresses: Sequence[str]) -> Boxes:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("inboxkit.outbox")
 _SETUP = Retries(first=timedelta(minutes=5), factor=2.0)  # until somebody puts a setting right
 _HELD = 4  # times as many are leased as are under way, so that none waits for a claim
-_FRESH_SECONDS = 1.0  # who waited longer looks again: events may have come
+_FRESH_SECONDS = 5.0  # who waited longer looks again: events may have come
 _KEY_MARGIN = timedelta(minutes=10)  # before a key expires: for a request, and clocks that differ
 _SETUP_FAULTS = ("credentials", "account", "settings")
 

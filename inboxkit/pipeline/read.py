@@ -34,10 +34,9 @@ from .leases import give_all_back
 from .pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from anyio.abc import TaskGroup
-    from sqlalchemy import Connection
 
     from ..store.store import Store
     from ..values import Auth
@@ -88,7 +87,7 @@ class Read:
         if gone:  # purged before it was read
             await self._store.write(jobs.complete, gone)
         held = [(j, stored[int(j.key)]) for j in taken if int(j.key) in stored]
-        owners = await self._store.read(_owners, {item.inbox_id for _, item in held})
+        owners = await self._store.read(inboxes.names, {item.inbox_id for _, item in held})
         parsed = await to_thread.run_sync(self._parse_small, [item for _, item in held])
         pairs = list(zip(held, parsed, strict=True))
         await self._finish([(one, result) for one, result in pairs if result is not None], owners)
@@ -208,12 +207,6 @@ class Read:
     async def close(self) -> None:
         """End the parser process."""
         await self._process.close()
-
-
-def _owners(connection: Connection, ids: Iterable[int]) -> Mapping[int, tuple[str, ...]]:
-    """Return the addresses of each inbox, none for one that was deleted meanwhile."""
-    found = {i: inboxes.by_id(connection, i) for i in ids}
-    return {i: (owner.address, *owner.aliases) if owner else () for i, owner in found.items()}
 
 
 def _failed(error: Exception) -> ParsedMessage:

@@ -28,7 +28,8 @@ class Options:
         """Return a value that must be there; raise ConfigurationError."""
         value = self.text(key)
         if not value:
-            raise self.error(key, "is missing")
+            variable = f"INBOXKIT_{self._provider}_{key}".upper()
+            raise self.error(key, f"is missing; set it, or the variable {variable}")
         return value
 
     def text(self, key: str, default: str = "") -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _BYTES = 32
 _SHOWN_CHARACTERS = 12
+_DEAD = ""  # in place of a hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,26 +105,28 @@ def remove(tx: Tx, key_id: int) -> bool:
     return bool(tx.connection.execute(delete(api_key).where(api_key.c.id == key_id)).rowcount)
 
 
-def remove_of(tx: Tx, inbox_id: int) -> None:
-    """Delete the keys of an inbox that is deleted.
+def remove_of(tx: Tx, *, inbox_id: int | None = None, pod_id: str | None = None) -> None:
+    """Delete the keys of an inbox or a pod that is deleted.
 
     When they are all there are, one row stays that is good for nothing: a server that asked for
     keys must not be open to everybody on its machine by that.
     """
-    mine = api_key.c.inbox_id == inbox_id
-    others = select(exists().where(or_(api_key.c.inbox_id.is_(None), ~mine)))
-    gone = delete(api_key).where(mine)
+    by_inbox = api_key.c.inbox_id, inbox_id
+    column, value = by_inbox if inbox_id is not None else (api_key.c.pod_id, pod_id)
+    mine = column == value
+    others = select(exists().where(or_(column.is_(None), ~mine)))
     if not tx.connection.execute(others).scalar():
         last = select(func.max(api_key.c.id)).where(mine).scalar_subquery()
-        gone = gone.where(api_key.c.id != last)
-    tx.connection.execute(gone)
+        tx.connection.execute(update(api_key).where(api_key.c.id == last).values(hash=_DEAD))
+    tx.connection.execute(delete(api_key).where(mine, api_key.c.hash != _DEAD))
 
 
 def _all() -> Any:
-    """Return all keys but those whose inbox is gone."""
+    """Return all keys but those that are good for nothing."""
     home = select(api_key, inbox.c.address.label("inbox"), inbox.c.pod_id.label("home"))
+    living = or_(api_key.c.inbox_id.is_(None), inbox.c.id.is_not(None))
     return home.outerjoin(inbox, inbox.c.id == api_key.c.inbox_id).where(
-        or_(api_key.c.inbox_id.is_(None), inbox.c.id.is_not(None))
+        living, api_key.c.hash != _DEAD
     )
 
 

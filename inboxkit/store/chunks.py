@@ -13,12 +13,23 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, insert, select, text
+from sqlalchemy import (
+    Column,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import StoreError
 from .blobs import ROWS, Unreadable
-from .tables import chunk
+from .tables import Moment, metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterator
@@ -31,6 +42,14 @@ _PORTION = 100  # messages whose rows are deleted at once
 _ORPHAN_AGE = timedelta(days=1)
 _QUICKLY = text("SET synchronous_commit TO off")
 _DURABLY = text("RESET synchronous_commit")
+chunk = Table(
+    "inboxkit_chunk",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
 _PIECE = select(chunk.c.data).where(
     chunk.c.name == bindparam("name"), chunk.c.number == bindparam("number")
 )

@@ -36,6 +36,21 @@ if TYPE_CHECKING:
     from .query import Query, Term
     from .reach import Reach
 
+# Not what placing looks at: a thread's marks are many, and each would be decoded.
+_SHOWN: tuple[ColumnElement[Any], ...] = (
+    thread.c.id,
+    thread.c.last_at,
+    thread.c.received_at,
+    thread.c.sent_at,
+    thread.c.subject,
+    thread.c.preview,
+    thread.c.last_message_id,
+    thread.c.message_count,
+    thread.c.size,
+    thread.c.created_at,
+    thread.c.updated_at,
+    inbox.c.address,
+)
 _MEMBERS = 100  # the newest messages of a thread; older ones add nobody to a list
 
 
@@ -113,7 +128,7 @@ def found(
     """Return a page of threads with a message that matches, with the newest such message."""
     walk = _Walk(connection, reach, query, page, hidden)
     rows = list(islice(walk.threads(), page.size + 1))
-    threads = select(thread, inbox.c.address).join(inbox, inbox.c.id == thread.c.inbox_id)
+    threads = select(*_SHOWN).join(inbox, inbox.c.id == thread.c.inbox_id)
     known = connection.execute(threads.where(thread.c.id.in_([r.thread_id for r in rows]))).all()
     shown = {c.id: c for c in _conversations(connection, known)}
     return [(row.id, shown[row.thread_id]) for row in rows if row.thread_id in shown]
@@ -181,7 +196,7 @@ def members(connection: Connection, reach: Reach, thread_id: int, page: Page[int
 def _visible(reach: Reach, hidden: Sequence[str]) -> Select[Any]:
     seen = exists().where(message.c.thread_id == thread.c.id, *search.shown(hidden))
     return (
-        select(thread, inbox.c.address)
+        select(*_SHOWN)
         .join(inbox, inbox.c.id == thread.c.inbox_id)
         .where(reach.owns(thread.c.inbox_id), thread.c.merged_into.is_(None), seen)
     )

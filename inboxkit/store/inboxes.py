@@ -5,12 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from ..errors import ConfigurationError, InboxKitError, NotFound
 from ..tokens import new_id
 from .api_tables import DEFAULT_POD
 from .pages import Page, paged
+from .prepared import Prepared, among
 from .rows import columns
 from .tables import alias, inbox, message
 
@@ -229,6 +241,24 @@ def by_id(connection: Connection, inbox_id: int) -> InboxRecord | None:
     """Return the inbox with this row id."""
     row = connection.execute(select(inbox).where(inbox.c.id == inbox_id)).first()
     return None if row is None else _record(connection, row)
+
+
+def _with_aliases() -> Select[*tuple[Any, ...]]:
+    joined = inbox.outerjoin(alias, alias.c.inbox_id == inbox.c.id)
+    wanted = select(inbox.c.id, inbox.c.address, alias.c.address.label("alias"))
+    return wanted.select_from(joined).where(among(inbox.c.id)).order_by(alias.c.address)
+
+
+_names = Prepared(_with_aliases())
+
+
+def names(connection: Connection, ids: Iterable[int]) -> Mapping[int, tuple[str, ...]]:
+    """Return the address and then the aliases of each inbox, none for one that is gone."""
+    found: dict[int, tuple[str, ...]] = dict.fromkeys(ids, ())
+    for row in _names(connection, ids=list(found)):
+        known = found[row["id"]] or (row["address"],)
+        found[row["id"]] = known if row["alias"] is None else (*known, row["alias"])
+    return found
 
 
 def require(connection: Connection, address: str) -> InboxRecord:

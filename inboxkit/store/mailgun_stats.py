@@ -73,15 +73,7 @@ def counts(
     by_tag: bool = False,
 ) -> list[Count]:
     """Return the counts in the stretches that ``edges`` part, the last of them ending the last."""
-    keys: dict[str, Any] = {
-        "stretch": _stretch(edges),
-        "name": mailgun_events.named(),
-        "detail": _DETAIL,
-    }
-    if by_address:
-        keys["address"] = inbox.c.address
-    if by_tag:
-        keys |= {"tag": message.c.tag, "tags": cast(mailgun_send.c.tags, String)}
+    keys = _keys(edges, by_address, by_tag)
     entries = (
         select(
             *(key.label(name) for name, key in keys.items()),
@@ -100,6 +92,20 @@ def counts(
         func.count(entries.c.who.distinct()).label("unique"),
     ).group_by(*shown)
     return [_count(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def _keys(edges: Sequence[datetime], by_address: bool, by_tag: bool) -> dict[str, Any]:
+    """Return what entries are counted by."""
+    found: dict[str, Any] = {
+        "stretch": _stretch(edges),
+        "name": mailgun_events.named(),
+        "detail": _DETAIL,
+    }
+    if by_address:
+        found["address"] = inbox.c.address
+    if by_tag:
+        found |= {"tag": message.c.tag, "tags": cast(mailgun_send.c.tags, String)}
+    return found
 
 
 def _stretch(edges: Sequence[datetime]) -> ColumnElement[int]:

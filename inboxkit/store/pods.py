@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, delete, exists, func, insert, select
 
 from ..tokens import new_id, public_id
-from . import endpoints, mailgun_validations, subscriptions
-from .api_tables import DEFAULT_POD, api_key, domain, list_entry, pod, template
+from . import api_keys, endpoints, mailgun_validations, subscriptions
+from .api_tables import DEFAULT_POD, domain, list_entry, pod, template
 from .pages import Page, paged
 from .tables import inbox
 
@@ -66,7 +66,7 @@ def remove(tx: Tx, pod_id: str) -> bool:
     ):
         return False
     tx.connection.execute(delete(list_entry).where(list_entry.c.pod_id == pod_id))
-    tx.connection.execute(delete(api_key).where(api_key.c.pod_id == pod_id))
+    api_keys.remove_of(tx, pod_id=pod_id)
     endpoints.remove_of(tx, pod_id=pod_id)
     mailgun_validations.remove_of(tx, pod_id)
     subscriptions.remove_of(tx, pod_id=pod_id)

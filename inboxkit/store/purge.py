@@ -130,7 +130,7 @@ def inbox(tx: Tx, inbox_id: int) -> list[str]:
         tx.connection.execute(delete(table).where(table.c.inbox_id == inbox_id))
     drafts.remove_all(tx, inbox_id)
     lists.remove_all(tx, inbox_id)
-    api_keys.remove_of(tx, inbox_id)
+    api_keys.remove_of(tx, inbox_id=inbox_id)
     endpoints.remove_of(tx, inbox_id=inbox_id)
     mailgun_validations.remove_of(tx, mailgun_validations.inbox_scope(inbox_id))
     subscriptions.remove_of(tx, inbox_id=inbox_id)

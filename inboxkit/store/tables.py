@@ -177,15 +177,6 @@ class RawRow(Base, table=True):
     location: str
 
 
-class ChunkRow(Base, table=True):
-    """A part of a large message on PostgreSQL; ``raw.location`` holds the name."""
-
-    name: str = Field(primary_key=True)
-    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    created_at: datetime = _moment()
-
-
 class AttachmentRow(Base, table=True):
     id: int = _id()
     message_id: int = _big(index=True)
@@ -406,7 +397,6 @@ alias = metadata.tables["inboxkit_alias"]
 message = metadata.tables["inboxkit_message"]
 content = metadata.tables["inboxkit_content"]
 raw = metadata.tables["inboxkit_raw"]
-chunk = metadata.tables["inboxkit_chunk"]
 attachment = metadata.tables["inboxkit_attachment"]
 label = metadata.tables["inboxkit_label"]
 thread = metadata.tables["inboxkit_thread"]

@@ -1,13 +1,10 @@
-"""Verdicts in the form of Mailgun's validations, and the mail servers that they ask for."""
+"""Verdicts in the form of Mailgun's validations. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigurationError, RemoteError
-
 if TYPE_CHECKING:
-    from ..resolving import Resolver
     from .addresses import Verdict
 
 RESULTS = ("deliverable", "undeliverable", "do_not_send", "catch_all", "unknown")
@@ -26,11 +23,3 @@ def shown(address: str, verdict: Verdict) -> dict[str, Any]:
         "risk": verdict.risk,
         "root_address": verdict.root_address or None,
     }
-
-
-def mail_servers(resolver: Resolver, domain: str) -> tuple[str, ...] | None:
-    """Return the mail servers of a domain as DNS has them, None when it cannot tell. Blocks."""
-    try:
-        return tuple(server for _, server in resolver.mx(domain))
-    except (ConfigurationError, RemoteError, ValueError):
-        return None

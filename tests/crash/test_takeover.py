@@ -80,7 +80,7 @@ async def test_a_process_that_was_buried_alive_works_on(database: str) -> None:
         other.only_look()
         async with other:
             await bury(other.runtime.store, old.runtime.store)
-        await old.runtime.store.write(old.runtime.store._beat)  # pyright: ignore[reportPrivateUsage] - the beat comes every two seconds
+        await old.runtime.store.write(old.runtime.store.beat)
         await old.runtime.accept.mail(mail(sender=ANN), mail_from=ANN, rcpt_to=[DESK])
         assert (await ann.wait_for_message(timeout=10)).subject == "Re: Question"
         assert await old.runtime.store.read(jobs.count, ["run"]) == 0

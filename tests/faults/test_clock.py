@@ -48,7 +48,7 @@ async def test_after_a_jump_every_message_is_still_handled_once(
         await arrive(kit, subject="before")
         await called.wait()
         clock.offset = jump
-        await kit.runtime.store.write(kit.runtime.store._beat)  # pyright: ignore[reportPrivateUsage] - the beat comes every two seconds
+        await kit.runtime.store.write(kit.runtime.store.beat)
         await arrive(kit, subject="after")
         go_on.set()
         await settle(kit, timeout=10)
@@ -62,7 +62,7 @@ async def test_a_jump_by_a_day_buries_no_living_neighbour(store: Store, database
     other = Store(database, clock)
     await other.open()
     clock.offset = timedelta(days=1)
-    await other.write(other._beat)  # pyright: ignore[reportPrivateUsage] - the beat comes every two seconds
+    await other.write(other.beat)
     assert await store.write(workers.beat, store.worker_id, store.clock.beat())
     await other.close()
 

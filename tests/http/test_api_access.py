@@ -349,6 +349,15 @@ def test_a_key_that_deletes_its_own_inbox_opens_no_door() -> None:
     assert codes == ["missing_authorization", "unknown_api_key", "unknown_api_key"]
 
 
+def test_a_key_that_deletes_its_own_pod_opens_no_door() -> None:
+    with serving() as api:
+        pod = api.good("POST", "/v0/pods", {})["pod_id"]
+        key = api.good("POST", f"/v0/pods/{pod}/api-keys", {})["api_key"]
+        api.of(key).good("DELETE", f"/v0/pods/{pod}")
+        codes = [api.of(one).ask("GET", "/v0/api-keys").code for one in ("", key)]
+    assert codes == ["missing_authorization", "unknown_api_key"]
+
+
 def live_key(api: Api) -> str:
     """Make a live key as the command line does; over HTTP only a live key makes one."""
     runtime = api.runner.kit.runtime

@@ -64,6 +64,8 @@ def test_metrics_by_domain(mailgun: Mailgun) -> None:
 def test_metrics_by_tag_count_a_message_for_each_of_its_tags(mailgun: Mailgun) -> None:
     found = asked(mailgun, METRICS, dimensions=["tag"], metrics=["accepted_count"])
     assert measured(found, "accepted_count") == {"a": [3], "b": [2]}
+    only_b = {"dimensions": ["tag"], "metrics": ["accepted_count"], "filter": only("tag", "b")}
+    assert measured(asked(mailgun, METRICS, **only_b), "accepted_count") == {"b": [2]}
 
 
 def test_metrics_by_time_show_every_stretch(mailgun: Mailgun) -> None:
@@ -89,6 +91,13 @@ def test_logs_are_of_all_domains_and_filtered(mailgun: Mailgun) -> None:
     assert [item["recipient"][:4] for item in found] == ["dead", "ben@", "ann@"]
     assert json.loads(found[0]["user-variables"]) == {"order": "7"}
     assert found[0]["@timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize("text", ["a\0", "\ud800", "%", '"', "x" * 5_000])
+@pytest.mark.parametrize("attribute", ["domain", "event", "from", "recipient", "subject", "tag"])
+def test_no_text_that_is_looked_for_is_too_odd(mailgun: Mailgun, attribute: str, text: str) -> None:
+    answer = mailgun.post_json(LOGS, {"filter": only(attribute, text)})
+    assert answer.status == (400 if attribute == "event" else 200)
 
 
 def test_tokens_lead_through_the_log(mailgun: Mailgun) -> None:

@@ -133,8 +133,18 @@ def test_an_address_is_judged_by_what_happened_here(mailgun: Mailgun) -> None:
     found = mailgun.good("GET", "/v4/address/validate", address="dead@example.com")
     fresh = mailgun.good("POST", "/v4/address/validate", address="support@gmial.com")
 
+    tagged = mailgun.good("GET", "/v4/address/validate", address="DEAD@example.com ")
     assert (found["result"], found["risk"]) == ("undeliverable", "high")
+    assert tagged["result"] == "undeliverable"
     assert (fresh["did_you_mean"], fresh["is_role_address"]) == ("support@gmail.com", True)
+
+
+def test_what_bounced_is_known_by_the_address_behind_its_tag(mailgun: Mailgun) -> None:
+    many = f"/v3/{DOMAIN}/bounces"
+    mailgun.post_json(many, [{"address": "ann@gmail.com"}, {"address": "ben@bücher.example"}])
+    for address in ("A.nn+shop@gmail.com", "Ben@xn--bcher-kva.example"):
+        found = mailgun.good("GET", "/v4/address/validate", address=address)
+        assert found["reason"] == ["suppressed here: bounced"]
 
 
 class Names:
@@ -144,7 +154,9 @@ class Names:
         return []
 
     def mx(self, name: str) -> list[tuple[int, str]]:
-        return {"shop.example": [(10, "mx.shop.example")], "null.example": [(0, "")]}.get(name, [])
+        found = [(10, "mx.shop.example")]
+        known = {"shop.example": found, "xn--bcher-kva.example": found, "null.example": [(0, "")]}
+        return known.get(name, [])
 
 
 @pytest.mark.parametrize(
@@ -153,6 +165,7 @@ class Names:
         ("shop.example", "deliverable"),
         ("null.example", "undeliverable"),
         ("x.example", "undeliverable"),
+        ("Bücher.example", "deliverable"),
     ],
 )
 def test_dns_is_asked_when_that_is_wanted(mailgun: Mailgun, domain: str, result: str) -> None:

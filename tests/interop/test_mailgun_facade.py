@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -258,3 +259,15 @@ def test_what_is_not_there_is_said_in_the_vendors_form(client: Any, name: str) -
     domain = {"domain": DOMAIN} if name.startswith(("domains", "tags")) else {}
     answer = getattr(client, name).get(**domain, **given)
     assert (answer.status_code, list(answer.json())) == (404, ["message"])
+
+
+def test_whatever_the_client_can_name_is_answered_in_the_vendors_form(client: Any) -> None:
+    wrong: list[str] = []
+    for name in sorted(client.config.available_endpoints - {"resend_message"}):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # those of the client
+            answer = getattr(client, name).get(domain=DOMAIN)
+        refused = answer.status_code in (400, 404, 405) and list(answer.json()) == ["message"]
+        if not (refused or answer.status_code == 200):
+            wrong.append(f"{name}: {answer.status_code} {answer.text[:80]}")
+    assert wrong == []

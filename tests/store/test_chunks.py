@@ -18,8 +18,8 @@ from inboxkit.errors import StoreError
 from inboxkit.pipeline.janitor import Janitor
 from inboxkit.store import purge
 from inboxkit.store.blobs import INLINE_BYTES_OF_ROWS, Blobs, Packed, Unreadable
-from inboxkit.store.chunks import Chunks
-from inboxkit.store.tables import chunk, raw
+from inboxkit.store.chunks import Chunks, chunk
+from inboxkit.store.tables import raw
 from inboxkit.tokens import row_id
 from tests.mails import ANN, DESK, mail
 
@@ -133,7 +133,7 @@ import sys
 from pathlib import Path
 from inboxkit.pipeline import spooling
 from inboxkit.store.blobs import Blobs, Packed
-from inboxkit.store.chunks import Chunks
+from inboxkit.store.chunks import Chunks, chunk
 from inboxkit.store.database import open_database
 
 def peak():

@@ -81,7 +81,7 @@ class Call:
         if not items or not all(isinstance(item, dict) for item in items):
             raise Refusal(400, "The body is neither a form nor a JSON object or list of them")
         return [
-            {name: _storable(value) for name, value in item.items()}
+            {name: storable(value) for name, value in item.items()}
             for item in cast("list[dict[str, Any]]", items)
         ]
 
@@ -132,7 +132,7 @@ def _json(body: bytes) -> object:
         raise Refusal(400, "The body is neither a form nor JSON") from None
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """Return a text without what no database takes: NUL and halves of surrogate pairs."""
     if not isinstance(value, str):
         return value

@@ -70,12 +70,7 @@ async def counted(call: Call) -> Mapping[str, Any]:
     query, asked = Query(call.object), span_of(call)
     dimensions, metrics = _dimensions(query), _metrics(query)
     _, skip, limit = query.page(_MOST_ITEMS, _MOST_ITEMS)
-    filters = query.filters(("domain", "tag"))
-    wanted = Wanted(
-        reach=call.reach,
-        domains=[name.lower() for name in filters.get("domain", ())],
-        tags=filters.get("tag", ()),
-    )
+    wanted = _wanted(call, query)
     found = await call.store.read(
         mailgun_stats.counts,
         wanted,
@@ -83,12 +78,8 @@ async def counted(call: Call) -> Mapping[str, Any]:
         by_address="domain" in dimensions,
         by_tag="tag" in dimensions,
     )
-    items = _items(found, dimensions, asked)
-    shown = [
-        {"dimensions": _named(dimensions, key), "metrics": _measured(metrics, sums)}
-        for key, sums in items[skip : skip + limit]
-    ]
-    everything = _sum(found) if query.is_on("include_aggregates") else None
+    items = _items(found, dimensions, asked, wanted.tags)
+    whole = _measured(metrics, _sum(found)) if query.is_on("include_aggregates") else {}
     return {
         "start": dated(asked.edges[0]),
         "end": dated(asked.edges[-1]),
@@ -96,9 +87,21 @@ async def counted(call: Call) -> Mapping[str, Any]:
         "duration": call.text("duration"),
         "dimensions": list(dimensions),
         "pagination": {"sort": "", "skip": skip, "limit": limit, "total": len(items)},
-        "items": shown,
-        "aggregates": {"metrics": _measured(metrics, everything) if everything else {}},
+        "items": [_item(dimensions, metrics, *item) for item in items[skip : skip + limit]],
+        "aggregates": {"metrics": whole},
     }
+
+
+def _wanted(call: Call, query: Query) -> Wanted:
+    filters = query.filters(("domain", "tag"))
+    domains = [name.lower() for name in filters.get("domain", ())]
+    return Wanted(reach=call.reach, domains=domains, tags=filters.get("tag", ()))
+
+
+def _item(
+    dimensions: Sequence[str], metrics: Sequence[str], key: Sequence[str], sums: Sums
+) -> dict[str, Any]:
+    return {"dimensions": _named(dimensions, key), "metrics": _measured(metrics, sums)}
 
 
 def _dimensions(query: Query) -> tuple[str, ...]:
@@ -118,7 +121,7 @@ def _metrics(query: Query) -> tuple[str, ...]:
 
 
 def _items(
-    found: Sequence[Count], dimensions: Sequence[str], asked: Span
+    found: Sequence[Count], dimensions: Sequence[str], asked: Span, tags: Sequence[str]
 ) -> list[tuple[tuple[str, ...], Sums]]:
     """Return the sums by the values of the dimensions; every stretch of time is there."""
     of_time: dict[int, str] = {number: dated(start) for number, start in enumerate(asked.starts)}
@@ -127,21 +130,24 @@ def _items(
     if tuple(dimensions) == ("time",):
         sums = {(name,): Counter() for name in order}
     for one in found:
-        for key in _keys(one, dimensions, of_time):
+        for key in _keys(one, dimensions, of_time, tags):
             sums.setdefault(key, Counter()).update(_words(one))
     return sorted(sums.items(), key=lambda i: [(order.get(value, -1), value) for value in i[0]])
 
 
 def _keys(
-    one: Count, dimensions: Sequence[str], of_time: Mapping[int, str]
+    one: Count, dimensions: Sequence[str], of_time: Mapping[int, str], tags: Sequence[str]
 ) -> list[tuple[str, ...]]:
-    """Return where an entry counts: with several tags at each, without any nowhere."""
+    """Return where an entry counts: with several tags at each, or at those asked for (``tags``).
+
+    By tag, one without any counts nowhere.
+    """
     keys: list[tuple[str, ...]] = [()]
     for name in dimensions:
         values = {
             "time": (of_time[one.stretch],),
             "domain": (one.address.rpartition("@")[2],),
-            "tag": one.tags,
+            "tag": tuple(tag for tag in one.tags if not tags or tag in tags),
         }[name]
         keys = [(*key, value) for key in keys for value in values]
     return keys

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from ...providers.mailgun_requests import Refusal
+from .call import storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ class Query:
         """Return a list of texts."""
         found: object = self.given.get(name)
         values = [found] if isinstance(found, str) and found else _listed(found)
-        texts = [value for value in values if isinstance(value, str)]
+        texts = [storable(value) for value in values if isinstance(value, str)]
         is_list = found is None or isinstance(found, str | list)
         if not is_list or len(texts) < len(values) or len(texts) > _MOST_VALUES:
             raise Refusal(400, f"{name} is not a list of at most {_MOST_VALUES} texts")
@@ -88,7 +89,7 @@ def _values(given: object) -> tuple[str, ...]:
     found = [_value(one) for one in _listed(given)]
     if not 0 < len(found) <= _MOST_VALUES or not all(isinstance(v, str) and v for v in found):
         raise Refusal(400, f"filter: values are a list of at most {_MOST_VALUES} texts")
-    return tuple(str(value) for value in found)
+    return tuple(storable(str(value)) for value in found)
 
 
 def _value(given: object) -> object:

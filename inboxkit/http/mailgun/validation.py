@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
 
+from ...pipeline.mailgun_lists import mail_servers
 from ...providers.mailgun_requests import Refusal, is_on
 from ...store import suppressions
 from ...validation import addresses
 from ...validation.addresses import Facts, examined
-from ...validation.mailgun import mail_servers, shown
+from ...validation.mailgun import shown
 from .call import Call, Route
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from inboxkit.store import api_tables, limit_tables, mailgun_tables, tables
+from inboxkit.store import api_tables, chunks, limit_tables, mailgun_tables, tables
 
-_ALL = (api_tables, limit_tables, mailgun_tables)  # imported: what defines a table must be
+_ALL = (api_tables, chunks, limit_tables, mailgun_tables)  # imported: what defines a table must be
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _MOST_HEADERS, _MOST_REPLAYED = 20, 500
 _TOKEN = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$"  # RFC 9110 section 5.6.2
+# whsec_ and the base64 of 24 bytes at least; the padding may be missing.
+_SECRET = r"^(whsec_)?([A-Za-z0-9+/]{4}){8,45}([A-Za-z0-9+/]{2}(==)?|[A-Za-z0-9+/]{3}=?)?$"
 
 Url = Annotated[Line, Field(min_length=1, max_length=2_048)]
 HeaderName = Annotated[str, Field(pattern=_TOKEN)]
@@ -82,7 +84,7 @@ class UpdateHeadersRequest(Request):
 class RotateSecretRequest(Request):
     """A new secret (``whsec_`` and base64), and how long the one before signs too."""
 
-    secret: Annotated[Line, Field(min_length=1, max_length=200)] | None = None
+    secret: Annotated[Line, Field(pattern=_SECRET)] | None = None
     overlap_hours: Annotated[int, Field(ge=0, le=168)] = 24
 
 
