@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from ..errors import UnsupportedFeature
 from ..outbound_headers import flat, is_message_id, plain_line
-from ..parsing import parse
+from ..parsing import mime
+from ..parsing.attachments import attachments
 from ..providers import parts
 from ..providers.base import Feature, Outgoing
 from ..providers.registry import most
@@ -20,7 +22,7 @@ from ..values import Address, File
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..parsing.model import ParsedMessage
+    from ..parsing.model import Mail
     from ..providers.registry import AnyProvider
 
 ID_KEY = "inboxkit_id"  # in the metadata: providers' events bring it back
@@ -35,9 +37,12 @@ _BEHAVIOUR = (
 
 
 def outgoing(row: Any, raw: bytes, recipients: Sequence[str], chosen: AnyProvider) -> Outgoing:
-    """Return a send for these recipients; its bytes are parsed only if the provider wants parts."""
+    """Return a send for these recipients; its bytes are decoded only if the provider wants parts.
+
+    Raise UnsupportedFeature when they are beyond what is taken apart.
+    """
     allowed = {r.lower() for r in recipients}
-    parsed = None if Feature.RAW_MIME in chosen.capabilities else parse(raw)
+    mail = None if Feature.RAW_MIME in chosen.capabilities else _decoded(raw)
 
     def people(pairs: Sequence[Sequence[str]]) -> tuple[Address, ...]:
         return tuple(_harmless(a) for a in addresses(pairs) if a.email.lower() in allowed)
@@ -57,9 +62,9 @@ def outgoing(row: Any, raw: bytes, recipients: Sequence[str], chosen: AnyProvide
         subject=row.subject,
         text=row.text,
         html=row.html,
-        headers=_headers(row, parsed, chosen),
-        automatic=_is_automatic(parsed),
-        attachments=() if parsed is None else _files(parsed),
+        headers=_headers(row, mail, chosen),
+        automatic=_is_automatic(mail),
+        attachments=() if mail is None else _files(mail),
         tag=flat(row.tag),
         metadata={
             **{flat(name): flat(value) for name, value in row.metadata.items()},
@@ -95,10 +100,10 @@ def without_id(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in metadata.items() if name != ID_KEY}
 
 
-def _headers(row: Any, parsed: ParsedMessage | None, chosen: AnyProvider) -> dict[str, str]:
+def _headers(row: Any, mail: Mail | None, chosen: AnyProvider) -> dict[str, str]:
     kept = dict(row.headers)
-    if parsed is not None and Feature.HEADERS in chosen.capabilities:
-        kept |= {n: v for n, v in parsed.headers if n.lower() in _BEHAVIOUR}
+    if mail is not None and Feature.HEADERS in chosen.capabilities:
+        kept |= {n: v for n, v in mail.headers if n.lower() in _BEHAVIOUR}
     if is_message_id(row.in_reply_to):  # a hostile mail may have any
         kept["In-Reply-To"] = row.in_reply_to
     # Our own id too, as compose does: a provider that replaces Message-ID leaves it there.
@@ -106,14 +111,21 @@ def _headers(row: Any, parsed: ParsedMessage | None, chosen: AnyProvider) -> dic
     return {**kept, "References": " ".join(filter(is_message_id, chain))}
 
 
-def _is_automatic(parsed: ParsedMessage | None) -> bool:
+def _is_automatic(mail: Mail | None) -> bool:
     """Whether a mail says that a program wrote it; one that goes as it is says so itself."""
-    said = {} if parsed is None else {n.lower(): v.strip().lower() for n, v in parsed.headers}
+    said = {} if mail is None else {n.lower(): v.strip().lower() for n, v in mail.headers}
     return said.get("auto-submitted", "no") != "no"
 
 
-def _files(parsed: ParsedMessage) -> tuple[File, ...]:
+def _decoded(raw: bytes) -> Mail:
+    mail = mime.decode(raw)
+    if over := [defect for defect in mail.defects if defect.startswith("limit: ")]:
+        raise UnsupportedFeature(f"the mail cannot be taken apart for this provider: {over[0]}")
+    return mail
+
+
+def _files(mail: Mail) -> tuple[File, ...]:
     return tuple(
         File(a.filename, a.data, a.content_type, a.content_id if a.inline else "")
-        for a in parsed.attachments
+        for a in attachments(mail)
     )

@@ -90,7 +90,7 @@ _SELECT_LOGGED = select(event.c.data).where(
 class Outcome:
     """One thing that happened to a send, for one recipient or for ``everybody``.
 
-    With neither it is logged, and moves nobody: some vendors do not say whom of several it is about.
+    With neither it is logged and moves nobody: some vendors do not say whom of several it is about.
     """
 
     type: EventType

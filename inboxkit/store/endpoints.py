@@ -144,11 +144,11 @@ def rotate(tx: Tx, endpoint_id: int, secret: str, now: datetime, overlap: timede
     With no ``overlap`` all earlier ones sign no more.
     """
     held = by_id(tx.connection, endpoint_id)
-    if held is None or held.secret == secret:
+    if held is None:
         return
     valid = [[old, at.isoformat()] for old, at in held.earlier() if at > now and old != secret]
-    latest = [held.secret, (now + overlap).isoformat()]
-    kept = [latest, *valid][:_MOST_OLD_SECRETS] if overlap else []
+    latest = [] if held.secret == secret else [[held.secret, (now + overlap).isoformat()]]
+    kept = [*latest, *valid][:_MOST_OLD_SECRETS] if overlap else []
     mine = update(endpoint).where(endpoint.c.id == endpoint_id)
     tx.connection.execute(mine.values(secret=secret, old_secrets=kept, updated_at=now))
 

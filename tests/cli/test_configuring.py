@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -151,6 +153,24 @@ def test_the_schema_is_checked_and_upgraded(bare: Command) -> None:
     assert not (bare.folder / "inboxkit.db").exists()
     assert bare("db", "upgrade").out == bare("db", "upgrade").out == f"{schema.HEAD}\n"
     assert bare("db", "check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("compatible", "code", "says"),
+    [("0001", 0, ""), ("9999", 1, f"this inboxkit needs {schema.HEAD}; upgrade inboxkit\n")],
+    ids=["made for this one too", "not made for it"],
+)
+def test_a_newer_schema_is_good_when_it_was_made_for_this_program(
+    bare: Command, compatible: str, code: int, says: str
+) -> None:
+    bare("db", "upgrade")
+    with closing(sqlite3.connect(bare.folder / "inboxkit.db")) as connection, connection:
+        connection.execute("UPDATE inboxkit_version SET version_num = '9999'")
+        change = "UPDATE inboxkit_setting SET value = ? WHERE key = 'schema_compatible'"
+        connection.execute(change, (compatible,))
+    done = bare("db", "check")
+    assert (done.code, done.out, done.err) == (code, "9999\n", says)
+    assert bare("db", "upgrade").out == "9999\n"
 
 
 def test_a_file_that_is_no_database_is_named(bare: Command) -> None:

@@ -94,6 +94,7 @@ def test_a_second_signal_ends_it_at_once(inboxkit: Command) -> None:
 def test_no_handlers_is_no_error(inboxkit: Command) -> None:
     inboxkit("inbox", "create", "a@inbox.example")
     with Serving(inboxkit.folder, "run", "nowhere") as server:
+        assert "there is no folder nowhere" in server.said["err"][0]
         server.send(mail(), to="a@inbox.example")
         assert inboxkit("wait", "a@inbox.example").out == "Is anybody there?\n"
 

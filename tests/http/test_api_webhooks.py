@@ -258,7 +258,7 @@ def test_a_secret_that_leaked_signs_no_more(api: Api, receiver: Receiver) -> Non
     path = f"/v0/webhooks/{hook['webhook_id']}/secret/rotate"
     chosen = signatures.Key(b"c" * 24).secret
 
-    api.good("POST", path, {"overlap_hours": 48})
+    api.good("POST", path, {"overlap_hours": 48, "secret": chosen})
     new = api.good("POST", path, {"overlap_hours": 0, "secret": chosen})
     api.arrive(inbox)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inboxkit.compose import Composition, compose
+from inboxkit.errors import UnsupportedFeature
 from inboxkit.pipeline.outgoing import outgoing
 from inboxkit.providers.base import Feature, Outgoing
 from inboxkit.providers.mailgun import Mailgun
@@ -101,3 +102,11 @@ def test_a_key_is_the_same_for_the_same_recipients(row: Any) -> None:
     keys = [made(row, *to).idempotency_key for to in ((ANN, BEN, EVE), (EVE, BEN), (BEN, EVE))]
     assert keys[0] == f"inboxkit-{public_id('msg', row.id)}"
     assert keys[1] == keys[2] != keys[0]
+
+
+def test_what_cannot_be_taken_apart_is_not_sent_without_its_files(row: Any) -> None:
+    nested = [
+        b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(60)
+    ]
+    with pytest.raises(UnsupportedFeature, match="limit: "):
+        outgoing(row, b"".join(nested), [ANN], Parts())
