@@ -83,6 +83,7 @@ async def test_a_schema_that_is_refused(database: str, tmp_path: Path) -> None:
     opened = open_database(database)
     with opened.writer.begin() as connection:
         connection.exec_driver_sql("UPDATE inboxkit_version SET version_num = '9999'")
+        connection.exec_driver_sql("DELETE FROM inboxkit_setting WHERE key = 'schema_compatible'")
     opened.close()
     with pytest.raises(ConfigurationError, match="9999 is newer"):
         await InboxKit(database=database).__aenter__()

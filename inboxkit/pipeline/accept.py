@@ -191,6 +191,8 @@ class Accept:
 
 def _head(raw: bytes) -> bytes:
     """Return the header block, as far as it is looked at."""
-    part = raw[:_HEAD_BYTES]
-    ends = [end for end in (part.find(b"\r\n\r\n"), part.find(b"\n\n")) if end >= 0]
-    return part[: min(ends)] if ends else part
+    most = min(len(raw), _HEAD_BYTES)
+    usual = raw.find(b"\r\n\r\n", 0, most)
+    end = most if usual < 0 else usual
+    bare = raw.find(b"\n\n", 0, end)  # not looked for in the body
+    return raw[: end if bare < 0 else bare]
