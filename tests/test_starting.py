@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_BEFORE: set[threading.Thread] = set()
+
+
+@pytest.fixture(autouse=True)
+def what_was_there_before() -> None:
+    _BEFORE.clear()
+    _BEFORE.update(threading.enumerate())
+
+
 class BrokenClock(Clock):
     """Tells the time so many times, then never again."""
 
@@ -44,8 +53,9 @@ class BrokenClock(Clock):
 
 
 def left_open(folder: Path) -> list[str]:
-    """Return what of a runtime is still there."""
-    threads = [t.name for t in threading.enumerate() if t.name.startswith("inboxkit")]
+    """Return what of a runtime is still there; runtimes of the whole session are not meant."""
+    mine = [t for t in threading.enumerate() if t not in _BEFORE]
+    threads = [t.name for t in mine if t.name.startswith("inboxkit")]
     tasks = [task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}]
     return [*threads, *tasks, *(path.name for path in folder.glob("*.files/*.lock"))]
 

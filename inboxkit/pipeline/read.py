@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -37,17 +37,29 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from anyio.abc import TaskGroup
+    from sqlalchemy import Connection
 
     from ..store.store import Store
     from ..values import Auth
 
     Held: TypeAlias = tuple[Job, Stored]
+    Judged: TypeAlias = tuple[tuple[Held, ParsedMessage], Auth | None]
     Owners: TypeAlias = Mapping[int, tuple[str, ...]]
 
 log = logging.getLogger("inboxkit.read")
 BATCH = 32
 _SLICE_SECONDS = 2.0
 _CHECKS = 64  # mails whose senders are looked up at once
+
+
+@dataclass(frozen=True, slots=True)
+class _Glance:
+    """What one look at a batch gave, by row id; ``parsed`` lacks what needs a process."""
+
+    stored: Mapping[int, Stored]
+    owners: Owners
+    parsed: Mapping[int, ParsedMessage]
+    auth: Mapping[int, Auth | None]
 
 
 class Read:
@@ -82,18 +94,30 @@ class Read:
 
     async def work(self, taken: list[Job]) -> None:
         """Read a batch of messages, those first that take no time."""
-        stored = await self._store.read(readings.unread, [int(j.key) for j in taken])
-        gone = [j for j in taken if int(j.key) not in stored]
+        found = await self._store.read(self._glance, [int(j.key) for j in taken])
+        gone = [j for j in taken if int(j.key) not in found.stored]
         if gone:  # purged before it was read
             await self._store.write(jobs.complete, gone)
-        held = [(j, stored[int(j.key)]) for j in taken if int(j.key) in stored]
-        owners = await self._store.read(inboxes.names, {item.inbox_id for _, item in held})
-        parsed = await to_thread.run_sync(self._parse_small, [item for _, item in held])
-        pairs = list(zip(held, parsed, strict=True))
-        await self._finish([(one, result) for one, result in pairs if result is not None], owners)
-        await self._work_slowly([one for one, result in pairs if result is None], owners)
+        held = [(j, found.stored[int(j.key)]) for j in taken if int(j.key) in found.stored]
+        quick = [
+            ((one, parsed), found.auth.get(one[1].id))
+            for one in held
+            if (parsed := found.parsed.get(one[1].id)) is not None
+        ]
+        await self._settle(quick, found.owners)
+        slow = [one for one in held if one[1].id not in found.parsed]
+        await self._work_slowly(slow, found.owners)
         if self._pace.is_pressed:
             await anyio.sleep(Pace.PAUSE_SECONDS)
+
+    def _glance(self, connection: Connection, ids: Sequence[int]) -> _Glance:
+        """Load a batch, parse and judge what is small and plain: all in one turn of a thread."""
+        stored = readings.unread(connection, ids)
+        owners = inboxes.names(connection, {item.inbox_id for item in stored.values()})
+        results = {item.id: self._parsed(item) for item in stored.values()}
+        parsed = {row_id: result for row_id, result in results.items() if result is not None}
+        auth = {i: self._authenticity.known(stored[i], result) for i, result in parsed.items()}
+        return _Glance(stored, owners, parsed, auth)
 
     async def _work_slowly(self, held: Sequence[Held], owners: Owners) -> None:
         """Read what may take seconds, one by one; give back what is left when time is up.
@@ -107,11 +131,15 @@ class Read:
                 await give_all_back(self._store, left, "", after=timedelta(0), blameless=True)
                 return
             result = await self._parse_large(item)
-            await self._finish([((job, item), result)], owners)
+            await self._finish((job, item), result, owners)
 
-    async def _finish(self, read: Sequence[tuple[Held, ParsedMessage]], owners: Owners) -> None:
+    async def _finish(self, one: Held, parsed: ParsedMessage, owners: Owners) -> None:
+        """Record what took its time to read."""
+        auth = await to_thread.run_sync(self._authenticity.known, one[1], parsed)
+        await self._settle([((one, parsed), auth)], owners)
+
+    async def _settle(self, judged: Sequence[Judged], owners: Owners) -> None:
         """Record what was read; what takes look-ups of its sender holds up nobody else."""
-        judged = await to_thread.run_sync(self._judged, read)
         await self._record(
             [
                 self._reading(job, item, parsed, owners, auth)
@@ -124,22 +152,13 @@ class Read:
                 self._unproven[job.id] = (item, parsed, owners)
                 await (self._check(job) if self._crew is None else self._crew.work([job]))
 
-    def _judged(
-        self, read: Sequence[tuple[Held, ParsedMessage]]
-    ) -> list[tuple[tuple[Held, ParsedMessage], Auth | None]]:
-        """Return what is known of the senders; in a thread, as the first loads many domains."""
-        return [(one, self._authenticity.known(one[0][1], one[1])) for one in read]
-
     async def _check(self, job: Job) -> None:
         item, parsed, owners = self._unproven.pop(job.id)
         auth = await self._authenticity.verify(item, parsed)
         await self._record([self._reading(job, item, parsed, owners, auth)])
 
-    def _parse_small(self, items: Sequence[Stored]) -> list[ParsedMessage | None]:
-        """Parse what is small and plain; None for what needs a process that can be ended."""
-        return [self._parsed(item) for item in items]
-
     def _parsed(self, item: Stored) -> ParsedMessage | None:
+        """Parse what is small and plain; None for what needs a process that can be ended."""
         if item.size > guard.ORDINARY_BYTES:
             return None
         try:

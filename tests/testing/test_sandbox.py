@@ -119,7 +119,9 @@ async def test_a_person_who_gets_nothing_sees_what_was_sent_to_others(sandbox: S
 async def test_a_failed_wait_lists_what_did_arrive(sandbox: Sandbox) -> None:
     inbox = await sandbox.inbox(DESK)
     await sandbox.person(ANN).send(DESK, "An invoice", "Nothing to confirm.")
-    with pytest.raises(WaitTimeout, match=r"'An invoice' from ann@example\.com") as caught:
+    with pytest.raises(
+        WaitTimeout, match=r"'An invoice' to desk@inbox\.example from ann@example\.com"
+    ) as caught:
         await inbox.wait_for_otp(timeout=0.01)
     assert b"Nothing to confirm." in await caught.value.arrived[0].raw()
 
