@@ -73,7 +73,8 @@ class Staging:
         staged = message_id in self.held or any(item.id == message_id for item in self.sends)
         return staged and not self.over
 
-    def _carry_out(self, tx: Tx, now: datetime) -> None:
+    def change(self, tx: Tx, now: datetime) -> None:
+        """Do what was asked for beside sends."""
         for record, files in () if self.record else self.drafts:
             drafts.create(tx, record, files)
         for thread_id, state in self.states.items():
@@ -86,7 +87,7 @@ def carry_out(tx: Tx, stagings: Sequence[Staging], now: datetime) -> None:
     """Do all that handlers have asked for, in the transaction of their Runs' ends."""
     sends.store(tx, [send for staging in stagings for send in staging.sends])
     for staging in stagings:
-        staging._carry_out(tx, now)
+        staging.change(tx, now)
 
 
 current: ContextVar[Staging | None] = ContextVar("inboxkit_staging", default=None)

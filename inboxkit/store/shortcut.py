@@ -92,9 +92,9 @@ def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[Stored] | No
     None when they must go the long way: nothing was stored then. Raise OperationalError when the
     database refuses.
     """
-    if len(arrivals) > _SIZES[-1] or any(len(c) > 1 or _is_special(c[0]) for c in arrivals):
+    mails = [mail for copies in arrivals for mail in copies]
+    if not len(mails) == len(arrivals) <= _SIZES[-1] or any(map(_is_special, mails)):
         return None
-    mails = [copies[0] for copies in arrivals]
     driver: Any = tx.connection.connection.dbapi_connection
     before = driver.total_changes
     try:
