@@ -137,16 +137,15 @@ class Sandbox:
 
     async def _next_sent(self, recipient: str, seen: Collection[str], timeout: float) -> Message:
         bell = self.kit.runtime.notify.bell
-        sent: list[Message] = []
         with anyio.move_on_after(timeout):
             while True:
                 count = bell.count("any")
-                sent = await self._sent()
-                for found in sent:
+                for found in await self._sent():
                     if found.id not in seen and _reached(found, recipient):
                         return found
                 await bell.wait("any", count)
-        raise WaitTimeout(f"nothing was sent to {recipient} within {timeout:g} s", sent)
+        asked = f"nothing was sent to {recipient} within {timeout:g} s"
+        raise WaitTimeout(asked, await self._sent())  # the last look may have been cut short
 
     async def _arrived(self, message_id: str, to: str) -> Message:
         runtime = self.kit.runtime
