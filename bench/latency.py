@@ -45,6 +45,7 @@ _NUMBERS = count()
 _LINE = "The quick brown fox jumps over the lazy dog, and then does it again.\r\n"
 _TIMEOUT = 30
 _IDLE_SECONDS = 3.0
+_REST_SECONDS = 0.03  # between samples, so that the mail before is done with: an idle server
 _BURST_SECONDS = 1.0
 _SENDERS = 10
 _ANSWER = """\
@@ -122,6 +123,7 @@ async def accepted(ports: Sequence[int], folder: Path, samples: int) -> list[lis
                 begun = time.perf_counter()
                 await session.end(content)
                 taken.append((time.perf_counter() - begun) * 1000)
+            await asyncio.sleep(_REST_SECONDS)
             begun = time.perf_counter()
             file.write(content)
             file.flush()
@@ -155,6 +157,7 @@ async def coded(folder: Path, samples: int) -> list[float]:
                 assert await waiting == code_of(number)
                 times.append((time.perf_counter() - begun) * 1000)
                 await sending
+                await asyncio.sleep(_REST_SECONDS)
     return times
 
 
@@ -211,6 +214,7 @@ async def coded_over_http(
             assert code == code_of(number), (code, number)
             times.append((at - begun) * 1000)
             await sending
+            await asyncio.sleep(_REST_SECONDS)
     return times
 
 
@@ -243,6 +247,7 @@ async def answered(folder: Path, samples: int) -> list[float]:
                     begun = time.perf_counter()
                     await session.end(content)
                     times.append((await arrived.get() - begun) * 1000)
+                    await asyncio.sleep(_REST_SECONDS)
     finally:
         await runner.cleanup()
     return times
