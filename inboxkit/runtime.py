@@ -166,8 +166,7 @@ class Runtime:
         """A step broke: say so, end ``serve``, and wake every wait, which would never end."""
         log.critical("the runtime has stopped", exc_info=failure)
         self.failure = failure
-        for bell in (self.notify.bell, self.store.bell):
-            bell.fail(failure)
+        self.store.bell.fail(failure)
         self.stopping.set()
 
     def check(self) -> None:

@@ -14,8 +14,8 @@ import anyio
 from .errors import WaitTimeout
 from .matching import matches
 from .models import Want
-from .pipeline.notify import inbox_topic
 from .store import records, untaken
+from .store.bell import inbox_topic
 from .tokens import row_id
 
 if TYPE_CHECKING:

@@ -66,7 +66,7 @@ class Batches:
         mine, waiting = _Waiting(message, entry), self._waiting[chosen.provider.name]
         waiting.append(mine)
         await lowlevel.checkpoint()  # those begun in one transaction come at the same moment
-        if not mine.taken:
+        while not mine.taken:  # a group may be full before it comes to this message
             async with self._turns:
                 if not mine.taken:
                     await self._send(chosen, joining, _group(waiting, joining))

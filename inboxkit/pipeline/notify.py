@@ -11,7 +11,7 @@ from sqlalchemy import Row
 
 from ..errors import StoreError
 from ..store import events, records
-from ..store.bell import Bell
+from ..store.bell import inbox_topic
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -21,37 +21,28 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.notify")
 _PAGE = 500
-_BUCKETS = 1024
 _KEPT = 2_000
 _PAUSE_AFTER_REFUSAL = 1.0
 _BUSY = 8  # entries at once: from here on fewer and larger looks cost less
 _REST_SECONDS = 0.02
 
 
-def inbox_topic(inbox_id: int) -> str:
-    """Return what rings when something happens in an inbox; a few inboxes share one.
-
-    So the bell's memory is bounded; whoever is woken looks whether it was meant.
-    """
-    return f"inbox:{inbox_id % _BUCKETS}"
-
-
 class Notify:
     """Follows the log and rings a bell for each inbox that something happened in.
 
-    Every reader keeps a cursor of its own, so a slow one misses nothing.
+    It is the store's: mail that was read in this process has rung it already, at its commit. Every
+    reader keeps a cursor of its own, so a slow one misses nothing.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.cursor = 0
-        self.bell = Bell()
+        self.bell = store.bell
         self._recent: deque[Row[Any]] = deque()
         self._recent_after = 0  # the place before the oldest entry that is kept
 
     async def start(self) -> None:
         """Begin at the end of the log."""
-        self.bell.attach()
         self.cursor = self._recent_after = await self._store.read(events.last)
 
     async def run(self) -> None:

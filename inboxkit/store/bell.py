@@ -13,6 +13,16 @@ from ..errors import InboxKitError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_BUCKETS = 1024
+
+
+def inbox_topic(inbox_id: int) -> str:
+    """Return what rings when something happens in an inbox; a few inboxes share one.
+
+    So the bell's memory is bounded; whoever is woken looks whether it was meant.
+    """
+    return f"inbox:{inbox_id % _BUCKETS}"
+
 
 class Bell:
     """Counts the rings of each topic; whoever has seen fewer does not wait."""

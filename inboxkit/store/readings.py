@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, insert, select
 from ..tokens import new_id
 from ..values import EventType, Kind
 from . import deliveries, jobs, placing, screening, search
+from .bell import inbox_topic
 from .blobs import Packed
 from .bulk import BulkInsert
 from .deliveries import Outcome
@@ -111,7 +112,7 @@ def record(tx: Tx, readings: Sequence[Reading]) -> list[int]:
     jobs.complete(tx, [r.job for r in readings])
     heard = [r for r in readings if r.stored.id not in blocked]
     jobs.put(tx, [_plan_job(r) for r in heard if not r.job.data.get("silent")])
-    tx.wake("event")
+    tx.wake("event", *{inbox_topic(r.stored.inbox_id) for r in readings})
     return [r.stored.id for r in readings]
 
 
