@@ -12,8 +12,8 @@ import pytest
 
 from inboxkit import ConfigurationError, InboxKit, Message, WaitTimeout
 from inboxkit.models import Want
-from inboxkit.pipeline.notify import inbox_topic
 from inboxkit.store import inboxes
+from inboxkit.store.bell import inbox_topic
 from inboxkit.waits import Waits
 
 from .mails import ANN, DESK, arrive, code, mail
