@@ -36,6 +36,7 @@ from .values import (
     File,
     Kind,
     Pattern,
+    ProviderOptions,
     WebhookResponse,
 )
 
@@ -66,6 +67,7 @@ __all__ = [
     "Otp",
     "Outcome",
     "Pattern",
+    "ProviderOptions",
     "Reject",
     "RemoteError",
     "Retries",

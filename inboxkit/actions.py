@@ -20,7 +20,7 @@ from .parsing.images import dimensions
 from .pipeline import policies, replies, spooling
 from .pipeline.policies import Forbidden, Paused
 from .pipeline.staging import active, current
-from .providers.base import Feature, Outgoing, refuse_unsupported
+from .providers.base import Outgoing, refuse_unsupported
 from .saving import write_once
 from .sending import Composer, Context
 from .store import inboxes, messages, purge, records, search, sends, suppressions, threads
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from .models import Attachment, Message, Thread, Want
     from .parsing.model import ParsedMessage
     from .pipeline.addresses import Addresses
+    from .pipeline.configured import Configured
     from .pipeline.notify import Notify
-    from .pipeline.outbox import Configured
     from .settings import Settings
     from .store.blobs import Packed
     from .store.inboxes import InboxRecord
@@ -351,9 +351,8 @@ class LocalActions:
                 "to lift that: inboxkit suppressions remove ADDRESS"
             )
         for chosen in self._providers[:1]:
-            if Feature.RAW_MIME not in chosen.provider.capabilities:
-                asked = _asked(draft, row)
-                refuse_unsupported(chosen.provider.name, asked, chosen.provider.capabilities)
+            asked, _ = chosen.fitted(_asked(draft, row))
+            refuse_unsupported(chosen.provider.name, asked, chosen.provider.capabilities)
 
     # looking up
 
@@ -389,8 +388,10 @@ def _asked(draft: Draft, row: Mapping[str, Any]) -> Outgoing:
         mime=b"",
         cc=records.addresses(row["cc"]),
         bcc=records.addresses(row["bcc"]),
+        reply_to=records.addresses(row["reply_to"]),
         headers=draft.headers,
         attachments=draft.attachments,
         tag=draft.tag,
         metadata=draft.metadata,
+        **draft.options.given(),
     )

@@ -12,7 +12,7 @@ from .errors import InboxKitError, StoreError
 from .store import drafts, jobs
 from .store.departing import Changed, Departure
 from .tokens import public_id
-from .values import Draft
+from .values import Draft, ProviderOptions
 
 if TYPE_CHECKING:
     from .actions import LocalActions
@@ -90,6 +90,7 @@ def drafted(record: DraftRecord) -> Draft:
         tag=record.extra.get("tag", ""),
         metadata=record.extra.get("metadata", {}),
         key=record.extra.get("key"),
+        options=ProviderOptions(**record.extra.get("options", {})),
     )
 
 

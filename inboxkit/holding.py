@@ -36,6 +36,7 @@ def held(draft: Draft, context: Context, staged: Staged, now: datetime) -> Draft
         forward_of="" if original is None else original.message_id or original.id,
         references=staged.references,
         extra={
+            "options": draft.options.given(),
             "headers": dict(draft.headers),
             "tag": draft.tag,
             "metadata": dict(draft.metadata),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .models import Actions, Link, Message, Otp, Want
 from .router import address_glob
-from .values import Draft, Files, Pattern, Recipients, files, recipients
+from .values import Draft, Files, Pattern, ProviderOptions, Recipients, files, recipients
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -43,6 +43,7 @@ class Inbox:
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
         at: datetime | None = None,
+        options: ProviderOptions | None = None,
     ) -> Message:
         """Queue a message and return it; in a handler, staged until the Run is done.
 
@@ -64,6 +65,7 @@ class Inbox:
             metadata=metadata or {},
             key=key,
             at=at,
+            options=options or ProviderOptions(),
         )
         return await self.actions.send(self.address, draft)
 

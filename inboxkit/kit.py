@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .clock import Clock
 from .errors import ConfigurationError, NotFound
-from .pipeline import outbox
+from .pipeline import configured
 from .pipeline.handlers import check_patterns
 from .router import Router, checked_resource
 from .runtime import Runtime
@@ -76,7 +76,7 @@ class InboxKit:
         if self._runtime is not None:
             raise ConfigurationError("the kit is running already; make another InboxKit")
         check_patterns([router for router, _ in self._included])
-        providers = outbox.configure(self.settings)
+        providers = configured.configure(self.settings)
         check_domain(self.settings)
         runtime = Runtime(self.settings, self.clock, providers)
         works = self._works and "worker" in self.settings.role

@@ -21,6 +21,7 @@ from .values import (
     Files,
     Kind,
     Pattern,
+    ProviderOptions,
     Recipients,
     files,
     recipients,
@@ -199,6 +200,7 @@ class Message:
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
         at: datetime | None = None,
+        options: ProviderOptions | None = None,
     ) -> Message:
         """Answer this message in its thread; in a handler, staged until the Run is done."""
         draft = Draft(
@@ -212,6 +214,7 @@ class Message:
             metadata=metadata or {},
             key=key,
             at=at,
+            options=options or ProviderOptions(),
         )
         return await self.actions.reply(self, draft, everyone=all)
 
@@ -225,6 +228,7 @@ class Message:
         tag: str = "",
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
+        options: ProviderOptions | None = None,
     ) -> Message:
         """Send this message on, as an attachment (message/rfc822), to somebody else."""
         draft = Draft(
@@ -235,6 +239,7 @@ class Message:
             tag=tag,
             metadata=metadata or {},
             key=key,
+            options=options or ProviderOptions(),
         )
         return await self.actions.forward(self, draft)
 
@@ -278,6 +283,7 @@ class Thread:
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
         at: datetime | None = None,
+        options: ProviderOptions | None = None,
     ) -> Message:
         """Write to the people outside, in this thread."""
         draft = Draft(
@@ -288,6 +294,7 @@ class Thread:
             metadata=metadata or {},
             key=key,
             at=at,
+            options=options or ProviderOptions(),
         )
         return await self.actions.send_in_thread(self, draft)
 

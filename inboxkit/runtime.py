@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from .clock import Clock
     from .models import Event, Message
+    from .pipeline.configured import Configured
     from .pipeline.resources import Resource
     from .resolving import Resolver
     from .router import Router
@@ -61,9 +62,7 @@ log = logging.getLogger("inboxkit")
 class Runtime:
     """The parts of one running kit."""
 
-    def __init__(
-        self, settings: Settings, clock: Clock, providers: Sequence[outbox.Configured]
-    ) -> None:
+    def __init__(self, settings: Settings, clock: Clock, providers: Sequence[Configured]) -> None:
         self.settings = settings
         self.clock = clock
         self.store = Store(

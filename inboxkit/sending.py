@@ -200,6 +200,7 @@ def _content(draft: Draft, made: Composition) -> dict[str, Any]:
         "calendar": {},
         "defects": [],
         "kind_reason": "",
+        "options": draft.options.given(),
     }
 
 
@@ -278,5 +279,6 @@ def fingerprint(draft: Draft, context: Context) -> str:
         "files": [hashlib.sha256(f.data).hexdigest() for f in draft.attachments],
         "thread": context.thread_id,
         "forwarded": hashlib.sha256(context.forwarded).hexdigest(),
+        **draft.options.given(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -88,6 +88,7 @@ class Settings(BaseModel):
     send_rates: Mapping[str, str] = Field(default_factory=dict[str, str])
     send_slots: Mapping[str, int] = Field(default_factory=dict[str, int])
     same_send_seconds: int = Field(default=0, ge=0, le=86_400)
+    unsupported: str = Field(default="refuse", pattern="^(refuse|drop)$")
     unknown_sends: str = Field(default="keep", pattern="^(keep|sent|retry)$")
     log_format: str = Field(default="text", pattern="^(text|json)$")
     options: Mapping[str, Mapping[str, Any]] = Field(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -115,6 +115,37 @@ class File:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderOptions:
+    """What a provider is to do with a message beyond carrying it, where it can.
+
+    ``track_opens`` and ``track_clicks`` are switched for this message; None: as its account is set.
+    ``template`` is one that is stored at the provider, by its name or id there, filled in with
+    ``variables``, and for each address with ``recipient_variables``. A provider that lacks what is
+    asked for refuses the message; the setting ``unsupported`` can have tracking left out instead.
+    """
+
+    track_opens: bool | None = None
+    track_clicks: bool | None = None
+    template: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    recipient_variables: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict[str, "Mapping[str, str]"], repr=False
+    )
+
+    def given(self) -> dict[str, Any]:
+        """Return what was asked for, as JSON takes it; {} for nothing."""
+        plain = {
+            "track_opens": self.track_opens,
+            "track_clicks": self.track_clicks,
+            "template": self.template or None,
+            "variables": dict(self.variables) or None,
+            "recipient_variables": {to: dict(v) for to, v in self.recipient_variables.items()}
+            or None,
+        }
+        return {name: value for name, value in plain.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """What a caller wants sent, before it has a Message-ID or a place in a thread."""
 
@@ -131,6 +162,7 @@ class Draft:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     key: str | None = None
     at: datetime | None = None
+    options: ProviderOptions = ProviderOptions()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import pytest
 
 from inboxkit import ConfigurationError, InboxKit, InboxKitError, Router, Settings
 from inboxkit.clock import Clock
-from inboxkit.pipeline.outbox import configure
+from inboxkit.pipeline.configured import configure
 from inboxkit.runtime import Runtime
 from inboxkit.store.database import open_database
 

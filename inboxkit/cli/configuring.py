@@ -8,7 +8,7 @@ from ..edges import smtp_settings
 from ..errors import ConfigurationError
 from ..http.app import check_bind
 from ..kit import check_domain
-from ..pipeline import outbox
+from ..pipeline import configured
 from ..providers.base import Feature
 from ..providers.registry import PROVIDERS, provider
 from ..settings import masked
@@ -42,7 +42,7 @@ def check(ctx: click.Context) -> None:
     """Check the settings as the start would, without starting."""
     settings = settings_of(ctx)
     parse_url(settings.database)
-    outbox.configure(settings)
+    configured.configure(settings)
     check_domain(settings)
     smtp_settings(settings, settings.smtp or SMTP)
     check_bind(settings.model_copy(update={"http": settings.http or HTTP}))

@@ -127,6 +127,6 @@ async def _until_done(kit: InboxKit, steps: tuple[str, ...]) -> None:
     store = kit.runtime.store
     while True:
         seen = store.bell.count("done")
-        if await store.read(jobs.count, steps, due_by=kit.clock.now()) == 0:
+        if not await store.read(jobs.are_left, steps, kit.clock):
             return
         await store.bell.wait("done", seen, timeout=1)

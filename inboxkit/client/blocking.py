@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..inbox import Inbox
     from ..models import Event, Link, Message, Otp, Thread
-    from ..values import Files, Pattern, Recipients
+    from ..values import Files, Pattern, ProviderOptions, Recipients
 
 T = TypeVar("T")
 
@@ -131,6 +131,7 @@ class SyncInbox:
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
         at: datetime | None = None,
+        options: ProviderOptions | None = None,
     ) -> Message:
         """Queue a message and return it; see ``Inbox.send``."""
         return finish(
@@ -148,6 +149,7 @@ class SyncInbox:
                 metadata=metadata,
                 key=key,
                 at=at,
+                options=options,
             )
         )
 

@@ -99,6 +99,8 @@ def draft(given: Draft, *, everyone: bool = False) -> dict[str, Any]:
     extra |= {"everyone": everyone} if everyone else {}
     extra |= {} if given.key is None else {"key": given.key}
     extra |= {} if given.at is None else {"at": given.at.isoformat()}
+    asked = given.options.given()
+    opens = {"track_opens": asked.pop("track_opens")} if "track_opens" in asked else {}
     said: dict[str, Any] = {
         "to": list(given.to),
         "cc": list(given.cc),
@@ -110,7 +112,8 @@ def draft(given: Draft, *, everyone: bool = False) -> dict[str, Any]:
         "headers": dict(given.headers),
         "attachments": [_file(file) for file in given.attachments],
     }
-    return {name: value for name, value in said.items() if value} | {"inboxkit": extra}
+    said = {name: value for name, value in said.items() if value}
+    return said | opens | {"inboxkit": extra | asked}
 
 
 def _file(file: File) -> dict[str, str]:

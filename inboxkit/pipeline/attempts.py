@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ..providers.registry import AnyProvider
     from ..store.looks import Look
     from ..store.store import Store
-    from .outbox import Configured
+    from .configured import Configured
 
 log = logging.getLogger("inboxkit.outbox")
 _NOT_HANDLED = (408, 425, 429, 503)  # RFC 9110 sections 15.5.9 and 15.6.4, RFC 8470, RFC 6585
@@ -183,7 +183,7 @@ class Attempts:
         def work() -> _Prepared:
             raw = look.raw or self._store.blobs.unpack(Packed(row.data, row.location))
             signed = raw if key is None else key.sign(raw)
-            message = outgoing(row, signed, recipients, chosen.provider)
+            message = _fitted(chosen, outgoing(row, signed, recipients, chosen.provider))
             return _Prepared(message, _request(chosen, message, self._store.clock.now()))
 
         in_passing = look.raw is not None and key is None  # to sign takes milliseconds
@@ -210,6 +210,14 @@ class Attempts:
         except StoreError as error:
             raise NotDelivered(str(error), request_sent=False) from error
         return HttpResponse(200)
+
+
+def _fitted(chosen: Configured, message: Outgoing) -> Outgoing:
+    message, left_out = chosen.fitted(message)
+    if left_out:
+        names, provider = ", ".join(sorted(left_out)), chosen.provider.name
+        log.warning("send %s: leaves without %s, which %s lacks", message.id, names, provider)
+    return message
 
 
 def _request(

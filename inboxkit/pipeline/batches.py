@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..providers.base import HttpResponse, Outgoing, SendOutcome
     from ..providers.batches import Batching
-    from .outbox import Configured
+    from .configured import Configured
     from .transport import Transport
 
 log = logging.getLogger("inboxkit.outbox")

@@ -14,7 +14,7 @@ from .transport import NotDelivered, Transport
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .outbox import Configured
+    from .configured import Configured
 
 Told = InboundMail | ProviderEvent
 _MOST = 100  # downloads for one webhook

@@ -33,9 +33,9 @@ from ..tokens import row_id
 from ..values import EventType, WebhookResponse
 from . import downloads
 from .certificates import Certificates
+from .configured import Configured
 from .downloads import NotFetched
 from .leases import give_back
-from .outbox import Configured
 from .outgoing import ID_KEY, without_id
 from .redaction import told
 

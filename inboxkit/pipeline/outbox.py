@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ..errors import StoreError
-from ..providers.base import Feature, Refused, Retry, Sent, Unknown
-from ..providers.registry import AnyProvider, batching, key_lasts, provider
+from ..providers.base import Refused, Retry, Sent, Unknown
+from ..providers.registry import batching
 from ..router import Retries
 from ..store import departures, jobs, limits, looks, resolutions
 from ..store.departures import Later, Start, Took
@@ -46,41 +46,13 @@ if TYPE_CHECKING:
     from ..store.store import Store
     from ..store.writer import Tx
     from .accept import Accept
+    from .configured import Configured
 
 log = logging.getLogger("inboxkit.outbox")
 _SETUP = Retries(first=timedelta(minutes=5), factor=2.0)  # until somebody puts a setting right
 _HELD = 4  # times as many are leased as are under way, so that none waits for a claim
 _FRESH_SECONDS = 5.0  # who waited longer looks again: events may have come
-_KEY_MARGIN = timedelta(minutes=10)  # before a key expires: for a request, and clocks that differ
 _SETUP_FAULTS = ("credentials", "account", "settings")
-
-
-@dataclass(frozen=True, slots=True)
-class Configured:
-    """A provider with its checked options."""
-
-    provider: AnyProvider
-    config: Any
-
-    @property
-    def repeats_safely(self) -> bool:
-        """Whether the same key twice sends once."""
-        return (
-            Feature.IDEMPOTENCY in self.provider.capabilities or self.provider.transport == "memory"
-        )
-
-    def knows_key(self, age: timedelta) -> bool:
-        """Whether a key that was used so long ago still sends once."""
-        lasts = key_lasts(self.provider)
-        return self.repeats_safely and (lasts is None or age < lasts - _KEY_MARGIN)
-
-
-def configure(settings: Settings) -> tuple[Configured, ...]:
-    """Return the providers to send through, in order; raise ConfigurationError."""
-    return tuple(
-        Configured(found := provider(name), found.configure(settings.provider_options(name)))
-        for name in settings.provider
-    )
 
 
 class Outbox:

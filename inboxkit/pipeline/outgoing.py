@@ -70,7 +70,17 @@ def outgoing(row: Any, raw: bytes, recipients: Sequence[str], chosen: AnyProvide
             **{flat(name): flat(value) for name, value in row.metadata.items()},
             ID_KEY: public_id("msg", row.id),
         },
+        **_options(row.options, recipients),
     )
+
+
+def _options(asked: Mapping[str, Any], recipients: Sequence[str]) -> dict[str, Any]:
+    """Return what the provider is asked for, of these recipients, under their own spelling."""
+    if "recipient_variables" not in asked:
+        return dict(asked)
+    values = {to.lower(): said for to, said in asked["recipient_variables"].items()}
+    mine = {to: values[to.lower()] for to in recipients if to.lower() in values}
+    return {**asked, "recipient_variables": mine}
 
 
 def _harmless(person: Address) -> Address:

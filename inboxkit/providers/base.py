@@ -49,7 +49,7 @@ class Feature(StrEnum):
     SIGNATURES = "signatures"  # webhooks are signed
 
 
-_THREADING = frozenset({"in-reply-to", "references"})
+THREADING = frozenset({"in-reply-to", "references"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class Outgoing:
             Feature.CC: self.cc,
             Feature.BCC: self.bcc,
             Feature.REPLY_TO: self.reply_to,
-            Feature.HEADERS: {name.lower() for name in self.headers} - _THREADING,
+            Feature.HEADERS: {name.lower() for name in self.headers} - THREADING,
             Feature.ATTACHMENTS: [f for f in self.attachments if not f.content_id],
             Feature.INLINE_IMAGES: [f for f in self.attachments if f.content_id],
             Feature.TAGS: self.tag,

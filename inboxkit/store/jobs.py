@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.sql.dml import ReturningUpdate
 
+    from ..clock import Clock
     from .writer import Tx
 
 _INBOXES_A_CLAIM = 32
@@ -342,16 +343,24 @@ _next_due = Prepared(
 )
 
 
-def count(connection: Connection, kinds: Sequence[str], *, due_by: datetime | None = None) -> int:
-    """Return how many jobs of these kinds are there, waiting (until ``due_by``) or leased.
-
-    With ``due_by``, one that waits for another of its lane is not counted.
-    """
+def count(connection: Connection, kinds: Sequence[str]) -> int:
+    """Return how many jobs of these kinds are there, waiting or leased."""
     query = select(func.count()).select_from(job).where(job.c.kind.in_(kinds))
-    if due_by is not None:
-        due = and_(job.c.due_at <= due_by, _is_first())
-        query = query.where(or_(job.c.state == "leased", due))
     return connection.execute(query).scalar_one()
+
+
+def are_left(connection: Connection, kinds: Sequence[str], clock: Clock) -> bool:
+    """Whether a job of these kinds is leased or due; not one that waits for another of its lane.
+
+    The clock is read after the jobs were: one that was put while they were looked for is due then.
+    """
+    leased = job.c.state == "leased"
+    held, due = connection.execute(
+        select(func.count().filter(leased), func.min(job.c.due_at)).where(
+            job.c.kind.in_(kinds), or_(leased, _is_first())
+        )
+    ).one()
+    return held > 0 or (due is not None and due <= clock.now())
 
 
 def summary(connection: Connection) -> dict[str, int]:

@@ -63,6 +63,7 @@ _SELECTED = select(
     content.c.html,
     content.c.headers,
     content.c.references,
+    content.c.options,
     inbox.c.status.label("inbox_status"),
 )
 _LOOK = (

@@ -287,6 +287,7 @@ def _content_row(row_id: int, parsed: ParsedMessage) -> dict[str, Any]:
         "calendar": {} if calendar is None else {"uid": calendar.uid, "method": calendar.method},
         "defects": list(parsed.defects),
         "kind_reason": parsed.kind_reason,
+        "options": {},
     }
 
 

@@ -167,6 +167,8 @@ class ContentRow(Base, table=True):
     calendar: dict[str, Any] = _json()
     defects: list[str] = _json()
     kind_reason: str
+    # Of a send: what its provider is asked for.
+    options: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False, server_default="{}"))
 
 
 class RawRow(Base, table=True):

@@ -35,11 +35,10 @@ async def settle(kit: InboxKit, *, timeout: float) -> None:
 def _is_busy(connection: Connection, clock: Clock) -> bool:
     """Whether there is something to do now, or events that no webhook was told of yet.
 
-    The clock is read once the snapshot is taken: a job that was put before it is due by then. On
-    PostgreSQL each query has a snapshot of its own, so what came in between is seen by the next.
+    On PostgreSQL each query has a snapshot of its own: what came in between is seen by the next.
     """
     return any(
-        endpoints.are_behind(connection) or jobs.count(connection, STEPS, due_by=clock.now()) > 0
+        endpoints.are_behind(connection) or jobs.are_left(connection, STEPS, clock)
         for _ in range(2)
     )
 

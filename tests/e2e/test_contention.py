@@ -119,7 +119,7 @@ async def settled(kit: InboxKit) -> None:
     """Return when nothing is left to do."""
     store = kit.runtime.store
     async with asyncio.timeout(60):
-        while await store.read(jobs.count, STEPS, due_by=store.clock.now()):
+        while await store.read(jobs.are_left, STEPS, store.clock):
             await store.bell.wait("event", store.bell.count("event"), timeout=0.2)
 
 

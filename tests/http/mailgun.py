@@ -84,9 +84,7 @@ _WORK = ("read", "send", "mailgun")
 async def _settled(store: Store) -> None:
     while True:
         seen = store.bell.count("done")
-        if await store.read(_is_told) and not await store.read(
-            jobs.count, _WORK, due_by=store.clock.now()
-        ):
+        if await store.read(_is_told) and not await store.read(jobs.are_left, _WORK, store.clock):
             return
         await store.bell.wait("done", seen, timeout=0.1)
 

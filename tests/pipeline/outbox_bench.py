@@ -11,7 +11,8 @@ import anyio
 from sqlalchemy import Connection, select, update
 
 from inboxkit import InboxKit, Message
-from inboxkit.pipeline.outbox import Configured, Outbox
+from inboxkit.pipeline.configured import Configured
+from inboxkit.pipeline.outbox import Outbox
 from inboxkit.providers.base import Feature, Retry
 from inboxkit.providers.fakes.mailgun import MailgunFake
 from inboxkit.providers.mailgun import Mailgun

@@ -78,4 +78,5 @@ _CONTENT: dict[str, Any] = {
     "calendar": {},
     "defects": [],
     "kind_reason": "",
+    "options": {},
 }

@@ -5,13 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
+from inboxkit.clock import Clock
 from inboxkit.store import jobs, workers
 from inboxkit.store.jobs import Job, LeaseLost
 from inboxkit.tokens import new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from inboxkit.store.store import Store
 
 SECOND = timedelta(seconds=1)
@@ -42,6 +47,39 @@ async def test_a_job_waits_for_its_time(store: Store) -> None:
     assert await store.read(jobs.next_due, ["run"]) == later
     store.clock.advance(timedelta(hours=1))
     assert [j.key for j in await claim(store)] == ["later"]
+
+
+class Ticking(Clock):
+    """A clock that lets something happen right after it is read."""
+
+    def __init__(self, then: Callable[[], None]) -> None:
+        super().__init__()
+        self._then = then
+
+    def now(self) -> datetime:
+        moment = super().now()
+        self._then()
+        return moment
+
+
+async def test_a_job_put_while_they_are_looked_for_is_left(store: Store) -> None:
+    def follow() -> None:
+        anyio.from_thread.run(put, store, "after")
+
+    await put(store, "before")
+    assert await store.read(jobs.are_left, ["run"], Ticking(follow))
+    await claim(store)
+    assert await store.read(jobs.are_left, ["run"], store.clock)
+
+
+async def test_what_waits_is_not_left(store: Store) -> None:
+    now = store.clock.now()
+    later = jobs.new_job("run", "later", inbox_id=1, due_at=now + SECOND, lane="l")
+    behind = jobs.new_job("run", "behind", inbox_id=1, due_at=now, lane="l")
+    await store.write(jobs.put, [later, behind])
+    assert not await store.read(jobs.are_left, ["run"], store.clock)
+    store.clock.advance(SECOND)
+    assert await store.read(jobs.are_left, ["run"], store.clock)
 
 
 async def test_a_flood_in_one_inbox_does_not_starve_another(store: Store) -> None:

@@ -15,7 +15,7 @@ from ...store.acceptance import Acceptance
 from ...store.idempotency import Claim
 from ...store.inboxes import PAUSED
 from ...tokens import row_id
-from ...values import Draft
+from ...values import Draft, ProviderOptions
 from .envelope import ApiError, invalid
 from .files import files
 from .messages import wanted
@@ -198,6 +198,7 @@ def drafted(asked: ComposeRequest, attachments: Sequence[File]) -> Draft:
         metadata=dict(asked.inboxkit.metadata),
         key=asked.inboxkit.key,
         at=asked.inboxkit.at,
+        options=_options(asked),
     )
     if isinstance(asked, (SendMessageRequest, ReplyToMessageRequest)):
         draft = replace(draft, to=tuple(asked.to), cc=tuple(asked.cc), bcc=tuple(asked.bcc))
@@ -205,6 +206,17 @@ def drafted(asked: ComposeRequest, attachments: Sequence[File]) -> Draft:
         draft = replace(draft, subject=asked.subject or "")
     check_addresses({name: getattr(draft, name) for name in ("to", "cc", "bcc", "reply_to")})
     return draft
+
+
+def _options(asked: ComposeRequest) -> ProviderOptions:
+    ours = asked.inboxkit
+    return ProviderOptions(
+        track_opens=asked.track_opens,
+        track_clicks=ours.track_clicks,
+        template=ours.template,
+        variables=ours.variables,
+        recipient_variables=ours.recipient_variables,
+    )
 
 
 def _route(path: str, handler: Callable[[Call[R]], Awaitable[Answer]], takes: type[R]) -> Route[R]:

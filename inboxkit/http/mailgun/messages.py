@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from ...compose import check_address
 from ...parsing import addresses, parse
 from ...providers import mailgun_requests
-from ...providers.mailgun_requests import Refusal, merged
+from ...providers.mailgun_requests import Refusal, is_on, merged
 from ...store import inboxes, mailgun_sends, records, wire_ids
 from ...store.api_tables import DEFAULT_POD
 from ...store.idempotency import Claim
 from ...store.mailgun_sends import Batch
-from ...values import Draft, File
+from ...values import Draft, File, ProviderOptions
 from ..api.sends import check_live
 from . import domains, rendering
 from .call import Call, Route
@@ -167,7 +167,20 @@ def _draft(asked: SendRequest, to: Sequence[str], cc: Sequence[str], bcc: Sequen
 
 def _wishes(asked: SendRequest) -> dict[str, Any]:
     tag = asked.tags[0] if asked.tags else ""
-    return {"tag": tag, "metadata": dict(asked.metadata), "at": asked.send_at}
+    every = _switch(asked, "o:tracking")
+    opens, clicks = (_switch(asked, f"o:tracking-{what}", every) for what in ("opens", "clicks"))
+    return {
+        "tag": tag,
+        "metadata": dict(asked.metadata),
+        "at": asked.send_at,
+        "options": ProviderOptions(track_opens=opens, track_clicks=clicks),
+    }
+
+
+def _switch(asked: SendRequest, name: str, default: bool | None = None) -> bool | None:
+    """Return what an option switches; ``htmlonly`` means on."""
+    said = asked.options.get(name, "").lower()
+    return default if not said else said == "htmlonly" or is_on(said)
 
 
 def _merged(draft: Draft, asked: SendRequest, recipient: str) -> Draft:

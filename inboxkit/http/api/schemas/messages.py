@@ -66,6 +66,7 @@ class ListMessagesQuery(HiddenQuery):
 class SendOptions(Request):
     """What inboxkit does with a send beyond AgentMail's API; see ``Inbox.send``.
 
+    ``template`` is one that is stored at the provider, ``recipient_variables`` are by address.
     ``quote`` is whether an answer quotes what it answers, ``everyone`` whether it goes to all.
     """
 
@@ -73,6 +74,12 @@ class SendOptions(Request):
     metadata: Mapping[Name, Text] = Field(default_factory=dict[str, str], max_length=100)
     key: Annotated[Line, Field(min_length=1, max_length=256)] | None = None
     at: Moment | None = None
+    track_clicks: bool | None = None
+    template: Annotated[Line, Field(max_length=256)] = ""
+    variables: Mapping[Line, Text] = Field(default_factory=dict[str, str], max_length=1_000)
+    recipient_variables: Mapping[Line, Mapping[Line, Text]] = Field(
+        default_factory=dict[str, Mapping[str, str]], max_length=10_000
+    )
     quote: bool = True
     everyone: bool = False
 

@@ -1,0 +1,57 @@
+"""The providers of a runtime, each with its checked options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from ..providers.base import Feature
+from ..providers.registry import AnyProvider, key_lasts, provider
+from ..providers.unsupported import spare, untracked, without
+
+if TYPE_CHECKING:
+    from ..providers.base import Outgoing
+    from ..settings import Settings
+
+_KEY_MARGIN = timedelta(minutes=10)  # before a key expires: for a request, and clocks that differ
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """A provider with its checked options; ``drops``: whether what it lacks may be left out."""
+
+    provider: AnyProvider
+    config: Any
+    drops: bool = False
+
+    @property
+    def repeats_safely(self) -> bool:
+        """Whether the same key twice sends once."""
+        return (
+            Feature.IDEMPOTENCY in self.provider.capabilities or self.provider.transport == "memory"
+        )
+
+    def knows_key(self, age: timedelta) -> bool:
+        """Whether a key that was used so long ago still sends once."""
+        lasts = key_lasts(self.provider)
+        return self.repeats_safely and (lasts is None or age < lasts - _KEY_MARGIN)
+
+    def fitted(self, message: Outgoing) -> tuple[Outgoing, frozenset[Feature]]:
+        """Return a message as this provider is to get it, and what was left out of it.
+
+        SMTP tracks nothing, so that there it need not be switched off.
+        """
+        if self.provider.transport == "smtp":
+            message = untracked(message)
+        left_out = spare(message, self.provider.capabilities) if self.drops else frozenset()
+        return (without(message, left_out) if left_out else message), left_out
+
+
+def configure(settings: Settings) -> tuple[Configured, ...]:
+    """Return the providers to send through, in order; raise ConfigurationError."""
+    drops = settings.unsupported == "drop"
+    return tuple(
+        Configured(found := provider(name), found.configure(settings.provider_options(name)), drops)
+        for name in settings.provider
+    )
