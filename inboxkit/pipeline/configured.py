@@ -44,8 +44,10 @@ class Configured:
         """
         if self.provider.transport == "smtp":
             message = untracked(message)
-        left_out = spare(message, self.provider.capabilities) if self.drops else frozenset()
-        return (without(message, left_out) if left_out else message), left_out
+        lacking = spare(message, self.provider.capabilities)
+        if not (self.drops and lacking):
+            return message, frozenset()
+        return without(message, lacking), lacking
 
 
 def configure(settings: Settings) -> tuple[Configured, ...]:

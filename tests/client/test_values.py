@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from inboxkit import File
+from inboxkit import File, ProviderOptions
 
 if TYPE_CHECKING:
     from inboxkit import Message
@@ -27,6 +27,15 @@ def different(here: Any, there: Any) -> list[str]:
             or getattr(here, field.name) != getattr(there, field.name)
         )
     ]
+
+
+OPTIONS = ProviderOptions(
+    track_opens=False,
+    track_clicks=True,
+    template="welcome",
+    variables={"name": "Ann"},
+    recipient_variables={"ben@example.com": {"name": "Ben"}},
+)
 
 
 def inside(api: Api, message: Message) -> Message:
@@ -73,7 +82,9 @@ def test_a_send_takes_all_that_it_takes_in_process(api: Api, client: Client) -> 
         headers={"X-Order": "42"},
         tag="t",
         metadata={"k": "v"},
+        options=OPTIONS,
     )
+    assert api.asked(sent.id) == OPTIONS.given() != {}
     there = inside(api, sent)
     assert (there.subject, there.text.strip(), there.html.strip()) == (
         "Sübject",

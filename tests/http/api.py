@@ -9,11 +9,17 @@ from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from sqlalchemy import select
+
+from inboxkit.store.tables import content
 from inboxkit.testing.runner import Runner
+from inboxkit.tokens import row_id
 from tests.mails import mail
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
+
+    from sqlalchemy import Connection
 
     from inboxkit import Message
 
@@ -31,6 +37,11 @@ class Answer:
     def code(self) -> str:
         """The code of an error."""
         return str(self.json["code"])
+
+
+def _asked(connection: Connection, row: int) -> Any:
+    query = select(content.c.options).where(content.c.message_id == row)
+    return connection.execute(query).scalar_one()
 
 
 class Api:
@@ -100,6 +111,12 @@ class Api:
         """Send from an inbox; return the ids."""
         wanted = {"to": "ann@example.com", "subject": "Hi", "text": "Hello"} | asked
         return self.good("POST", f"/v0/inboxes/{inbox}/messages/send", wanted)
+
+    def asked(self, message_id: str) -> dict[str, Any]:
+        """Return what a send, named by our own id, asks its provider for."""
+        read: Any = self.runner.kit.runtime.store.read
+        found: dict[str, Any] = self.runner.call(read, _asked, row_id("msg", message_id))
+        return found
 
     def arrive(self, to: str, text: str = "Hello", **given: Any) -> Message:
         """Let a mail come in; return it once it is read."""

@@ -117,6 +117,27 @@ def test_a_test_mail_is_shown_but_never_sent(mailgun: Mailgun) -> None:
     assert (event["event"], event["flags"]["is-test-mode"]) == ("accepted", True)
 
 
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ({}, {}),
+        ({"o:tracking": "htmlonly"}, {"track_opens": True, "track_clicks": True}),
+        (
+            {"o:tracking": "no", "o:tracking-opens": "yes"},
+            {"track_opens": True, "track_clicks": False},
+        ),
+        ({"o:tracking-clicks": "htmlonly"}, {"track_clicks": True}),
+        ({"o:tracking-clicks": "False"}, {"track_clicks": False}),
+    ],
+    ids=["nothing", "all", "one of them otherwise", "clicks", "no clicks"],
+)
+def test_tracking_is_asked_of_the_provider(
+    mailgun: Mailgun, options: dict[str, str], asked: dict[str, bool]
+) -> None:
+    shown = mailgun.message(mailgun.send(**options))
+    assert mailgun.api.asked(shown["inboxkit"]["id"]) == asked
+
+
 def test_a_mail_waits_for_its_time_and_can_be_taken_back(mailgun: Mailgun) -> None:
     later = mailgun.api.runner.clock.now() + timedelta(days=2)
     sent = mailgun.send(**{"o:deliverytime": format_datetime(later)})

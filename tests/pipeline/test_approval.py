@@ -7,15 +7,18 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
 
-from inboxkit import File, Message, Router
+from inboxkit import File, Message, ProviderOptions, Router
 from inboxkit.drafting import Drafting
 from inboxkit.store import drafts, inboxes
 from inboxkit.store.departing import Departure
 from inboxkit.store.pages import Page
 from inboxkit.store.reach import EVERYTHING
+from inboxkit.store.tables import content
 from inboxkit.testing import Sandbox
 from inboxkit.testing.runner import Runner
+from inboxkit.tokens import row_id
 
 from .sending import Sending
 
@@ -35,7 +38,10 @@ async def answer(message: Message) -> None:
         await message.forward("boss@example.com", "See below")
         return
     file = File("a.txt", b"abc", "text/plain")
-    await message.reply("Yes", tag="desk", metadata={"order": "42"}, attachments=[file])
+    opens = ProviderOptions(track_opens=True)
+    await message.reply(
+        "Yes", tag="desk", metadata={"order": "42"}, attachments=[file], options=opens
+    )
 
 
 @asynccontextmanager
@@ -79,6 +85,8 @@ async def test_a_handlers_answer_waits_for_a_person_and_goes_as_it_was_written()
         (sent,) = opened.sandbox.outbox
         assert (sent.text, sent.tag, sent.metadata) == ("Yes", "desk", {"order": "42"})
         assert [file.filename for file in sent.attachments] == ["a.txt"]
+        asked = select(content.c.options).where(content.c.message_id == row_id("msg", sent.id))
+        assert await opened.rows(asked) == [({"track_opens": True},)]
         assert sent.thread_reason and sent.in_reply_to == held.in_reply_to != ""
         assert await waiting(opened) == []
 
