@@ -120,7 +120,7 @@ class Attempts:
         except NotDelivered as error:
             broken = chosen.provider.transport_error(error.request_sent, error.reason)
             certain = not error.request_sent
-            return Attempt(chosen.provider, broken, certain=certain, failed=True)
+            return Attempt(chosen.provider, broken, certain=certain, failed=not error.shared)
         except Exception as error:
             log.exception("send %s: the answer cannot be read", public_id("msg", row.id))
             outcome = Unknown(f"the answer cannot be read: {type(error).__name__}")
@@ -133,7 +133,8 @@ class Attempts:
         if self._batches and joining is not None and isinstance(request, bytes):
             joined = await self._batches.carry(chosen, joining, message, request)
             if joined is not None:
-                failed = joined.response is not None and _is_broken(joined.response)
+                answer = None if joined.shared else joined.response
+                failed = answer is not None and _is_broken(answer)
                 return Attempt(chosen.provider, joined.outcome, failed=failed)
         if isinstance(request, bytes):
             request = chosen.provider.build_send(message, chosen.config, self._store.clock.now())

@@ -29,10 +29,14 @@ log = logging.getLogger("inboxkit.outbox")
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What came of one message of a request of many; None when there was no answer to read."""
+    """What came of one message of a request of many; None when there was no answer to read.
+
+    ``shared``: the answer is another message's too, which stands for what it says of the provider.
+    """
 
     outcome: SendOutcome
     response: HttpResponse | None = None
+    shared: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -85,7 +89,9 @@ class Batches:
                 await self._together(chosen, joining, group)
         except NotDelivered as error:
             for one in group:
-                one.error = error
+                one.error = NotDelivered(
+                    error.reason, request_sent=error.request_sent, shared=one is not group[0]
+                )
         except Exception as error:
             log.exception("a batch of %d sends: the answer cannot be read", len(group))
             for one in group:
@@ -107,7 +113,7 @@ class Batches:
                 one.alone = True
             return
         for one, outcome in zip(group, outcomes, strict=True):
-            one.came_to = Joined(outcome, response)
+            one.came_to = Joined(outcome, response, shared=one is not group[0])
 
 
 def _group(waiting: deque[_Waiting], joining: Batching[Any]) -> list[_Waiting]:

@@ -32,12 +32,16 @@ _READY_FOR_DATA = 354
 
 
 class NotDelivered(Exception):
-    """The connection failed; ``request_sent`` says whether the other side may have acted."""
+    """The connection failed; ``request_sent`` says whether the other side may have acted.
 
-    def __init__(self, reason: str, *, request_sent: bool) -> None:
+    ``shared``: it broke the request of another message too, which counts it.
+    """
+
+    def __init__(self, reason: str, *, request_sent: bool, shared: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.request_sent = request_sent
+        self.shared = shared
 
 
 @dataclass(slots=True)

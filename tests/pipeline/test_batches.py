@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import select
 
 from inboxkit.providers.registry import PROVIDERS, batching
+from inboxkit.store.limit_tables import circuit
 from inboxkit.testing.vendors import VENDORS
 
 from .test_every_vendor import DAY, sending
@@ -101,3 +103,16 @@ async def test_one_that_the_vendor_refuses_is_lost_alone(fake_provider: Fakes) -
         found = [await opened.state(one) for one in sent]
     assert found == ["accepted", "accepted", "rejected", "accepted", "accepted"]
     assert (first.id in {one.id for one in sent}, posts(account)) == (False, 2)
+
+
+@pytest.mark.parametrize("dropped", [False, True], ids=["an answer", "no answer"])
+async def test_a_request_of_many_fails_once(fake_provider: Fakes, dropped: bool) -> None:
+    account = fake_provider("postmark")
+    async with sending("postmark", fake_provider) as opened:
+        if dropped:
+            account.drop_next(taken=False)
+        else:
+            account.fail_next(503)
+        sent = await queued(opened)
+        assert await states(opened, sent) == {"unknown" if dropped else "queued"}
+        assert [row.failures for row in await opened.rows(select(circuit))] == [1]
