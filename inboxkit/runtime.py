@@ -244,7 +244,7 @@ class Runtime:
 
         What takes longer than ``seconds`` is cut off by ``stop`` and taken up again later.
         """
-        self.stopping.set()
+        self._take_no_more()
         await self.edges.close()
         with anyio.move_on_after(seconds):
             for step in self._busy:
@@ -255,8 +255,12 @@ class Runtime:
         await self._close()
         self.check()  # a step that broke must not go unseen
 
-    async def _close(self) -> None:
+    def _take_no_more(self) -> None:
         self.stopping.set()
+        self.store.takers.close()
+
+    async def _close(self) -> None:
+        self._take_no_more()
         with anyio.CancelScope(shield=True):  # a timeout around the kit must leave nothing open
             await self._closing.aclose()
 

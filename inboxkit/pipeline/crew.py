@@ -77,7 +77,7 @@ class Crew:
             await self._put_off(job, error)
         finally:
             self._running -= 1
-            self._store.bell.ring([self._kind])
+            self._store.takers.nudge(self._kind)
 
     async def _put_off(self, job: Job, error: Exception) -> None:
         log.error("%s %s: %s; it is taken up again", job.kind, job.key, fault(error))

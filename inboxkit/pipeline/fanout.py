@@ -30,6 +30,7 @@ log = logging.getLogger("inboxkit.fanout")
 _PAGE = 500
 _PAUSE_AFTER_REFUSAL = 1.0
 _LONGEST_WAIT = 30.0
+_BEHIND_SECONDS = 0.02  # whoever waits for the mail itself looks first
 
 
 class Fanout:
@@ -51,6 +52,7 @@ class Fanout:
                 continue
             if not more:
                 await self._store.bell.wait("event", seen, timeout=_LONGEST_WAIT)
+                await anyio.sleep(_BEHIND_SECONDS)
 
     async def step(self) -> bool:
         """Hand out one page of the log; return whether there may be more."""

@@ -43,18 +43,20 @@ class Consumer:
         self._work = work
         self._room = room
         self._start = 0
+        self._takers = store.takers
+        self._exhausted: int | None = None  # rung so often when nothing was left to claim
+        self._due: datetime | None = None  # when the next job is due, as far as is known
 
     async def run(self) -> None:
         """Work until cancelled. A database that refuses is tried again, not given up."""
         while True:
             seen = self._store.bell.count(self._kind)
             try:
-                room = self._room()
-                taken, due = await self._take(room)
+                taken = await self._take(self._room())
                 if taken:
                     await self._worked(taken)
-                if len(taken) < room or not taken:
-                    await self._rest(seen, due, busy=bool(taken))
+                if not (taken and self._is_behind()):
+                    await self._rest(seen, busy=bool(taken))
             except StoreError as error:
                 log.warning("%s: %s; trying again", self._kind, error)
                 await anyio.sleep(_PAUSE_AFTER_REFUSAL)
@@ -82,26 +84,45 @@ class Consumer:
         pause = _BROKEN.delay(taken[0].attempts)
         await give_all_back(self._store, taken, type(error).__name__, after=pause)
 
-    async def _take(self, room: int) -> tuple[list[Job], datetime | None]:
+    async def _take(self, room: int) -> list[Job]:
+        """Return what was handed over, or else what can be claimed."""
         if room <= 0:
-            return [], None
-        taken, due = await self._store.write_lightly(
+            return []
+        if handed := self._takers.collect(self._kind, room):
+            return handed
+        now, rung = self._store.clock.now(), self._takers.rung(self._kind)
+        if rung == self._exhausted and (self._due is None or now < self._due):
+            return []
+        taken, self._due = await self._store.write_lightly(
             jobs.take,
             self._kind,
             worker=self._store.worker_id,
-            now=self._store.clock.now(),
+            now=now,
             limit=room,
             start=self._start,
         )
+        self._exhausted = rung if len(taken) < room else None
         if taken:
             self._start = taken[-1].inbox_id
-        return taken, due
+        return taken
 
-    async def _rest(self, seen: int, due: datetime | None, *, busy: bool) -> None:
+    def _is_behind(self) -> bool:
+        """Whether there may be more to take already."""
+        is_rung = self._exhausted != self._takers.rung(self._kind)
+        return is_rung or self._takers.has(self._kind)
+
+    async def _rest(self, seen: int, *, busy: bool) -> None:
         """Wait until there may be more to take: for the bell, or for the next job's time."""
         timeout = _LONGEST_WAIT
-        if due is not None:
-            timeout = min(timeout, self._store.clock.seconds_until(due))
+        if self._due is not None:
+            timeout = min(timeout, self._store.clock.seconds_until(self._due))
         if busy and timeout <= 0:  # each inbox gave its share, and one has more
             return
-        await self._store.bell.wait(self._kind, seen, timeout=max(timeout, 0.02))
+        if timeout > 0 and not self._is_behind():  # nobody waited longer than what comes now
+            self._takers.offer(self._kind, self._room())
+        try:
+            await self._store.bell.wait(self._kind, seen, timeout=max(timeout, 0.02))
+        finally:
+            self._takers.withdraw(self._kind)
+        if self._store.bell.count(self._kind) == seen:  # what nobody rang for may be there as well
+            self._exhausted = None

@@ -25,6 +25,7 @@ _KEPT = 2_000
 _PAUSE_AFTER_REFUSAL = 1.0
 _BUSY = 8  # entries at once: from here on fewer and larger looks cost less
 _REST_SECONDS = 0.02
+_BEHIND_SECONDS = 0.005  # those whom the commit rang itself look first
 
 
 class Notify:
@@ -62,6 +63,7 @@ class Notify:
                 await anyio.sleep(_REST_SECONDS)
             if len(rows) < _PAGE:  # what comes after this read rings anew
                 await self._store.bell.wait("event", seen, timeout=30)
+                await anyio.sleep(_BEHIND_SECONDS)
 
     def _keep(self, rows: Sequence[Row[Any]]) -> None:
         self.cursor = rows[-1].seq

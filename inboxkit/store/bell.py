@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
 
 from ..errors import InboxKitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+T = TypeVar("T")
 _BUCKETS = 1024
 
 
@@ -51,9 +52,13 @@ class Bell:
 
     def ring_from_thread(self, topics: Iterable[str]) -> None:
         """Ring from any thread."""
+        self.call_from_thread(self.ring, tuple(topics))
+
+    def call_from_thread(self, function: Callable[[T], None], argument: T) -> None:
+        """Call something in the event loop, from any thread; nothing once the loop has ended."""
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self.ring, tuple(topics))
+            loop.call_soon_threadsafe(function, argument)
 
     def fail(self, failure: BaseException) -> None:
         """Wake everybody with an error: what rang here has ended, so nothing will come any more."""

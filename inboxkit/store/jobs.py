@@ -6,7 +6,7 @@ the lease was taken over, and the caller's transaction must be given up (``Lease
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -29,12 +29,12 @@ from sqlalchemy import (
 )
 
 from ..tokens import new_id
-from .bulk import BulkInsert
+from .bulk import BulkInsert, Finder
 from .prepared import Prepared, among
 from .tables import job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.sql.dml import ReturningUpdate
@@ -93,13 +93,45 @@ def new_job(
 
 
 _insert = BulkInsert(job)
+_in_lanes = Finder(job.c.lane, job.c.lane, where="lane IS NOT NULL")
+_FIELDS = tuple(field.name for field in fields(Job))
 
 
 def put(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Store jobs and wake whoever takes their kind."""
-    if rows:
-        _insert(tx.connection, rows)
-        tx.wake(*{row["kind"] for row in rows})
+    """Store jobs and wake whoever takes their kind, or lease them for steps that wait for them."""
+    if not rows:
+        return
+    leased = lease_at_birth(tx, rows) if tx.takers is not None else {}
+    _insert(tx.connection, [leased.get(row["id"], row) for row in rows])
+    tx.leased += (born(row) for row in leased.values())
+    tx.wake(*{row["kind"] for row in rows if row["id"] not in leased})
+
+
+def lease_at_birth(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Return by id the rows, as leased, of those jobs that a step of this process waits for."""
+    assert tx.takers is not None
+    wanted = tx.takers.reserve(_firsts(tx.connection, rows))
+    held = {"state": "leased", "worker_id": tx.takers.worker_id, "token": new_id(), "attempts": 1}
+    return {row["id"]: {**row, **held} for row in wanted}
+
+
+def _firsts(
+    connection: Connection, rows: Sequence[Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the rows of jobs that no other of their lane holds up."""
+    lanes = {row["lane"] for row in rows if row["lane"] is not None}
+    taken = {row[0] for row in _in_lanes(connection, list(lanes))} if lanes else set[str]()
+    for row in rows:
+        if row["lane"] is None:
+            yield row
+        elif row["lane"] not in taken:
+            taken.add(row["lane"])
+            yield row
+
+
+def born(row: Mapping[str, Any]) -> Job:
+    """Return the job of a row that was stored as leased."""
+    return Job(**{name: row[name] for name in _FIELDS})
 
 
 def take(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import OperationalError
 
+from . import jobs
 from .arrivals import Arrival, message_row, raw_row, read_job
 from .blobs import Packed
 from .bulk import BoundColumn
@@ -22,10 +23,11 @@ from .inboxes import PAUSED
 from .tables import inbox, job, message, raw
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import Column, Table
 
+    from .jobs import Job
     from .writer import Tx
 
     Stored = list[tuple[int, bool]] | None
@@ -58,7 +60,12 @@ _JOB = {
     "key": "job_key",
     "inbox_id": "inbox_id",
     "due_at": "received_at",
+    "state": "job_state",
+    "worker_id": "job_worker",
+    "token": "job_token",
+    "attempts": "job_attempts",
 }
+_READY = {"state": "'ready'", "worker_id": "NULL", "token": "NULL", "attempts": "0"}
 _VIEW = "inboxkit_arriving"
 _COLUMNS = tuple(dict.fromkeys((*_MESSAGE.values(), *_RAW.values(), *_JOB.values())))
 _PADDING = (None,) * len(_COLUMNS)
@@ -97,13 +104,17 @@ def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[Stored] | No
         return None
     driver: Any = tx.connection.connection.dbapi_connection
     before = driver.total_changes
+    works = [read_job(mail) for mail in mails]
+    leased = jobs.lease_at_birth(tx, works) if tx.takers is not None else {}
     try:
-        _insert(driver, mails)
+        _insert(driver, mails, [leased.get(work["id"], work) for work in works])
     except sqlite3.OperationalError as error:  # locked, full
         raise OperationalError("accepting", None, error) from error
     except sqlite3.Error:  # which of them it is, the long way finds out
         return None
-    tx.wake("read")
+    tx.leased += _begun(driver, leased)
+    if len(tx.leased) < len(mails):
+        tx.wake("read")
     if driver.total_changes - before == _ROWS_A_MAIL * len(mails):
         return [[(mail.id, False)] for mail in mails]
     return _told_apart(driver, mails)
@@ -113,9 +124,19 @@ def _is_special(mail: Arrival) -> bool:
     return bool(mail.labels or mail.silent or mail.record)
 
 
-def _insert(driver: sqlite3.Connection, mails: Sequence[Arrival]) -> None:
+def _begun(driver: sqlite3.Connection, leased: Mapping[int, Mapping[str, Any]]) -> Iterator[Job]:
+    """Yield the jobs that are leased: not those of mails that were here before, or are to wait."""
+    if leased:
+        query = f"SELECT id FROM {job.name} WHERE id IN ({', '.join('?' * len(leased))})"
+        for (row_id,) in driver.execute(f"{query} AND state = 'leased'", list(leased)).fetchall():
+            yield jobs.born(leased[row_id])
+
+
+def _insert(
+    driver: sqlite3.Connection, mails: Sequence[Arrival], works: Sequence[Mapping[str, Any]]
+) -> None:
     size = next(size for size in _SIZES if size >= len(mails))
-    values = [value for mail in mails for value in _values(mail)]
+    values = [value for pair in zip(mails, works, strict=True) for value in _values(*pair)]
     values += _PADDING * (size - len(mails))
     row = f"({', '.join('?' * len(_COLUMNS))})"
     statement = f"INSERT INTO {_VIEW} VALUES {', '.join([row] * size)}"
@@ -128,10 +149,9 @@ def _insert(driver: sqlite3.Connection, mails: Sequence[Arrival]) -> None:
         driver.execute(statement, values).close()
 
 
-def _values(mail: Arrival) -> list[Any]:
+def _values(mail: Arrival, work: Mapping[str, Any]) -> list[Any]:
     row = {**raw_row(mail), **message_row(mail)}
-    work = read_job(mail)
-    row |= {"job_id": work["id"], "job_key": work["key"]}
+    row |= {name: work[column] for column, name in _JOB.items() if name not in row}
     return [_BIND[name].bound(row[name]) for name in _COLUMNS]
 
 
@@ -162,11 +182,13 @@ def _prepare(driver: sqlite3.Connection) -> None:
     driver.execute(f"CREATE TEMP VIEW {_VIEW} AS SELECT {nothing}").close()
     works = [read_job(_SAMPLE, is_paused=paused)["data"] for paused in (False, True)]
     awake, paused = (_literal(_bound(job.c.data).bound(work)) for work in works)
-    data = f"CASE WHEN {_IS_PAUSED} THEN {paused} ELSE {awake} END"
+    work = _new(_JOB)  # of a paused inbox: to be claimed, as its data differs
+    work |= {name: _unless_paused(work[name], ready) for name, ready in _READY.items()}
+    work["data"] = _unless_paused(awake, paused)
     stored = (
         _copied(message, _new(_MESSAGE), message_row(_SAMPLE), _IS_FRESH),
         _copied(raw, _new(_RAW), raw_row(_SAMPLE), "changes() = 1"),
-        _copied(job, _new(_JOB) | {"data": data}, read_job(_SAMPLE), "changes() = 1"),
+        _copied(job, work, read_job(_SAMPLE), "changes() = 1"),
     )
     driver.execute(
         f"CREATE TEMP TRIGGER {_VIEW}_mail INSTEAD OF INSERT ON {_VIEW} "
@@ -176,6 +198,10 @@ def _prepare(driver: sqlite3.Connection) -> None:
 
 def _new(given: Mapping[str, str]) -> dict[str, str]:
     return {column: f"NEW.{name}" for column, name in given.items()}
+
+
+def _unless_paused(usual: str, paused: str) -> str:
+    return f"CASE WHEN {_IS_PAUSED} THEN {paused} ELSE {usual} END"
 
 
 def _copied(table: Table, given: Mapping[str, str], same: Mapping[str, Any], when: str) -> str:

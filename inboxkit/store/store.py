@@ -19,6 +19,7 @@ from .blobs import Blobs
 from .chunks import Chunks
 from .database import Database, open_database
 from .doorbell import Doorbell
+from .takers import Takers
 from .workers import BEAT_SECONDS, LockFile
 from .writer import Tx, Writer
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from ..clock import Clock
+    from .jobs import Job
     from .notices import Notices
     from .objects import Objects
 
@@ -57,9 +59,11 @@ class Store:
         self.blobs = Blobs(self.files_folder, self._bucket, self._chunks)
         self.identity = b""  # this database's own secret; what is derived from it never changes
         self.keys = Keyring(())
+        self.takers = Takers(self.worker_id, clock, self.bell)
         self._writer = Writer(
             self.database.writer,
             self._committed,
+            takers=self.takers,
             threads=self.database.writers,
             shortcuts={arrivals.accept: shortcut.accept} if self.database.file else None,
         )
@@ -165,8 +169,11 @@ class Store:
         except SQLAlchemyError as error:
             raise StoreError(f"the database refused a query: {error}") from error
 
-    def _committed(self, topics: set[str]) -> None:
-        self.bell.ring_from_thread(topics)
+    def _committed(self, topics: set[str], leased: list[Job]) -> None:
+        if topics:
+            self.bell.ring_from_thread(topics)
+        if leased:
+            self.bell.call_from_thread(self.takers.hand, leased)
         shared = topics.intersection(TOPICS)
         if self._doorbell is not None and shared:
             self._doorbell.ring(shared)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+    from .jobs import Job
+    from .takers import Takers
+
 T = TypeVar("T")
 _BATCH = 256
 _SIGNS = ("full", "locked", "disk i/o", "readonly", "malformed", "unable to open")
@@ -48,15 +51,22 @@ _VALUES_REFUSED = (IntegrityError, DataError, InterfaceError, ProgrammingError)
 class Tx:
     """The open transaction that a unit of work runs in.
 
-    ``wake`` names what the commit makes ready (a job kind, "event"); it is told after the commit.
+    ``wake`` names what the commit makes ready (a job kind, "event"); it is told after the commit,
+    and ``leased``, jobs for this process's own steps, are handed over then.
     """
 
     connection: Connection
+    takers: Takers | None = None
     woken: set[str] = field(default_factory=set[str])
+    leased: list[Job] = field(default_factory=list["Job"])
     is_committing: bool = False
 
     def wake(self, *topics: str) -> None:
         self.woken.update(topics)
+
+    def forget(self, woken: Iterable[str] = (), leased: Iterable[Job] = ()) -> None:
+        """Tell nobody what was undone: only what is given here."""
+        self.woken, self.leased = set(woken), list(leased)
 
     def take_turns(self, numbers: Iterable[int]) -> None:
         """Let no other transaction do the same for one of these numbers until this one ends.
@@ -100,14 +110,16 @@ class Writer:
     def __init__(
         self,
         engine: Engine,
-        on_commit: Callable[[set[str]], None],
+        on_commit: Callable[[set[str], list[Job]], None],
         *,
         threads: int = 1,
+        takers: Takers | None = None,
         shortcuts: Mapping[Callable[..., Any], Shortcut] | None = None,
     ) -> None:
         """``shortcuts`` do a whole batch of a grouped function in a transaction of their own."""
         self._engine = engine
         self._on_commit = on_commit
+        self._takers = takers
         self._shortcuts = shortcuts or {}
         self._queue: queue.SimpleQueue[list[_Unit] | None] = queue.SimpleQueue()
         self._waiting: dict[asyncio.AbstractEventLoop, list[_Unit]] = {}
@@ -205,7 +217,7 @@ class Writer:
         return batch, True
 
     def _commit(self, connection: Connection, batch: list[_Unit]) -> None:
-        tx = Tx(connection)
+        tx = Tx(connection, self._takers)
         # Units of one batch wait for nothing of each other. In one order everywhere, so that
         # transactions that take turns at several things do not wait for each other in a circle.
         batch.sort(key=_place_in_batch)
@@ -213,13 +225,13 @@ class Writer:
             results = self._persist(connection, tx, batch)
         except _Failed as failed:  # the only unit of its transaction; nothing was committed
             results = [(None, failed.error)]
-            tx.woken.clear()
+            tx.forget()
         except Exception as error:  # noqa: BLE001 - the thread outlives whatever broke a batch
             results = [(None, _refused(error))] * len(batch)
-            tx.woken.clear()
+            tx.forget()
         _deliver(batch, results)
-        if tx.woken:
-            self._on_commit(tx.woken)
+        if tx.woken or tx.leased:
+            self._on_commit(tx.woken, tx.leased)
 
     def _persist(self, connection: Connection, tx: Tx, batch: list[_Unit]) -> Sequence[Result]:
         """Run a batch; again when another process was in its way or the server went away.
@@ -233,7 +245,7 @@ class Writer:
             except DBAPIError as error:
                 if not _may_pass(error, attempt, committing=tx.is_committing):
                     raise
-                tx.woken.clear()
+                tx.forget()
                 time.sleep(pause * random.uniform(0.5, 1.5))  # not in step with the other
         return self._once(connection, tx, batch, durable)
 
@@ -263,7 +275,7 @@ class Writer:
         except Exception as error:  # which of them it was is found out one by one
             if isinstance(error, DBAPIError) and _is_fatal(error):
                 raise
-            tx.woken.clear()
+            tx.forget()
             return None
 
     def _apart(
@@ -293,7 +305,7 @@ class Writer:
     def _alone(
         self, tx: Tx, function: Callable[..., Any], args: tuple[Any, ...], *, only: bool = False
     ) -> Result:
-        woken = set(tx.woken)
+        woken, leased = set(tx.woken), list(tx.leased)
         for attempt in range(2):
             try:
                 if only:  # its own transaction takes it back: no SAVEPOINT needed
@@ -303,13 +315,13 @@ class Writer:
             except DBAPIError as error:
                 if only or _is_fatal(error):
                     raise
-                tx.woken = set(woken)
+                tx.forget(woken, leased)
                 if not _may_pass(error, attempt):
                     return None, _refused(error)
             except Exception as error:  # the caller of the unit gets it
                 if only:
                     raise _Failed(error) from error
-                tx.woken = woken
+                tx.forget(woken, leased)
                 return None, error
         raise AssertionError
 

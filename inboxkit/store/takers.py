@@ -1,0 +1,90 @@
+"""Jobs that are leased as they are born: by the step of this process that waits for just these.
+
+A step that has nothing to do says how many jobs it would take. Who puts such a job stores it as
+leased, and it is handed over once it is committed: no claim, no commit of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ..clock import Clock
+    from .bell import Bell
+    from .jobs import Job
+
+
+class Takers:
+    """What the steps of one process wait for. Offers may be used up from any thread."""
+
+    def __init__(self, worker_id: int, clock: Clock, bell: Bell) -> None:
+        self.worker_id = worker_id
+        self._clock = clock
+        self._bell = bell
+        self._lock = threading.Lock()
+        self._offers: dict[str, int] = {}
+        self._handed: defaultdict[str, deque[Job]] = defaultdict(deque)
+        self._hands: defaultdict[str, int] = defaultdict(int)
+        self._closed = False
+
+    # by the step, in the event loop
+
+    def offer(self, kind: str, room: int) -> None:
+        """Say that so many jobs of a kind would be begun at once."""
+        with self._lock:
+            self._offers[kind] = 0 if self._closed else room
+
+    def withdraw(self, kind: str) -> None:
+        """Say that the step is busy."""
+        self.offer(kind, 0)
+
+    def collect(self, kind: str, most: int) -> list[Job]:
+        """Return at most so many jobs that were handed over, in their order."""
+        handed = self._handed[kind]
+        return [handed.popleft() for _ in range(min(most, len(handed)))]
+
+    def has(self, kind: str) -> bool:
+        """Whether there are jobs that were handed over."""
+        return bool(self._handed[kind])
+
+    def rung(self, kind: str) -> int:
+        """Return how often it was rung for jobs that are to be claimed."""
+        return self._bell.count(kind) - self._hands[kind]
+
+    def hand(self, jobs: Sequence[Job]) -> None:
+        """Give jobs to their steps; their leases are committed."""
+        for job in jobs:
+            self._handed[job.kind].append(job)
+        kinds = {job.kind for job in jobs}
+        for kind in kinds:
+            self._hands[kind] += 1
+        self._bell.ring(kinds)
+
+    def nudge(self, kind: str) -> None:
+        """Wake a step that may have room again; there is nothing new to claim."""
+        self._hands[kind] += 1
+        self._bell.ring([kind])
+
+    def close(self) -> None:
+        """Take nothing from now on."""
+        with self._lock:
+            self._closed = True
+            self._offers.clear()
+
+    # by who puts jobs, in a thread of the writer
+
+    def reserve(self, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Return those rows of jobs that are due now and would be begun at once."""
+        now = self._clock.now()
+        with self._lock:
+            return [row for row in rows if row["due_at"] <= now and self._used(row["kind"])]
+
+    def _used(self, kind: str) -> bool:
+        left = self._offers.get(kind, 0)
+        if left:
+            self._offers[kind] = left - 1
+        return left > 0
