@@ -168,7 +168,7 @@ class Process:
             yield from self._written(taken * costs.record)
             self._course.handled(taken)
             if pressed:
-                yield "sleep", Pace.PAUSE_SECONDS
+                yield "sleep", _PRESSED_SECONDS
 
     def _work(self, microseconds: float) -> Generator[Step, None, None]:
         left = microseconds / 1e6

@@ -99,10 +99,11 @@ class Accept:
         Durable when it returns. Raise UnknownRecipient when no recipient is known, StoreError when
         the disk or the database refuses; then nothing is stored.
         """
-        try:
-            return await self.store(await self.prepare(mail))
-        except InboxGone:  # the address may mean another inbox now
-            return await self.store(await self.prepare(mail))
+        with self.pace.under_way():
+            try:
+                return await self.store(await self.prepare(mail))
+            except InboxGone:  # the address may mean another inbox now
+                return await self.store(await self.prepare(mail))
 
     async def prepare(self, mail: Arriving) -> tuple[Arrival, ...]:
         """Return what is to be stored, a copy for each inbox; ids are given here, in order."""

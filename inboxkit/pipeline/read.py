@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
-import anyio
 from anyio import to_thread
 
 from ..errors import StoreError
@@ -107,8 +106,7 @@ class Read:
         await self._settle(quick, found.owners)
         slow = [one for one in held if one[1].id not in found.parsed]
         await self._work_slowly(slow, found.owners)
-        if self._pace.is_pressed:
-            await anyio.sleep(Pace.PAUSE_SECONDS)
+        await self._pace.pause()
 
     def _glance(self, connection: Connection, ids: Sequence[int]) -> _Glance:
         """Load a batch, parse and judge what is small and plain: all in one turn of a thread."""

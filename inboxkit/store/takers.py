@@ -1,21 +1,25 @@
 """Jobs that are leased as they are born: by the step of this process that waits for just these.
 
-A step that has nothing to do says how many jobs it would take. Who puts such a job stores it as
-leased, and it is handed over once it is committed: no claim, no commit of its own.
+A step that has nothing to do says so. Who puts one or two jobs for it stores them as leased, and
+they are handed over once they are committed: no claim, no commit of its own. More of them are left
+to be claimed, as many share the commits that follow then.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import defaultdict, deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from ..clock import Clock
     from .bell import Bell
     from .jobs import Job
+
+_FEW = 2
 
 
 class Takers:
@@ -34,9 +38,9 @@ class Takers:
     # by the step, in the event loop
 
     def offer(self, kind: str, room: int) -> None:
-        """Say that so many jobs of a kind would be begun at once."""
+        """Say that a few jobs of a kind, if there is room for them, would be begun at once."""
         with self._lock:
-            self._offers[kind] = 0 if self._closed else room
+            self._offers[kind] = 0 if self._closed else min(room, _FEW)
 
     def withdraw(self, kind: str) -> None:
         """Say that the step is busy."""
@@ -80,11 +84,15 @@ class Takers:
     def reserve(self, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Return those rows of jobs that are due now and would be begun at once."""
         now = self._clock.now()
+        kinds = defaultdict[str, list[Mapping[str, Any]]](list)
+        for row in rows:
+            if row["due_at"] <= now:
+                kinds[row["kind"]].append(row)
         with self._lock:
-            return [row for row in rows if row["due_at"] <= now and self._used(row["kind"])]
+            return [row for kind, due in kinds.items() if self._use(kind, len(due)) for row in due]
 
-    def _used(self, kind: str) -> bool:
+    def _use(self, kind: str, number: int) -> bool:
         left = self._offers.get(kind, 0)
-        if left:
-            self._offers[kind] = left - 1
-        return left > 0
+        if number <= left:
+            self._offers[kind] = left - number
+        return number <= left

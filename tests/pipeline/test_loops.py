@@ -41,13 +41,43 @@ def complete_or_break(tx: Tx, taken: list[Job]) -> None:
 
 
 async def run_until_done(store: Store, consumer: Consumer, key: str) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(consumer.run)
             while key in await left(store) or (await left(store))["bad"].state != "ready":
                 seen = store.bell.count("done")
                 await store.bell.wait("done", seen, timeout=0.1)
             tasks.cancel_scope.cancel()
+
+
+async def test_what_is_handed_over_hides_nothing_that_is_to_be_claimed(store: Store) -> None:
+    done: list[str] = []
+
+    def elsewhere(tx: Tx) -> None:
+        tx.takers = None
+        jobs.put(tx, [jobs.new_job("plan", "other", inbox_id=1, due_at=store.clock.now())])
+
+    async def work(taken: list[Job]) -> None:
+        done.extend(one.key for one in taken)
+        await store.write(jobs.complete, taken)
+
+    async def until(number: int) -> None:
+        with anyio.fail_after(20):  # less than a step rests that nobody rings
+            while len(done) < number:
+                await store.bell.wait("done", store.bell.count("done"), timeout=0.1)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Consumer(store, "plan", work, lambda: 9).run)
+        await put(store, "first")
+        await until(1)
+        for number in range(5):
+            async with anyio.create_task_group() as both:
+                both.start_soon(put, store, f"own {number}")
+                both.start_soon(store.write, elsewhere)
+            await until(3 + 2 * number)
+        tasks.cancel_scope.cancel()
+    assert done.count("other") == 5
+    assert [key for key in done if key != "other"] == ["first", *(f"own {n}" for n in range(5))]
 
 
 @pytest.mark.parametrize("way", ["the database", "our code"])
@@ -75,7 +105,7 @@ async def test_a_crew_puts_off_what_breaks_and_has_its_place_back(store: Store) 
     async def one(_job: Job) -> None:
         raise ValueError("a body, maybe")
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             crew = Crew(store, "plan", tasks, one, size=3)
             await crew.work(taken)

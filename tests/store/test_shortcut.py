@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from inboxkit.clock import Clock
 from inboxkit.store import arrivals, inboxes, shortcut
 from inboxkit.store.arrivals import Arrival, dedupe_key
+from inboxkit.store.bell import Bell
 from inboxkit.store.blobs import Packed
 from inboxkit.store.database import open_database
+from inboxkit.store.takers import Takers
 from inboxkit.store.writer import Tx
 from inboxkit.testing.template import fresh_database
 from inboxkit.tokens import new_id
@@ -108,6 +111,37 @@ def test_any_number_is_stored(connection: Connection, count: int) -> None:
     mails = [arrival(mine, str(n)) for n in range(count)]
     assert quickly(connection, *mails) == [[(mail.id, False)] for mail in mails]
     assert number(connection) == [count] * 3
+
+
+@pytest.mark.parametrize(
+    ("status", "state"), [("active", ("leased", 7, 1)), ("paused", ("ready", None, 0))]
+)
+def test_a_mail_that_its_reader_waits_for_is_leased_to_it(
+    connection: Connection, status: str, state: tuple[str, int | None, int]
+) -> None:
+    mail = arrival(inbox(connection, status=status))
+    tx = waited_for(connection)
+    assert shortcut.accept(tx, [(mail,)]) == [[(mail.id, False)]]
+    [row] = stored(connection, "job")
+    assert (row["state"], row["worker_id"], row["attempts"]) == state
+    handed = [(job.id, job.key, job.token, job.due_at) for job in tx.leased]
+    leased = [(row["id"], str(mail.id), row["token"], NOW)]
+    assert (handed, tx.woken) == ((leased, set()) if status == "active" else ([], {"read"}))
+
+
+def test_a_mail_that_comes_again_is_not_read_again(connection: Connection) -> None:
+    mine = inbox(connection)
+    quickly(connection, arrival(mine))
+    tx = waited_for(connection)
+    shortcut.accept(tx, [(arrival(mine),), (arrival(mine, "new"),)])
+    assert [job.key for job in tx.leased] == [str(stored(connection, "message")[1]["id"])]
+
+
+def waited_for(connection: Connection) -> Tx:
+    """Return a transaction of a process whose reader waits."""
+    takers = Takers(7, Clock(), Bell())
+    takers.offer("read", 2)
+    return Tx(connection, takers)
 
 
 def test_what_comes_again_is_told_from_what_is_new(connection: Connection) -> None:

@@ -1,0 +1,128 @@
+"""Jobs that are leased as they are born, for steps of the same process that wait for them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from inboxkit.store import jobs, workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inboxkit.store.jobs import Job
+    from inboxkit.store.store import Store
+    from inboxkit.store.takers import Takers
+    from inboxkit.store.writer import Tx
+
+SECOND = timedelta(seconds=1)
+
+
+async def put(
+    store: Store, *keys: str, lane: str | None = None, later: timedelta = timedelta(0)
+) -> None:
+    due = store.clock.now() + later
+    rows = [jobs.new_job("run", key, inbox_id=1, due_at=due, lane=lane) for key in keys]
+    await store.write(jobs.put, rows)
+
+
+async def handed(store: Store, number: int) -> list[str]:
+    """Return the keys of what was handed over, once it is so many jobs."""
+    found: list[Job] = []
+    with anyio.fail_after(30):
+        while True:
+            seen = store.bell.count("run")
+            found += store.takers.collect("run", 10)
+            if len(found) >= number:
+                break
+            await store.bell.wait("run", seen)
+    await store.write(jobs.complete, found)  # refused for any that was not leased to us
+    return [job.key for job in found]
+
+
+async def claimed(store: Store) -> list[str]:
+    """Return the keys of what nobody was handed."""
+    now = store.clock.now()
+    taken = await store.write(jobs.claim, "run", worker=7, now=now, limit=10, start=0)
+    return [job.key for job in taken]
+
+
+async def test_what_a_step_waits_for_is_handed_to_it(store: Store) -> None:
+    store.takers.offer("run", 5)
+    await put(store, "a")
+    assert await claimed(store) == []
+    assert await handed(store, 1) == ["a"]
+    assert await store.read(jobs.count, ["run"]) == 0
+
+
+async def test_an_offer_is_used_up(store: Store) -> None:
+    store.takers.offer("run", 5)
+    for key in "abc":
+        await put(store, key)
+    assert await claimed(store) == ["c"]
+    assert await handed(store, 2) == ["a", "b"]
+
+
+async def test_many_at_once_are_left_to_be_claimed(store: Store) -> None:
+    store.takers.offer("run", 5)
+    await put(store, "a", "b", "c")
+    assert await claimed(store) == ["a", "b", "c"]
+
+
+WITHOUT: list[Callable[[Takers], None]] = [
+    lambda takers: takers.offer("plan", 5),
+    lambda takers: takers.offer("run", 0),
+    lambda takers: takers.withdraw("run"),
+    lambda takers: takers.close(),
+]
+
+
+@pytest.mark.parametrize("change", WITHOUT, ids=["another kind", "no room", "busy", "stopping"])
+async def test_nothing_is_handed_to_who_does_not_wait(
+    store: Store, change: Callable[[Takers], None]
+) -> None:
+    if change is not WITHOUT[0]:
+        store.takers.offer("run", 5)
+    change(store.takers)
+    await put(store, "a")
+    assert await claimed(store) == ["a"]
+
+
+async def test_what_is_due_later_waits(store: Store) -> None:
+    store.takers.offer("run", 5)
+    await put(store, "later", later=SECOND)
+    assert await claimed(store) == []
+    store.clock.advance(SECOND)
+    assert await claimed(store) == ["later"]
+
+
+async def test_of_a_lane_only_the_first_is_handed_over(store: Store) -> None:
+    store.takers.offer("run", 5)
+    await put(store, "a", "b", lane="l")
+    await put(store, "c", lane="l")
+    assert await handed(store, 1) == ["a"]
+    assert await claimed(store) == ["b"]
+
+
+async def test_what_was_undone_is_not_handed_over(store: Store) -> None:
+    def broken(tx: Tx) -> None:
+        jobs.put(tx, [jobs.new_job("run", "a", inbox_id=1, due_at=store.clock.now())])
+        raise ZeroDivisionError
+
+    store.takers.offer("run", 5)
+    async with anyio.create_task_group() as tasks:  # they share a transaction
+        tasks.start_soon(put, store, "b")
+        with pytest.raises(ZeroDivisionError):
+            await store.write(broken)
+    assert await handed(store, 1) == ["b"]
+    assert not store.takers.has("run")
+
+
+async def test_the_lease_of_a_process_that_died_is_free_again(store: Store) -> None:
+    store.takers.offer("run", 5)
+    await put(store, "a")
+    await store.write(workers.leave, [store.worker_id])
+    assert await claimed(store) == ["a"]
