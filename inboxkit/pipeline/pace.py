@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
 _WINDOW_SECONDS = 0.1
 _MANY = 40  # mails in one window: more than 400 a second
@@ -28,7 +28,8 @@ class Pace:
 
     PORTION = 4
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
         self._window: int = 0
         self._count = 0
         self._before = 0
@@ -63,7 +64,7 @@ class Pace:
             await anyio.sleep(_LOOK_SECONDS)
 
     def _turn(self) -> None:
-        window = int(time.monotonic() / _WINDOW_SECONDS)
+        window = int(self._seconds() / _WINDOW_SECONDS)
         if window != self._window:
             self._before = self._count if window == self._window + 1 else 0
             self._window, self._count = window, 0

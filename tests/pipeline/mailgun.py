@@ -14,7 +14,7 @@ from inboxkit.testing import Sandbox
 from inboxkit.testing.fake_provider import FakeProvider
 from inboxkit.testing.runner import Runner
 
-from .sending import Sending
+from .sending import Sending, StandingClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -53,7 +53,7 @@ async def account(**settings: Any) -> AsyncGenerator[Account]:
         options = {"mailgun": {**OPTIONS, "base_url": server.url}}
         given: dict[str, Any] = {"provider": ("mailgun",), "domain": "shop.example"}
         given |= {"any_recipient": True, "options": options}
-        runner = Runner(**given | settings)
+        runner = Runner(**{"clock": StandingClock()} | given | settings)
         clock[0] = runner.clock.now
         await asyncio.to_thread(runner.start)
         try:

@@ -71,7 +71,7 @@ class Bench:
     async def run(self, job: Job | None = None) -> None:
         """Let the outbox do the job, or the one that is there."""
         await self.outbox.work([job or await self.lease()])
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             await self.outbox.idle()
 
     async def leave(self, sent: Message, provider: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
+from inboxkit.clock import Clock
 from inboxkit.store.tables import delivery, event, job, message, suppression, webhook
 from inboxkit.tokens import row_id
 
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
     from inboxkit.testing.runner import Runner
 
 SENDER = "support@shop.example"
+
+
+class StandingClock(Clock):
+    """A clock that only ``advance`` moves: no retry falls due because the machine is slow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return self._began + self._ahead
 
 
 @dataclass

@@ -189,7 +189,7 @@ async def test_unrouted_mail_is_kept_and_withheld_from_handlers(database: str) -
         )
         await kit.inbox(DESK)
         came = await arrive(kit)
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             await over.wait()
         kept = [m async for m in kit.search("label:unrouted")]
         planned = await kit.runtime.store.read(runs.listed)

@@ -197,7 +197,7 @@ async def test_an_answer_is_recorded_however_late_the_database_takes_it(
         other = sqlite3.connect(make_url(database).database or "", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         held.release.set()
-        await asyncio.wait_for(refusals.seen.wait(), 10)
+        await asyncio.wait_for(refusals.seen.wait(), 30)
         other.close()
         await b.outbox.idle()
         assert (await b.state(sent), len(b.server.requests)) == ("accepted", 1)

@@ -63,7 +63,7 @@ class Desk:
         """Bring a mail by SMTP and return it once it is read."""
         inbox = await self.kit.inbox(DESK)
         await self.deliver(raw, **options)
-        return await inbox.wait_for_message(timeout=10)
+        return await inbox.wait_for_message(timeout=30)
 
 
 async def _reply(reader: asyncio.StreamReader) -> str:
@@ -187,7 +187,7 @@ async def test_handlers_that_require_proof_get_proven_mail_only(database: str) -
     async def note(message: Message) -> None:
         await seen.put(f"note {message.subject}")
 
-    async with desk(database, ZONE, router) as opened, asyncio.timeout(10):
+    async with desk(database, ZONE, router) as opened, asyncio.timeout(30):
         forged = MAIL.replace(b"Hello", b"Forged!").replace(b"<1@", b"<2@")
         await opened.deliver(forged, peer="9.9.9.8")
         await opened.deliver(signed(MAIL.replace(b"Hello", b"Genuine!")))
@@ -204,8 +204,8 @@ async def test_plain_mail_does_not_wait_for_a_silent_name_server(database: str) 
         await opened.deliver(signed())
         plain = MAIL.replace(b"Hello", b"plain").replace(b"<1@", b"<2@")
         await opened.deliver(plain, peer="127.0.0.1")
-        first = await inbox.wait_for_message(timeout=10)
-        second = await inbox.wait_for_message(timeout=10)
+        first = await inbox.wait_for_message(timeout=30)
+        second = await inbox.wait_for_message(timeout=30)
 
     assert [first.subject, second.subject] == ["plain", "Hello"]
     assert second.auth == Auth("temperror", "temperror", "temperror")

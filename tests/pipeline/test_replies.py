@@ -51,7 +51,7 @@ async def test_two_echo_bots_stop_after_one_answer_with_an_event(
     answer = await last_sent(one)
     await two.receive(await answer.raw(), mail_from=answer.envelope.mail_from, rcpt_to=[HELP])
     stopped = await happened(two, EventType.LOOP_STOPPED)
-    await settle(two, timeout=10)
+    await settle(two, timeout=30)
     assert "auto" in stopped.reason
     assert stopped.message.inbox == HELP
     assert [m.id async for m in two.search("is:outbound")] == []
@@ -63,12 +63,12 @@ async def test_replies_to_one_correspondent_are_capped_over_all_threads(database
         await kit.inbox(DESK)
         for number in range(3):
             await arrive(kit, subject=f"Question of many words {number}", sender=ANN)
-            await settle(kit, timeout=10)
-        with anyio.fail_after(10):
+            await settle(kit, timeout=30)
+        with anyio.fail_after(30):
             stopped = await happened(kit, EventType.LOOP_STOPPED)
         assert stopped.reason.startswith("2 automatic replies went to this correspondent")
         await arrive(kit, subject="Another", sender="ben@example.com")
-        await settle(kit, timeout=10)
+        await settle(kit, timeout=30)
         accepted = [m async for m in kit.search("is:outbound") if m.state == "accepted"]
         assert len(accepted) == 3
 
@@ -102,7 +102,7 @@ async def test_handlers_that_answer_at_the_same_moment_do_not_exceed_a_cap(
                 kit, subject=f"Question of many words {number}", sender=sender, headers=cite
             )
         stopped = await happened(kit, EventType.LOOP_STOPPED, times=5)
-        await settle(kit, timeout=10)
+        await settle(kit, timeout=30)
         states = sorted([m.state async for m in kit.search("is:outbound")])
     assert stopped.reason == f"3 automatic replies {words} within an hour"
     assert states == ["accepted"] * 3 + ["rejected"] * 5
@@ -119,5 +119,5 @@ class Together:
         self._missing -= 1
         if not self._missing:
             self._all.set()
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             await self._all.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -175,7 +176,7 @@ async def test_what_breaks_after_the_connection_may_have_been_sent(
 ) -> None:
     async with serving(handler) as port:
         with pytest.raises(NotDelivered) as raised:
-            await transport.http(get(port, timeout=0.5))
+            await transport.http(get(port, timeout=1.5))
     assert raised.value.request_sent
 
 
@@ -184,10 +185,10 @@ async def test_what_breaks_after_the_connection_may_have_been_sent(
     ["http://127.0.0.1:{port}/", "http://nowhere.invalid:{port}/", "http://[::1/", "https://x y/"],
 )
 async def test_without_a_connection_nothing_was_sent(transport: Transport, url: str) -> None:
-    async with serving(_reads_and_waits) as port:
-        pass  # nobody listens there any more
-    with pytest.raises(NotDelivered) as raised:
-        await transport.http(HttpRequest(method="POST", url=url.format(port=port), timeout=5))
+    with socket.socket() as held, pytest.raises(NotDelivered) as raised:
+        held.bind(("127.0.0.1", 0))  # nobody listens, and nobody else can
+        port = held.getsockname()[1]
+        await transport.http(HttpRequest(method="POST", url=url.format(port=port)))
     assert not raised.value.request_sent
 
 

@@ -14,7 +14,7 @@ from inboxkit.testing import Sandbox
 from inboxkit.testing.fake_provider import FakeProvider
 from inboxkit.testing.runner import Runner
 
-from .sending import SENDER, Sending
+from .sending import SENDER, Sending, StandingClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -61,6 +61,7 @@ async def account(vendor: Vendor) -> AsyncGenerator[Account]:
     fake = vendor.make(provider(vendor.name).configure(vendor.options), lambda: clock[0]())
     async with FakeProvider(fake) as server:
         runner = Runner(
+            clock=StandingClock(),
             provider=(vendor.name,),
             domain="shop.example",
             any_recipient=True,
