@@ -31,7 +31,7 @@ from sqlalchemy import func, select, text
 
 from inboxkit.kit import InboxKit
 from inboxkit.settings import Settings
-from inboxkit.store import jobs, schema
+from inboxkit.store import backlog, schema
 from inboxkit.store.database import open_database
 from inboxkit.store.tables import message
 
@@ -128,7 +128,7 @@ async def _take(kit: InboxKit, made: list[tuple[bytes, InboxRecord]]) -> None:
     async with asyncio.TaskGroup() as tasks:
         for raw, inbox in made:
             tasks.create_task(take(raw, inbox))
-    while await kit.runtime.store.read(jobs.count, ["read", "plan"]):
+    while await kit.runtime.store.read(backlog.count, ["read", "plan"]):
         await kit.runtime.store.bell.wait("done", 1 << 62, timeout=_IDLE_SECONDS)
 
 

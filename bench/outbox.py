@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from inboxkit.kit import InboxKit
 from inboxkit.settings import Settings
-from inboxkit.store import jobs
+from inboxkit.store import backlog
 from inboxkit.testing.emulator import Emulator
 from inboxkit.testing.vendors import VENDORS
 
@@ -82,7 +82,7 @@ async def drain(settings: Settings, sends: int) -> tuple[float, float]:
     async with InboxKit(settings=settings) as kit:
         start, used = time.perf_counter(), time.process_time()
         end = start + LIMIT_SECONDS
-        while await kit.runtime.store.read(jobs.count, ["send"]):
+        while await kit.runtime.store.read(backlog.count, ["send"]):
             if time.perf_counter() > end:
                 raise SystemExit("the outbox was not emptied in time")
             await asyncio.sleep(0.1)

@@ -28,7 +28,7 @@ from smtp_load import run_loop
 from sqlalchemy import text
 
 from inboxkit import InboxKit, Message, Router, Settings
-from inboxkit.store import jobs, schema
+from inboxkit.store import backlog, schema
 from inboxkit.store.database import open_database
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ async def work(database: str, worker: int, count: int, size: int) -> None:
         await asyncio.gather(*(take_in() for _ in range(AT_ONCE)))
         accepted = time.perf_counter() - begun
         store = kit.runtime.store
-        while await store.read(jobs.count, STEPS):  # noqa: ASYNC110 - no bell tells of the others
+        while await store.read(backlog.count, STEPS):  # noqa: ASYNC110 - no bell tells of the others
             await asyncio.sleep(0.02)
         print(accepted, time.perf_counter() - begun, time.process_time() - cpu, flush=True)
 

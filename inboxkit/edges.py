@@ -8,6 +8,8 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import anyio
+
 from .errors import ConfigurationError, StoreError
 from .http.api.app import ACCESS
 from .http.app import Health, HttpServer, check_bind, make_app
@@ -65,7 +67,7 @@ class Edges:
         given, roles = shared or Shared(), self._settings.role
         if http and "http" in roles and self._server is None:
             asked = self._settings.model_copy(update={"http": http})
-            check_bind(asked, has_keys=await self._store.read(api_keys.exist))
+            check_bind(asked, has_keys=await self._store.read(api_keys.were_made))
             self._app[ACCESS].bound(http)
             server = HttpServer(self._app, http, given.http)
             await server.start()
@@ -79,13 +81,13 @@ class Edges:
             self._listener = listener
 
     async def close(self) -> None:
-        """Stop listening; mail and requests under way are finished."""
+        """Stop listening, on both ports at once; mail and requests under way are finished."""
         listener, self._listener = self._listener, None
         server, self._server = self._server, None
-        if listener is not None:
-            await listener.stop()
-        if server is not None:
-            await server.stop()
+        async with anyio.create_task_group() as tasks:
+            for edge in (listener, server):
+                if edge is not None:
+                    tasks.start_soon(edge.stop)
 
     @property
     def smtp_address(self) -> tuple[str, int]:

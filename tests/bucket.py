@@ -50,10 +50,10 @@ class Bucket:
 
     def empty(self) -> None:
         """Forget all objects, the bucket too."""
-        urlopen(Request(f"{self.endpoint}/moto-api/reset", method="POST"), timeout=10).close()
+        urlopen(Request(f"{self.endpoint}/moto-api/reset", method="POST"), timeout=30).close()
 
     def _ask(self, method: str) -> None:
-        urlopen(Request(f"{self.endpoint}/{NAME}", method=method), timeout=10).close()
+        urlopen(Request(f"{self.endpoint}/{NAME}", method=method), timeout=30).close()
 
 
 @contextlib.contextmanager

@@ -63,7 +63,7 @@ async def code(
 
 async def happened(kit: InboxKit, type: EventType, *, times: int = 1) -> Event:
     """Return the event of this type, once so many are in the log."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for event in kit.events(after=BEGINNING):
             times -= event.type == type
             if not times:

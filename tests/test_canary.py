@@ -78,7 +78,7 @@ async def test_mail_that_comes_in_and_its_handlers(
         async with aiosmtplib.SMTP(hostname=host, port=port, start_tls=False) as client:
             await client.login("ann", PASSWORD)
             await client.sendmail("ann@example.com", [DESK], mail(WORDS, subject=BODY))
-        message = await inbox.wait_for_message(timeout=10)
+        message = await inbox.wait_for_message(timeout=30)
         shown = f"{message!r} {message.otp!r} {message.link!r} {inbox!r} {kit!r}"
 
     assert (message.otp, message.link) == (CODE, f"https://shop.example/verify?token={TOKEN}")

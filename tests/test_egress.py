@@ -38,6 +38,14 @@ SENSELESS = [
 ]
 
 
+def is_refused(guard: Guard, url: str) -> bool:
+    try:
+        guard.check_url(url)
+    except BlockedTarget:
+        return True
+    return False
+
+
 @pytest.mark.parametrize("address", PRIVATE)
 def test_addresses_that_are_not_public_are_refused(address: str) -> None:
     assert not Guard().permits(address)
@@ -50,22 +58,20 @@ def test_public_addresses_are_permitted(address: str) -> None:
 
 @pytest.mark.parametrize("url", [*(f"http://{h}/" for h in SPELLINGS), *SENSELESS], ids=ascii)
 def test_urls_that_lead_nowhere_public_are_refused(url: str) -> None:
-    with pytest.raises(BlockedTarget):
-        Guard().check_url(url)
+    assert is_refused(Guard(), url)
 
 
 @pytest.mark.parametrize("url", ["https://example.com/hook?a=1", "http://8.8.8.8:8080/"])
 def test_ordinary_urls_pass(url: str) -> None:
-    Guard().check_url(url)
+    assert not is_refused(Guard(), url)
 
 
 def test_a_network_can_be_allowed_and_no_more_than_that() -> None:
     guard = Guard(["10.1.0.0/16"])
-    guard.check_url("http://10.1.2.3/")
+    assert not is_refused(guard, "http://10.1.2.3/")
     assert not guard.permits("10.2.0.1") and not guard.permits("::ffff:10.1.2.3")
-    with pytest.raises(BlockedTarget):
-        guard.check_url("http://localhost/")
-    Guard(LOOPBACK).check_url("http://localhost:8025/")
+    assert is_refused(guard, "http://localhost/")
+    assert not is_refused(Guard(LOOPBACK), "http://localhost:8025/")
 
 
 class Answers(AbstractResolver):

@@ -71,7 +71,7 @@ async def test_serve_opens_the_configured_ports_until_stopped(database: str) -> 
     settings = Settings(database=database, smtp="127.0.0.1:0", http="127.0.0.1:0")
     async with InboxKit(settings=settings) as kit:
         kit.stop()
-        await asyncio.wait_for(kit.serve(), 10)
+        await asyncio.wait_for(kit.serve(), 30)
         assert kit.is_stopping
         assert kit.smtp_address[1] > 0
         assert kit.url.startswith("http://127.0.0.1:")
@@ -204,7 +204,7 @@ async def test_entering_and_leaving_in_different_tasks(database: str) -> None:
     await asyncio.create_task(kit.__aenter__())
     inbox = await kit.inbox(DESK)
     await arrive(kit)
-    assert await inbox.wait_for_message(timeout=10)
+    assert await inbox.wait_for_message(timeout=30)
     await asyncio.create_task(kit.__aexit__())
     assert kit.is_stopping
 
@@ -306,7 +306,7 @@ async def test_a_step_that_breaks_wakes_every_wait_with_an_error(database: str) 
     await asyncio.sleep(0)
     clock.broken = True
     kit.runtime.store.bell.ring(["read"])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         results = await asyncio.gather(*waits, return_exceptions=True)
     assert [str(r) for r in results] == [
         "the runtime has stopped: RuntimeError: the clock has stopped"
@@ -326,7 +326,7 @@ async def test_a_broken_runtime_is_not_ready_and_says_why_in_the_log(
         clock.broken = True
         kit.runtime.store.bell.ring(["read"])
         with pytest.raises(InboxKitError):
-            await asyncio.wait_for(kit.serve(), 10)
+            await asyncio.wait_for(kit.serve(), 30)
         reason = "the runtime has stopped: RuntimeError: the clock has stopped"
         assert await answer(session, url) == (503, reason)
     with pytest.raises(InboxKitError):

@@ -268,7 +268,7 @@ async def test_two_inboxes_that_answer_each_other_stop(
         one = await kit.inbox("one@inbox.example")
         await kit.inbox("two@inbox.example")
         await one.send("two@inbox.example", "Hello", "Who is there?")
-        await settle(kit, timeout=10)
+        await settle(kit, timeout=30)
         assert [m.inbox.partition("@")[0] for m in await delivered(kit)] == ["two", "one"]
         log = {row.type for row in await kit.runtime.store.read(events.after, 0)}
         states = {run.state for run in await kit.runtime.store.read(runs.listed)}
@@ -279,7 +279,7 @@ async def test_a_reply_that_would_come_back_to_its_own_inbox_is_stopped(database
     async with InboxKit(echo_router(auto_replies=True), database=database) as kit:
         inbox = await kit.inbox(DESK)
         await inbox.send(DESK, "Hello me", "Echo?")
-        await settle(kit, timeout=10)
+        await settle(kit, timeout=30)
         assert len(await delivered(kit)) == 1
 
 

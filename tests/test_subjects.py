@@ -149,4 +149,4 @@ def test_hostile_subject_costs_little(unit: str) -> None:
     base_subject(subject)
     reply_subject(subject)
 
-    assert time.process_time() - start < 0.05
+    assert time.process_time() - start < 1

@@ -14,7 +14,7 @@ from ..kit import InboxKit
 from ..parsing import dates
 from ..parsing.mime import decode_headers
 from ..pipeline.accept import Arriving
-from ..store import jobs
+from ..store import backlog
 from .envelopes import sender_of
 from .opening import flags_of, run, settings_of
 from .serving import make_kit
@@ -127,6 +127,6 @@ async def _until_done(kit: InboxKit, steps: tuple[str, ...]) -> None:
     store = kit.runtime.store
     while True:
         seen = store.bell.count("done")
-        if not await store.read(jobs.are_left, steps, kit.clock):
+        if not await store.read(backlog.are_left, steps, kit.clock):
             return
         await store.bell.wait("done", seen, timeout=1)

@@ -61,12 +61,12 @@ def run(ctx: click.Context, /, **flags: str | None) -> None:
     if joined is None:
         chosen = make_kit(settings, given).settings if is_app(settings.handlers) else settings
         if chosen.workers > 1:
-            sys.exit(run_async(_supervise(chosen)))
+            sys.exit(run_async(supervise(chosen)))
     run_async(_serve(make_kit(settings, given), joined))
 
 
 async def _serve(kit: InboxKit, joined: Channel | None) -> None:
-    with stop_signals() as told:
+    with stop_signals(supervised=joined is not None) as told:
         async with kit:
             if joined is None or joined.is_first:
                 await _warn_unreachable(kit)
@@ -79,13 +79,13 @@ async def _serve(kit: InboxKit, joined: Channel | None) -> None:
             await first(drain, *((joined.cut_off,) if joined and told.is_set() else ()))
 
 
-async def _supervise(settings: Settings) -> int:
-    """Run workers until told to stop; return the exit code."""
+async def supervise(settings: Settings, module: str = "inboxkit") -> int:
+    """Run workers, each as ``-m module``, until told to stop; return the exit code."""
     if sys.platform == "win32":
         raise ConfigurationError("workers: more than one process needs Linux or macOS")
     smtp, http = binds(settings)
-    sockets = bind(smtp, http, settings.workers)
-    supervisor = Supervisor(sockets)
+    sockets = await bind(smtp, http, settings.workers)
+    supervisor = Supervisor(sockets, module)
     with stop_signals() as told:
         try:
             await first(told.wait, supervisor.start)
@@ -161,13 +161,19 @@ def smtp_bind(kit: InboxKit) -> str:
 
 
 @contextlib.contextmanager
-def stop_signals() -> Generator[anyio.Event]:
-    """Yield what the first SIGTERM or SIGINT sets; the second one ends the process at once."""
+def stop_signals(*, supervised: bool = False) -> Generator[anyio.Event]:
+    """Yield what the first SIGTERM or SIGINT sets; the second one ends the process at once.
+
+    A ``supervised`` process takes more of them for the same: systemd tells every process of a
+    service, and the supervisor passes on what it was told.
+    """
     told, loop = anyio.Event(), asyncio.get_running_loop()
     numbers = (signal.SIGTERM, signal.SIGINT)
 
     def signalled(number: signal.Signals) -> None:
-        for each in numbers:
+        if told.is_set():
+            return
+        for each in () if supervised else numbers:
             loop.remove_signal_handler(each)
             signal.signal(each, signal.SIG_DFL)
         log.info("stopping (%s)", number.name)

@@ -1,18 +1,22 @@
 """Several processes for one ``run``: the supervisor makes the sockets, its workers share them.
 
 A worker is the same command, started by the supervisor, with the sockets and a channel inherited.
-On the channel it says that it listens; when the channel closes, the supervisor is gone.
+On the channel it says that it listens; when the channel closes, the supervisor is gone, and the
+worker must not hold the ports any longer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
+import select
 import signal
 import socket
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +39,12 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # clients of a dead worker wait meanwhi
 _STEADY_SECONDS = 60.0  # who lived so long has not died of how it was started
 _STOP_SECONDS = 60.0  # a worker drains for half of that
 _READY = b"ready"
+_TAKEN_SECONDS, _LOOK_SECONDS = 5.0, 0.05
 
 
-def bind(smtp: str, http: str, count: int) -> list[dict[str, socket.socket]]:
+async def bind(
+    smtp: str, http: str, count: int, *, patience: float = _TAKEN_SECONDS
+) -> list[dict[str, socket.socket]]:
     """Return for each worker sockets that listen, "" gives none; raise ConfigurationError.
 
     Port 0 is decided here, once for all. Linux spreads connections over sockets of one port; where
@@ -45,7 +52,8 @@ def bind(smtp: str, http: str, count: int) -> list[dict[str, socket.socket]]:
     the queue of its socket.
     """
     asked = [(name, at) for name, at in (("smtp", smtp), ("http", http)) if at]
-    firsts = {name: _first(name, at) for name, at in asked}
+    end = time.monotonic() + patience
+    firsts = {name: await _first(name, at, end) for name, at in asked}
     others = [
         {name: _bound(name, shown(first), spread=True) for name, first in firsts.items()}
         if _SPREADS
@@ -55,8 +63,16 @@ def bind(smtp: str, http: str, count: int) -> list[dict[str, socket.socket]]:
     return [firsts, *others]
 
 
-def _first(name: str, at: str) -> socket.socket:
-    """Return the first socket of a port that nobody else has, not even to share."""
+async def _first(name: str, at: str, end: float) -> socket.socket:
+    """Return the first socket of a port that nobody else has, not even to share.
+
+    One that is taken may be free in a moment: the workers of a supervisor that was killed have to
+    notice, and those that were just being started do so only after their imports.
+    """
+    if _is_taken(at):
+        log.warning("%s: %s is taken; waiting for it for a moment", name, at)
+    while _is_taken(at) and time.monotonic() < end:  # noqa: ASYNC110 - a free port rings no bell
+        await anyio.sleep(_LOOK_SECONDS)
     alone = _bound(name, at, spread=False)
     if not _SPREADS:
         return alone
@@ -65,26 +81,38 @@ def _first(name: str, at: str) -> socket.socket:
     return _bound(name, place, spread=True)
 
 
-def _bound(name: str, at: str, *, spread: bool) -> socket.socket:
-    host, port = host_port(at)
-    kind, flags = socket.SOCK_STREAM, socket.AI_PASSIVE
+def _is_taken(at: str) -> bool:
     try:
-        found = socket.getaddrinfo(host or None, port, type=kind, flags=flags)
-        family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
-        # With protocol 0, asyncio would not set TCP_NODELAY on what is accepted.
-        listening = socket.socket(family, kind, socket.IPPROTO_TCP)
-        try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if spread:
-                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            listening.setblocking(False)
-            listening.bind(address)
-            listening.listen(_BACKLOG)
-        except OSError:
-            listening.close()
-            raise
+        _listening(at, spread=False).close()
+    except OSError as error:
+        return error.errno == errno.EADDRINUSE
+    return False
+
+
+def _bound(name: str, at: str, *, spread: bool) -> socket.socket:
+    try:
+        return _listening(at, spread=spread)
     except OSError as error:
         raise ConfigurationError(f"{name}: cannot listen on {at}: {error.strerror}") from None
+
+
+def _listening(at: str, *, spread: bool) -> socket.socket:
+    host, port = host_port(at)
+    kind, flags = socket.SOCK_STREAM, socket.AI_PASSIVE
+    found = socket.getaddrinfo(host or None, port, type=kind, flags=flags)
+    family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+    # With protocol 0, asyncio would not set TCP_NODELAY on what is accepted.
+    listening = socket.socket(family, kind, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if spread:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listening.setblocking(False)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
     return listening
 
 
@@ -104,11 +132,28 @@ class Channel:
 
     def __init__(self, number: int, end: socket.socket, shared: Shared) -> None:
         self._end = end
+        self._listens = False
         self.is_first = number == 1
         self.shared = shared
 
+    def end_when_closed(self) -> None:
+        """End this process when its supervisor goes, whatever hangs: it would hold the ports.
+
+        At once before ``ready``; later it has the time that the supervisor would give it.
+        """
+        threading.Thread(target=self._watch, name="supervisor", daemon=True).start()
+
+    def _watch(self) -> None:
+        waiting = select.poll()
+        waiting.register(self._end, select.POLLIN)
+        waiting.poll()  # the supervisor says nothing here: it can only close
+        if self._listens:
+            time.sleep(_STOP_SECONDS)
+        os._exit(1)
+
     def ready(self) -> None:
         """Say that this worker listens."""
+        self._listens = True
         with contextlib.suppress(OSError):  # the supervisor is gone; ``closed`` says so too
             self._end.send(_READY)
 
@@ -122,7 +167,7 @@ class Channel:
     async def cut_off(self) -> None:
         """End this process, which was told to stop, at once when its supervisor does not wait."""
         await self.closed()
-        signal.raise_signal(signal.SIGTERM)
+        os._exit(1)
 
 
 def channel() -> Channel | None:
@@ -133,7 +178,9 @@ def channel() -> Channel | None:
     number, *sockets = given.split()
     parts = (part.partition("=") for part in sockets)
     found = {name: _inherited(int(descriptor)) for name, _, descriptor in parts}
-    return Channel(int(number), found.pop("channel"), Shared(**found))
+    joined = Channel(int(number), found.pop("channel"), Shared(**found))
+    joined.end_when_closed()
+    return joined
 
 
 def _inherited(number: int) -> socket.socket:
@@ -205,10 +252,12 @@ class _Worker:
 class Supervisor:
     """Starts workers, replaces those that die, and stops them all."""
 
-    def __init__(self, sockets: Sequence[Mapping[str, socket.socket]]) -> None:
+    def __init__(
+        self, sockets: Sequence[Mapping[str, socket.socket]], module: str = "inboxkit"
+    ) -> None:
         # ``-m`` looks into the working directory first, which the command itself does not.
         looks = {"", str(Path.cwd())}.intersection(sys.path[:1])
-        command = [sys.executable, *(() if looks else ("-P",)), "-m", "inboxkit", *sys.argv[1:]]
+        command = [sys.executable, *(() if looks else ("-P",)), "-m", module, *sys.argv[1:]]
         self._workers = [_Worker(n, mine, command) for n, mine in enumerate(sockets, start=1)]
         self._sockets = sockets
         self.failed = 0  # the exit code of a worker that could not be started

@@ -31,6 +31,10 @@ class Signing:
             return None
         return Unverified(f"wrong {self.header}" if given else f"no {self.header}")
 
+    def headers(self, body: bytes, number: int = 0) -> dict[str, str]:
+        """Return the header that a post is signed with by one of the secrets; {} without any."""
+        return {self.header.lower(): sign(self.secrets[number], body)} if self.secrets else {}
+
 
 def signing(read: Options, header: str, keys: tuple[str, ...]) -> Signing:
     """Read the secrets; one must be there unless ``insecure`` says that webhooks go unsigned."""

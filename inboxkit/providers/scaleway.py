@@ -231,28 +231,27 @@ def _events(payload: Mapping[str, Any]) -> tuple[ProviderEvent, ...]:
     email_id = payloads.text(payload.get("email_id"))
     if not email_id and name not in _EVENTS:  # such as blocklist_created
         return ()
+    return (_event(name, email_id, at, payload),)
+
+
+def _event(name: str, email_id: str, at: datetime, payload: Mapping[str, Any]) -> ProviderEvent:
     kind = _EVENTS.get(name, EventType.UNKNOWN)
     words = payloads.text(payload.get("email_response_message"))
     words = words or payloads.text(payload.get("email_error"))
     code = payloads.text(payload.get("email_response_code"))
     hard, reason_class = _severity(name, kind, f"{code} {words}")
-    return (
-        ProviderEvent(
-            type=kind,
-            at=at,
-            recipient=payloads.text(payload.get("email_to")),
-            provider_id=email_id,
-            message_id=_stand_in(email_id) if email_id else "",
-            hard=hard,
-            reason_class=reason_class,
-            reason=words,
-            event_id=payloads.text(payload.get("id")),
-            data=facts(
-                name=name,
-                code=code,
-                payload=dict(payload) if kind is EventType.UNKNOWN else None,
-            ),
-        ),
+    unknown = dict(payload) if kind is EventType.UNKNOWN else None
+    return ProviderEvent(
+        type=kind,
+        at=at,
+        recipient=payloads.text(payload.get("email_to")),
+        provider_id=email_id,
+        message_id=_stand_in(email_id) if email_id else "",
+        hard=hard,
+        reason_class=reason_class,
+        reason=words,
+        event_id=payloads.text(payload.get("id")),
+        data=facts(name=name, code=code, payload=unknown),
     )
 
 

@@ -6,16 +6,16 @@ import base64
 import binascii
 from dataclasses import dataclass, field
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..parsing import addresses
+from ..values import Address
+from . import payloads
 from .mime import Piece, rebuild
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
-
-    from ..values import Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,12 @@ class Submission:
 def parsed(values: Iterable[str]) -> tuple[Address, ...]:
     """Return every address of some fields."""
     return tuple(address for value in values for address in addresses.parse(value))
+
+
+def written(person: Mapping[str, Any]) -> str:
+    """Return an object with ``email`` and ``name`` as an address field has it, "" for nobody."""
+    email = payloads.text(person.get("email"))
+    return str(Address(email, payloads.text(person.get("name")))) if "@" in email else ""
 
 
 def listed(value: object) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
 
 from ..tokens import new_id
 from .api_tables import api_key
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
+
     from .reach import Reach
     from .writer import Tx
 
 _BYTES = 32
 _SHOWN_CHARACTERS = 12
 _DEAD = ""  # in place of a hash
+_NOTHING = {"hash": _DEAD, "prefix": "", "name": "", "pod_id": None, "inbox_id": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +65,8 @@ def create(tx: Tx, wanted: KeyRecord) -> tuple[KeyRecord, str]:
     return made, secret
 
 
-def exist(connection: Connection) -> bool:
-    """Whether there is any key at all."""
+def were_made(connection: Connection) -> bool:
+    """Whether a key was ever made: one that is revoked counts, as does one that has expired."""
     return bool(connection.execute(select(exists().select_from(api_key))).scalar())
 
 
@@ -102,23 +105,28 @@ def touch(tx: Tx, key_id: int, now: datetime) -> None:
 
 def remove(tx: Tx, key_id: int) -> bool:
     """Delete a key; False when there is none."""
-    return bool(tx.connection.execute(delete(api_key).where(api_key.c.id == key_id)).rowcount)
+    return _delete(tx, api_key.c.id == key_id) > 0
 
 
 def remove_of(tx: Tx, *, inbox_id: int | None = None, pod_id: str | None = None) -> None:
-    """Delete the keys of an inbox or a pod that is deleted.
+    """Delete the keys of an inbox or a pod that is deleted."""
+    by_inbox = api_key.c.inbox_id == inbox_id
+    _delete(tx, by_inbox if inbox_id is not None else api_key.c.pod_id == pod_id)
 
-    When they are all there are, one row stays that is good for nothing: a server that asked for
-    keys must not be open to everybody on its machine by that.
+
+def _delete(tx: Tx, mine: ColumnElement[bool]) -> int:
+    """Delete keys; return how many.
+
+    The first that goes leaves a row that is good for nothing: a server that asked for keys must not
+    be open to everybody on its machine when the last of them is gone.
     """
-    by_inbox = api_key.c.inbox_id, inbox_id
-    column, value = by_inbox if inbox_id is not None else (api_key.c.pod_id, pod_id)
-    mine = column == value
-    others = select(exists().where(or_(column.is_(None), ~mine)))
-    if not tx.connection.execute(others).scalar():
+    mine = and_(mine, api_key.c.hash != _DEAD)
+    left = 0
+    if not tx.connection.execute(select(exists().where(api_key.c.hash == _DEAD))).scalar():
         last = select(func.max(api_key.c.id)).where(mine).scalar_subquery()
-        tx.connection.execute(update(api_key).where(api_key.c.id == last).values(hash=_DEAD))
-    tx.connection.execute(delete(api_key).where(mine, api_key.c.hash != _DEAD))
+        dead = update(api_key).where(api_key.c.id == last).values(**_NOTHING)
+        left = tx.connection.execute(dead).rowcount
+    return left + tx.connection.execute(delete(api_key).where(mine)).rowcount
 
 
 def _all() -> Any:

@@ -1,6 +1,6 @@
 """The tables that only the HTTP API needs: tenants, keys, what it remembers, what it is told.
 
-Private to ``store``, on the MetaData of ``tables``. A pod is a tenant; ``pod_default`` is there
+Private to ``store``, on the MetaData of ``columns``. A pod is a tenant; ``pod_default`` is there
 from the start. Ids of rows are those of ``tokens.new_id``.
 """
 
@@ -18,7 +18,8 @@ from sqlalchemy import (
     Table,
 )
 
-from .tables import Moment, metadata, thread
+from .columns import Moment, metadata
+from .tables import thread
 
 DEFAULT_POD = "pod_default"
 

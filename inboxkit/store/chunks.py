@@ -29,7 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import StoreError
 from .blobs import ROWS, Unreadable
-from .tables import Moment, metadata
+from .columns import Moment, metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterator

@@ -24,9 +24,10 @@ from sqlalchemy import (
 )
 
 from . import search, wire_ids
+from .columns import Moment
 from .pages import Page, paged
 from .rows import columns
-from .tables import Moment, attachment, inbox, label, message, thread
+from .tables import attachment, inbox, label, message, thread
 from .threads import resolve
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from ..errors import InboxKitError
 from ..values import EventType
 from . import events
 from .api_tables import domain
-from .tables import Moment
+from .columns import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

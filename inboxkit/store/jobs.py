@@ -18,17 +18,15 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    exists,
     func,
     literal,
-    not_,
-    or_,
     select,
     true,
     update,
 )
 
 from ..tokens import new_id
+from .backlog import is_first, next_due
 from .bulk import BulkInsert, Finder
 from .prepared import Prepared, among
 from .tables import job
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.sql.dml import ReturningUpdate
 
-    from ..clock import Clock
     from .writer import Tx
 
 _INBOXES_A_CLAIM = 32
@@ -183,18 +180,11 @@ def _walk() -> CTE:
     return walk.union_all(select(following, walk.c.n + 1).where(more))
 
 
-def _is_first() -> ColumnElement[bool]:
-    """Return what holds for a job that no earlier one of its lane holds up."""
-    earlier = job.alias("earlier")
-    blocked = exists().where(earlier.c.lane == job.c.lane, earlier.c.id < job.c.id)
-    return or_(job.c.lane.is_(None), not_(blocked))
-
-
 def _due_of_an_inbox() -> Select[Any]:
     """Select an inbox's due jobs; of a lane only the first."""
     return (
         select(job.c.id)
-        .where(_DUE, job.c.inbox_id == bindparam("inbox"), _is_first())
+        .where(_DUE, job.c.inbox_id == bindparam("inbox"), is_first())
         .order_by(job.c.id)
         .limit(bindparam("most", type_=Integer))
         .with_for_update(skip_locked=True)
@@ -251,7 +241,7 @@ def _leasing_due() -> ReturningUpdate[*tuple[Any, ...]]:
     share = select((most + number - 1) // number).select_from(turned).scalar_subquery()
     due = (
         select(job.c.id)
-        .where(_DUE, job.c.inbox_id == turned.c.inbox_id, _is_first())
+        .where(_DUE, job.c.inbox_id == turned.c.inbox_id, is_first())
         .order_by(job.c.id)
         .limit(share)
         .with_for_update(skip_locked=True)
@@ -356,49 +346,6 @@ def is_known(connection: Connection, kind: str, key: str) -> bool:
     """Whether there is a job of this key, waiting or leased."""
     mine = and_(job.c.kind == kind, job.c.key == key)
     return connection.execute(select(job.c.id).where(mine)).first() is not None
-
-
-def next_due(connection: Connection, kinds: Sequence[str]) -> datetime | None:
-    """Return when the next waiting job of these kinds is due.
-
-    One that must wait for another of its lane is not counted: the other's end wakes its step.
-    """
-    found = (_next_due.first(connection, kind=kind) for kind in kinds)
-    return min((row["due_at"] for row in found if row is not None), default=None)
-
-
-_next_due = Prepared(
-    select(job.c.due_at)
-    .where(job.c.kind == bindparam("kind"), job.c.state == "ready", _is_first())
-    .order_by(job.c.due_at)
-    .limit(1)
-)
-
-
-def count(connection: Connection, kinds: Sequence[str]) -> int:
-    """Return how many jobs of these kinds are there, waiting or leased."""
-    query = select(func.count()).select_from(job).where(job.c.kind.in_(kinds))
-    return connection.execute(query).scalar_one()
-
-
-def are_left(connection: Connection, kinds: Sequence[str], clock: Clock) -> bool:
-    """Whether a job of these kinds is leased or due; not one that waits for another of its lane.
-
-    The clock is read after the jobs were: one that was put while they were looked for is due then.
-    """
-    leased = job.c.state == "leased"
-    held, due = connection.execute(
-        select(func.count().filter(leased), func.min(job.c.due_at)).where(
-            job.c.kind.in_(kinds), or_(leased, _is_first())
-        )
-    ).one()
-    return held > 0 or (due is not None and due <= clock.now())
-
-
-def summary(connection: Connection) -> dict[str, int]:
-    """Return how many jobs of each kind and state there are."""
-    query = select(job.c.kind, job.c.state, func.count()).group_by(job.c.kind, job.c.state)
-    return {f"{kind} {state}": number for kind, state, number in connection.execute(query)}
 
 
 def release(tx: Tx, workers: Sequence[int]) -> int:

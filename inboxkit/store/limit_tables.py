@@ -1,13 +1,13 @@
 """The tables of what holds sends back: rates, requests under way, providers that are down, caps.
 
-Private to ``store``, on the MetaData of ``tables``. All processes on a database share them.
+Private to ``store``, on the MetaData of ``columns``. All processes on a database share them.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table
 
-from .tables import Moment, metadata
+from .columns import Moment, metadata
 
 pace = Table(
     "inboxkit_pace",

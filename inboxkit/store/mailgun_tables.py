@@ -1,6 +1,6 @@
 """The tables that only the Mailgun facade needs; the routes are in ``api_tables``.
 
-Private to ``store``, on the MetaData of ``tables``.
+Private to ``store``, on the MetaData of ``columns``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy import (
     Table,
 )
 
-from .tables import Moment, metadata
+from .columns import Moment, metadata
 
 # What a send was asked for beyond what its message holds.
 mailgun_send = Table(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, exists, func, select, true, type_coerce
 from sqlalchemy.types import BigInteger
 
-from . import jobs
+from . import backlog
 from .api_tables import domain, endpoint, pod
 from .tables import event, inbox, label, message, thread, worker
 
@@ -123,7 +123,7 @@ def gauges(connection: Connection, alive_since: datetime) -> Mapping[str, int]:
             count.select_from(endpoint).where(endpoint.c.enabled.is_(False))
         ).scalar_one(),
     }
-    for name, number in jobs.summary(connection).items():
+    for name, number in backlog.summary(connection).items():
         kind, _, state = name.partition(" ")
         found[f'jobs{{kind="{kind}",state="{state}"}}'] = number
     return found

@@ -153,25 +153,26 @@ def _merge(
         if row["thread_id"] == loser:
             row["thread_id"] = winner
     known.move(loser, winner)
-    old, new = known.thread(loser), known.thread(winner)
-    known.change(
-        winner,
-        {
-            "participants": merge_people(new["participants"], old["participants"]),
-            "state": {**old["state"], **new["state"]},
-            "message_count": new["message_count"] + old["message_count"],
-            "size": new["size"] + old["size"],
-            "own_marks": merge_marks(old["own_marks"], new["own_marks"]),
-            "quoted_marks": merge_marks(old["quoted_marks"], new["quoted_marks"]),
-            "orphan": old["orphan"] or new["orphan"],
-            "sent_at": new["sent_at"] or old["sent_at"],
-            "waiting_since": new["waiting_since"] or old["waiting_since"],
-            "reminders": max(new["reminders"], old["reminders"]),
-        },
-    )
+    known.change(winner, _joined(known.thread(loser), known.thread(winner)))
     known.change(loser, {"merged_into": winner})
     earlier = update(thread).where(thread.c.merged_into == loser).values(merged_into=winner)
     tx.connection.execute(earlier)
+
+
+def _joined(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a thread is once another, older one has become part of it."""
+    return {
+        "participants": merge_people(new["participants"], old["participants"]),
+        "state": {**old["state"], **new["state"]},
+        "message_count": new["message_count"] + old["message_count"],
+        "size": new["size"] + old["size"],
+        "own_marks": merge_marks(old["own_marks"], new["own_marks"]),
+        "quoted_marks": merge_marks(old["quoted_marks"], new["quoted_marks"]),
+        "orphan": old["orphan"] or new["orphan"],
+        "sent_at": new["sent_at"] or old["sent_at"],
+        "waiting_since": new["waiting_since"] or old["waiting_since"],
+        "reminders": max(new["reminders"], old["reminders"]),
+    }
 
 
 def _grow(

@@ -19,9 +19,10 @@ from sqlalchemy import (
 )
 
 from . import deliveries
+from .columns import Moment
 from .deliveries import PENDING
 from .prepared import Prepared, among
-from .tables import Moment, delivery, message
+from .tables import delivery, message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

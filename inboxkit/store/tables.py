@@ -6,76 +6,20 @@ from ``tokens.new_id`` and rise with time, so that a page by id is a page by age
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime  # noqa: TC003 - SQLModel reads the annotations
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Column,
-    Dialect,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    TypeDecorator,
-    text,
-)
-from sqlalchemy.orm import declared_attr, registry
-from sqlmodel import Field, SQLModel
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary
+from sqlmodel import Field
 
-metadata = MetaData()
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+from .columns import Base, big, id_, json, metadata, moment, partial
+
 _SUBJECT = ("inbox_id", "base_subject", "last_at")
-
-
-class Moment(TypeDecorator[datetime]):
-    """An aware UTC datetime kept as microseconds since 1970: exact, and sorted as a number."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
-
-
-class Base(SQLModel, registry=registry(metadata=metadata)):
-    """Base of our tables, apart from SQLModel's own registry and MetaData."""
-
-    @declared_attr.directive
-    def __tablename__(cls) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] - SQLModel types it too narrowly
-        return "inboxkit_" + cls.__name__.removesuffix("Row").lower()
-
-
-def _partial(name: str, *columns: str, where: str, u: int = 0) -> Index:
-    """Return an index of only the rows that are looked up by it: each one costs every insert."""
-    condition = text(where)
-    return Index(name, *columns, unique=bool(u), sqlite_where=condition, postgresql_where=condition)
-
-
-def _id() -> Any:
-    return Field(sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True))
-
-
-def _big(*, index: bool = False, null: bool = False) -> Any:
-    return Field(default=None, sa_column=Column(BigInteger, index=index, nullable=null))
-
-
-def _json() -> Any:
-    return Field(sa_column=Column(JSON, nullable=False))
-
-
-def _moment(*, null: bool = False, index: bool = False) -> Any:
-    return Field(default=None, sa_column=Column(Moment, nullable=null, index=index))
 
 
 class InboxRow(Base, table=True):
     __table_args__ = (Index("inboxkit_inbox_client", "pod_id", "client_id", unique=True),)
-    id: int = _id()
+    id: int = id_()
     pod_id: str
     address: str = Field(unique=True)
     display_name: str
@@ -83,14 +27,14 @@ class InboxRow(Base, table=True):
     metadata_: dict[str, Any] = Field(sa_column=Column("metadata", JSON, nullable=False))
     status: str
     draft_policy: str
-    expires_at: datetime | None = _moment(null=True)
-    created_at: datetime = _moment()
-    updated_at: datetime = _moment()
+    expires_at: datetime | None = moment(null=True)
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
 
 
 class AliasRow(Base, table=True):
     address: str = Field(primary_key=True)
-    inbox_id: int = _big(index=True)
+    inbox_id: int = big(index=True)
 
 
 class MessageRow(Base, table=True):
@@ -98,37 +42,37 @@ class MessageRow(Base, table=True):
 
     __table_args__ = (
         Index("inboxkit_message_inbox", "inbox_id", "id"),
-        _partial("inboxkit_message_thread", "thread_id", "id", where="thread_id IS NOT NULL"),
-        _partial("inboxkit_message_dedupe", "dedupe", "inbox_id", where="dedupe IS NOT NULL", u=1),
-        _partial("inboxkit_message_key", "inbox_id", "send_key", where="send_key IS NOT NULL", u=1),
-        _partial("inboxkit_message_rfc", "message_id", where="direction = 'outbound'"),
-        _partial("inboxkit_message_provider", "provider_id", where="provider_id IS NOT NULL"),
-        _partial("inboxkit_message_tag", "tag", "inbox_id", "created_at", where="tag <> ''"),
+        partial("inboxkit_message_thread", "thread_id", "id", where="thread_id IS NOT NULL"),
+        partial("inboxkit_message_dedupe", "dedupe", "inbox_id", where="dedupe IS NOT NULL", u=1),
+        partial("inboxkit_message_key", "inbox_id", "send_key", where="send_key IS NOT NULL", u=1),
+        partial("inboxkit_message_rfc", "message_id", where="direction = 'outbound'"),
+        partial("inboxkit_message_provider", "provider_id", where="provider_id IS NOT NULL"),
+        partial("inboxkit_message_tag", "tag", "inbox_id", "created_at", where="tag <> ''"),
     )
-    id: int = _id()
-    inbox_id: int = _big()
+    id: int = id_()
+    inbox_id: int = big()
     direction: str
     state: str
     kind: str
     message_id: str
-    thread_id: int | None = _big(null=True)
+    thread_id: int | None = big(null=True)
     thread_reason: str
     participant: bool
-    answers_id: int | None = _big(null=True)
+    answers_id: int | None = big(null=True)
     dedupe: str | None
     mail_from: str
-    rcpt_to: list[str] = _json()
-    trace: dict[str, Any] = _json()
+    rcpt_to: list[str] = json()
+    trace: dict[str, Any] = json()
     sender_email: str
     sender_name: str
     to_: list[Any] = Field(sa_column=Column("to", JSON, nullable=False))
-    cc: list[Any] = _json()
-    bcc: list[Any] = _json()
-    reply_to: list[Any] = _json()
+    cc: list[Any] = json()
+    bcc: list[Any] = json()
+    reply_to: list[Any] = json()
     subject: str
     preview: str
-    date_at: datetime | None = _moment(null=True)
-    received_at: datetime = _moment()
+    date_at: datetime | None = moment(null=True)
+    received_at: datetime = moment()
     size: int
     sha256: str
     in_reply_to: str
@@ -138,34 +82,34 @@ class MessageRow(Base, table=True):
     attachment_count: int
     otp: str | None
     link: str | None
-    auth: dict[str, str] = _json()
-    taken_at: datetime | None = _moment(null=True)
+    auth: dict[str, str] = json()
+    taken_at: datetime | None = moment(null=True)
     send_key: str | None
     fingerprint: str
     automatic: bool
     provider: str
     provider_id: str | None
-    send_at: datetime | None = _moment(null=True)
+    send_at: datetime | None = moment(null=True)
     error: str
-    created_at: datetime = _moment()
-    updated_at: datetime = _moment()
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
 
 
 class ContentRow(Base, table=True):
     """What a message says; apart from its row, so that lists and accepts stay small."""
 
-    message_id: int = _id()
+    message_id: int = id_()
     text: str
     html: str
     reply_text: str
     reply_html: str
     signature: str
     visible_text: str
-    headers: list[Any] = _json()
+    headers: list[Any] = json()
     references_: list[str] = Field(sa_column=Column("references", JSON, nullable=False))
-    links: list[Any] = _json()
-    calendar: dict[str, Any] = _json()
-    defects: list[str] = _json()
+    links: list[Any] = json()
+    calendar: dict[str, Any] = json()
+    defects: list[str] = json()
     kind_reason: str
     # Of a send: what its provider is asked for.
     options: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False, server_default="{}"))
@@ -174,14 +118,14 @@ class ContentRow(Base, table=True):
 class RawRow(Base, table=True):
     """The bytes as they came: zstd here up to 64 kB, elsewhere above."""
 
-    message_id: int = _id()
+    message_id: int = id_()
     data: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
     location: str
 
 
 class AttachmentRow(Base, table=True):
-    id: int = _id()
-    message_id: int = _big(index=True)
+    id: int = id_()
+    message_id: int = big(index=True)
     position: int
     filename: str
     safe_name: str
@@ -203,31 +147,31 @@ class ThreadRow(Base, table=True):
     __table_args__ = (
         Index("inboxkit_thread_inbox", "inbox_id", "last_at", "id"),
         Index("inboxkit_thread_subject", *_SUBJECT),
-        _partial("inboxkit_thread_orphan", *_SUBJECT, where="orphan IS TRUE"),
+        partial("inboxkit_thread_orphan", *_SUBJECT, where="orphan IS TRUE"),
         Index("inboxkit_thread_topic", "inbox_id", "topic", "last_at"),
     )
-    id: int = _id()
-    inbox_id: int = _big()
+    id: int = id_()
+    inbox_id: int = big()
     subject: str
     base_subject: str
     topic: str
-    participants: list[Any] = _json()
-    state: dict[str, Any] = _json()
-    waiting_since: datetime | None = _moment(null=True)
+    participants: list[Any] = json()
+    state: dict[str, Any] = json()
+    waiting_since: datetime | None = moment(null=True)
     reminders: int
     preview: str
     message_count: int
     size: int
-    last_message_id: int | None = _big(null=True)
-    last_at: datetime = _moment()
-    received_at: datetime | None = _moment(null=True)
-    sent_at: datetime | None = _moment(null=True)
-    merged_into: int | None = _big(null=True)
+    last_message_id: int | None = big(null=True)
+    last_at: datetime = moment()
+    received_at: datetime | None = moment(null=True)
+    sent_at: datetime | None = moment(null=True)
+    merged_into: int | None = big(null=True)
     orphan: bool
-    own_marks: list[str] = _json()
-    quoted_marks: list[str] = _json()
-    created_at: datetime = _moment()
-    updated_at: datetime = _moment()
+    own_marks: list[str] = json()
+    quoted_marks: list[str] = json()
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
 
 
 class ReferenceRow(Base, table=True):
@@ -235,8 +179,8 @@ class ReferenceRow(Base, table=True):
 
     inbox_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     rfc_id: str = Field(primary_key=True)
-    thread_id: int = _big(index=True)
-    message_id: int | None = _big(null=True)
+    thread_id: int = big(index=True)
+    message_id: int | None = big(null=True)
     outbound: bool
     alias: bool
 
@@ -254,15 +198,15 @@ class EventRow(Base, table=True):
         sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     )
     type: str
-    at: datetime = _moment()
-    inbox_id: int = _big()
-    message_id: int = _big()
-    thread_id: int | None = _big(null=True)
+    at: datetime = moment()
+    inbox_id: int = big()
+    message_id: int = big()
+    thread_id: int | None = big(null=True)
     recipient: str
     hard: bool
     reason_class: str
     reason: str
-    data: dict[str, Any] = _json()
+    data: dict[str, Any] = json()
 
 
 class JobRow(Base, table=True):
@@ -270,33 +214,33 @@ class JobRow(Base, table=True):
 
     __table_args__ = (
         Index("inboxkit_job_key", "kind", "key", unique=True),
-        _partial("inboxkit_job_due", "kind", "inbox_id", "due_at", where="state = 'ready'"),
-        _partial("inboxkit_job_next", "kind", "due_at", where="state = 'ready'"),
-        _partial("inboxkit_job_lane", "lane", "id", where="lane IS NOT NULL"),
-        _partial("inboxkit_job_worker", "worker_id", where="worker_id IS NOT NULL"),
+        partial("inboxkit_job_due", "kind", "inbox_id", "due_at", where="state = 'ready'"),
+        partial("inboxkit_job_next", "kind", "due_at", where="state = 'ready'"),
+        partial("inboxkit_job_lane", "lane", "id", where="lane IS NOT NULL"),
+        partial("inboxkit_job_worker", "worker_id", where="worker_id IS NOT NULL"),
     )
-    id: int = _id()
+    id: int = id_()
     kind: str
     key: str
-    inbox_id: int = _big()
+    inbox_id: int = big()
     lane: str | None
     state: str
-    due_at: datetime = _moment()
+    due_at: datetime = moment()
     attempts: int
-    worker_id: int | None = _big(null=True)
-    token: int | None = _big(null=True)
+    worker_id: int | None = big(null=True)
+    token: int | None = big(null=True)
     error: str
-    data: dict[str, Any] = _json()
+    data: dict[str, Any] = json()
 
 
 class RunRow(Base, table=True):
     """One planned call of one handler: what ``inboxkit runs`` shows."""
 
     __table_args__ = (Index("inboxkit_run_message", "message_id"),)
-    id: int = _id()
+    id: int = id_()
     key: str = Field(unique=True)
-    message_id: int = _big()
-    thread_id: int | None = _big(null=True)
+    message_id: int = big()
+    thread_id: int | None = big(null=True)
     router: str
     handler: str
     kind: str
@@ -304,22 +248,22 @@ class RunRow(Base, table=True):
     state: str
     attempts: int
     error: str
-    created_at: datetime = _moment()
-    finished_at: datetime | None = _moment(null=True)
+    created_at: datetime = moment()
+    finished_at: datetime | None = moment(null=True)
 
 
 class DeliveryRow(Base, table=True):
     """How far a send has come with one recipient; moves only forward."""
 
     __table_args__ = (
-        _partial("inboxkit_delivery_provider", "provider_id", where="provider_id IS NOT NULL"),
+        partial("inboxkit_delivery_provider", "provider_id", where="provider_id IS NOT NULL"),
     )
     message_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     recipient: str = Field(primary_key=True)
     state: str
     reason_class: str
     reason: str
-    updated_at: datetime = _moment()
+    updated_at: datetime = moment()
     part: int | None = Field(sa_column=Column(BigInteger))  # the request it left in
     provider: str | None  # of a part; a send that left whole names it in its message
     provider_id: str | None
@@ -330,61 +274,61 @@ class SuppressionRow(Base, table=True):
     domain: str = Field(primary_key=True)  # the sending domain, "" for all
     reason: str
     detail: str
-    created_at: datetime = _moment()
+    created_at: datetime = moment()
 
 
 class WebhookRow(Base, table=True):
     """A provider's request as it came, stored before it is answered."""
 
     __table_args__ = (Index("inboxkit_webhook_dedupe", "provider", "dedupe", unique=True),)
-    id: int = _id()
+    id: int = id_()
     provider: str
     dedupe: str | None
     method: str
     url: str
-    headers: dict[str, str] = _json()
+    headers: dict[str, str] = json()
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     state: str
     error: str
-    received_at: datetime = _moment()
+    received_at: datetime = moment()
 
 
 class DraftRow(Base, table=True):
     __table_args__ = (Index("inboxkit_draft_client", "inbox_id", "client_id", unique=True),)
-    id: int = _id()
-    inbox_id: int = _big()
+    id: int = id_()
+    inbox_id: int = big()
     client_id: str | None
-    labels: list[str] = _json()
+    labels: list[str] = json()
     to_: list[str] = Field(sa_column=Column("to", JSON, nullable=False))
-    cc: list[str] = _json()
-    bcc: list[str] = _json()
-    reply_to: list[str] = _json()
+    cc: list[str] = json()
+    bcc: list[str] = json()
+    reply_to: list[str] = json()
     subject: str
     preview: str
     text: str
     html: str
-    attachments: list[Any] = _json()
+    attachments: list[Any] = json()
     in_reply_to: str
     forward_of: str
     reply_all: bool
-    parent_id: int | None = _big(null=True)  # the message that is answered or sent on
+    parent_id: int | None = big(null=True)  # the message that is answered or sent on
     references_: list[str] = Field(sa_column=Column("references", JSON, nullable=False))
-    extra: dict[str, Any] = _json()  # what programs ask for besides: headers, tag, metadata
+    extra: dict[str, Any] = json()  # what programs ask for besides: headers, tag, metadata
     error: str
     send_status: str
-    send_at: datetime | None = _moment(null=True)
-    created_at: datetime = _moment()
-    updated_at: datetime = _moment()
+    send_at: datetime | None = moment(null=True)
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
 
 
 class WorkerRow(Base, table=True):
     """A living process; a lease names one. Dead after ten seconds without a beat."""
 
-    id: int = _id()
+    id: int = id_()
     host: str
     pid: int
-    started_at: datetime = _moment()
-    beat_at: datetime = _moment(index=True)
+    started_at: datetime = moment()
+    beat_at: datetime = moment(index=True)
 
 
 class SettingRow(Base, table=True):

@@ -29,10 +29,8 @@ def store(
     now: datetime,
 ) -> int | None:
     """Store a request and queue it; None when the same one is here already."""
-    if dedupe:
-        same = (webhook.c.provider == provider) & (webhook.c.dedupe == dedupe)
-        if tx.connection.execute(select(webhook.c.id).where(same)).first() is not None:
-            return None
+    if dedupe and _is_here(tx, provider, dedupe):
+        return None
     row_id = new_id()
     row = {
         "id": row_id,
@@ -49,6 +47,11 @@ def store(
     tx.connection.execute(insert(webhook), [row])
     jobs.put(tx, [jobs.new_job("webhook", row_id, inbox_id=0, due_at=now)])
     return row_id
+
+
+def _is_here(tx: Tx, provider: str, dedupe: str) -> bool:
+    same = (webhook.c.provider == provider) & (webhook.c.dedupe == dedupe)
+    return tx.connection.execute(select(webhook.c.id).where(same)).first() is not None
 
 
 def by_id(connection: Connection, row_id: int) -> Row[Any] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ..errors import WaitTimeout
-from ..store import endpoints, jobs
+from ..store import backlog, endpoints
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -28,7 +28,7 @@ async def settle(kit: InboxKit, *, timeout: float) -> None:
             if not await store.read(_is_busy, kit.clock):
                 return
             await store.bell.wait("done", seen, timeout=1)
-    left = await store.read(jobs.summary)
+    left = await store.read(backlog.summary)
     raise WaitTimeout(f"the sandbox did not settle within {timeout:g} s; left: {left}")
 
 
@@ -38,7 +38,7 @@ def _is_busy(connection: Connection, clock: Clock) -> bool:
     On PostgreSQL each query has a snapshot of its own: what came in between is seen by the next.
     """
     return any(
-        endpoints.are_behind(connection) or jobs.are_left(connection, STEPS, clock)
+        endpoints.are_behind(connection) or backlog.are_left(connection, STEPS, clock)
         for _ in range(2)
     )
 
@@ -49,7 +49,7 @@ async def advance(kit: InboxKit, by: timedelta, *, timeout: float) -> None:
     await settle(kit, timeout=timeout)
     end = clock.now() + by
     while True:
-        due = await store.read(jobs.next_due, STEPS)
+        due = await store.read(backlog.next_due, STEPS)
         step = end if due is None or due > end else due
         clock.advance(max(step - clock.now(), timedelta(0)))
         store.bell.ring(STEPS)

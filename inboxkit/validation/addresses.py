@@ -52,18 +52,17 @@ def mailboxes(address: str) -> tuple[str, ...]:
 
     What happened to either says something of both.
     """
-    try:
-        local, _, domain = check_address(address).rpartition("@")
-    except ValueError:
+    good = _as_sent_to(address)
+    if not good:
         return ()
+    local, _, domain = good.rpartition("@")
     return tuple(dict.fromkeys((f"{local}@{domain}".lower(), root(local, domain.lower()))))
 
 
 def examined(address: str, facts: Facts) -> Verdict:
     """Return the verdict on an address; ``deliverable`` only where DNS was asked."""
-    try:
-        good = check_address(address)
-    except ValueError:
+    good = _as_sent_to(address)
+    if not good:
         return _refused(address)
     local, _, domain = good.rpartition("@")
     domain = domain.lower()
@@ -85,18 +84,22 @@ def examined(address: str, facts: Facts) -> Verdict:
     )
 
 
+def _as_sent_to(address: str) -> str:
+    """Return an address in the form that it is sent to, "" when it cannot be."""
+    try:
+        return check_address(address)
+    except ValueError:
+        return ""
+
+
 def _refused(address: str) -> Verdict:
     """Return why an address cannot be sent to: it is none, or it needs what is not spoken here."""
     local, _, domain = address.rpartition("@")
     plain = "".join("x" if ord(c) > 127 and c.isalnum() else c for c in local)
-    if plain != local:
-        try:
-            check_address(f"{plain}@{domain}")
-        except ValueError:
-            pass
-        else:  # RFC 6531: to be had only by servers that speak SMTPUTF8
-            reasons = ("mailbox needs SMTPUTF8",)
-            return Verdict(result="do_not_send", risk="medium", reasons=reasons)
+    if plain != local and _as_sent_to(f"{plain}@{domain}"):
+        # RFC 6531: to be had only by servers that speak SMTPUTF8
+        reasons = ("mailbox needs SMTPUTF8",)
+        return Verdict(result="do_not_send", risk="medium", reasons=reasons)
     return Verdict(result="undeliverable", risk="high", reasons=("malformed address",))
 
 

@@ -42,8 +42,9 @@ def write_mail(path: Path, number: int = 1, **fields: str) -> Path:
 
 
 def write_handler(folder: Path, source: str = ECHO, name: str = "echo.py") -> Path:
-    """Write a handler module into ``folder/handlers``."""
+    """Write a handler module into ``folder/handlers``; nobody who watches it sees half of it."""
     path = folder / "handlers" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(source)
-    return path
+    half = path.with_suffix(".half")
+    half.write_text(source)
+    return half.replace(path)

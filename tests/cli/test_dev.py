@@ -28,23 +28,25 @@ def test_arrivals_are_printed_and_a_signal_ends_it(
         server.signal(number)
         assert server.wait() == 0
     assert server.said["out"] == [server.ready, line]
-    assert [said.partition(": ")[2] for said in server.said["err"]] == [f"stopping ({number.name})"]
+    # A machine that is busy elsewhere makes the loop stand still.
+    told = [said for said in server.said["err"] if "the event loop stood still" not in said]
+    assert [said.partition(": ")[2] for said in told] == [f"stopping ({number.name})"]
 
 
 def takes_a_webhook_to_this_machine(url: str) -> bool:
     wanted = {"url": "http://127.0.0.1:9/hook", "event_types": ["message.sent"]}
     headers = {"Content-Type": "application/json"}
     asked = Request(f"{url}/v0/webhooks", json.dumps(wanted).encode(), headers)
-    with urlopen(asked, timeout=10) as answer:
+    with urlopen(asked, timeout=30) as answer:
         return bool(json.load(answer)["enabled"])
 
 
 @pytest.mark.long
 def test_changed_handlers_answer_on_the_same_ports(inboxkit: Command) -> None:
     with Serving(inboxkit.folder, "dev") as server:
-        path = write_handler(inboxkit.folder)
+        write_handler(inboxkit.folder)
         server.line("loaded again", "err")
-        path.write_text(ECHO.replace("You wrote", "New words"))
+        write_handler(inboxkit.folder, ECHO.replace("You wrote", "New words"))
         server.line("loaded again", "err")
         server.send(mail(1))
         server.line("(accepted)")

@@ -40,7 +40,7 @@ class Fake(Process):
         config = Mailgun().configure(VENDORS["mailgun"].options)
         request.add_header("Authorization", config.authorization)
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -49,7 +49,7 @@ class Fake(Process):
     def send(self) -> str:
         """Send a mail; return the id that our store gives it."""
         assert self.post("/mailgun/v3/mg.example.com/messages", FORM)[0] == 200
-        with urllib.request.urlopen(f"{self.url}/_fake/messages", timeout=20) as answer:
+        with urllib.request.urlopen(f"{self.url}/_fake/messages", timeout=30) as answer:
             return str(json.load(answer)[0]["id"])
 
 
@@ -126,5 +126,5 @@ def test_a_reply_reaches_the_program_and_joins_its_thread(
 
 
 def _newest(fake: Fake) -> str:
-    with urllib.request.urlopen(f"{fake.url}/_fake/messages", timeout=20) as answer:
+    with urllib.request.urlopen(f"{fake.url}/_fake/messages", timeout=30) as answer:
         return str(json.load(answer)[0]["message_id"])

@@ -18,12 +18,17 @@ def main() -> int:
     parser.add_argument("--mails", type=int, default=5000)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument(
+        "--one-at-a-time", action="store_true", help="kill one worker, not the whole server"
+    )
     parser.add_argument("--database", help="URL; a new file of SQLite when it is left out")
     given = parser.parse_args()
+    asked = vars(given)
+    database = asked.pop("database")
     with tempfile.TemporaryDirectory() as folder:
-        database = given.database or f"sqlite:///{Path(folder, 'crash.db')}"
-        found = asyncio.run(crash(database, mails=given.mails, kills=given.kills, seed=given.seed))
-    sys.stdout.write(json.dumps(found | vars(given)) + "\n")
+        found = asyncio.run(crash(database or f"sqlite:///{Path(folder, 'crash.db')}", **asked))
+    sys.stdout.write(json.dumps(found | asked) + "\n")
     return int(any(found.values()))
 
 

@@ -2,12 +2,14 @@
 
 The provider that takes the replies lives in the harness, so that it survives the kills. SIGKILL
 keeps the kernel's page cache: whether a 250 comes after the fsync is ``test_sync``'s question.
+With several workers either all of them die together, or one of them at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -23,7 +25,7 @@ import aiohttp
 from aiohttp import web
 
 ROOT = Path(__file__).parents[2]
-_READY_SECONDS = 30.0
+_READY_SECONDS = 60.0
 _REPLY_SECONDS = 10.0
 
 
@@ -83,6 +85,7 @@ class Server:
 
     database: str
     provider: str
+    workers: int = 1
     smtp: int = 0
     http: int = 0
     process: asyncio.subprocess.Process | None = None
@@ -91,6 +94,7 @@ class Server:
         """Start, on the same ports as before."""
         command = [sys.executable, "-m", "tests.crash.server", "--db", self.database]
         command += ["--smtp", f"127.0.0.1:{self.smtp}", "--http", f"127.0.0.1:{self.http}"]
+        command += ["--workers", str(self.workers)]
         self.process = await asyncio.create_subprocess_exec(
             *command,
             cwd=ROOT,
@@ -101,8 +105,7 @@ class Server:
         assert self.process.stdout is not None
         async with asyncio.timeout(_READY_SECONDS):
             line = await self.process.stdout.readline()
-        _, smtp, http = line.split()
-        self.smtp, self.http = int(smtp), int(http)
+        self.smtp, self.http = (int(place.rpartition(b":")[2]) for place in line.split()[1:])
 
     async def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """End it and wait for its end."""
@@ -111,12 +114,20 @@ class Server:
             self.process.send_signal(number)
         await self.process.communicate()
 
+    async def kill_one(self) -> None:
+        """Kill whichever worker answers; its supervisor starts another."""
+        with contextlib.suppress(aiohttp.ClientError):  # the one that had taken it is dead already
+            os.kill(await self._ask("process"), signal.SIGKILL)
+
     async def state(self) -> dict[str, dict[str, Any]]:
         """Return what the server says of each mail."""
-        url = f"http://127.0.0.1:{self.http}/_test/state"
+        found: dict[str, dict[str, Any]] = await self._ask("state")
+        return found
+
+    async def _ask(self, what: str) -> Any:
+        url = f"http://127.0.0.1:{self.http}/_test/{what}"
         async with aiohttp.ClientSession() as session, session.get(url) as response:
-            found: dict[str, dict[str, Any]] = await response.json()
-            return found
+            return await response.json()
 
 
 async def by_smtp(server: Server, mail: Sent, *, drop: bool) -> bool:
@@ -171,6 +182,7 @@ class Run:
     rng: random.Random
     mails: list[Sent]
     kills: int
+    one_at_a_time: bool = False
     drop_share: float = 0.05
     longest_life: float = 0.5
 
@@ -183,14 +195,19 @@ class Run:
         senders = [asyncio.create_task(self._send(todo)) for _ in range(8)]
         for _ in range(self.kills):
             await asyncio.sleep(self.rng.uniform(0.05, self.longest_life))
-            await self.server.kill()
-            await self.server.start()
+            await self._kill()
         await asyncio.gather(*senders)
-        await self.server.kill()  # the harshest one: right after the last 250
-        await self.server.start()
+        await self._kill()  # the harshest one: right after the last 250
         state = await self._settled(settle)
         await self.server.kill(signal.SIGTERM)
         return self._counted(state)
+
+    async def _kill(self) -> None:
+        if self.one_at_a_time:
+            await self.server.kill_one()
+        else:
+            await self.server.kill()
+            await self.server.start()
 
     async def _send(self, todo: asyncio.Queue[Sent]) -> None:
         while not todo.empty():
@@ -211,8 +228,10 @@ class Run:
     async def _settled(self, seconds: float) -> dict[str, dict[str, Any]]:
         """Return the state once all is handled and answered, or after so many seconds."""
         end = asyncio.get_running_loop().time() + seconds
+        state: dict[str, dict[str, Any]] = {}
         while True:
-            state = await self.server.state()
+            with contextlib.suppress(aiohttp.ClientError):  # a worker that dies with the question
+                state = await self.server.state()
             done = all(state.get(m.message_id, {}).get("handled") for m in self.mails)
             answered = all(self.replies.keys.get(m.message_id) for m in self.mails)
             if (done and answered) or asyncio.get_running_loop().time() > end:
@@ -240,14 +259,22 @@ def letters(rng: random.Random, count: int) -> list[Sent]:
     return [Sent(n, bytes(rng.choices(b"abcdefghij", k=k))) for n, k in enumerate(lengths)]
 
 
-async def crash(database: str, *, mails: int, kills: int, seed: int) -> dict[str, int]:
+async def crash(
+    database: str,
+    *,
+    mails: int,
+    kills: int,
+    seed: int,
+    workers: int = 1,
+    one_at_a_time: bool = False,
+) -> dict[str, int]:
     """Run the server on a database under kills; return the counts."""
     rng = random.Random(seed)
     replies = Replies(random.Random(seed))
     runner = await replies.serve()
-    server = Server(database, replies.url)
+    server = Server(database, replies.url, workers)
     try:
-        return await Run(server, replies, rng, letters(rng, mails), kills)()
+        return await Run(server, replies, rng, letters(rng, mails), kills, one_at_a_time)()
     finally:
         if server.process is not None and server.process.returncode is None:
             await server.kill()

@@ -1,20 +1,20 @@
 """The real runtime under a crash harness: one replying handler, and what the harness asks for.
 
-    python -m tests.crash.server --db URL --smtp HOST:PORT --http HOST:PORT
+    python -m tests.crash.server --db URL --smtp HOST:PORT --http HOST:PORT [--workers 2]
 
-``GET /_test/state`` tells what is stored and handled, ``POST /_test/webhook`` takes the harness's
-form of an inbound webhook, and replies go to ``$HARNESS_PROVIDER_URL/send`` under their key.
+``GET /_test/state`` tells what is stored and handled, ``GET /_test/process`` who answers, ``POST
+/_test/webhook`` takes a webhook in the harness's form, ``$HARNESS_PROVIDER_URL/send`` the replies.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
+import ctypes
 import hashlib
 import logging
 import os
+import signal
 import sys
-from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -29,15 +29,20 @@ from .provider import HarnessProvider
 registry.PROVIDERS = MappingProxyType({**registry.PROVIDERS, "harness": HarnessProvider()})
 
 from inboxkit import InboxKit, Message, Router, Settings  # noqa: E402
-from inboxkit.cli.serving import first, stop_signals  # noqa: E402
+from inboxkit.cli.opening import run as run_async  # noqa: E402
+from inboxkit.cli.serving import first, say_ready, smtp_bind, stop_signals, supervise  # noqa: E402
+from inboxkit.cli.supervising import Channel, channel  # noqa: E402
 from inboxkit.store.blobs import Packed  # noqa: E402
 from inboxkit.store.tables import message, raw, run  # noqa: E402
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from sqlalchemy import Connection
 
 BOT = "bot@inbox.example"
 DRAIN_SECONDS = 10.0
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 router = Router()
 
 
@@ -55,8 +60,12 @@ class TestRoutes:
     def app(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/_test/state", self.state)
+        app.router.add_get("/_test/process", self.process)
         app.router.add_post("/_test/webhook", self.webhook)
         return app
+
+    async def process(self, _request: web.Request) -> web.Response:
+        return web.json_response(os.getpid())
 
     async def state(self, _request: web.Request) -> web.Response:
         return web.json_response(await self._kit.runtime.store.read(self._look))
@@ -92,6 +101,7 @@ def settings(arguments: argparse.Namespace) -> Settings:
         domain="harness.example",
         provider=("harness",),
         smtp=arguments.smtp,
+        workers=arguments.workers,
         auto_replies_per_thread_hour=1_000_000,
         auto_replies_per_correspondent_hour=1_000_000,
         auto_replies_per_inbox_hour=1_000_000,
@@ -99,23 +109,39 @@ def settings(arguments: argparse.Namespace) -> Settings:
     )
 
 
-async def serve(arguments: argparse.Namespace) -> None:
-    """Run until told to stop."""
+async def serve(arguments: argparse.Namespace, joined: Channel | None) -> None:
+    """Run until told to stop, or until the supervisor is gone."""
     kit = InboxKit(router, settings=settings(arguments))
-    host, _, port = arguments.http.rpartition(":")
-    with stop_signals() as told:
+    shared = joined.shared if joined else None
+    with stop_signals(supervised=joined is not None) as told:
         async with kit:
             await kit.inbox(BOT)
             runner = web.AppRunner(TestRoutes(kit).app(), access_log=None)
             await runner.setup()
-            await web.TCPSite(runner, host, int(port)).start()
-            await kit.runtime.edges.open(smtp=arguments.smtp, http="")
-            ports = f"ready {kit.smtp_address[1]} {runner.addresses[0][1]}"
-            sys.stdout.write(ports + "\n")
-            sys.stdout.flush()
-            await first(told.wait, kit.serve)
+            await site(runner, arguments.http, shared.http if shared else None).start()
+            await kit.runtime.edges.open(smtp=arguments.smtp, http="", shared=shared)
+            host, port = runner.addresses[0][:2]
+            joined.ready() if joined else say_ready(smtp_bind(kit), f"{host}:{port}")
+            await first(told.wait, kit.serve, *((joined.closed,) if joined else ()))
             await kit.runtime.drain(DRAIN_SECONDS)
             await runner.cleanup()
+
+
+def site(runner: web.AppRunner, http: str, listening: socket | None) -> web.BaseSite:
+    """Return where the test's own routes are served."""
+    if listening is not None:
+        return web.SockSite(runner, listening)
+    host, _, port = http.rpartition(":")
+    return web.TCPSite(runner, host, int(port))
+
+
+def die_together() -> None:
+    """Have the system kill this worker with its supervisor: the harness knows only that one.
+
+    Elsewhere than on Linux the worker ends as those of ``inboxkit run`` do, when it has finished.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main() -> None:
@@ -123,14 +149,19 @@ def main() -> None:
     parser.add_argument("--db", default="sqlite:///crash.db", help="URL, or file of SQLite")
     parser.add_argument("--smtp", default="127.0.0.1:0", metavar="HOST:PORT")
     parser.add_argument("--http", default="127.0.0.1:0", metavar="HOST:PORT")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the ports")
+    parser.add_argument(
+        "--orphans", action="store_true", help="workers finish when the supervisor is killed"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    if find_spec("uvloop"):
-        import uvloop
-
-        uvloop.run(serve(arguments))
-    else:
-        asyncio.run(serve(arguments))
+    joined = channel()
+    if joined is None and arguments.workers > 1:
+        chosen = settings(arguments).model_copy(update={"http": arguments.http})
+        sys.exit(run_async(supervise(chosen, "tests.crash.server")))
+    if joined is not None and not arguments.orphans:
+        die_together()
+    run_async(serve(arguments, joined))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from inboxkit import InboxKit, Message, Router
-from inboxkit.store import jobs, runs, workers
+from inboxkit.store import backlog, runs, workers
 from inboxkit.testing.settling import settle
 from tests.faults.logs import said
 from tests.mails import DESK, mail
@@ -83,4 +83,4 @@ async def test_a_process_that_was_buried_alive_works_on(database: str) -> None:
         await old.runtime.store.write(old.runtime.store.beat)
         await old.runtime.accept.mail(mail(sender=ANN), mail_from=ANN, rcpt_to=[DESK])
         assert (await ann.wait_for_message(timeout=10)).subject == "Re: Question"
-        assert await old.runtime.store.read(jobs.count, ["run"]) == 0
+        assert await old.runtime.store.read(backlog.count, ["run"]) == 0

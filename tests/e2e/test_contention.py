@@ -13,7 +13,7 @@ from sqlalchemy import select
 from inboxkit import EventType, InboxKit, Message, Reject, Router
 from inboxkit.errors import NotFound, SendError
 from inboxkit.pipeline.accept import UnknownRecipient
-from inboxkit.store import deliveries, jobs, purge, runs, suppressions
+from inboxkit.store import backlog, deliveries, purge, runs, suppressions
 from inboxkit.store.deliveries import Outcome
 from inboxkit.store.tables import inbox, message
 from inboxkit.tokens import new_id, row_id
@@ -119,7 +119,7 @@ async def settled(kit: InboxKit) -> None:
     """Return when nothing is left to do."""
     store = kit.runtime.store
     async with asyncio.timeout(60):
-        while await store.read(jobs.are_left, STEPS, store.clock):
+        while await store.read(backlog.are_left, STEPS, store.clock):
             await store.bell.wait("event", store.bell.count("event"), timeout=0.2)
 
 

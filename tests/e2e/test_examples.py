@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from examples import agent_otp, follow_up, reply_bot, tickets
 from inboxkit import EventType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from inboxkit.testing import Sandbox
 
@@ -42,10 +43,16 @@ def stored(shop: str) -> tuple[Sequence[tickets.Ticket], list[tuple[str, list[by
     return found, list(zip((c.text for c in comments), files, strict=True))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture
+def smtp() -> Iterator[str]:
+    """An address to listen on, held so that nobody else is given its port."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        if os.name == "nt":  # where a port has one holder
+            held.close()
+        yield address
 
 
 async def test_reply_bot_greets_who_asks_nothing(sandbox: Sandbox) -> None:
@@ -96,16 +103,17 @@ async def test_follow_up_reminds_twice_and_takes_an_answer(sandbox: Sandbox) -> 
 
 
 @pytest.mark.usefixtures("folder")
-async def test_agent_reads_its_code(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_agent_reads_its_code(
+    database: str, smtp: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("INBOXKIT_DATABASE", database)
-    assert await agent_otp.main(f"127.0.0.1:{free_port()}")
+    assert await agent_otp.main(smtp)
 
 
-def test_agent_runs_as_a_script_without_a_main_guard(folder: Path) -> None:
+def test_agent_runs_as_a_script_without_a_main_guard(folder: Path, smtp: str) -> None:
     script = folder / "script.py"
     script.write_text(
-        "import asyncio\nfrom examples.agent_otp import main\n"
-        f"print(asyncio.run(main('127.0.0.1:{free_port()}')))\n"
+        f"import asyncio\nfrom examples.agent_otp import main\nprint(asyncio.run(main('{smtp}')))\n"
     )
     environment = {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
     command = [sys.executable, str(script)]

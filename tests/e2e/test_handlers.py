@@ -129,7 +129,7 @@ async def test_codes_keeps_the_last_codes_of_a_sender(sandbox: Sandbox) -> None:
     message = await shop.send(inbox.address, "Your code", "Your verification code is 123456.")
     await sandbox.settle()
 
-    seen = await inbox.wait_for_message(timeout=10)
+    seen = await inbox.wait_for_message(timeout=30)
     state = (await seen.thread()).state
     assert [c["code"] for c in state["codes"]["shop@shop.example"]] == ["123456"]
     assert seen.message_id == message.message_id

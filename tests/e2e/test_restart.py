@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from inboxkit import InboxKit, Message, Router
-from inboxkit.store import jobs, runs
+from inboxkit.store import backlog, runs
 from tests.cli.processes import Process, Serving
 from tests.mails import DESK, mail
 
@@ -101,7 +101,7 @@ def answered(database: str, count: int) -> list[str]:
             for _ in range(count):
                 await inbox.wait_for_message(timeout=30)
             async with asyncio.timeout(30):
-                while await store.read(jobs.count, ("read", "plan", "run", "send")):
+                while await store.read(backlog.count, ("read", "plan", "run", "send")):
                     seen = store.bell.count("event")
                     await store.bell.wait("event", seen, timeout=0.2)
             assert {run.state for run in await store.read(runs.listed)} == {"done"}
@@ -180,11 +180,11 @@ async def test_leaving_the_kit_gives_back_what_a_handler_holds(folder: Path, dat
 
     async with InboxKit(router, database=database) as kit:
         await kit.receive(letters(1)[0], mail_from=ASKS, rcpt_to=[DESK])
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             await called.wait()
     async with InboxKit(router, database=database) as kit:
         inbox = await kit.inbox(ASKS, since=timedelta(hours=1))
-        assert (await inbox.wait_for_message(timeout=10)).subject == "Re: Question 0"
+        assert (await inbox.wait_for_message(timeout=30)).subject == "Re: Question 0"
     assert calls == ["Question 0", "Question 0"]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inboxkit import InboxKit, Message, Router
-from inboxkit.store import jobs
+from inboxkit.store import backlog
 from tests.mails import ANN, DESK, mail
 from tests.postgres import RUNS_HERE, own_server
 
@@ -52,7 +52,7 @@ async def settled(kit: InboxKit) -> None:
     """Return when nothing is left to do; a broken connection is no reason to give up."""
     store = kit.runtime.store
     async with asyncio.timeout(60):
-        while await store.read(jobs.count, STEPS):
+        while await store.read(backlog.count, STEPS):
             await store.bell.wait("event", store.bell.count("event"), timeout=0.2)
 
 

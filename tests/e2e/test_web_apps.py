@@ -90,10 +90,10 @@ async def test_fastapi_invites_and_welcomes_who_answers(database: str) -> None:
         ann = await kit.inbox("ann@inbox.example")
         answer = await post(app, "/invitations", query="email=ann@inbox.example")
         assert answer["status"] == 200
-        invitation = await ann.wait_for_message(timeout=10)
+        invitation = await ann.wait_for_message(timeout=30)
         assert json.loads(answer["body"])["id"].startswith("msg_")
         await invitation.reply("I would love to.")
-        assert "Welcome aboard!" in (await ann.wait_for_message(timeout=10)).text
+        assert "Welcome aboard!" in (await ann.wait_for_message(timeout=30)).text
 
 
 async def test_fastapi_route_takes_only_signed_webhooks(database: str) -> None:
@@ -103,7 +103,7 @@ async def test_fastapi_route_takes_only_signed_webhooks(database: str) -> None:
         for key, status in (("another", 406), (KEY, 200)):
             body = mailgun_form(inbox.address, key=key)
             assert (await post(app, "/mail/mailgun", body=body))["status"] == status
-        assert (await inbox.wait_for_message(timeout=10)).subject == "Order"
+        assert (await inbox.wait_for_message(timeout=30)).subject == "Order"
         assert [message.subject async for message in inbox.search()] == ["Order"]
 
 
@@ -130,4 +130,4 @@ async def order(app: Application, kit: InboxKit) -> None:
     for key, status in (("", 406), (KEY, 200)):
         body = mailgun_form("orders@inbox.example", key=key)
         assert (await post(app, "/mail/mailgun", body=body))["status"] == status
-    assert "Thank you" in (await ann.wait_for_message(timeout=10)).text
+    assert "Thank you" in (await ann.wait_for_message(timeout=30)).text

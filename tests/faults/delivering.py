@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def send(kit: InboxKit, raw: bytes) -> int:
     """Hand a mail in by SMTP; return the code of the answer."""
-    with smtplib.SMTP(*kit.smtp_address, timeout=20) as client:
+    with smtplib.SMTP(*kit.smtp_address, timeout=30) as client:
         client.ehlo()
         client.mail(ANN)
         client.rcpt(DESK)

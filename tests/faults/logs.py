@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     import pytest
 
 
-async def until(holds: Callable[[], bool], *, timeout: float = 10) -> None:
+async def until(holds: Callable[[], bool], *, timeout: float = 30) -> None:
     """Return once something holds that rings no bell."""
     with anyio.fail_after(timeout):
         while not holds():  # noqa: ASYNC110 - what is waited for sets no event
             await anyio.sleep(0.01)
 
 
-async def said(caplog: pytest.LogCaptureFixture, text: str, *, timeout: float = 10) -> None:
+async def said(caplog: pytest.LogCaptureFixture, text: str, *, timeout: float = 30) -> None:
     """Return once ``text`` is in the log."""
     await until(lambda: text in caplog.text, timeout=timeout)

@@ -51,7 +51,7 @@ async def test_after_a_jump_every_message_is_still_handled_once(
         await kit.runtime.store.write(kit.runtime.store.beat)
         await arrive(kit, subject="after")
         go_on.set()
-        await settle(kit, timeout=10)
+        await settle(kit, timeout=30)
         found = await kit.runtime.store.read(runs.listed)
     assert sorted(calls) == ["after", "before"]
     assert [run.attempts for run in found] == [1, 1]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from inboxkit import InboxKit, Message, Router
-from inboxkit.store import jobs
+from inboxkit.store import backlog
 from tests.mails import ANN, DESK, mail
 
 from .logs import said
@@ -42,15 +42,15 @@ async def test_the_backlog_of_a_slow_router_holds_up_no_other(database: str) -> 
         await kit.inbox(DESK)
         await kit.inbox(QUICK)
         await take(kit, DESK, 80)  # more than the places there are
-        with anyio.fail_after(20):
+        with anyio.fail_after(30):
             await started.wait()
-            while left := await kit.runtime.store.read(jobs.count, ["read", "plan"]):
+            while left := await kit.runtime.store.read(backlog.count, ["read", "plan"]):
                 seen = kit.runtime.store.bell.count("done")
                 await kit.runtime.store.bell.wait("done", seen, timeout=0.1)
             assert not left
             await take(kit, QUICK)
             await handled.wait()
-        left = await kit.runtime.store.read(jobs.count, ["run"])
+        left = await kit.runtime.store.read(backlog.count, ["run"])
         released.set()
     assert left >= 80
 

@@ -30,7 +30,7 @@ class Sender(threading.Thread):
 
     def run(self) -> None:
         with contextlib.suppress(OSError, smtplib.SMTPException):
-            with smtplib.SMTP("127.0.0.1", self._port, timeout=20) as client:
+            with smtplib.SMTP("127.0.0.1", self._port, timeout=30) as client:
                 while True:
                     raw = mail()
                     client.sendmail(ANN, [DESK], raw)

@@ -86,7 +86,7 @@ class Api:
         if self._connection is None:
             where = urlsplit(self.url)
             assert where.hostname is not None
-            self._connection = HTTPConnection(where.hostname, where.port, timeout=20)
+            self._connection = HTTPConnection(where.hostname, where.port, timeout=30)
         return self._connection
 
     def close(self) -> None:

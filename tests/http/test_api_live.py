@@ -60,13 +60,14 @@ def test_a_page_ends_where_the_next_begins(api: Api) -> None:
 
 def test_a_wait_for_events_ends_when_one_comes(api: Api) -> None:
     inbox = api.inbox()
+    begin = told(api, "")["cursor"]  # the mail may be quicker than the request
 
     async def ask(session: aiohttp.ClientSession) -> Any:
-        url = f"{api.url}/v0/events?wait=30&inbox_ids={inbox}"
+        url = f"{api.url}/v0/events?wait=30&after={begin}&inbox_ids={inbox}"
         waiting = asyncio.ensure_future(_json(session, url))
         await asyncio.sleep(0.05)
         await api.runner.kit.receive(b"Subject: a\r\n\r\nb", mail_from="a@b.cc", rcpt_to=[inbox])
-        return await asyncio.wait_for(waiting, 5)
+        return await asyncio.wait_for(waiting, 30)
 
     assert within(api, ask)["count"] == 1
 
@@ -106,7 +107,7 @@ async def subscribed(
 ) -> AsyncGenerator[tuple[aiohttp.ClientWebSocketResponse, Any]]:
     async with session.ws_connect(f"{api.url}/v0") as socket:
         await socket.send_json({"type": "subscribe", **frame})
-        yield socket, await socket.receive_json(timeout=5)
+        yield socket, await socket.receive_json(timeout=30)
 
 
 def test_a_socket_is_told_of_its_inboxes_only(api: Api) -> None:
@@ -116,7 +117,7 @@ def test_a_socket_is_told_of_its_inboxes_only(api: Api) -> None:
         async with subscribed(session, api, inbox_ids=[mine], event_types=None) as (socket, said):
             for to in (other, mine):
                 await api.runner.kit.receive(b"\r\nb", mail_from="a@b.cc", rcpt_to=[to])
-            return said, await socket.receive_json(timeout=5)
+            return said, await socket.receive_json(timeout=30)
 
     said, event = within(api, listen)
     assert (said["type"], said["inbox_ids"], "event_types" in said) == ("subscribed", [mine], False)
@@ -131,7 +132,7 @@ def test_a_socket_goes_on_where_it_stopped(api: Api) -> None:
 
     async def resume(session: aiohttp.ClientSession) -> list[Any]:
         async with subscribed(session, api, inbox_ids=[inbox], after=begin) as (socket, _):
-            return [await socket.receive_json(timeout=5) for _ in came[1:]]
+            return [await socket.receive_json(timeout=30) for _ in came[1:]]
 
     assert [event["inboxkit"]["id"] for event in within(api, resume)] == came[1:]
 
@@ -144,9 +145,9 @@ def test_types_of_ours_are_told_only_to_who_names_them(api: Api) -> None:
     async def listen(session: aiohttp.ClientSession) -> list[str]:
         frame: dict[str, Any] = {"inbox_ids": [inbox], "after": "start"}
         async with subscribed(session, api, **frame) as (usual, _):
-            first = await usual.receive_json(timeout=5)
+            first = await usual.receive_json(timeout=30)
         async with subscribed(session, api, **frame, event_types=["message.queued"]) as (named, _):
-            second = await named.receive_json(timeout=5)
+            second = await named.receive_json(timeout=30)
         return [first["event_type"], second["event_type"]]
 
     assert within(api, listen) == ["message.sent", "message.queued"]
@@ -162,9 +163,9 @@ def test_bad_frames_are_answered_and_the_socket_stays_open(api: Api) -> None:
         async with session.ws_connect(f"{api.url}/v0") as socket:
             for frame in frames:
                 await socket.send_str(frame)
-            answers = [await socket.receive_json(timeout=5) for _ in frames]
+            answers = [await socket.receive_json(timeout=30) for _ in frames]
             await socket.send_json({"type": "subscribe"})
-            return [*answers, await socket.receive_json(timeout=5)]
+            return [*answers, await socket.receive_json(timeout=30)]
 
     *refused, taken = within(api, speak)
     assert {answer["type"] for answer in refused} == {"error"}
@@ -200,7 +201,7 @@ def test_a_wait_returns_the_code_that_comes(api: Api) -> None:
         await asyncio.sleep(0.05)
         raw = f"From: a@example.com\r\nSubject: Code\r\n\r\n{OTP}".encode()
         await api.runner.kit.receive(raw, mail_from="a@example.com", rcpt_to=[inbox])
-        return await asyncio.wait_for(waiting, 5)
+        return await asyncio.wait_for(waiting, 30)
 
     found = within(api, wait)
     assert (found["found"], found["otp"]) == (True, "482913")
@@ -270,15 +271,15 @@ def test_a_stopping_server_ends_waits_and_sockets() -> None:
             async with subscribed(session, api) as (socket, _):
                 await asyncio.sleep(0.05)
                 closing = asyncio.ensure_future(api.runner.kit.runtime.edges.close())
-                said = await socket.receive(timeout=5)
-                answer = await asyncio.wait_for(waiting, 5)
+                said = await socket.receive(timeout=30)
+                answer = await asyncio.wait_for(waiting, 30)
             await session.close()
             await closing
             return said.type, answer["code"]
 
         ended = api.runner.call(leave)
         assert ended == (aiohttp.WSMsgType.CLOSE, "service_unavailable")
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 30  # half of what the wait would take
 
 
 def test_labels_that_change_are_listed(api: Api) -> None:

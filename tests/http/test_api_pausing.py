@@ -38,7 +38,7 @@ def heard(api: Api, inbox: str) -> Message:
 
 def by_smtp(api: Api, to: str) -> None:
     host, port = api.runner.kit.smtp_address
-    with SMTP(host, port, timeout=20) as smtp:
+    with SMTP(host, port, timeout=30) as smtp:
         raw = f"From: ann@example.com\r\nTo: {to}\r\nMessage-ID: <s@example.com>\r\n\r\nHi\r\n"
         assert smtp.sendmail("ann@example.com", [to], raw) == {}
 
@@ -111,8 +111,8 @@ def test_what_falls_due_meanwhile_fails_and_is_not_sent_afterwards(api: Api) -> 
     draft = api.good("POST", f"/v0/inboxes/{inbox}/drafts", mail | {"send_at": due})["draft_id"]
     api.send(inbox, inboxkit={"at": due})
     status(api, inbox, "paused")
-    runner.call(advance, runner.kit, timedelta(hours=2), timeout=20)
+    runner.call(advance, runner.kit, timedelta(hours=2), timeout=30)
     status(api, inbox, "active")
-    runner.call(advance, runner.kit, timedelta(days=2), timeout=20)
+    runner.call(advance, runner.kit, timedelta(days=2), timeout=30)
     assert api.good("GET", f"/v0/inboxes/{inbox}/drafts/{draft}")["send_status"] == "failed"
     assert states(api, inbox) == ["rejected"]

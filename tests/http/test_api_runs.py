@@ -42,7 +42,7 @@ def handled(api: Api, name: str, **given: Any) -> tuple[str, Message]:
 
 
 def settle(api: Api) -> None:
-    api.runner.call(settling.settle, api.runner.kit, timeout=10.0)
+    api.runner.call(settling.settle, api.runner.kit, timeout=30)
 
 
 def test_runs_tell_what_became_of_handlers(api: Api) -> None:

@@ -61,7 +61,7 @@ def test_a_message_is_posted_signed_with_both_headers(api: Api, receiver: Receiv
 
 
 def elapse(api: Api, by: timedelta) -> None:
-    api.runner.call(settling.advance, api.runner.kit, by, timeout=10.0)
+    api.runner.call(settling.advance, api.runner.kit, by, timeout=30)
 
 
 def attempts(api: Api, hook: Any, query: str = "") -> Any:

@@ -53,7 +53,7 @@ async def test_a_body_waits_for_room() -> None:
         assert await length(intake, 60) == 60
         done.set()
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             async with intake.body(pieces(60)):
                 tasks.start_soon(second)

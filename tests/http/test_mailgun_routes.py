@@ -167,7 +167,7 @@ def test_our_own_provider_reads_what_is_posted(mailgun: Mailgun, receiver: Recei
     config = Provider().configure(options)
     mailgun.good("POST", HOOKS, id="delivered", url=receiver.url)
     mailgun.send()
-    _, kind, body = receiver.posts.get(timeout=10)
+    _, kind, body = receiver.posts.get(timeout=30)
 
     request: Any = request_of(kind, body)
     assert isinstance(Provider().verify(request, config, datetime.now(UTC)), Verified)

@@ -85,12 +85,15 @@ def xlsx(sheets: Mapping[str, Sequence[str]], *, hidden: str = "", extra: str = 
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACKAGE}/relationships">{links}'
         "</Relationships>",
     }
-    for n, name in numbered:
-        rows = "".join(f"<row>{row}</row>" for row in sheets[name])
-        files[f"xl/worksheets/sheet{n}.xml"] = (
-            f'<worksheet xmlns="{_SHEET}">{extra}<sheetData>{rows}</sheetData></worksheet>'
-        )
-    return archive(files)
+    return archive(
+        files
+        | {f"xl/worksheets/sheet{n}.xml": _worksheet(sheets[name], extra) for n, name in numbered}
+    )
+
+
+def _worksheet(cells: Sequence[str], extra: str) -> str:
+    rows = "".join(f"<row>{row}</row>" for row in cells)
+    return f'<worksheet xmlns="{_SHEET}">{extra}<sheetData>{rows}</sheetData></worksheet>'
 
 
 def cells(*values: str) -> str:

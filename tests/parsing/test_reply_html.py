@@ -92,4 +92,4 @@ HOSTILE = {
 def test_a_million_hostile_characters_take_little_time(html: str) -> None:
     start = time.process_time()
     split_reply("", html)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 20

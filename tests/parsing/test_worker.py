@@ -27,12 +27,12 @@ async def process() -> AsyncIterator[ParserProcess]:
 async def test_answer_is_that_of_parse(process: ParserProcess) -> None:
     raw = sample("file-names")
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         assert await process.parse(raw, mail_from="a@b.example") == parse(raw)
 
 
 async def test_null_sender_and_limits_reach_the_process(process: ParserProcess) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         bounce = await process.parse(sample("delivery-status"), mail_from="")
         limited = await process.parse(sample("alternative"), limits=Limits(lines=3))
 
@@ -55,7 +55,7 @@ async def test_message_that_takes_too_long_is_limited_and_the_next_is_read(
 
 
 async def test_messages_wait_for_their_turn(process: ParserProcess) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         found = await asyncio.gather(*(process.parse(b"Subject: %d\r\n\r\n" % i) for i in range(9)))
 
     assert [message.subject for message in found] == [str(i) for i in range(9)]
@@ -68,7 +68,7 @@ async def test_cancelled_message_does_not_answer_for_the_next(process: ParserPro
         async with asyncio.timeout(0.001):
             await process.parse(b"Subject: 1\r\n\r\n" + b"a\r\n" * 300_000)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         assert (await process.parse(b"Subject: 2\r\n\r\n")).subject == "2"
 
 

@@ -17,7 +17,7 @@ from inboxkit.providers.base import Feature, Retry
 from inboxkit.providers.fakes.mailgun import MailgunFake
 from inboxkit.providers.mailgun import Mailgun
 from inboxkit.settings import Settings
-from inboxkit.store import jobs
+from inboxkit.store import backlog, jobs
 from inboxkit.store.tables import delivery, message
 from inboxkit.testing.fake_provider import FakeProvider
 from inboxkit.tokens import row_id
@@ -89,7 +89,7 @@ class Bench:
 
     async def drain(self) -> None:
         """Let the outbox do what is due, until nothing is."""
-        while await self.kit.runtime.store.read(jobs.count, ["send"]):
+        while await self.kit.runtime.store.read(backlog.count, ["send"]):
             await self.run()
 
     async def deliveries(self, sent: Message) -> dict[str, str]:

@@ -15,7 +15,7 @@ from inboxkit.errors import UnsupportedFeature
 from inboxkit.providers.base import HttpRequest, HttpResponse, Outgoing, Sent
 from inboxkit.providers.mailgun import Mailgun, MailgunConfig
 from inboxkit.providers.memory import Memory
-from inboxkit.store import deliveries, jobs
+from inboxkit.store import backlog, deliveries, jobs
 from inboxkit.tokens import row_id
 
 from .outbox_bench import Keyed, bench
@@ -211,4 +211,4 @@ async def test_events_that_came_first_end_the_send(database: str) -> None:
         await store.write(deliveries.happened, row_id("msg", sent.id), outcome, now=now)
         await b.run()
         assert (await b.state(sent), b.posts) == ("delivered", 0)
-        assert await store.read(jobs.count, ["send"]) == 0
+        assert await store.read(backlog.count, ["send"]) == 0

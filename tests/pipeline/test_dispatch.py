@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from inboxkit.testing import Sandbox
 
-FAST = Retries(attempts=3, first=timedelta(seconds=5))
+FAST = Retries(attempts=3, first=timedelta(seconds=20))
 
 
 async def run_states(sandbox: Sandbox) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from inboxkit import EventType
 from inboxkit.providers.base import HttpResponse
 from inboxkit.providers.mailgun import Mailgun
 from inboxkit.providers.parts import Most
-from inboxkit.store import deliveries, departures, jobs, looks
+from inboxkit.store import backlog, deliveries, departures, jobs, looks
 from inboxkit.store.sends import find_send
 from inboxkit.store.tables import delivery
 from inboxkit.tokens import row_id
@@ -62,7 +62,7 @@ async def test_every_part_is_a_request_of_its_own_under_one_message_id(database:
         assert parts(b) == ["ab", "cd", "e"]
         assert {caught.message_id for caught in b.fake.caught} == {sent.message_id}
         assert await b.deliveries(sent) == dict.fromkeys("abcde", "accepted")
-        assert await b.kit.runtime.store.read(jobs.count, ["send"]) == 0
+        assert await b.kit.runtime.store.read(backlog.count, ["send"]) == 0
 
 
 @pytest.mark.sqlite

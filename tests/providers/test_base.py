@@ -72,10 +72,18 @@ def test_what_a_provider_lacks_is_named() -> None:
         refuse_unsupported("pigeon", outgoing(bcc=(), attachments=()), frozenset())
 
 
+def is_refused(**changes: Any) -> bool:
+    """Whether a provider that can do nothing besides refuses a plain message with these changes."""
+    try:
+        refuse_unsupported("pigeon", outgoing(**{**PLAIN, **changes}), frozenset())
+    except UnsupportedFeature:
+        return True
+    return False
+
+
 def test_tags_and_metadata_are_never_refused_as_the_store_keeps_them() -> None:
-    refuse_unsupported(
-        "pigeon", outgoing(**{**PLAIN, "tag": "a", "metadata": {"b": "c"}}), frozenset()
-    )
+    assert not is_refused(tag="a", metadata={"b": "c"})
+    assert is_refused(tag="a", metadata={"b": "c"}, send_at=NOW)
 
 
 @pytest.mark.parametrize(

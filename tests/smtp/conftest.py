@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from inboxkit.smtp.incoming import Incoming
 
 _HERE = Path(__file__).parent
-_PATIENCE = 10.0
+_PATIENCE = 30.0
 
 
 @dataclass

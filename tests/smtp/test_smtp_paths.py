@@ -120,4 +120,4 @@ def test_hostile_paths_take_no_time(unit: str, odd: OddParser) -> None:
     ):
         with suppress(SmtpRefused):
             forward_path(text, odd, hostname="us")
-    assert time.process_time() - began < 0.1
+    assert time.process_time() - began < 1

@@ -78,7 +78,7 @@ async def test_starttls_protects_the_message(
     serving: Serving, tls: ssl.SSLContext, client_tls: ssl.SSLContext
 ) -> None:
     def send(port: int) -> None:
-        with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
+        with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
             client.starttls(context=client_tls)
             client.ehlo()
             assert not client.has_extn("starttls")
@@ -106,7 +106,7 @@ async def test_a_failed_handshake_ends_the_connection_only(
         async with server.client() as client:
             await client.command("STARTTLS")
             client.send(b"this is no TLS\r\n")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while await client.reader.read(1024):
                     pass
         async with server.client(greet=False) as second:
@@ -183,7 +183,7 @@ async def test_auth_is_offered_under_tls_only(
     serving: Serving, tls: ssl.SSLContext, client_tls: ssl.SSLContext
 ) -> None:
     def log_in_safely(port: int) -> None:
-        with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
+        with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
             client.ehlo()
             assert not client.has_extn("auth")
             assert client.docmd("AUTH", "PLAIN AGEAYg==")[0] == 538

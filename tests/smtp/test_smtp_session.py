@@ -74,7 +74,7 @@ async def test_standard_library_client_sends_a_large_message(serving: Serving) -
     message.set_content(".dots\n" * 100_000)
 
     def send(port: int) -> None:
-        with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
+        with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
             client.send_message(message)
 
     async with serving() as server:
@@ -104,7 +104,7 @@ async def test_replies_to_commands_sent_together_come_in_one_write(serving: Serv
 
     async with serving(check=check) as server, server.client() as client:
         client.send(b"MAIL FROM:<>\r\nRCPT TO:<a@b.c>\r\nRCPT TO:<b@b.c>\r\nRCPT TO:<c@b.c>\r\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             together = await client.reader.read(65_536)
     assert together.count(b"\r\n") == 4
 

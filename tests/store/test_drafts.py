@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from inboxkit.store import drafts, inboxes, jobs
+from inboxkit.store import backlog, drafts, inboxes, jobs
 from inboxkit.store.drafts import DraftRecord
 from inboxkit.store.pages import Page
 from inboxkit.store.reach import EVERYTHING, Reach
@@ -69,7 +69,7 @@ async def test_the_job_follows_the_time(store: Store) -> None:
     now = store.clock.now()
     made = await drafted(store, send_at=now + timedelta(hours=1))
     assert await store.read(is_due, made)
-    assert await store.read(jobs.next_due, [drafts.KIND]) == made.send_at
+    assert await store.read(backlog.next_due, [drafts.KIND]) == made.send_at
     moved = await store.write(drafts.change, made, {"send_at": None}, now=now)
     assert moved is not None and not await store.read(is_due, moved)
     again = {"send_at": now + timedelta(hours=2)}

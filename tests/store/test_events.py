@@ -100,7 +100,7 @@ async def test_a_reader_goes_on_where_it_stopped(kit: InboxKit, arrived: list[st
 async def test_without_a_cursor_the_log_begins_now(kit: InboxKit, arrived: list[str]) -> None:
     following = kit.events()
     came = await arrive(kit, "later")
-    assert (await asyncio.wait_for(anext(following), 10)).message == came
+    assert (await asyncio.wait_for(anext(following), 30)).message == came
 
 
 async def test_entries_of_purged_messages_are_passed_over(

@@ -59,7 +59,7 @@ async def test_mail_that_comes_while_its_inbox_is_deleted_is_not_kept(store: Sto
         await asyncio.wait({coming}, timeout=0.2)
         assert not coming.done()
         deleting.commit()
-    assert await asyncio.wait_for(coming, 10) is None
+    assert await asyncio.wait_for(coming, 30) is None
     assert await store.read(lambda c: c.execute(select(message.c.id)).all()) == []
 
 
@@ -72,7 +72,7 @@ async def test_mail_that_came_just_before_its_inbox_is_deleted_goes_with_it(stor
         await asyncio.wait({deleting}, timeout=0.2)
         assert not deleting.done()
         coming.commit()
-    await asyncio.wait_for(deleting, 10)
+    await asyncio.wait_for(deleting, 30)
     assert await store.read(lambda c: c.execute(select(message.c.id)).all()) == []
 
 
@@ -84,6 +84,6 @@ async def test_an_inbox_deleted_while_it_is_opened_is_made_anew(store: Store) ->
         opening = asyncio.ensure_future(store.write(create, SALES))
         await asyncio.wait({opening}, timeout=0.2)
         deleting.commit()
-    made = await asyncio.wait_for(opening, 10)
+    made = await asyncio.wait_for(opening, 30)
     assert made != number
     assert (await store.read(inboxes.names, [made]))[made] == (SALES,)

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from inboxkit.clock import Clock
-from inboxkit.store import jobs, workers
+from inboxkit.store import backlog, jobs, workers
 from inboxkit.store.jobs import Job, LeaseLost
 from inboxkit.tokens import new_id
 
@@ -44,7 +44,7 @@ async def test_a_job_waits_for_its_time(store: Store) -> None:
     later = store.clock.now() + timedelta(hours=1)
     await store.write(jobs.put, [jobs.new_job("run", "later", inbox_id=1, due_at=later)])
     assert await claim(store) == []
-    assert await store.read(jobs.next_due, ["run"]) == later
+    assert await store.read(backlog.next_due, ["run"]) == later
     store.clock.advance(timedelta(hours=1))
     assert [j.key for j in await claim(store)] == ["later"]
 
@@ -67,9 +67,9 @@ async def test_a_job_put_while_they_are_looked_for_is_left(store: Store) -> None
         anyio.from_thread.run(put, store, "after")
 
     await put(store, "before")
-    assert await store.read(jobs.are_left, ["run"], Ticking(follow))
+    assert await store.read(backlog.are_left, ["run"], Ticking(follow))
     await claim(store)
-    assert await store.read(jobs.are_left, ["run"], store.clock)
+    assert await store.read(backlog.are_left, ["run"], store.clock)
 
 
 async def test_what_waits_is_not_left(store: Store) -> None:
@@ -77,9 +77,9 @@ async def test_what_waits_is_not_left(store: Store) -> None:
     later = jobs.new_job("run", "later", inbox_id=1, due_at=now + SECOND, lane="l")
     behind = jobs.new_job("run", "behind", inbox_id=1, due_at=now, lane="l")
     await store.write(jobs.put, [later, behind])
-    assert not await store.read(jobs.are_left, ["run"], store.clock)
+    assert not await store.read(backlog.are_left, ["run"], store.clock)
     store.clock.advance(SECOND)
-    assert await store.read(jobs.are_left, ["run"], store.clock)
+    assert await store.read(backlog.are_left, ["run"], store.clock)
 
 
 async def test_a_flood_in_one_inbox_does_not_starve_another(store: Store) -> None:
@@ -128,7 +128,7 @@ async def test_a_lost_lease_completes_nothing(store: Store) -> None:
     with pytest.raises(LeaseLost):
         await store.write(jobs.put_back, old, due_at=store.clock.now(), error="")
     await store.write(jobs.complete, [new])
-    assert await store.read(jobs.count, ["run"]) == 0
+    assert await store.read(backlog.count, ["run"]) == 0
 
 
 async def test_attempts_count_every_lease(store: Store) -> None:

@@ -312,11 +312,11 @@ async def test_mail_waits_unread_while_the_bucket_is_away(bucket: Bucket, databa
         await taking.runtime.accept.mail(letter(), mail_from=ANN, rcpt_to=[DESK])
     gone = settings(buckets.away(), database)
     async with InboxKit(settings=gone) as kit:
-        await asyncio.wait_for(refused(kit), 20)
+        await asyncio.wait_for(refused(kit), 30)
         assert [m.state async for m in kit.search()] == ["stored"]
     async with InboxKit(settings=settings(bucket, database)) as kit:
         inbox = await kit.inbox(DESK, since=datetime(2000, 1, 1, tzinfo=UTC))
-        assert (await inbox.wait_for_message(timeout=20)).attachments[0].size == len(NOISE)
+        assert (await inbox.wait_for_message(timeout=30)).attachments[0].size == len(NOISE)
 
 
 @pytest.mark.sqlite
@@ -328,13 +328,13 @@ async def test_a_webhooks_mail_waits_in_the_database_while_the_bucket_is_away(
         await kit.inbox(DESK)
         answer = await kit.webhook("mailgun", "POST", FORM_HEADERS, "", form)
         assert answer.status == 200
-        await asyncio.wait_for(refused(kit, "webhook"), 20)
+        await asyncio.wait_for(refused(kit, "webhook"), 30)
         assert await kit.runtime.store.read(rows) == []
     later = Clock()
     later.advance(timedelta(hours=1))
     async with InboxKit(settings=settings(bucket, database), clock=later) as kit:
         inbox = await kit.inbox(DESK, since=datetime(2000, 1, 1, tzinfo=UTC))
-        assert (await inbox.wait_for_message(timeout=20)).attachments[0].size == len(NOISE)
+        assert (await inbox.wait_for_message(timeout=30)).attachments[0].size == len(NOISE)
 
 
 def mailgun_form(mail: bytes) -> bytes:

@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import event
 
 from inboxkit.store import (
+    backlog,
     conversations,
     events,
     exports,
-    jobs,
     known_threads,
     runs,
     search,
@@ -107,7 +107,7 @@ LOOKS = {
     ),
     "what came to an inbox": by("inboxkit_message_inbox", lambda c: untaken.recent(c, 5, NOW)),
     "an export": by("inboxkit_message_inbox", lambda c: exports.page(c, 5, after=3, limit=9)),
-    "the next job": by("inboxkit_job_next", lambda c: jobs.next_due(c, ["read"])),
+    "the next job": by("inboxkit_job_next", lambda c: backlog.next_due(c, ["read"])),
 }
 FEW = {  # so few that sorting them costs nothing
     "events of a message": by("inboxkit_event_message", lambda c: events.of_message(c, 5)),

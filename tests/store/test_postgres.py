@@ -96,7 +96,7 @@ async def test_readers_are_told_when_the_older_transaction_ends(
         assert await store.read(messages, 0) == []
         seen = store.bell.count("event")
         older.commit()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not await store.read(messages, 0):
                 await store.bell.wait("event", seen)
                 seen = store.bell.count("event")
@@ -107,7 +107,7 @@ async def test_work_that_was_in_each_others_way_is_done_again(store: Store, data
         await store.write(put, key, "")
     other, swap = Store(database, Clock()), Swap()
     await other.open()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         await asyncio.gather(store.write(swap, "a", "b"), other.write(swap, "b", "a"))
     await other.close()
     assert len(swap.tried) > 2
@@ -129,7 +129,7 @@ async def test_a_row_that_another_process_made_meanwhile_is_found(
         await asyncio.wait({getting}, timeout=0.2)
         assert not getting.done()  # the index makes it wait for the other's commit
         other.commit()
-    assert await asyncio.wait_for(getting, 10) == "theirs"
+    assert await asyncio.wait_for(getting, 30) == "theirs"
 
 
 def test_an_outcome_told_twice_at_once_is_logged_once(opened: Database) -> None:
@@ -224,7 +224,7 @@ async def test_a_server_that_restarts_loses_nothing_and_is_found_again(server: S
         assert await there.read(lambda c: set(c.execute(query).scalars())) == set(keys)
         seen = here.bell.count("event")
         await there.write(append, 1)
-        await here.bell.wait("event", seen, timeout=10)
+        await here.bell.wait("event", seen, timeout=30)
         assert here.bell.count("event") > seen
         await here.close()
         await there.close()

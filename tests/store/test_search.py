@@ -51,7 +51,7 @@ async def fill(kit: InboxKit) -> None:
     async for message in kit.search("garden"):
         await message.label(add=["Green", "later"], remove=["unread"])
     for number in (2, 4, 8):
-        await inbox.wait_for_message(timeout=10, subject=f"Thanks {number}")
+        await inbox.wait_for_message(timeout=30, subject=f"Thanks {number}")
     for number in range(4):
         await inbox.send("carl@example.com", f"Bill {number}", tag="bill", bcc="dora@example.com")
     await kit.inbox("other@inbox.example")

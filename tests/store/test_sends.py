@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from inboxkit.errors import KeyReused
-from inboxkit.store import inboxes, jobs, sends
+from inboxkit.store import backlog, inboxes, sends
 from inboxkit.store.known_threads import KnownThreads
 from inboxkit.store.placing import Lookup
 from inboxkit.store.tables import message
@@ -91,7 +91,7 @@ def test_a_key_gives_the_first_send_and_queues_no_other(tx: Tx) -> None:
     first = stored(tx, ANN, send_key="order-42", fingerprint="a")
     again = stored(tx, ANN, send_key="order-42", fingerprint="a")
     assert again == first
-    assert jobs.count(tx.connection, ["send"]) == 1
+    assert backlog.count(tx.connection, ["send"]) == 1
 
 
 def test_a_key_with_other_content_is_refused(tx: Tx) -> None:
@@ -109,7 +109,7 @@ def test_a_replayed_run_sends_nothing_twice_whatever_it_says_now(tx: Tx) -> None
 def test_what_must_not_go_out_is_not_queued(tx: Tx, change: dict[str, object]) -> None:
     [number] = sends.store(tx, [replace(staged(tx, ANN), **change)])  # type: ignore[arg-type]
     assert sends.outbound(tx.connection, number) == number
-    assert jobs.count(tx.connection, ["send"]) == 0
+    assert backlog.count(tx.connection, ["send"]) == 0
 
 
 def test_an_error_is_shown_until_a_provider_takes_the_send(tx: Tx) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import inspect
 from sqlmodel import Field, Session, SQLModel, create_engine, select
 
 from examples.tickets import Ticket
-from inboxkit.store import schema, tables
+from inboxkit.store import columns, schema
 from inboxkit.store.database import open_database, parse_url
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ async def test_a_users_tables_live_beside_ours(store: Store, database: str) -> N
 
 def test_create_all_of_a_user_makes_none_of_ours() -> None:
     assert not [name for name in SQLModel.metadata.tables if name.startswith("inboxkit")]
-    assert all(name.startswith("inboxkit_") for name in tables.metadata.tables)
+    assert all(name.startswith("inboxkit_") for name in columns.metadata.tables)
 
 
 def is_table_of_ours(name: str | None, *_: object) -> bool:
@@ -69,6 +69,6 @@ def test_the_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
     schema.ensure(database)
     with database.reader.connect() as connection:
         context = MigrationContext.configure(connection, opts={"include_name": is_table_of_ours})
-        assert compare_metadata(context, tables.metadata) == []
+        assert compare_metadata(context, columns.metadata) == []
         assert schema.current(connection) == schema.HEAD
     database.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from inboxkit.store import jobs, workers
+from inboxkit.store import backlog, jobs, workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ async def test_what_a_step_waits_for_is_handed_to_it(store: Store) -> None:
     await put(store, "a")
     assert await claimed(store) == []
     assert await handed(store, 1) == ["a"]
-    assert await store.read(jobs.count, ["run"]) == 0
+    assert await store.read(backlog.count, ["run"]) == 0
 
 
 async def test_an_offer_is_used_up(store: Store) -> None:

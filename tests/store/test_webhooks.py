@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inboxkit.store import jobs, webhooks
+from inboxkit.store import backlog, webhooks
 
 from .sending import NOW, transaction
 
@@ -45,7 +45,7 @@ def test_a_request_is_stored_once(tx: Tx) -> None:
     assert keep(tx, "token-1") is None
     assert keep(tx, "token-1", provider="postal") is not None
     assert [keep(tx, None) is None, keep(tx, "") is None] == [False, False]
-    assert jobs.count(tx.connection, ["webhook"]) == 4
+    assert backlog.count(tx.connection, ["webhook"]) == 4
 
 
 def test_only_what_is_done_and_old_is_forgotten(tx: Tx) -> None:

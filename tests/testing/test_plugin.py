@@ -30,7 +30,7 @@ async def story(sandbox: Sandbox) -> None:
     inbox = await sandbox.inbox()
     ann = sandbox.person("ann@example.com")
     await ann.send(inbox.address, "Hi", "Your code is 123456.")
-    assert await inbox.wait_for_otp(timeout=10) == "123456"
+    assert await inbox.wait_for_otp(timeout=30) == "123456"
     assert (await ann.next_message()).text.strip() == "Hello."
 
 

@@ -82,7 +82,7 @@ class Access:
         known = await self.known(secret) if secret else None
         if known is not None:
             return known
-        if self._local and not self._secret and not await self._store.read(api_keys.exist):
+        if self._local and not self._secret and not await self._store.read(api_keys.were_made):
             check_local(request)
             return Identity()
         if secret:

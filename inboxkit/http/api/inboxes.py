@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...compose import check_address
 from ...store import inboxes
@@ -32,16 +32,25 @@ async def create(call: Call[CreateInboxRequest]) -> Inbox:
 
     The same ``client_id`` returns the same inbox.
     """
+    return inbox(await make(call, call.given, address=chosen(call, call.given), field="username"))
+
+
+def chosen(call: Call[Any], asked: CreateInboxRequest) -> str:
+    """Return the address that a request chooses by its username and domain, or a random one."""
+    return f"{asked.username or encode(new_id())}@{asked.domain or call.parts.settings.domain}"
+
+
+async def make(
+    call: Call[Any], asked: CreateInboxRequest, *, address: str, field: str
+) -> InboxRecord:
+    """Make an inbox of an address, which was given in this field; raise ApiError, or Taken."""
     if call.reach.inbox_id is not None:
         raise ApiError("forbidden", "A key that is bound to an inbox makes no others")
-    asked = call.given
-    domain = asked.domain or call.parts.settings.domain
-    address = f"{asked.username or encode(new_id())}@{domain}"
     try:
         check_address(address)
     except ValueError as error:
-        raise invalid(str(error), "username") from None
-    made = await call.store.write(
+        raise invalid(str(error), field) from None
+    record = await call.store.write(
         inboxes.claim,
         address,
         pod_id=call.reach.pod_id or DEFAULT_POD,
@@ -52,7 +61,7 @@ async def create(call: Call[CreateInboxRequest]) -> Inbox:
         status=asked.status or "active",
     )
     call.parts.addresses.forget()
-    return inbox(made)
+    return record
 
 
 async def listed(call: Call[PageQuery]) -> ListInboxesResponse:

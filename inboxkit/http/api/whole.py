@@ -6,14 +6,14 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from ...compose import check_address
 from ...errors import NotFound
 from ...store import conversations, inboxes, records, search
 from ...store.api_tables import DEFAULT_POD
 from ...store.query import Query, parse_query
-from ...tokens import encode, new_id, row_id
+from ...tokens import row_id
 from . import sends
 from .envelope import ApiError, invalid
+from .inboxes import chosen, make
 from .routing import At, Route
 from .schemas.messages import SendMessageRequest, SendMessageResponse
 from .schemas.whole import (
@@ -79,32 +79,14 @@ async def _known(call: Call[Any], asked: OpenInboxRequest) -> InboxRecord | None
 async def _made(call: Call[Any], asked: OpenInboxRequest) -> InboxRecord:
     if not call.who.allows("inbox_create"):
         raise ApiError("missing_permission", "The key lacks the permission inbox_create")
-    if call.reach.inbox_id is not None:
-        raise ApiError("forbidden", "A key that is bound to an inbox makes no others")
-    local = asked.username or encode(new_id())
-    address = asked.address or f"{local}@{asked.domain or call.parts.settings.domain}"
+    address = asked.address or chosen(call, asked)
     try:
-        check_address(address)
-    except ValueError as error:
-        raise invalid(str(error), "address") from None
-    try:
-        made = await call.store.write(
-            inboxes.claim,
-            address,
-            pod_id=call.reach.pod_id or DEFAULT_POD,
-            client_id=asked.client_id,
-            now=call.now,
-            display_name=asked.display_name or "",
-            metadata=asked.metadata,
-            status=asked.status or "active",
-        )
+        return await make(call, asked, address=address, field="address")
     except inboxes.Taken:  # somebody was quicker; within reach it is the one that was asked for
         found = await call.store.read(inboxes.within, call.reach, address)
         if found is None:
             raise
         return found
-    call.parts.addresses.forget()
-    return made
 
 
 async def listed(call: Call[WholeMessagesQuery]) -> WholeMessagesResponse:

@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from .. import payloads
-from ..base import HttpResponse, ParseError
+from ..base import HttpResponse, ParseError, WebhookRequest
 from .fake import Caught, outcome
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...values import EventType
-    from ..base import HttpRequest, WebhookRequest
+    from ..base import HttpRequest
+    from ..basic_auth import Login
 
 
 class Refusal(Exception):
@@ -43,7 +44,7 @@ class FakeAccount(ABC):
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer a request as the vendor does, and keep the message it sends."""
         if self._failures:
-            return json_answer(self._failures.popleft(), {"message": "try again later"})
+            return self._failed(self._failures.popleft())
         try:
             return self._answer(request)
         except Refusal as refusal:
@@ -56,6 +57,10 @@ class FakeAccount(ABC):
             for recipient in message.rcpt_to
             for happening in outcome(recipient)
         )
+
+    def _failed(self, status: int) -> HttpResponse:
+        """Return the answer to a request that is to fail."""
+        return json_answer(status, {"message": "try again later"})
 
     @abstractmethod
     def event(
@@ -81,3 +86,13 @@ def json_answer(
     """Return an answer in JSON."""
     head = {"content-type": "application/json", **(headers or {})}
     return HttpResponse(status, head, json.dumps(value).encode())
+
+
+def json_post(
+    value: object, login: Login | None = None, headers: Mapping[str, str] | None = None
+) -> WebhookRequest:
+    """Return a post in JSON, to a URL that may hold a login."""
+    head = {"content-type": "application/json", **(headers or {})}
+    if login:
+        head["authorization"] = login.authorization
+    return WebhookRequest(headers=head, body=json.dumps(value).encode())

@@ -16,8 +16,8 @@ from ..base import HttpRequest, HttpResponse, WebhookRequest
 from ..brevo import CUSTOM, KEY
 from ..mime import Piece
 from ..parsed_mail import header_map
-from ..submission import Submission, decoded
-from .account import FakeAccount, Refusal, asked, json_answer
+from ..submission import Submission, decoded, written
+from .account import FakeAccount, Refusal, asked, json_answer, json_post
 from .fake import Caught
 
 if TYPE_CHECKING:
@@ -111,12 +111,10 @@ class BrevoFake(FakeAccount):
         return self._post({"items": [item]})
 
     def _post(self, value: object) -> WebhookRequest:
-        headers = {"content-type": "application/json"}
-        if self._config.webhook_token:
-            headers["authorization"] = f"Bearer {self._config.webhook_token}"
-        elif self._config.webhook_login:
-            headers["authorization"] = self._config.webhook_login.authorization
-        return WebhookRequest(headers=headers, body=json.dumps(value).encode())
+        token = self._config.webhook_token
+        if token:
+            return json_post(value, headers={"authorization": f"Bearer {token}"})
+        return json_post(value, self._config.webhook_login)
 
     def _offered(self, file: ParsedAttachment) -> dict[str, Any]:
         token = secrets.token_urlsafe(24)
@@ -209,11 +207,10 @@ def _people(name: str, data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _written(name: str, person: object) -> str:
-    found = payloads.mapping(person)
-    email = payloads.text(found.get("email"))
-    if "@" not in email:
+    found = written(payloads.mapping(person))
+    if not found:
         raise _refusal(400, "invalid_parameter", f"email is not valid in {name}")
-    return str(Address(email, payloads.text(found.get("name"))))
+    return found
 
 
 def _files(data: Mapping[str, Any]) -> Iterator[Piece]:

@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 
 from ...errors import UnsupportedFeature
 from ...parsing import parse
-from ...values import Address, EventType
+from ...values import EventType
 from .. import payloads
 from ..base import HttpRequest, HttpResponse, ParseError, WebhookRequest
 from ..body_hmac import sign
-from ..mailersend import ID_TAG, SIGNATURE, TEST_SECRET
+from ..mailersend import ID_TAG, TEST_SECRET
 from ..mime import Piece
-from ..submission import Submission, decoded
-from .account import FakeAccount, Refusal, json_answer
+from ..submission import Submission, decoded, written
+from .account import FakeAccount, Refusal, json_answer, json_post
 from .fake import Caught
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ _MORPHS: Mapping[str, dict[str, str]] = {
     "clicked": {"object": "click", "ip": "192.0.2.7", "url": "https://example.com/"},
     "unsubscribed": {"object": "recipient_unsubscribe", "reason": "option_1"},
 }
-_HEADERS = {"content-type": "application/json"}
 
 
 class MailerSendFake(FakeAccount):
@@ -114,15 +113,14 @@ class MailerSendFake(FakeAccount):
 
     def ping(self) -> WebhookRequest:
         """Return the post that a new webhook has to answer before it is saved."""
-        body = json.dumps({"type": "webhook.test", "message": "This is a ping test message"})
-        signature = sign(TEST_SECRET, body.encode())
-        return WebhookRequest(headers={**_HEADERS, "signature": signature}, body=body.encode())
+        post = json_post({"type": "webhook.test", "message": "This is a ping test message"})
+        signed = {"signature": sign(TEST_SECRET, post.body)}
+        return replace(post, headers={**post.headers, **signed})
 
     def _post(self, payload: object, secret: int) -> WebhookRequest:
-        body, headers = json.dumps(payload).encode(), dict(_HEADERS)
-        if self._config.signing.secrets:
-            headers[SIGNATURE.lower()] = sign(self._config.signing.secrets[secret], body)
-        return WebhookRequest(headers=headers, body=body)
+        post = json_post(payload)
+        signed = self._config.signing.headers(post.body, secret)
+        return replace(post, headers={**post.headers, **signed})
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         if request.header("authorization") != f"Bearer {self._config.api_key}":
@@ -233,10 +231,10 @@ def _people(name: str, data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _written(name: str, person: Mapping[str, Any]) -> str:
-    email = payloads.text(person.get("email"))
-    if "@" not in email:
+    found = written(person)
+    if not found:
         raise _invalid(name, f"The {name} must be a valid email address.")
-    return str(Address(email, payloads.text(person.get("name"))))
+    return found
 
 
 def _files(data: Mapping[str, Any]) -> Iterator[Piece]:

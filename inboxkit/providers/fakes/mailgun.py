@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import email
-import json
 import re
 import secrets
-from collections import deque
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,8 @@ from .. import mailgun_posts, mailgun_requests
 from ..base import HttpResponse
 from ..mailgun_posts import About
 from ..mailgun_requests import Refusal
-from .fake import Caught, outcome
+from .account import FakeAccount, json_answer
+from .fake import Caught
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,24 +67,15 @@ _SOFT = {
 }
 
 
-class MailgunFake:
-    """Mailgun for one account, in memory. ``now`` is asked for every time that it writes down."""
+class MailgunFake(FakeAccount):
+    """Mailgun for one account, in memory."""
 
     def __init__(self, config: MailgunConfig, now: Callable[[], datetime]) -> None:
-        self.caught: list[Caught] = []
+        super().__init__(now)
         self._config = config
-        self._now = now
-        self._failures: deque[int] = deque()
         self._log: list[dict[str, Any]] = []
 
-    def fail_next(self, status: int) -> None:
-        """Answer the next request with this status instead."""
-        self._failures.append(status)
-
-    def handle(self, request: HttpRequest) -> HttpResponse:
-        """Answer a request as Mailgun does: sends by either form, and the event log."""
-        if self._failures:
-            return self._failure(self._failures.popleft())
+    def _answer(self, request: HttpRequest) -> HttpResponse:
         if request.header("authorization") != self._config.authorization:
             return HttpResponse(401, {"content-type": "text/plain"}, b"Forbidden")
         parts = urlsplit(request.url)
@@ -96,7 +86,7 @@ class MailgunFake:
             if request.method == "POST" and resource in ("messages", "messages.mime"):
                 return self._send(request, is_mime=resource == "messages.mime")
         except Refusal as refusal:
-            return _json(refusal.status, {"message": refusal.message})
+            return json_answer(refusal.status, {"message": refusal.message})
         if request.method == "GET" and resource == "events":
             return self._events(parse_qs(parts.query))
         return HttpResponse(200, {"content-type": "text/plain"}, b"Mailgun Magnificent API")
@@ -108,14 +98,6 @@ class MailgunFake:
         data = self._event_data(kind, message, recipient, hard=hard)
         self._log.append(data)
         return mailgun_posts.event_post(data, self._signature())
-
-    def outcomes(self, message: Caught) -> tuple[WebhookRequest, ...]:
-        """Return every webhook due for a message, by the addresses it was sent to."""
-        return tuple(
-            self.event(happening.type, message, recipient, hard=happening.hard)
-            for recipient in message.rcpt_to
-            for happening in outcome(recipient)
-        )
 
     def inbound(
         self, raw: bytes, *, recipient: str, mail_from: str, mime: bool = True
@@ -133,7 +115,7 @@ class MailgunFake:
         self._log += [
             self._event_data(EventType.ACCEPTED, message, to, hard=False) for to in message.rcpt_to
         ]
-        return _json(200, {"id": message.id, "message": "Queued. Thank you."})
+        return json_answer(200, {"id": message.id, "message": "Queued. Thank you."})
 
     def _events(self, query: Mapping[str, list[str]]) -> HttpResponse:
         wanted, kinds = query.get("message-id", []), query.get("event", [])
@@ -145,7 +127,7 @@ class MailgunFake:
             and (not kinds or item["event"] in kinds)
             and (not people or item["recipient"].lower() in people)
         ]
-        return _json(200, {"items": items[:300], "paging": {}})
+        return json_answer(200, {"items": items[:300], "paging": {}})
 
     def _event_data(
         self, kind: EventType, message: Caught, recipient: str, *, hard: bool
@@ -174,13 +156,13 @@ class MailgunFake:
     def _signature(self) -> dict[str, str]:
         return mailgun_posts.signature(self._config.signing_key, self._now())
 
-    def _failure(self, status: int) -> HttpResponse:
+    def _failed(self, status: int) -> HttpResponse:
         if status != 429:
-            return _json(status, {"message": "Internal Server Error"})
+            return json_answer(status, {"message": "Internal Server Error"})
         until = self._now() + timedelta(minutes=2)
         text = f"request limit exceeded, try again after {until:%a, %d %b %Y %H:%M:%S} UTC"
         message = f"Domain {self._config.domain} is not allowed to send: {text}"
-        return _json(429, {"message": message}, {"date": format_datetime(self._now())})
+        return json_answer(429, {"message": message}, {"date": format_datetime(self._now())})
 
 
 def _caught(asked: mailgun_requests.SendRequest, *, domain: str, now: datetime) -> Caught:
@@ -200,8 +182,3 @@ def _caught(asked: mailgun_requests.SendRequest, *, domain: str, now: datetime) 
         send_at=asked.send_at,
         options=asked.options,
     )
-
-
-def _json(status: int, value: object, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    head = {"content-type": "application/json", **(headers or {})}
-    return HttpResponse(status, head, json.dumps(value).encode())

@@ -17,7 +17,7 @@ from ..mailjet import FORBIDDEN, MESSAGE_ID
 from ..mime import Piece
 from ..parsed_mail import header_map
 from ..submission import Submission, decoded, encoded
-from .account import FakeAccount, Refusal, asked, json_answer
+from .account import FakeAccount, Refusal, asked, json_answer, json_post
 from .fake import Caught
 
 if TYPE_CHECKING:
@@ -125,10 +125,7 @@ class MailjetFake(FakeAccount):
         return {}
 
     def _post(self, value: object) -> WebhookRequest:
-        headers = {"content-type": "application/json"}
-        if self._config.webhook_login:
-            headers["authorization"] = self._config.webhook_login.authorization
-        return WebhookRequest(headers=headers, body=json.dumps(value).encode())
+        return json_post(value, self._config.webhook_login)
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         if request.header("authorization") != self._config.login.authorization:

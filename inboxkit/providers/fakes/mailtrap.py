@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import secrets
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from ...errors import UnsupportedFeature
 from ...parsing import parse
-from ...values import Address, EventType
+from ...values import EventType
 from .. import payloads
 from ..base import HttpRequest, HttpResponse, WebhookRequest
-from ..body_hmac import sign
-from ..mailtrap import SIGNATURE
 from ..mime import Piece
-from ..submission import Submission, decoded
-from .account import FakeAccount, Refusal, asked, json_answer
+from ..submission import Submission, decoded, written
+from .account import FakeAccount, Refusal, asked, json_answer, json_post
 from .fake import Caught
 
 if TYPE_CHECKING:
@@ -105,10 +104,9 @@ class MailtrapFake(FakeAccount):
         return self._post({"events": [event]}, -1)
 
     def _post(self, value: object, secret: int) -> WebhookRequest:
-        body, headers = json.dumps(value).encode(), {"content-type": "application/json"}
-        if self._config.signing.secrets:
-            headers[SIGNATURE.lower()] = sign(self._config.signing.secrets[secret], body)
-        return WebhookRequest(headers=headers, body=body)
+        post = json_post(value)
+        signed = self._config.signing.headers(post.body, secret)
+        return replace(post, headers={**post.headers, **signed})
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         parts = urlsplit(request.url).path.strip("/").split("/")
@@ -226,10 +224,10 @@ def _people(name: str, data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _written(name: str, person: Mapping[str, Any]) -> str:
-    email = payloads.text(person.get("email"))
-    if "@" not in email:
+    found = written(person)
+    if not found:
         raise _refusal(f"'{name}' address is invalid")
-    return str(Address(email, payloads.text(person.get("name"))))
+    return found
 
 
 def _files(data: Mapping[str, Any]) -> Iterator[Piece]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,13 +16,14 @@ from .. import payloads
 from ..base import HttpResponse, WebhookRequest
 from ..mime import Piece
 from ..submission import Submission, decoded, encoded, parsed
-from .account import FakeAccount, Refusal, asked, json_answer
+from .account import FakeAccount, Refusal, asked, json_answer, json_post
 from .fake import Caught
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from ...parsing.model import ParsedAttachment
     from ..base import HttpRequest
     from ..postmark import PostmarkConfig
 
@@ -228,30 +230,13 @@ class PostmarkFake(FakeAccount):
         return json_answer(200, {"TotalCount": len(found), "Messages": messages})
 
     def _post(self, payload: Mapping[str, Any]) -> WebhookRequest:
-        headers = {"content-type": "application/json"}
-        if self._config.login:
-            headers["authorization"] = self._config.login.authorization
-        return WebhookRequest(headers=headers, body=json.dumps(payload).encode())
+        return json_post(payload, self._config.login)
 
 
 def _submission(fields: Mapping[str, Any]) -> Submission:
     """Read a send request; raise Refusal with the ErrorCode and words of Postmark's."""
-
-    def text(name: str) -> str:
-        value = fields.get(name)
-        return value if isinstance(value, str) else ""
-
-    if not parsed([text("From")]):
-        raise refusal(422, 300, f"Invalid 'From' address: '{text('From')}'.")
-    for name in ("To", "Cc", "Bcc"):
-        found = parsed([text(name)])
-        if len(found) > 50 or (text(name) and not found):
-            raise refusal(422, 300, f"Error parsing '{name}': Illegal email address.")
-    template = "TemplateId" in fields or "TemplateAlias" in fields
-    if not (template or text("TextBody") or text("HtmlBody")):
-        raise refusal(422, 300, "Provide either email TextBody or HtmlBody or both.")
-    if not any(map(text, ("To", "Cc", "Bcc"))):
-        raise refusal(422, 300, "Zero recipients specified")
+    text = partial(_text, fields)
+    _check(fields)
     headers = payloads.objects(fields.get("Headers"))
     return Submission(
         sender=text("From"),
@@ -265,6 +250,26 @@ def _submission(fields: Mapping[str, Any]) -> Submission:
         headers=tuple((str(h.get("Name")), str(h.get("Value"))) for h in headers),
         files=tuple(_file(item) for item in payloads.objects(fields.get("Attachments"))),
     )
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _check(fields: Mapping[str, Any]) -> None:
+    text = partial(_text, fields)
+    if not parsed([text("From")]):
+        raise refusal(422, 300, f"Invalid 'From' address: '{text('From')}'.")
+    for name in ("To", "Cc", "Bcc"):
+        found = parsed([text(name)])
+        if len(found) > 50 or (text(name) and not found):
+            raise refusal(422, 300, f"Error parsing '{name}': Illegal email address.")
+    template = "TemplateId" in fields or "TemplateAlias" in fields
+    if not (template or text("TextBody") or text("HtmlBody")):
+        raise refusal(422, 300, "Provide either email TextBody or HtmlBody or both.")
+    if not any(map(text, ("To", "Cc", "Bcc"))):
+        raise refusal(422, 300, "Zero recipients specified")
 
 
 def _file(item: Mapping[str, Any]) -> Piece:
@@ -297,14 +302,15 @@ def _parsed(raw: bytes, mail_from: str) -> dict[str, Any]:
         "TextBody": mail.text,
         "HtmlBody": mail.html,
         "Headers": headers,
-        "Attachments": [
-            {
-                "Name": file.filename,
-                "Content": encoded(file.data),
-                "ContentType": file.content_type,
-                "ContentLength": file.size,
-                "ContentID": file.content_id,
-            }
-            for file in mail.attachments
-        ],
+        "Attachments": [_attached(file) for file in mail.attachments],
+    }
+
+
+def _attached(file: ParsedAttachment) -> dict[str, Any]:
+    return {
+        "Name": file.filename,
+        "Content": encoded(file.data),
+        "ContentType": file.content_type,
+        "ContentLength": file.size,
+        "ContentID": file.content_id,
     }

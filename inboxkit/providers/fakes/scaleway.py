@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ...errors import UnsupportedFeature
-from ...values import Address, EventType
+from ...values import EventType
 from .. import payloads
 from ..base import WebhookRequest
 from ..mime import Piece
-from ..submission import Submission, decoded
+from ..submission import Submission, decoded, written
 from .account import FakeAccount, Refusal, asked, json_answer
 from .fake import Caught
 
@@ -137,13 +137,10 @@ def _submission(fields: Mapping[str, Any]) -> Submission:
 
 
 def _people(value: object) -> tuple[str, ...]:
-    found: list[str] = []
-    for item in payloads.objects(value):
-        email = payloads.text(item.get("email"))
-        if "@" not in email:
-            raise _refusal(400, "invalid_arguments", "invalid argument(s): email is not valid")
-        found.append(str(Address(email, payloads.text(item.get("name")))))
-    return tuple(found)
+    people = tuple(map(written, payloads.objects(value)))
+    if not all(people):
+        raise _refusal(400, "invalid_arguments", "invalid argument(s): email is not valid")
+    return people
 
 
 def _file(item: Mapping[str, Any]) -> Piece:

@@ -56,6 +56,7 @@ _NAMES = {
     EventType.CLICKED: "Click",
     EventType.UNSUBSCRIBED: "Subscription",
 }
+_VERDICTS = ("spamVerdict", "virusVerdict", "spfVerdict", "dkimVerdict", "dmarcVerdict")
 _KEYS = {"DeliveryDelay": "deliveryDelay", "Rendering Failure": "failure"}
 
 
@@ -111,23 +112,7 @@ class SesFake(FakeAccount):
             key = f"in/{secrets.token_hex(20)}"
             self._objects[f"{_BUCKET}/{key}"] = raw
             action = {"type": "S3", "bucketName": _BUCKET, "objectKey": key}
-        verdict = {"status": "PASS"}
-        names = ("spamVerdict", "virusVerdict", "spfVerdict", "dkimVerdict", "dmarcVerdict")
-        told: dict[str, Any] = {
-            "notificationType": "Received",
-            "mail": {
-                "timestamp": _iso(self._now()),
-                "source": mail_from,
-                "messageId": secrets.token_hex(20),
-                "destination": [recipient],
-            },
-            "receipt": {
-                "timestamp": _iso(self._now()),
-                "recipients": [recipient],
-                "action": action,
-                **dict.fromkeys(names, verdict),
-            },
-        }
+        told = _received(_iso(self._now()), mail_from, recipient, action)
         told |= {} if stored else {"content": content}
         return self._published("Amazon SES Email Receipt Notification", told)
 
@@ -258,19 +243,24 @@ class SesFake(FakeAccount):
             raise Refusal(403, "InvalidSignatureException", message)
 
 
+def _received(
+    timestamp: str, source: str, recipient: str, action: Mapping[str, Any]
+) -> dict[str, Any]:
+    mail = {
+        "timestamp": timestamp,
+        "source": source,
+        "messageId": secrets.token_hex(20),
+        "destination": [recipient],
+    }
+    receipt = {"timestamp": timestamp, "recipients": [recipient], "action": action}
+    verdicts = {name: {"status": "PASS"} for name in _VERDICTS}
+    return {"notificationType": "Received", "mail": mail, "receipt": {**receipt, **verdicts}}
+
+
 def _about(kind: EventType, recipient: str, *, hard: bool) -> dict[str, Any]:
-    person = {"emailAddress": recipient}
     if kind is EventType.BOUNCED:
-        status, words = ("5.1.1", "smtp; 550 5.1.1 user unknown")
-        if not hard:
-            status, words = ("5.2.2", "smtp; 552 5.2.2 mailbox full")
-        person |= {"action": "failed", "status": status, "diagnosticCode": words}
-        return {
-            "bounceType": "Permanent" if hard else "Transient",
-            "bounceSubType": "General" if hard else "MailboxFull",
-            "bouncedRecipients": [person],
-            "feedbackId": secrets.token_hex(16),
-        }
+        return _bounce(recipient, hard=hard)
+    person = {"emailAddress": recipient}
     if kind is EventType.DEFERRED:
         person |= {"status": "4.4.1", "diagnosticCode": "smtp; 421 4.4.1 Unable to connect"}
         return {"delayType": "TransientCommunicationFailure", "delayedRecipients": [person]}
@@ -289,6 +279,19 @@ def _about(kind: EventType, recipient: str, *, hard: bool) -> dict[str, Any]:
         EventType.UNSUBSCRIBED: {"source": "UnsubscribeHeader", "newTopicPreferences": preferences},
     }
     return known.get(kind, {})
+
+
+def _bounce(recipient: str, *, hard: bool) -> dict[str, Any]:
+    status, words = ("5.1.1", "smtp; 550 5.1.1 user unknown")
+    if not hard:
+        status, words = ("5.2.2", "smtp; 552 5.2.2 mailbox full")
+    person = {"emailAddress": recipient, "status": status, "diagnosticCode": words}
+    return {
+        "bounceType": "Permanent" if hard else "Transient",
+        "bounceSubType": "General" if hard else "MailboxFull",
+        "bouncedRecipients": [{**person, "action": "failed"}],
+        "feedbackId": secrets.token_hex(16),
+    }
 
 
 def _iso(moment: datetime) -> str:

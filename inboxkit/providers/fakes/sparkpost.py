@@ -13,17 +13,16 @@ from urllib.parse import urlsplit
 from ...errors import UnsupportedFeature
 from ...values import EventType
 from .. import payloads
-from ..base import WebhookRequest
 from ..mime import Piece
 from ..submission import Submission, decoded, listed
-from .account import FakeAccount, Refusal, asked, json_answer
+from .account import FakeAccount, Refusal, asked, json_answer, json_post
 from .fake import Caught
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from ..base import HttpRequest, HttpResponse
+    from ..base import HttpRequest, HttpResponse, WebhookRequest
     from ..sparkpost import SparkPostConfig
 
 _OWN_ID = re.compile(rb"^message-id:[^\r\n]*\r\n", re.IGNORECASE | re.MULTILINE)
@@ -127,14 +126,11 @@ class SparkPostFake(FakeAccount):
         return self._post([nothing], batch=secrets.token_hex(16))
 
     def _post(self, items: object, *, batch: str = "", token: bool = False) -> WebhookRequest:
-        headers = {"content-type": "application/json"}
-        if batch:
-            headers["x-messagesystems-batch-id"] = batch
-        if token and self._config.webhook_token:
-            headers["x-messagesystems-webhook-token"] = self._config.webhook_token
-        elif self._config.login:
-            headers["authorization"] = self._config.login.authorization
-        return WebhookRequest(headers=headers, body=json.dumps(items).encode())
+        headers = {"x-messagesystems-batch-id": batch} if batch else {}
+        secret = self._config.webhook_token if token else ""
+        if secret:
+            return json_post(items, headers={**headers, "x-messagesystems-webhook-token": secret})
+        return json_post(items, self._config.login, headers)
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         if request.header("authorization") != self._config.api_key:

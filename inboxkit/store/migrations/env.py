@@ -2,13 +2,14 @@
 
 from alembic import context
 
-from inboxkit.store import api_tables, chunks, limit_tables, mailgun_tables, tables
+from inboxkit.store import api_tables, chunks, columns, limit_tables, mailgun_tables, tables
 
-_ALL = (api_tables, chunks, limit_tables, mailgun_tables)  # imported: what defines a table must be
+# Imported, because they define tables.
+_ALL = (api_tables, chunks, limit_tables, mailgun_tables, tables)
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=tables.metadata,
+    target_metadata=columns.metadata,
     version_table="inboxkit_version",
     transactional_ddl=True,
 )

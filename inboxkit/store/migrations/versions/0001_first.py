@@ -6,6 +6,8 @@ Revision: 0001.
 import sqlalchemy as sa
 from alembic import op
 
+from inboxkit.store.migrations import first_mail
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -41,96 +43,26 @@ _POSTGRES = (
 
 
 def upgrade() -> None:
-    _alias()
-    _alias_indexes()
-    _attachment()
-    _attachment_indexes()
-    _content()
+    first_mail.alias()
+    first_mail.attachment()
+    first_mail.content()
     _delivery()
-    _draft()
-    _draft_indexes()
+    first_mail.draft()
     _event()
-    _event_indexes()
-    _inbox()
-    _inbox_indexes()
+    first_mail.inbox()
     _job()
-    _job_indexes()
-    _label()
-    _label_indexes()
-    _message()
-    _message_indexes()
-    _raw()
-    _reference()
-    _reference_indexes()
+    first_mail.label()
+    first_mail.message()
+    first_mail.raw()
+    first_mail.reference()
     _run()
-    _run_indexes()
     _setting()
     _suppression()
-    _thread()
-    _thread_indexes()
+    first_mail.thread()
     _webhook()
-    _webhook_indexes()
     _worker()
-    _worker_indexes()
     for statement in _SEARCH if op.get_bind().dialect.name == "sqlite" else _POSTGRES:
         op.execute(statement)
-
-
-def _alias() -> None:
-    op.create_table(
-        "inboxkit_alias",
-        sa.Column("address", sa.String(), nullable=False),
-        sa.Column("inbox_id", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("address"),
-    )
-
-
-def _alias_indexes() -> None:
-    op.create_index("ix_inboxkit_alias_inbox_id", "inboxkit_alias", ["inbox_id"], unique=False)
-
-
-def _attachment() -> None:
-    op.create_table(
-        "inboxkit_attachment",
-        sa.Column("id", _ROW_ID, nullable=False),
-        sa.Column("message_id", sa.BigInteger(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("filename", sa.String(), nullable=False),
-        sa.Column("safe_name", sa.String(), nullable=False),
-        sa.Column("content_type", sa.String(), nullable=False),
-        sa.Column("sniffed_type", sa.String(), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("sha256", sa.String(), nullable=False),
-        sa.Column("inline", sa.Boolean(), nullable=False),
-        sa.Column("content_id", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
-
-
-def _attachment_indexes() -> None:
-    op.create_index(
-        "ix_inboxkit_attachment_message_id", "inboxkit_attachment", ["message_id"], unique=False
-    )
-
-
-def _content() -> None:
-    op.create_table(
-        "inboxkit_content",
-        sa.Column("message_id", _ROW_ID, nullable=False),
-        sa.Column("text", sa.String(), nullable=False),
-        sa.Column("html", sa.String(), nullable=False),
-        sa.Column("reply_text", sa.String(), nullable=False),
-        sa.Column("reply_html", sa.String(), nullable=False),
-        sa.Column("signature", sa.String(), nullable=False),
-        sa.Column("visible_text", sa.String(), nullable=False),
-        sa.Column("headers", sa.JSON(), nullable=False),
-        sa.Column("references", sa.JSON(), nullable=False),
-        sa.Column("links", sa.JSON(), nullable=False),
-        sa.Column("calendar", sa.JSON(), nullable=False),
-        sa.Column("defects", sa.JSON(), nullable=False),
-        sa.Column("kind_reason", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("message_id"),
-    )
 
 
 def _delivery() -> None:
@@ -143,38 +75,6 @@ def _delivery() -> None:
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("message_id", "recipient"),
-    )
-
-
-def _draft() -> None:
-    op.create_table(
-        "inboxkit_draft",
-        sa.Column("id", _ROW_ID, nullable=False),
-        sa.Column("inbox_id", sa.BigInteger(), nullable=False),
-        sa.Column("client_id", sa.String(), nullable=True),
-        sa.Column("labels", sa.JSON(), nullable=False),
-        sa.Column("to", sa.JSON(), nullable=False),
-        sa.Column("cc", sa.JSON(), nullable=False),
-        sa.Column("bcc", sa.JSON(), nullable=False),
-        sa.Column("reply_to", sa.JSON(), nullable=False),
-        sa.Column("subject", sa.String(), nullable=False),
-        sa.Column("preview", sa.String(), nullable=False),
-        sa.Column("text", sa.String(), nullable=False),
-        sa.Column("html", sa.String(), nullable=False),
-        sa.Column("attachments", sa.JSON(), nullable=False),
-        sa.Column("in_reply_to", sa.String(), nullable=False),
-        sa.Column("references", sa.JSON(), nullable=False),
-        sa.Column("send_status", sa.String(), nullable=False),
-        sa.Column("send_at", sa.BigInteger(), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("updated_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
-
-
-def _draft_indexes() -> None:
-    op.create_index(
-        "inboxkit_draft_client", "inboxkit_draft", ["inbox_id", "client_id"], unique=True
     )
 
 
@@ -195,33 +95,7 @@ def _event() -> None:
         sa.PrimaryKeyConstraint("seq"),
         sqlite_autoincrement=True,
     )
-
-
-def _event_indexes() -> None:
     op.create_index("inboxkit_event_message", "inboxkit_event", ["message_id"], unique=False)
-
-
-def _inbox() -> None:
-    op.create_table(
-        "inboxkit_inbox",
-        sa.Column("id", _ROW_ID, nullable=False),
-        sa.Column("pod_id", sa.String(), nullable=False),
-        sa.Column("address", sa.String(), nullable=False),
-        sa.Column("display_name", sa.String(), nullable=False),
-        sa.Column("client_id", sa.String(), nullable=True),
-        sa.Column("metadata", sa.JSON(), nullable=False),
-        sa.Column("status", sa.String(), nullable=False),
-        sa.Column("draft_policy", sa.String(), nullable=False),
-        sa.Column("expires_at", sa.BigInteger(), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("updated_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("address"),
-    )
-
-
-def _inbox_indexes() -> None:
-    op.create_index("inboxkit_inbox_client", "inboxkit_inbox", ["pod_id", "client_id"], unique=True)
 
 
 def _job() -> None:
@@ -241,179 +115,15 @@ def _job() -> None:
         sa.Column("data", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    _job_indexes()
 
 
 def _job_indexes() -> None:
-    op.create_index(
-        "inboxkit_job_due",
-        "inboxkit_job",
-        ["kind", "inbox_id", "due_at"],
-        unique=False,
-        sqlite_where=sa.text("state = 'ready'"),
-        postgresql_where=sa.text("state = 'ready'"),
-    )
+    first_mail.partial("job", "due", ["kind", "inbox_id", "due_at"], "state = 'ready'")
     op.create_index("inboxkit_job_key", "inboxkit_job", ["kind", "key"], unique=True)
-    op.create_index(
-        "inboxkit_job_lane",
-        "inboxkit_job",
-        ["lane", "id"],
-        unique=False,
-        sqlite_where=sa.text("lane IS NOT NULL"),
-        postgresql_where=sa.text("lane IS NOT NULL"),
-    )
-    op.create_index(
-        "inboxkit_job_next",
-        "inboxkit_job",
-        ["kind", "due_at"],
-        unique=False,
-        sqlite_where=sa.text("state = 'ready'"),
-        postgresql_where=sa.text("state = 'ready'"),
-    )
-    op.create_index(
-        "inboxkit_job_worker",
-        "inboxkit_job",
-        ["worker_id"],
-        unique=False,
-        sqlite_where=sa.text("worker_id IS NOT NULL"),
-        postgresql_where=sa.text("worker_id IS NOT NULL"),
-    )
-
-
-def _label() -> None:
-    op.create_table(
-        "inboxkit_label",
-        sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("label", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("message_id", "label"),
-    )
-
-
-def _label_indexes() -> None:
-    op.create_index("inboxkit_label_label", "inboxkit_label", ["label", "message_id"], unique=False)
-
-
-def _message() -> None:
-    op.create_table(
-        "inboxkit_message",
-        sa.Column("id", _ROW_ID, nullable=False),
-        sa.Column("inbox_id", sa.BigInteger(), nullable=False),
-        sa.Column("direction", sa.String(), nullable=False),
-        sa.Column("state", sa.String(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("message_id", sa.String(), nullable=False),
-        sa.Column("thread_id", sa.BigInteger(), nullable=True),
-        sa.Column("thread_reason", sa.String(), nullable=False),
-        sa.Column("participant", sa.Boolean(), nullable=False),
-        sa.Column("answers_id", sa.BigInteger(), nullable=True),
-        sa.Column("dedupe", sa.String(), nullable=True),
-        sa.Column("mail_from", sa.String(), nullable=False),
-        sa.Column("rcpt_to", sa.JSON(), nullable=False),
-        sa.Column("trace", sa.JSON(), nullable=False),
-        sa.Column("sender_email", sa.String(), nullable=False),
-        sa.Column("sender_name", sa.String(), nullable=False),
-        sa.Column("to", sa.JSON(), nullable=False),
-        sa.Column("cc", sa.JSON(), nullable=False),
-        sa.Column("bcc", sa.JSON(), nullable=False),
-        sa.Column("reply_to", sa.JSON(), nullable=False),
-        sa.Column("subject", sa.String(), nullable=False),
-        sa.Column("preview", sa.String(), nullable=False),
-        sa.Column("date_at", sa.BigInteger(), nullable=True),
-        sa.Column("received_at", sa.BigInteger(), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("sha256", sa.String(), nullable=False),
-        sa.Column("in_reply_to", sa.String(), nullable=False),
-        sa.Column("tag", sa.String(), nullable=False),
-        sa.Column("metadata", sa.JSON(), nullable=False),
-        sa.Column("unread", sa.Boolean(), nullable=False),
-        sa.Column("attachment_count", sa.Integer(), nullable=False),
-        sa.Column("otp", sa.String(), nullable=True),
-        sa.Column("link", sa.String(), nullable=True),
-        sa.Column("auth", sa.JSON(), nullable=False),
-        sa.Column("taken_at", sa.BigInteger(), nullable=True),
-        sa.Column("send_key", sa.String(), nullable=True),
-        sa.Column("fingerprint", sa.String(), nullable=False),
-        sa.Column("automatic", sa.Boolean(), nullable=False),
-        sa.Column("provider", sa.String(), nullable=False),
-        sa.Column("provider_id", sa.String(), nullable=True),
-        sa.Column("send_at", sa.BigInteger(), nullable=True),
-        sa.Column("error", sa.String(), nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("updated_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
-
-
-def _message_indexes() -> None:
-    op.create_index(
-        "inboxkit_message_dedupe",
-        "inboxkit_message",
-        ["dedupe", "inbox_id"],
-        unique=True,
-        sqlite_where=sa.text("dedupe IS NOT NULL"),
-        postgresql_where=sa.text("dedupe IS NOT NULL"),
-    )
-    op.create_index("inboxkit_message_inbox", "inboxkit_message", ["inbox_id", "id"], unique=False)
-    op.create_index(
-        "inboxkit_message_key",
-        "inboxkit_message",
-        ["inbox_id", "send_key"],
-        unique=True,
-        sqlite_where=sa.text("send_key IS NOT NULL"),
-        postgresql_where=sa.text("send_key IS NOT NULL"),
-    )
-    op.create_index(
-        "inboxkit_message_provider",
-        "inboxkit_message",
-        ["provider_id"],
-        unique=False,
-        sqlite_where=sa.text("provider_id IS NOT NULL"),
-        postgresql_where=sa.text("provider_id IS NOT NULL"),
-    )
-    op.create_index(
-        "inboxkit_message_rfc",
-        "inboxkit_message",
-        ["message_id"],
-        unique=False,
-        sqlite_where=sa.text("direction = 'outbound'"),
-        postgresql_where=sa.text("direction = 'outbound'"),
-    )
-    op.create_index(
-        "inboxkit_message_thread",
-        "inboxkit_message",
-        ["thread_id", "id"],
-        unique=False,
-        sqlite_where=sa.text("thread_id IS NOT NULL"),
-        postgresql_where=sa.text("thread_id IS NOT NULL"),
-    )
-
-
-def _raw() -> None:
-    op.create_table(
-        "inboxkit_raw",
-        sa.Column("message_id", _ROW_ID, nullable=False),
-        sa.Column("data", sa.LargeBinary(), nullable=True),
-        sa.Column("location", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("message_id"),
-    )
-
-
-def _reference() -> None:
-    op.create_table(
-        "inboxkit_reference",
-        sa.Column("inbox_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("rfc_id", sa.String(), nullable=False),
-        sa.Column("thread_id", sa.BigInteger(), nullable=False),
-        sa.Column("message_id", sa.BigInteger(), nullable=True),
-        sa.Column("outbound", sa.Boolean(), nullable=False),
-        sa.Column("alias", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("inbox_id", "rfc_id"),
-    )
-
-
-def _reference_indexes() -> None:
-    op.create_index(
-        "ix_inboxkit_reference_thread_id", "inboxkit_reference", ["thread_id"], unique=False
-    )
+    first_mail.partial("job", "lane", ["lane", "id"], "lane IS NOT NULL")
+    first_mail.partial("job", "next", ["kind", "due_at"], "state = 'ready'")
+    first_mail.partial("job", "worker", ["worker_id"], "worker_id IS NOT NULL")
 
 
 def _run() -> None:
@@ -435,9 +145,6 @@ def _run() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key"),
     )
-
-
-def _run_indexes() -> None:
     op.create_index("inboxkit_run_message", "inboxkit_run", ["message_id"], unique=False)
 
 
@@ -462,48 +169,6 @@ def _suppression() -> None:
     )
 
 
-def _thread() -> None:
-    op.create_table(
-        "inboxkit_thread",
-        sa.Column("id", _ROW_ID, nullable=False),
-        sa.Column("inbox_id", sa.BigInteger(), nullable=False),
-        sa.Column("subject", sa.String(), nullable=False),
-        sa.Column("base_subject", sa.String(), nullable=False),
-        sa.Column("topic", sa.String(), nullable=False),
-        sa.Column("participants", sa.JSON(), nullable=False),
-        sa.Column("state", sa.JSON(), nullable=False),
-        sa.Column("waiting_since", sa.BigInteger(), nullable=True),
-        sa.Column("reminders", sa.Integer(), nullable=False),
-        sa.Column("preview", sa.String(), nullable=False),
-        sa.Column("message_count", sa.Integer(), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("last_message_id", sa.BigInteger(), nullable=True),
-        sa.Column("last_at", sa.BigInteger(), nullable=False),
-        sa.Column("received_at", sa.BigInteger(), nullable=True),
-        sa.Column("sent_at", sa.BigInteger(), nullable=True),
-        sa.Column("merged_into", sa.BigInteger(), nullable=True),
-        sa.Column("orphan", sa.Boolean(), nullable=False),
-        sa.Column("own_marks", sa.JSON(), nullable=False),
-        sa.Column("quoted_marks", sa.JSON(), nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("updated_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
-
-
-def _thread_indexes() -> None:
-    op.create_index(
-        "inboxkit_thread_inbox", "inboxkit_thread", ["inbox_id", "last_at"], unique=False
-    )
-    op.create_index(
-        "inboxkit_thread_subject",
-        "inboxkit_thread",
-        ["inbox_id", "base_subject", "last_at"],
-        unique=False,
-    )
-    op.create_index("inboxkit_thread_topic", "inboxkit_thread", ["inbox_id", "topic"], unique=False)
-
-
 def _webhook() -> None:
     op.create_table(
         "inboxkit_webhook",
@@ -519,9 +184,6 @@ def _webhook() -> None:
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-
-
-def _webhook_indexes() -> None:
     op.create_index(
         "inboxkit_webhook_dedupe", "inboxkit_webhook", ["provider", "dedupe"], unique=True
     )
@@ -537,7 +199,4 @@ def _worker() -> None:
         sa.Column("beat_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-
-
-def _worker_indexes() -> None:
     op.create_index("ix_inboxkit_worker_beat_at", "inboxkit_worker", ["beat_at"], unique=False)

@@ -19,6 +19,21 @@ def upgrade() -> None:
         "inboxkit_endpoint",
         sa.Column("old_secrets", sa.JSON(), nullable=False, server_default="[]"),
     )
+    _account_webhook()
+    _tag()
+    _lists()
+    tagged = sa.text("tag <> ''")
+    op.create_index(
+        "inboxkit_message_tag",
+        "inboxkit_message",
+        ["tag", "inbox_id", "created_at"],
+        unique=False,
+        sqlite_where=tagged,
+        postgresql_where=tagged,
+    )
+
+
+def _account_webhook() -> None:
     op.create_table(
         "inboxkit_mailgunaccountwebhook",
         sa.Column("id", _ROW_ID, nullable=False),
@@ -28,6 +43,9 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _tag() -> None:
     op.create_table(
         "inboxkit_mailguntag",
         sa.Column("domain", sa.String(), nullable=False),
@@ -36,6 +54,9 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("domain", "tag"),
     )
+
+
+def _lists() -> None:
     op.create_table(
         "inboxkit_mailgunlist",
         sa.Column("id", _ROW_ID, nullable=False),
@@ -59,13 +80,4 @@ def upgrade() -> None:
         sa.Column("done", sa.Boolean(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("list_id", "number"),
-    )
-    tagged = sa.text("tag <> ''")
-    op.create_index(
-        "inboxkit_message_tag",
-        "inboxkit_message",
-        ["tag", "inbox_id", "created_at"],
-        unique=False,
-        sqlite_where=tagged,
-        postgresql_where=tagged,
     )

@@ -1,0 +1,66 @@
+"""What there is to do: how many jobs, whether one is due, when the next one is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, not_, or_, select
+
+from .prepared import Prepared
+from .tables import job
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from ..clock import Clock
+
+
+def is_first() -> ColumnElement[bool]:
+    """Return what holds for a job that no earlier one of its lane holds up."""
+    earlier = job.alias("earlier")
+    blocked = exists().where(earlier.c.lane == job.c.lane, earlier.c.id < job.c.id)
+    return or_(job.c.lane.is_(None), not_(blocked))
+
+
+def next_due(connection: Connection, kinds: Sequence[str]) -> datetime | None:
+    """Return when the next waiting job of these kinds is due.
+
+    One that must wait for another of its lane is not counted: the other's end wakes its step.
+    """
+    found = (_next_due.first(connection, kind=kind) for kind in kinds)
+    return min((row["due_at"] for row in found if row is not None), default=None)
+
+
+_next_due = Prepared(
+    select(job.c.due_at)
+    .where(job.c.kind == bindparam("kind"), job.c.state == "ready", is_first())
+    .order_by(job.c.due_at)
+    .limit(1)
+)
+
+
+def count(connection: Connection, kinds: Sequence[str]) -> int:
+    """Return how many jobs of these kinds are there, waiting or leased."""
+    query = select(func.count()).select_from(job).where(job.c.kind.in_(kinds))
+    return connection.execute(query).scalar_one()
+
+
+def are_left(connection: Connection, kinds: Sequence[str], clock: Clock) -> bool:
+    """Whether a job of these kinds is leased or due; not one that waits for another of its lane.
+
+    The clock is read after the jobs were: one that was put while they were looked for is due then.
+    """
+    leased = job.c.state == "leased"
+    held, due = connection.execute(
+        select(func.count().filter(leased), func.min(job.c.due_at)).where(
+            job.c.kind.in_(kinds), or_(leased, is_first())
+        )
+    ).one()
+    return held > 0 or (due is not None and due <= clock.now())
+
+
+def summary(connection: Connection) -> dict[str, int]:
+    """Return how many jobs of each kind and state there are."""
+    query = select(job.c.kind, job.c.state, func.count()).group_by(job.c.kind, job.c.state)
+    return {f"{kind} {state}": number for kind, state, number in connection.execute(query)}

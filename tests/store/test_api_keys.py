@@ -1,0 +1,55 @@
+"""What is left of API keys: nothing that is good for anything, and that there were some."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from inboxkit.store import api_keys
+from inboxkit.store.api_keys import KeyRecord
+from inboxkit.store.pages import Page
+from inboxkit.store.reach import EVERYTHING
+
+if TYPE_CHECKING:
+    from inboxkit.store.store import Store
+    from inboxkit.store.writer import Tx
+
+
+ALL: Page[int] = Page(10)
+
+
+async def made(store: Store, pod_id: str | None = None) -> KeyRecord:
+    now = store.clock.now()
+    wanted = KeyRecord(
+        id=0, prefix="", name="key", live=False, pod_id=pod_id, created_at=now, updated_at=now
+    )
+    return (await store.write(api_keys.create, wanted))[0]
+
+
+async def revoked(store: Store, key: KeyRecord) -> bool:
+    return await store.write(api_keys.remove, key.id)
+
+
+def remove_of(tx: Tx, pod_id: str) -> None:
+    api_keys.remove_of(tx, pod_id=pod_id)
+
+
+async def test_that_there_were_keys_outlasts_all_of_them(store: Store) -> None:
+    keys = [await made(store) for _ in range(3)]
+    assert await asyncio.gather(*(revoked(store, key) for key in keys)) == [True] * 3
+    assert await store.read(api_keys.were_made)
+    assert await store.read(api_keys.listed, EVERYTHING, ALL) == []
+    assert not await revoked(store, keys[-1])
+
+
+async def test_a_pod_that_goes_without_keys_closes_no_door(store: Store) -> None:
+    await store.write(remove_of, "pod_none")
+    assert not await store.read(api_keys.were_made)
+
+
+async def test_keys_of_pods_that_go_leave_those_of_others(store: Store) -> None:
+    for pod in ("pod_a", "pod_b"):
+        gone, kept = await made(store, pod), await made(store)
+        await store.write(remove_of, pod)
+        left = await store.read(api_keys.listed, EVERYTHING, ALL)
+        assert kept in left and gone not in left
