@@ -6,7 +6,9 @@ the lease was taken over, and the caller's transaction must be given up (``Lease
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -32,7 +34,7 @@ from .prepared import Prepared, among
 from .tables import job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy.sql.dml import ReturningUpdate
@@ -91,6 +93,7 @@ def new_job(
 
 _insert = BulkInsert(job)
 _in_lanes = Finder(job.c.lane, job.c.lane, where="lane IS NOT NULL")
+_NONE: Mapping[int, Mapping[str, Any]] = MappingProxyType({})
 _FIELDS = tuple(field.name for field in fields(Job))
 
 
@@ -98,15 +101,16 @@ def put(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store jobs and wake whoever takes their kind, or lease them for steps that wait for them."""
     if not rows:
         return
-    leased = lease_at_birth(tx, rows) if tx.takers is not None else {}
+    leased = lease_at_birth(tx, rows)
     _insert(tx.connection, [leased.get(row["id"], row) for row in rows])
     tx.leased += (born(row) for row in leased.values())
     tx.wake(*{row["kind"] for row in rows if row["id"] not in leased})
 
 
-def lease_at_birth(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> dict[int, dict[str, Any]]:
+def lease_at_birth(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> Mapping[int, Mapping[str, Any]]:
     """Return by id the rows, as leased, of those jobs that a step of this process waits for."""
-    assert tx.takers is not None
+    if tx.takers is None or not tx.takers.waits({row["kind"] for row in rows}):
+        return _NONE
     wanted = tx.takers.reserve(_firsts(tx.connection, rows))
     held = {"state": "leased", "worker_id": tx.takers.worker_id, "token": new_id(), "attempts": 1}
     return {row["id"]: {**row, **held} for row in wanted}

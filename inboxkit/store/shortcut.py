@@ -38,7 +38,7 @@ _IS_FRESH = (
     f"EXISTS (SELECT 1 FROM {inbox.name} WHERE id = NEW.inbox_id) AND NOT EXISTS "
     f"(SELECT 1 FROM {message.name} WHERE dedupe = NEW.dedupe AND inbox_id = NEW.inbox_id)"
 )
-_IS_PAUSED = f"(SELECT status FROM {inbox.name} WHERE id = NEW.inbox_id) = '{PAUSED}'"
+_PAUSED = f"SELECT status = '{PAUSED}' AS paused FROM {inbox.name} WHERE id = NEW.inbox_id"
 # Where the columns come from that differ from mail to mail; all others are the same in every row.
 _MESSAGE = {
     "id": "id",
@@ -105,7 +105,7 @@ def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[Stored] | No
     driver: Any = tx.connection.connection.dbapi_connection
     before = driver.total_changes
     works = [read_job(mail) for mail in mails]
-    leased = jobs.lease_at_birth(tx, works) if tx.takers is not None else {}
+    leased = jobs.lease_at_birth(tx, works)
     try:
         _insert(driver, mails, [leased.get(work["id"], work) for work in works])
     except sqlite3.OperationalError as error:  # locked, full
@@ -188,7 +188,7 @@ def _prepare(driver: sqlite3.Connection) -> None:
     stored = (
         _copied(message, _new(_MESSAGE), message_row(_SAMPLE), _IS_FRESH),
         _copied(raw, _new(_RAW), raw_row(_SAMPLE), "changes() = 1"),
-        _copied(job, work, read_job(_SAMPLE), "changes() = 1"),
+        _copied(job, work, read_job(_SAMPLE), "changes() = 1", source=f"FROM ({_PAUSED})"),
     )
     driver.execute(
         f"CREATE TEMP TRIGGER {_VIEW}_mail INSTEAD OF INSERT ON {_VIEW} "
@@ -201,17 +201,20 @@ def _new(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _unless_paused(usual: str, paused: str) -> str:
-    return f"CASE WHEN {_IS_PAUSED} THEN {paused} ELSE {usual} END"
+    return f"CASE WHEN paused THEN {paused} ELSE {usual} END"
 
 
-def _copied(table: Table, given: Mapping[str, str], same: Mapping[str, Any], when: str) -> str:
+def _copied(
+    table: Table, given: Mapping[str, str], same: Mapping[str, Any], when: str, source: str = ""
+) -> str:
     """Return the INSERT of one table's row from the view's."""
     values = [
         given[c.name] if c.name in given else _literal(_bound(c).bound(same[c.name]))
         for c in table.columns
     ]
     columns = ", ".join(f'"{c.name}"' for c in table.columns)
-    return f"INSERT INTO {table.name} ({columns}) SELECT {', '.join(values)} WHERE {when};"
+    chosen = f"{', '.join(values)} {source} WHERE {when}"
+    return f"INSERT INTO {table.name} ({columns}) SELECT {chosen};"
 
 
 def _literal(value: str | int | None) -> str:

@@ -81,6 +81,10 @@ class Takers:
 
     # by who puts jobs, in a thread of the writer
 
+    def waits(self, kinds: Iterable[str]) -> bool:
+        """Whether a step waits for one of these kinds; mostly none does while there is much."""
+        return any(self._offers.get(kind) for kind in kinds)
+
     def reserve(self, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Return those rows of jobs that are due now and would be begun at once."""
         now = self._clock.now()
