@@ -6,8 +6,8 @@ Servers and load generator are processes of their own on loopback ports. Runs ar
 the medians compared, since the machine's speed drifts. ``durable`` is ``inboxkit run`` itself: 250
 after a commit with an fsync (SQLite, WAL, synchronous=FULL), and reading goes on beside it; bare
 aiosmtpd stores nothing. It runs as it comes, on asyncio, and once more on the event loop that
-``inboxkit run`` has, uvloop where it is installed. After each run the server catches up first. ``--database`` measures the
-same command on an empty database of a PostgreSQL server as well.
+``inboxkit run`` has, uvloop where it is installed. After each run the server catches up first.
+``--database`` measures the same command on an empty database of a PostgreSQL server as well.
 """
 
 from __future__ import annotations
@@ -267,9 +267,9 @@ def main() -> int:
     if options.smtp_source and not shutil.which("smtp-source"):
         parser.error("smtp-source is not on PATH (Debian: package postfix)")
     loop = f"uvloop {version('uvloop')}" if find_spec("uvloop") else "asyncio"
-    print(f"{SESSIONS} sessions, {options.rounds} rounds of {options.seconds} s, load and ours on {loop},")
-    print(f"load by {'smtp-source' if options.smtp_source else 'smtp_load.py'}, ", end="")
-    print(f"database in {tempfile.gettempdir()}")
+    print(f"{SESSIONS} sessions, {options.rounds} rounds of {options.seconds} s,")
+    by = "smtp-source" if options.smtp_source else "smtp_load.py"
+    print(f"load by {by}, it and ours on {loop}, database in {tempfile.gettempdir()}")
     return 0 if compare(options) else 1
 
 
