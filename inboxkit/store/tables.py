@@ -37,6 +37,10 @@ class AliasRow(Base, table=True):
     inbox_id: int = big(index=True)
 
 
+_UNTAKEN = "taken_at IS NULL AND direction = 'inbound'"
+_CODE = "taken_at IS NULL AND otp IS NOT NULL"
+
+
 class MessageRow(Base, table=True):
     """One message of one inbox: the envelope, what lists show, and the state of its way."""
 
@@ -47,6 +51,8 @@ class MessageRow(Base, table=True):
         partial("inboxkit_message_key", "inbox_id", "send_key", where="send_key IS NOT NULL", u=1),
         partial("inboxkit_message_rfc", "message_id", where="direction = 'outbound'"),
         partial("inboxkit_message_provider", "provider_id", where="provider_id IS NOT NULL"),
+        partial("inboxkit_message_untaken", "inbox_id", "received_at", where=_UNTAKEN),
+        partial("inboxkit_message_code", "inbox_id", "received_at", where=_CODE),
         partial("inboxkit_message_tag", "tag", "inbox_id", "created_at", where="tag <> ''"),
     )
     id: int = id_()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, exists, func, select, update
+from sqlalchemy import Connection, Select, bindparam, exists, func, select, update
 
 from . import threads
+from .prepared import Prepared
 from .tables import label, message
 from .verdicts import BLOCKED
 
@@ -69,23 +70,38 @@ def recent(connection: Connection, inbox_id: int, after: datetime | None) -> dic
 
 def take(tx: Tx, row_id: int, now: datetime) -> bool:
     """Mark a message as handed to a wait; False when another wait was faster."""
-    free = (message.c.id == row_id) & message.c.taken_at.is_(None)
-    return tx.connection.execute(update(message).where(free).values(taken_at=now)).rowcount == 1
+    return _take.number(tx.connection, row=row_id, now=now) == 1
 
 
 def retire(tx: Tx, row_id: int, now: datetime) -> None:
     """Mark the sender's older codes as taken: the resend made them invalid."""
-    newest = tx.connection.execute(
-        select(message.c.inbox_id, message.c.sender_email).where(message.c.id == row_id)
-    ).one()
-    older = (
-        (message.c.inbox_id == newest.inbox_id)
-        & (message.c.id < row_id)
-        & message.c.otp.is_not(None)
-        & message.c.taken_at.is_(None)
-        & (func.lower(message.c.sender_email) == func.lower(newest.sender_email))
+    newest = _of.first(tx.connection, row=row_id)
+    if newest is not None:
+        _retire.number(tx.connection, row=row_id, now=now, **newest)
+
+
+_NOW = bindparam("now", type_=message.c.taken_at.type)
+_take = Prepared(
+    update(message)
+    .where(message.c.id == bindparam("row"), message.c.taken_at.is_(None))
+    .values(taken_at=_NOW)
+)
+_of = Prepared(
+    select(message.c.inbox_id.label("inbox"), message.c.sender_email.label("sender")).where(
+        message.c.id == bindparam("row")
     )
-    tx.connection.execute(update(message).where(older).values(taken_at=now))
+)
+_retire = Prepared(
+    update(message)
+    .where(
+        message.c.inbox_id == bindparam("inbox"),
+        message.c.id + 0 < bindparam("row"),  # not to be found by: codes are few, mails are not
+        message.c.otp.is_not(None),
+        message.c.taken_at.is_(None),
+        func.lower(message.c.sender_email) == func.lower(bindparam("sender")),
+    )
+    .values(taken_at=_NOW)
+)
 
 
 def give_back(tx: Tx, ids: Sequence[int]) -> None:
