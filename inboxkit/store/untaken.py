@@ -86,11 +86,10 @@ _take = Prepared(
     .where(message.c.id == bindparam("row"), message.c.taken_at.is_(None))
     .values(taken_at=_NOW)
 )
-_of = Prepared(
-    select(message.c.inbox_id.label("inbox"), message.c.sender_email.label("sender")).where(
-        message.c.id == bindparam("row")
-    )
-)
+_sender: Any = select(
+    message.c.inbox_id.label("inbox"), message.c.sender_email.label("sender")
+).where(message.c.id == bindparam("row"))
+_of = Prepared(_sender)
 _retire = Prepared(
     update(message)
     .where(
