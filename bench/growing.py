@@ -192,7 +192,10 @@ async def grow(store: Store, letters: Letters, count: int, *, begun: datetime) -
         known = await store.read(readings.unread, [int(job.key) for job in taken])
         await store.write(
             readings.record,
-            [_reading(store, job, known[int(job.key)], parsed.pop(int(job.key))) for job in taken],
+            [
+                _reading(store, job, known[int(job.key)], parsed.pop(int(job.key), None))
+                for job in taken
+            ],
         )
 
 
@@ -216,12 +219,13 @@ def _arrival(store: Store, letter: Letter, at: datetime) -> Arrival:
     )
 
 
-def _reading(store: Store, job: Job, item: Stored, letter: Letter) -> Reading:
+def _reading(store: Store, job: Job, item: Stored, letter: Letter | None) -> Reading:
+    """Return what was read; without a letter it is one that an ended run has left."""
     return Reading(
         stored=item,
-        parsed=letter.parsed,
+        parsed=parse(store.blobs.unpack(item.packed)) if letter is None else letter.parsed,
         auth={},
-        own=(letter.inbox.address,),
+        own=() if letter is None else (letter.inbox.address,),
         token_row=None,
         job=job,
         now=store.clock.now(),
