@@ -33,7 +33,7 @@ from .prepared import Prepared, among
 from .tables import job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.sql.dml import ReturningUpdate
@@ -111,7 +111,8 @@ def lease_at_birth(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> Mapping[int, Ma
     if tx.takers is None or not tx.takers.waits({row["kind"] for row in rows}):
         return _NONE
     wanted = tx.takers.reserve(_firsts(tx.connection, rows))
-    held = {"state": "leased", "worker_id": tx.takers.worker_id, "token": new_id(), "attempts": 1}
+    token = _new_lease(tx)
+    held = {"state": "leased", "worker_id": tx.takers.worker_id, "token": token, "attempts": 1}
     return {row["id"]: {**row, **held} for row in wanted}
 
 
@@ -149,7 +150,7 @@ def claim(tx: Tx, kind: str, *, worker: int, now: datetime, limit: int, start: i
     """
     if tx.connection.dialect.name == "postgresql":
         given = {"kind": kind, "now": now, "most": limit, "start": start, "worker": worker}
-        return _leased(_lease_due(tx.connection, lease=new_id(), **given))
+        return _leased(_lease_due(tx.connection, lease=_new_lease(tx), **given))
     inboxes = _due_inboxes(tx.connection, kind, now, start)
     if not inboxes:
         return []
@@ -158,7 +159,7 @@ def claim(tx: Tx, kind: str, *, worker: int, now: datetime, limit: int, start: i
     for inbox_id in inboxes:
         if len(ids) < limit:
             ids += _due_ids(tx.connection, kind, inbox_id, now, min(share, limit - len(ids)))
-    return _lease(tx.connection, ids, worker) if ids else []
+    return _lease(tx, ids, worker) if ids else []
 
 
 def _due_inboxes(connection: Connection, kind: str, now: datetime, start: int) -> list[int]:
@@ -259,8 +260,14 @@ _lease_all = Prepared(_leasing(among(job.c.id)))
 _lease_due = Prepared(_leasing_due())
 
 
-def _lease(connection: Connection, ids: Sequence[int], worker: int) -> list[Job]:
-    return _leased(_lease_all(connection, ids=ids, worker=worker, lease=new_id()))
+def _lease(tx: Tx, ids: Sequence[int], worker: int) -> list[Job]:
+    return _leased(_lease_all(tx.connection, ids=ids, worker=worker, lease=_new_lease(tx)))
+
+
+def _new_lease(tx: Tx) -> int:
+    token = new_id()
+    tx.leases.add(token)
+    return token
 
 
 def _leased(rows: Iterable[Mapping[str, Any]]) -> list[Job]:
@@ -349,6 +356,16 @@ def is_known(connection: Connection, kind: str, key: str) -> bool:
     """Whether there is a job of this key, waiting or leased."""
     mine = and_(job.c.kind == kind, job.c.key == key)
     return connection.execute(select(job.c.id).where(mine)).first() is not None
+
+
+def give_up(tx: Tx, worker: int, leases: Collection[int]) -> int:
+    """Make jobs ready again that were leased under these tokens and given to nobody."""
+    mine = and_(job.c.worker_id == worker, job.c.state == "leased", job.c.token.in_(leases))
+    ready = {"state": "ready", "worker_id": None, "token": None, "attempts": job.c.attempts - 1}
+    kinds = tx.connection.execute(update(job).where(mine).values(**ready).returning(job.c.kind))
+    freed = list(kinds.scalars())
+    tx.wake(*freed)
+    return len(freed)
 
 
 def release(tx: Tx, workers: Sequence[int]) -> int:

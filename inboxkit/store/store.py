@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import ConfigurationError, StoreError
 from ..tokens import Keyring, new_id
-from . import arrivals, schema, shortcut, token_keys, workers
+from . import arrivals, jobs, schema, shortcut, token_keys, workers
 from .bell import Bell
 from .blobs import Blobs
 from .chunks import Chunks
@@ -185,12 +185,22 @@ class Store:
             while True:
                 with contextlib.suppress(StoreError):  # ``/readyz`` says when it lasts
                     await self.write_lightly(self.beat)
+                    await self.give_up_leases()
                 if await to_thread.run_sync(watch.changed, limiter=self._readers):
                     self.bell.ring(TOPICS)
                     await to_thread.run_sync(watch.checkpoint)
                 await anyio.sleep(BEAT_SECONDS)
         finally:
             watch.close()
+
+    async def give_up_leases(self) -> None:
+        """Free the jobs whose lease broke off in its commit: stored, perhaps, and given to nobody.
+
+        Only this process could free them: to the others it lives, and so do its leases.
+        """
+        if doubted := self.takers.doubted():
+            await self.write_lightly(jobs.give_up, self.worker_id, doubted)
+            self.takers.given_up(doubted)
 
     def beat(self, tx: Tx) -> None:
         """Say that this process lives, bury those that do not, look at the keys."""

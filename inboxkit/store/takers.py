@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from ..clock import Clock
     from .bell import Bell
@@ -33,6 +33,7 @@ class Takers:
         self._offers: dict[str, int] = {}
         self._handed: defaultdict[str, deque[Job]] = defaultdict(deque)
         self._hands: defaultdict[str, int] = defaultdict(int)
+        self._doubted: frozenset[int] = frozenset()
         self._closed = False
 
     # by the step, in the event loop
@@ -94,6 +95,20 @@ class Takers:
                 kinds[row["kind"]].append(row)
         with self._lock:
             return [row for kind, due in kinds.items() if self._use(kind, len(due)) for row in due]
+
+    def doubt(self, leases: Collection[int]) -> None:
+        """Note the tokens of leases that may be stored, but whose jobs nobody was given."""
+        with self._lock:
+            self._doubted |= frozenset(leases)
+
+    def doubted(self) -> frozenset[int]:
+        """Return the tokens of leases that nobody will use."""
+        return self._doubted
+
+    def given_up(self, leases: frozenset[int]) -> None:
+        """Forget leases that are certainly not stored any more."""
+        with self._lock:
+            self._doubted -= leases
 
     def _use(self, kind: str, number: int) -> bool:
         left = self._offers.get(kind, 0)

@@ -59,6 +59,7 @@ class Tx:
     takers: Takers | None = None
     woken: set[str] = field(default_factory=set[str])
     leased: list[Job] = field(default_factory=list["Job"])
+    leases: set[int] = field(default_factory=set[int])  # their tokens, and those of claims
     is_committing: bool = False
 
     def wake(self, *topics: str) -> None:
@@ -229,6 +230,8 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the thread outlives whatever broke a batch
             results = [(None, _refused(error))] * len(batch)
             tx.forget()
+            if self._takers is not None:  # a commit that broke off may have been made
+                self._takers.doubt(tx.leases)
         _deliver(batch, results)
         if tx.woken or tx.leased:
             self._on_commit(tx.woken, tx.leased)

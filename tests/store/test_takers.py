@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from sqlalchemy.exc import OperationalError
 
+from inboxkit.errors import StoreError
 from inboxkit.store import backlog, jobs, workers
 
 if TYPE_CHECKING:
@@ -126,3 +128,32 @@ async def test_the_lease_of_a_process_that_died_is_free_again(store: Store) -> N
     await put(store, "a")
     await store.write(workers.leave, [store.worker_id])
     assert await claimed(store) == ["a"]
+
+
+def committed_unseen(tx: Tx) -> None:
+    """Commit, and let the answer be lost on its way."""
+    tx.connection.exec_driver_sql("COMMIT")
+    tx.is_committing = True
+    raise OperationalError("COMMIT", None, Exception("disk I/O error"))
+
+
+async def test_a_lease_whose_commit_broke_off_is_given_up(store: Store) -> None:
+    def born(tx: Tx) -> None:
+        jobs.put(tx, [jobs.new_job("run", "born", inbox_id=1, due_at=store.clock.now())])
+        committed_unseen(tx)
+
+    def claim(tx: Tx) -> None:
+        now = store.clock.now()
+        jobs.claim(tx, "run", worker=store.worker_id, now=now, limit=9, start=0)
+        committed_unseen(tx)
+
+    await put(store, "claimed")
+    with pytest.raises(StoreError):
+        await store.write(claim)
+    store.takers.offer("run", 5)
+    with pytest.raises(StoreError):
+        await store.write(born)
+    assert await claimed(store) == []
+    await store.give_up_leases()
+    assert sorted(await claimed(store)) == ["born", "claimed"]
+    assert store.takers.doubted() == frozenset()
