@@ -1,17 +1,18 @@
 """Waits: look, then sleep until something happens in the inbox, then look again. No polling.
 
 What a wait returns is marked as taken in the same step, so two waits never get the same message;
-a wait that is cancelled in that step gives it back.
+a wait that is cancelled in that step gives it back. A database that restarts ends no wait.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import anyio
 
-from .errors import WaitTimeout
+from .errors import StoreError, WaitTimeout
 from .matching import matches
 from .models import Want
 from .store import records, untaken
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
     from .store.store import Store
     from .store.writer import Tx
 
+    Look = Callable[[], Awaitable[Message | None]]
+
+log = logging.getLogger("inboxkit.waits")
 _PAGE = 50
+_PAUSE_AFTER_REFUSAL = 0.5
 
 
 class Waits:
@@ -40,6 +45,7 @@ class Waits:
         self._store = store
         self._notify = notify
         self._actions = actions
+        self._doubted: dict[int, datetime] = {}  # marked, perhaps: the database did not answer
 
     async def message(self, inbox: InboxRecord, want: Want, *, timeout: float) -> Message:
         """Return what is wanted, now or when it comes; raise WaitTimeout after ``timeout`` s."""
@@ -78,19 +84,36 @@ class Waits:
         """Let other waits have a message that was taken for somebody who has gone away."""
         await self._give_back(inbox.id, [row_id("msg", message.id)])
 
-    async def _until(
-        self, inbox_id: int, look: Callable[[], Awaitable[Message | None]], timeout: float
-    ) -> Message | None:
-        """Look at once, whatever the timeout, and then whenever something happens."""
+    async def _until(self, inbox_id: int, look: Look, timeout: float) -> Message | None:
+        """Look at once, whatever the timeout, and then whenever something happens.
+
+        Raise StoreError when the database refused until the end.
+        """
         topic = inbox_topic(inbox_id)
         seen = self._notify.bell.count(topic)
-        found = await look()
+        found, refusal = await self._looked(look)
         with anyio.move_on_after(timeout):
             while found is None:
-                await self._notify.bell.wait(topic, seen)
+                if refusal is None:
+                    await self._notify.bell.wait(topic, seen)
+                else:
+                    await anyio.sleep(_PAUSE_AFTER_REFUSAL)
                 seen = self._notify.bell.count(topic)
-                found = await look()
+                found, refusal = await self._looked(look)
+        if found is None and refusal is not None:
+            raise refusal
         return found
+
+    async def _looked(self, look: Look) -> tuple[Message | None, StoreError | None]:
+        """Look once; return what was found, or why the database could not be asked."""
+        try:
+            for number, at in list(self._doubted.items()):
+                await self._store.write(untaken.give_back, [number], at)
+                self._doubted.pop(number, None)
+            return await look(), None
+        except StoreError as error:
+            log.warning("a wait: %s; trying again", error)
+            return None, error
 
     async def _first(
         self,
@@ -133,12 +156,17 @@ class Waits:
             return await self._store.write(mark)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):  # what was begun is committed all the same
-                await self._give_back(inbox_id, taken)
+                await self._give_back(inbox_id, taken, now)
+            raise
+        except StoreError:
+            self._doubted |= dict.fromkeys(taken, now)
             raise
 
-    async def _give_back(self, inbox_id: int, taken: Sequence[int]) -> None:
+    async def _give_back(
+        self, inbox_id: int, taken: Sequence[int], at: datetime | None = None
+    ) -> None:
         """Undo a mark; the writer comes to it after the mark, so ``taken`` is filled by then."""
-        await self._store.write(untaken.give_back, taken)
+        await self._store.write(untaken.give_back, taken, at)
         self._notify.bell.ring([inbox_topic(inbox_id)])
 
     async def _timeout(self, asked: str, inbox_id: int, after: datetime | None) -> WaitTimeout:

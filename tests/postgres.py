@@ -53,7 +53,7 @@ class Server:
             shutil.chown(self.folder / "run", "nobody")
         self._end_with(self._owner())
         self._call("initdb", *_INITDB, "--pgdata", "data")
-        self.control("start", "--options", f"{_OPTIONS} -k {self.folder / 'run'}")
+        self.launch()
         self._make_template()
         (self.folder / "ready").touch()
 
@@ -67,6 +67,10 @@ class Server:
         watch = 'while kill -0 "$0"; do sleep 2; done; rm -rf "$1"'
         command = ["sh", "-c", f"({watch}) >/dev/null 2>&1 </dev/null &"]
         subprocess.run([*command, str(process), str(self.folder)], check=True)
+
+    def launch(self) -> None:
+        """Start the server's programs on its files."""
+        self.control("start", "--options", f"{_OPTIONS} -k {self.folder / 'run'}")
 
     def control(self, *arguments: str) -> None:
         """Call ``pg_ctl``: start, stop, restart."""

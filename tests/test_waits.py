@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
-from inboxkit import ConfigurationError, InboxKit, Message, WaitTimeout
+from inboxkit import ConfigurationError, InboxKit, Message, StoreError, WaitTimeout
 from inboxkit.models import Want
 from inboxkit.store import inboxes
 from inboxkit.store.bell import inbox_topic
@@ -19,6 +21,8 @@ from inboxkit.waits import Waits
 from .mails import ANN, DESK, arrive, code, mail
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
     from inboxkit.store.inboxes import InboxRecord
 
 SHOP = "login@shop.example"
@@ -289,6 +293,45 @@ async def test_a_scope_cancelled_while_a_wait_takes_loses_nothing(kit: InboxKit)
         await inbox.wait_for_message(timeout=30, when=cancel_now)
     assert scope.cancelled_caught
     assert await inbox.wait_for_message(timeout=30) == came
+
+
+def lose_one_answer(engine: Engine) -> None:
+    """Let the database take the next mark of a wait, and its answer be lost on its way."""
+    marked: list[Connection] = []
+
+    def executed(connection: Connection, _cursor: Any, sql: str, *_rest: Any) -> None:
+        if "SET taken_at" in sql:
+            marked.append(connection)
+
+    def committing(connection: Connection) -> None:
+        if connection not in marked:
+            return
+        event.remove(engine, "after_cursor_execute", executed)
+        event.remove(engine, "commit", committing)
+        connection.exec_driver_sql("COMMIT")
+        raise OperationalError("COMMIT", None, Exception("disk I/O error"))
+
+    event.listen(engine, "after_cursor_execute", executed)
+    event.listen(engine, "commit", committing)
+
+
+async def test_a_wait_has_what_it_marked_although_the_database_did_not_answer(
+    kit: InboxKit, caplog: pytest.LogCaptureFixture
+) -> None:
+    inbox = await kit.inbox(DESK)
+    came = await arrive(kit)
+    lose_one_answer(kit.runtime.store.database.writer)
+    assert await inbox.wait_for_message(timeout=30) == came
+    assert "a wait: the database refused" in caplog.text
+
+
+async def test_a_wait_says_that_the_database_refused_until_its_end(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    came = await arrive(kit)
+    lose_one_answer(kit.runtime.store.database.writer)
+    with pytest.raises(StoreError):
+        await inbox.wait_for_message(timeout=0)
+    assert await inbox.wait_for_message(timeout=0) == came
 
 
 async def test_what_is_given_back_wakes_another_wait(kit: InboxKit) -> None:

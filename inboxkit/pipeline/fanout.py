@@ -6,14 +6,13 @@ an event is queued once, however many processes look.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import anyio
 
-from ..errors import StoreError
 from ..store import announcements, endpoints, events
 from ..store.endpoints import Portion
+from .loops import rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
 
     Wants = Callable[[EndpointRecord, Announcement], str]
 
-log = logging.getLogger("inboxkit.fanout")
 _PAGE = 500
-_PAUSE_AFTER_REFUSAL = 1.0
 _LONGEST_WAIT = 30.0
 _BEHIND_SECONDS = 0.02  # whoever waits for the mail itself looks first
 
@@ -41,18 +38,14 @@ class Fanout:
         self._wants = wants
 
     async def run(self) -> None:
-        """Work until cancelled. A database that refuses is tried again, not given up."""
-        while True:
-            seen = self._store.bell.count("event")
-            try:
-                more = await self.step()
-            except StoreError as error:
-                log.warning("webhooks: %s; trying again", error)
-                await anyio.sleep(_PAUSE_AFTER_REFUSAL)
-                continue
-            if not more:
-                await self._store.bell.wait("event", seen, timeout=_LONGEST_WAIT)
-                await anyio.sleep(_BEHIND_SECONDS)
+        """Work until cancelled."""
+        await rounds("webhooks", self._round)
+
+    async def _round(self) -> None:
+        seen = self._store.bell.count("event")
+        if not await self.step():
+            await self._store.bell.wait("event", seen, timeout=_LONGEST_WAIT)
+            await anyio.sleep(_BEHIND_SECONDS)
 
     async def step(self) -> bool:
         """Hand out one page of the log; return whether there may be more."""

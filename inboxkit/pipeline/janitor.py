@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import anyio
 from anyio import to_thread
 
-from ..errors import StoreError
 from ..store import attempts, caps, inboxes, mailgun_validations, purge, webhooks
+from .loops import rounds
 
 if TYPE_CHECKING:
     from ..settings import Settings
     from ..store.store import Store
 
-log = logging.getLogger("inboxkit.janitor")
 _EVERY_SECONDS = 60.0
 _PORTION = 100
 _PAUSE_SECONDS = 0.02
@@ -36,20 +34,19 @@ class Janitor:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        while True:
-            try:
-                await self.expire()
-                await self.retain()
-                if self._store.clock.beat() - self._swept_at > _SWEEP_EVERY:
-                    self._swept_at = self._store.clock.beat()
-                    await self.sweep()
-                    await self.forget_webhooks()
-                    await self.forget_attempts()
-                    await self.forget_lists()
-                    await self.forget_replies()
-            except StoreError as error:
-                log.warning("housekeeping: %s", error)
-            await anyio.sleep(_EVERY_SECONDS)
+        await rounds("housekeeping", self._round, pause=_EVERY_SECONDS)
+
+    async def _round(self) -> None:
+        await self.expire()
+        await self.retain()
+        if self._store.clock.beat() - self._swept_at > _SWEEP_EVERY:
+            self._swept_at = self._store.clock.beat()
+            await self.sweep()
+            await self.forget_webhooks()
+            await self.forget_attempts()
+            await self.forget_lists()
+            await self.forget_replies()
+        await anyio.sleep(_EVERY_SECONDS)
 
     async def expire(self) -> int:
         """Delete inboxes whose time is over; return how many."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
@@ -18,14 +18,46 @@ from .leases import give_all_back
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
+    from typing import NoReturn
 
     from ..store.jobs import Job
     from ..store.store import Store
 
+T = TypeVar("T")
+
 log = logging.getLogger("inboxkit.pipeline")
 _LONGEST_WAIT = 30.0
 _PAUSE_AFTER_REFUSAL = 1.0
+_PAUSE_AFTER_FAULT = 5.0
 _BROKEN = Retries(first=timedelta(seconds=5))
+
+
+async def patiently(name: str, look: Callable[[], Awaitable[T]]) -> T:
+    """Return what a look finds; a database that refuses is asked again, however long it does."""
+    while True:
+        try:
+            return await look()
+        except StoreError as error:
+            log.warning("%s: %s; trying again", name, error)
+            await anyio.sleep(_PAUSE_AFTER_REFUSAL)
+
+
+async def rounds(
+    name: str, one: Callable[[], Awaitable[None]], *, pause: float = _PAUSE_AFTER_REFUSAL
+) -> NoReturn:
+    """Do one round after the other until cancelled; one that fails is said and done again.
+
+    A database that restarts must not end the runtime, nor must one entry that cannot be read.
+    """
+    while True:
+        try:
+            await one()
+        except StoreError as error:
+            log.warning("%s: %s; trying again", name, error)
+            await anyio.sleep(pause)
+        except Exception as error:  # noqa: BLE001 - the other steps must go on
+            log.error("%s: %s; trying again", name, fault(error))
+            await anyio.sleep(max(pause, _PAUSE_AFTER_FAULT))
 
 
 class Consumer:
@@ -48,18 +80,16 @@ class Consumer:
         self._due: datetime | None = None  # when the next job is due, as far as is known
 
     async def run(self) -> None:
-        """Work until cancelled. A database that refuses is tried again, not given up."""
-        while True:
-            seen = self._store.bell.count(self._kind)
-            try:
-                taken = await self._take(self._room())
-                if taken:
-                    await self._worked(taken)
-                if not (taken and self._is_behind()):
-                    await self._rest(seen, busy=bool(taken))
-            except StoreError as error:
-                log.warning("%s: %s; trying again", self._kind, error)
-                await anyio.sleep(_PAUSE_AFTER_REFUSAL)
+        """Work until cancelled."""
+        await rounds(self._kind, self._round)
+
+    async def _round(self) -> None:
+        seen = self._store.bell.count(self._kind)
+        taken = await self._take(self._room())
+        if taken:
+            await self._worked(taken)
+        if not (taken and self._is_behind()):
+            await self._rest(seen, busy=bool(taken))
 
     async def _worked(self, taken: list[Job]) -> None:
         """Work on jobs; give back what is still leased when that fails."""

@@ -26,6 +26,7 @@ from ..store import (
 from ..tokens import public_id
 from ..values import EventType, Kind
 from . import mailgun_events as wire
+from .loops import rounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,11 +56,13 @@ class MailgunLog:
 
     async def run(self) -> None:
         """Follow the log until cancelled; without webhooks and routes there is nothing to do."""
-        while True:
-            topic = "event" if await self._is_wanted() else mailgun_webhooks.KIND
-            seen = self._store.bell.count(topic)
-            if not await self.step():
-                await self._store.bell.wait(topic, seen, timeout=_PAUSE_SECONDS)
+        await rounds("Mailgun's webhooks and routes", self._round)
+
+    async def _round(self) -> None:
+        topic = "event" if await self._is_wanted() else mailgun_webhooks.KIND
+        seen = self._store.bell.count(topic)
+        if not await self.step():
+            await self._store.bell.wait(topic, seen, timeout=_PAUSE_SECONDS)
 
     async def _is_wanted(self) -> bool:
         return await self._store.read(mailgun_webhooks.cursor) is not None

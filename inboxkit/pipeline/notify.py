@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from sqlalchemy import Row
 
-from ..errors import StoreError
 from ..store import events, records
 from ..store.bell import inbox_topic
+from .loops import patiently, rounds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -19,10 +18,8 @@ if TYPE_CHECKING:
     from ..models import Actions, Event
     from ..store.store import Store
 
-log = logging.getLogger("inboxkit.notify")
 _PAGE = 500
 _KEPT = 2_000
-_PAUSE_AFTER_REFUSAL = 1.0
 _BUSY = 8  # entries at once: from here on fewer and larger looks cost less
 _REST_SECONDS = 0.02
 _BEHIND_SECONDS = 0.005  # those whom the commit rang itself look first
@@ -47,23 +44,20 @@ class Notify:
         self.cursor = self._recent_after = await self._store.read(events.last)
 
     async def run(self) -> None:
-        """Follow the log until cancelled. A database that refuses is tried again, not given up."""
-        while True:
-            seen = self._store.bell.count("event")
-            try:
-                rows = await self._store.read(events.after, self.cursor, limit=_PAGE)
-            except StoreError as error:
-                log.warning("event log: %s; trying again", error)
-                await anyio.sleep(_PAUSE_AFTER_REFUSAL)
-                continue
-            if rows:
-                self._keep(rows)
-                self.bell.ring(_topics(rows))
-            if len(rows) >= _BUSY:
-                await anyio.sleep(_REST_SECONDS)
-            if len(rows) < _PAGE:  # what comes after this read rings anew
-                await self._store.bell.wait("event", seen, timeout=30)
-                await anyio.sleep(_BEHIND_SECONDS)
+        """Follow the log until cancelled."""
+        await rounds("event log", self._round)
+
+    async def _round(self) -> None:
+        seen = self._store.bell.count("event")
+        rows = await self._store.read(events.after, self.cursor, limit=_PAGE)
+        if rows:
+            self._keep(rows)
+            self.bell.ring(_topics(rows))
+        if len(rows) >= _BUSY:
+            await anyio.sleep(_REST_SECONDS)
+        if len(rows) < _PAGE:  # what comes after this read rings anew
+            await self._store.bell.wait("event", seen, timeout=30)
+            await anyio.sleep(_BEHIND_SECONDS)
 
     def _keep(self, rows: Sequence[Row[Any]]) -> None:
         self.cursor = rows[-1].seq
@@ -84,15 +78,23 @@ class Notify:
 
     async def follow(self, actions: Actions, after: int) -> AsyncIterator[Event]:
         """Iterate over events from a place in the log on, for ever."""
-        cursor = after
-        while True:
+        cursor, seen = after, 0
+
+        async def page() -> Sequence[Event] | None:
+            nonlocal cursor, seen
             seen = self.bell.count("any")
             rows = await self._store.read(events.after, cursor, limit=_PAGE)
             if not rows:
-                await self.bell.wait("any", seen, timeout=30)
-                continue
+                return None
+            told = await self._store.read(records.events, rows, actions)
             cursor = rows[-1].seq
-            for event in await self._store.read(records.events, rows, actions):
+            return told
+
+        while True:
+            told = await patiently("events", page)
+            if told is None:
+                await self.bell.wait("any", seen, timeout=30)
+            for event in told or ():
                 yield event
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from functools import partial
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import anyio
 from anyio import to_thread
@@ -242,19 +243,25 @@ class Watch:
         self._version = -1
 
     def changed(self) -> bool:
-        if self._connection is None:
-            return True
-        cursor = self._connection.cursor()
-        version = cursor.execute("PRAGMA data_version").fetchone()[0]
-        cursor.close()
-        before, self._version = self._version, version
-        return bool(version != before)
+        """Return True also when it cannot be told."""
+        found = self._ask("data_version")
+        before, self._version = self._version, found[0] if found else -1
+        return not found or self._version != before
 
     def checkpoint(self) -> None:
         """Copy what is in the WAL into the file; writers go on meanwhile."""
-        if self._connection is not None:
-            cursor = self._connection.cursor()
-            cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._ask("wal_checkpoint(PASSIVE)")
+
+    def _ask(self, pragma: str) -> Sequence[Any] | None:
+        """Return SQLite's answer; None when it refuses: ``/readyz`` says when that lasts."""
+        if self._connection is None:
+            return None
+        cursor = self._connection.cursor()
+        try:
+            return cast("Sequence[Any]", cursor.execute(f"PRAGMA {pragma}").fetchone())
+        except sqlite3.Error:
+            return None
+        finally:
             cursor.close()
 
     def close(self) -> None:

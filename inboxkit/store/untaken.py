@@ -103,6 +103,9 @@ _retire = Prepared(
 )
 
 
-def give_back(tx: Tx, ids: Sequence[int]) -> None:
-    """Let other waits have what one took and could not return."""
-    tx.connection.execute(update(message).where(message.c.id.in_(ids)).values(taken_at=None))
+def give_back(tx: Tx, ids: Sequence[int], at: datetime | None = None) -> None:
+    """Let other waits have what one took and could not return; ``at``: only what it took then."""
+    query = update(message).where(message.c.id.in_(ids))
+    if at is not None:
+        query = query.where(message.c.taken_at == at)
+    tx.connection.execute(query.values(taken_at=None))

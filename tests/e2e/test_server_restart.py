@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pytest
 
 from inboxkit import InboxKit, Message, Router
 from inboxkit.store import backlog
+from inboxkit.store.store import TOPICS
 from tests.mails import ANN, DESK, mail
 from tests.postgres import RUNS_HERE, own_server
 
@@ -23,6 +25,7 @@ pytestmark = [
 ]
 MAILS, SENDERS, RESTARTS = 120, 4, 2
 STEPS = ("read", "plan", "run", "send")
+FOLLOWERS = ("event log", "webhooks", "Mailgun's webhooks and routes")
 
 
 def answering() -> Router[...]:
@@ -36,16 +39,21 @@ def answering() -> Router[...]:
 
 
 def hand_in(port: int, subjects: Iterable[str]) -> None:
-    """Send each mail until it is taken, as a mail server does."""
+    """Send each mail until it is taken, as a mail server does; give up after a minute."""
+    end = time.monotonic() + 60
     for subject in subjects:
         raw = mail(subject=subject, sender=f"{subject}@example.com")
-        while True:
-            try:
-                with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
-                    client.sendmail(ANN, [DESK], raw)
-            except (OSError, smtplib.SMTPException):
-                continue
-            break
+        while not handed_in(port, raw):
+            assert time.monotonic() < end, f"{subject} was not taken"
+
+
+def handed_in(port: int, raw: bytes) -> bool:
+    try:
+        with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
+            client.sendmail(ANN, [DESK], raw)
+    except (OSError, smtplib.SMTPException):
+        return False
+    return True
 
 
 async def settled(kit: InboxKit) -> None:
@@ -85,6 +93,28 @@ async def test_a_server_that_restarts_in_the_midst_of_mail(
         assert caplog.text.count("notices of PostgreSQL") >= RESTARTS
         assert came == Counter(subjects)
         assert answers == Counter(f"Re: {subject}" for subject in subjects)
+
+
+async def test_every_step_outlives_a_server_that_is_gone(caplog: pytest.LogCaptureFixture) -> None:
+    names = {*FOLLOWERS, *TOPICS} - {"event"}
+    with own_server() as server, server.clean_database() as url:
+        async with InboxKit(answering(), database=url) as kit:
+            await asyncio.to_thread(server.control, "stop", "--mode", "immediate")
+            async with asyncio.timeout(60):
+                while any(f"{name}: " not in said(caplog) for name in names):
+                    kit.runtime.store.bell.ring(TOPICS)
+                    kit.runtime.check()
+                    await kit.runtime.store.bell.wait("none", 0, timeout=0.05)
+            await asyncio.to_thread(server.launch)
+            await kit.inbox(DESK)
+            await kit.runtime.edges.open(smtp="127.0.0.1:0", http="")
+            await asyncio.to_thread(hand_in, kit.smtp_address[1], ["after"])
+            await settled(kit)
+            assert [m.subject async for m in kit.search("is:sent")] == ["Re: after"]
+
+
+def said(caplog: pytest.LogCaptureFixture) -> str:
+    return "\n".join(record.getMessage() for record in caplog.records)
 
 
 async def taken(kit: InboxKit, count: int) -> None:
