@@ -352,3 +352,4 @@ class Want:
     host: Pattern = "*"
     when: Callable[[Message], bool] | None = None
     after: datetime | None = None
+    without: frozenset[str] = frozenset()  # labels of what is not looked for

@@ -7,7 +7,8 @@ a wait that is cancelled in that step gives it back. A database that restarts en
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
@@ -31,11 +32,34 @@ if TYPE_CHECKING:
     from .store.store import Store
     from .store.writer import Tx
 
-    Look = Callable[[], Awaitable[Message | None]]
+    Mark = Callable[[Tx, Message], bool]
+
+T = TypeVar("T")
 
 log = logging.getLogger("inboxkit.waits")
 _PAGE = 50
 _PAUSE_AFTER_REFUSAL = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where a wait looks, and what it has seen that never will be what it wants."""
+
+    inbox_id: int
+    candidates: Callable[[Connection], Sequence[int]]
+    want: Want
+    refused: set[int] = field(default_factory=set[int])
+
+    def left(self, connection: Connection) -> list[int]:
+        """Return what may be wanted, best first."""
+        return [i for i in self.candidates(connection) if i not in self.refused]
+
+    def accepts(self, found: Message) -> bool:
+        """Whether it is wanted; what is not is not looked at again."""
+        if is_wanted(found, self.want):
+            return True
+        self.refused.add(row_id("msg", found.id))
+        return False
 
 
 class Waits:
@@ -49,15 +73,11 @@ class Waits:
 
     async def message(self, inbox: InboxRecord, want: Want, *, timeout: float) -> Message:
         """Return what is wanted, now or when it comes; raise WaitTimeout after ``timeout`` s."""
-        refused: set[int] = set()
 
         def candidates(connection: Connection) -> Sequence[int]:
             return untaken.candidates(connection, inbox.id, want.kind, want.after)
 
-        async def look() -> Message | None:
-            return await self._first(inbox.id, candidates, want, refused)
-
-        found = await self._until(inbox.id, look, timeout)
+        found = await self._until(Search(inbox.id, candidates, want), timeout)
         if found is None:
             asked = f"no {want.kind} for {inbox.address} within {timeout:g} s"
             raise await self._timeout(asked, inbox.id, want.after)
@@ -70,10 +90,7 @@ class Waits:
         def candidates(connection: Connection) -> Sequence[int]:
             return untaken.replies(connection, thread_id, sent_id)
 
-        async def look() -> Message | None:
-            return await self._first(inbox.id, candidates, Want(), set())
-
-        found = await self._until(inbox.id, look, timeout)
+        found = await self._until(Search(inbox.id, candidates, Want()), timeout)
         if found is None:
             to = ", ".join(a.email for a in sent.to)
             asked = f"no reply of {to} to {sent.id} within {timeout:g} s"
@@ -84,14 +101,15 @@ class Waits:
         """Let other waits have a message that was taken for somebody who has gone away."""
         await self._give_back(inbox.id, [row_id("msg", message.id)])
 
-    async def _until(self, inbox_id: int, look: Look, timeout: float) -> Message | None:
+    async def _until(self, search: Search, timeout: float) -> Message | None:
         """Look at once, whatever the timeout, and then whenever something happens.
 
         Raise StoreError when the database refused until the end.
         """
-        topic = inbox_topic(inbox_id)
+        topic = inbox_topic(search.inbox_id)
         seen = self._notify.bell.count(topic)
-        found, refusal = await self._looked(look)
+        found, refusal = await self._looked(self._first, search)
+        woken = self._first if search.want.when else self._at_once
         with anyio.move_on_after(timeout):
             while found is None:
                 if refusal is None:
@@ -99,52 +117,69 @@ class Waits:
                 else:
                     await anyio.sleep(_PAUSE_AFTER_REFUSAL)
                 seen = self._notify.bell.count(topic)
-                found, refusal = await self._looked(look)
+                found, refusal = await self._looked(woken, search)
         if found is None and refusal is not None:
             raise refusal
         return found
 
-    async def _looked(self, look: Look) -> tuple[Message | None, StoreError | None]:
+    async def _looked(
+        self, look: Callable[[Search], Awaitable[Message | None]], search: Search
+    ) -> tuple[Message | None, StoreError | None]:
         """Look once; return what was found, or why the database could not be asked."""
         try:
             for number, at in list(self._doubted.items()):
                 await self._store.write(untaken.give_back, [number], at)
                 self._doubted.pop(number, None)
-            return await look(), None
+            return await look(search), None
         except StoreError as error:
             log.warning("a wait: %s; trying again", error)
             return None, error
 
-    async def _first(
-        self,
-        inbox_id: int,
-        candidates: Callable[[Connection], Sequence[int]],
-        want: Want,
-        refused: set[int],
-    ) -> Message | None:
-        """Take the first message that is wanted; ``refused`` are those that never will be."""
+    async def _first(self, search: Search) -> Message | None:
+        """Take the first message that is wanted; mostly there is none, and nothing is written."""
 
         def begun(connection: Connection) -> tuple[list[int], list[Message]]:
-            left = [i for i in candidates(connection) if i not in refused]
+            left = search.left(connection)
             return left[_PAGE:], records.messages(connection, left[:_PAGE], self._actions)
 
         left, page = await self._store.read(begun)  # one turn of a thread: somebody waits
         while True:
             for candidate in page:
-                if not is_wanted(candidate, want):
-                    refused.add(row_id("msg", candidate.id))
-                elif await self._take(inbox_id, candidate, resent=want.kind == "otp"):
+                if search.accepts(candidate) and await self._take(search, candidate):
                     return candidate
             if not left:
                 return None
             ids, left = left[:_PAGE], left[_PAGE:]
             page = await self._store.read(records.messages, ids, self._actions)
 
-    async def _take(self, inbox_id: int, found: Message, *, resent: bool) -> bool:
-        number, now = row_id("msg", found.id), self._store.clock.now()
+    async def _take(self, search: Search, found: Message) -> bool:
+        """Mark a message as taken; False when another wait was faster."""
+        return await self._marking(search, lambda tx, mark: mark(tx, found))
+
+    async def _at_once(self, search: Search) -> Message | None:
+        """Look and take in one turn of the writer: whoever is woken mostly finds something.
+
+        Not for a want with a test of the caller's own, which belongs on the event loop.
+        """
+
+        def seize(tx: Tx, mark: Mark) -> Message | None:
+            left = search.left(tx.connection)
+            for start in range(0, len(left), _PAGE):
+                ids = left[start : start + _PAGE]
+                for found in records.messages(tx.connection, ids, self._actions):
+                    if search.accepts(found) and mark(tx, found):
+                        return found
+            return None
+
+        return await self._marking(search, seize)
+
+    async def _marking(self, search: Search, work: Callable[[Tx, Mark], T]) -> T:
+        """Do what marks a message; what was marked and is not returned is given back."""
+        now, resent = self._store.clock.now(), search.want.kind == "otp"
         taken: list[int] = []
 
-        def mark(tx: Tx) -> bool:
+        def mark(tx: Tx, found: Message) -> bool:
+            number = row_id("msg", found.id)
             if not untaken.take(tx, number, now):
                 return False
             taken.append(number)
@@ -153,10 +188,10 @@ class Waits:
             return True
 
         try:
-            return await self._store.write(mark)
+            return await self._store.write(work, mark)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):  # what was begun is committed all the same
-                await self._give_back(inbox_id, taken, now)
+                await self._give_back(search.inbox_id, taken, now)
             raise
         except StoreError:
             self._doubted |= dict.fromkeys(taken, now)
@@ -186,6 +221,8 @@ def came(number: int, taken: int) -> str:
 def is_wanted(found: Message, want: Want) -> bool:
     """Whether a message is what a wait looks for."""
     if not matches(want.sender, found.sender.email) or not matches(want.subject, found.subject):
+        return False
+    if not want.without.isdisjoint(found.labels):
         return False
     if want.kind == "link" and not matches(want.host, _host(found.link or "")):
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -276,6 +277,30 @@ async def test_a_wait_cancelled_while_it_takes_loses_nothing(kit: InboxKit) -> N
         return True
 
     waiting = asyncio.create_task(inbox.wait_for_message(timeout=30, when=cancel_soon))
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
+    assert await inbox.wait_for_message(timeout=30) == came
+
+
+async def test_a_woken_wait_cancelled_while_it_takes_loses_nothing(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    loop, engine = asyncio.get_running_loop(), kit.runtime.store.database.writer
+    gone = threading.Event()
+
+    def leave() -> None:
+        waiting.cancel()
+        gone.set()
+
+    def executed(_connection: Connection, _cursor: Any, sql: str, *_rest: Any) -> None:
+        if "SET taken_at" in sql:
+            event.remove(engine, "after_cursor_execute", executed)
+            loop.call_soon_threadsafe(leave)
+            assert gone.wait(30)
+
+    waiting = asyncio.create_task(inbox.wait_for_message(timeout=30))
+    await asyncio.sleep(0)
+    event.listen(engine, "after_cursor_execute", executed)
+    came = await arrive(kit)
     await asyncio.wait({waiting})
     assert waiting.cancelled()
     assert await inbox.wait_for_message(timeout=30) == came

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, select
 
 from ..models import Actions, Attachment, Event, Link, Message, Otp, Thread
-from ..tokens import public_id
+from ..tokens import public_id, row_id
 from ..values import Address, Auth, Direction, Envelope, EventType, Kind
 from . import wire_ids
 from .conversations import computed_labels
@@ -77,6 +77,12 @@ class Shown:
 
 def shown(connection: Connection, ids: Sequence[int], actions: Actions) -> list[Shown]:
     """Return messages for programs outside, in the order of the ids."""
+    return shown_as(connection, messages(connection, ids, actions))
+
+
+def shown_as(connection: Connection, found: Sequence[Message]) -> list[Shown]:
+    """Return messages that were loaded before for programs outside; without those gone since."""
+    ids = [row_id("msg", m.id) for m in found]
     query = (
         select(
             message.c.id,
@@ -92,10 +98,7 @@ def shown(connection: Connection, ids: Sequence[int], actions: Actions) -> list[
     )
     rows = {public_id("msg", row.id): row for row in connection.execute(query)}
     names = {public_id("msg", i): name for i, name in wire_ids.of(connection, ids).items()}
-    return [
-        _shown(names[found.id], found, rows[found.id])
-        for found in messages(connection, ids, actions)
-    ]
+    return [_shown(names[m.id], m, rows[m.id]) for m in found if m.id in rows]
 
 
 def _shown(name: str, found: Message, row: Any) -> Shown:

@@ -218,6 +218,17 @@ def test_a_wait_that_ends_says_what_came(api: Api) -> None:
     assert api.good("GET", f"/v0/inboxes/{inbox}/wait?timeout=0")["found"] is False
 
 
+def test_a_wait_leaves_what_its_key_may_not_see(api: Api) -> None:
+    inbox = api.inbox()
+    came = api.arrive(inbox)
+    api.good("PATCH", path(inbox, came), {"add_labels": ["trash"]})
+    own = {"permissions": {"message_read": True}}
+    blind = api.of(api.good("POST", "/v0/api-keys", own)["api_key"])
+    asked = f"/v0/inboxes/{inbox}/wait?timeout=0"
+    assert blind.good("GET", asked)["found"] is False
+    assert api.good("GET", asked)["found"] is True
+
+
 def test_who_hangs_up_takes_nothing(api: Api) -> None:
     inbox = api.inbox()
     url = f"{api.url}/v0/inboxes/{inbox}/wait?timeout=30"

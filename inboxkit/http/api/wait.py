@@ -36,7 +36,7 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
         sender=asked.sender,
         subject=asked.subject,
         host=asked.host,
-        when=lambda found: not found.labels.intersection(call.reach.forbidden),
+        without=frozenset(call.reach.forbidden),
         after=asked.since or call.now - _RECENT,
     )
     try:
@@ -62,8 +62,7 @@ async def _sent(call: Call[WaitQuery]) -> Message:
 
 
 async def _answer(call: Call[WaitQuery], found: Message) -> WaitResponse:
-    rows = [row_id("msg", found.id)]
-    shown = await call.store.read(records.shown, rows, call.parts.actions)
+    shown = await call.store.read(records.shown_as, [found])
     return WaitResponse(
         found=True,
         otp=None if found.otp is None else str(found.otp),
