@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from sqlalchemy import event
-from sqlalchemy.exc import OperationalError
 
 from inboxkit import ConfigurationError, InboxKit, Message, StoreError, WaitTimeout
 from inboxkit.models import Want
@@ -20,13 +19,15 @@ from inboxkit.store.bell import inbox_topic
 from inboxkit.waits import Waits
 
 from .mails import ANN, DESK, arrive, code, mail
+from .outages import lose_an_answer
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
 
     from inboxkit.store.inboxes import InboxRecord
 
 SHOP = "login@shop.example"
+MARK = "SET taken_at"
 
 
 async def test_a_new_inbox_sees_what_came_before_the_wait(kit: InboxKit) -> None:
@@ -292,7 +293,7 @@ async def test_a_woken_wait_cancelled_while_it_takes_loses_nothing(kit: InboxKit
         gone.set()
 
     def executed(_connection: Connection, _cursor: Any, sql: str, *_rest: Any) -> None:
-        if "SET taken_at" in sql:
+        if MARK in sql:
             event.remove(engine, "after_cursor_execute", executed)
             loop.call_soon_threadsafe(leave)
             assert gone.wait(30)
@@ -320,32 +321,12 @@ async def test_a_scope_cancelled_while_a_wait_takes_loses_nothing(kit: InboxKit)
     assert await inbox.wait_for_message(timeout=30) == came
 
 
-def lose_one_answer(engine: Engine) -> None:
-    """Let the database take the next mark of a wait, and its answer be lost on its way."""
-    marked: list[Connection] = []
-
-    def executed(connection: Connection, _cursor: Any, sql: str, *_rest: Any) -> None:
-        if "SET taken_at" in sql:
-            marked.append(connection)
-
-    def committing(connection: Connection) -> None:
-        if connection not in marked:
-            return
-        event.remove(engine, "after_cursor_execute", executed)
-        event.remove(engine, "commit", committing)
-        connection.exec_driver_sql("COMMIT")
-        raise OperationalError("COMMIT", None, Exception("disk I/O error"))
-
-    event.listen(engine, "after_cursor_execute", executed)
-    event.listen(engine, "commit", committing)
-
-
 async def test_a_wait_has_what_it_marked_although_the_database_did_not_answer(
     kit: InboxKit, caplog: pytest.LogCaptureFixture
 ) -> None:
     inbox = await kit.inbox(DESK)
     came = await arrive(kit)
-    lose_one_answer(kit.runtime.store.database.writer)
+    lose_an_answer(kit.runtime.store.database.writer, MARK)
     assert await inbox.wait_for_message(timeout=30) == came
     assert "a wait: the database refused" in caplog.text
 
@@ -353,7 +334,7 @@ async def test_a_wait_has_what_it_marked_although_the_database_did_not_answer(
 async def test_a_wait_says_that_the_database_refused_until_its_end(kit: InboxKit) -> None:
     inbox = await kit.inbox(DESK)
     came = await arrive(kit)
-    lose_one_answer(kit.runtime.store.database.writer)
+    lose_an_answer(kit.runtime.store.database.writer, MARK)
     with pytest.raises(StoreError):
         await inbox.wait_for_message(timeout=0)
     assert await inbox.wait_for_message(timeout=0) == came

@@ -12,6 +12,7 @@ from anyio import CapacityLimiter, to_thread
 from ..errors import NotFound, StoreError
 from ..store import arrivals
 from ..store.arrivals import Arrival, dedupe_key
+from ..store.refusals import Unsure
 from ..tokens import new_id
 from .addresses import UNROUTED, Addresses, Target
 from .pace import Pace
@@ -136,6 +137,8 @@ class Accept:
         """Store what ``prepare`` returned; raise InboxGone when it is out of date."""
         try:
             stored = await self._store.write_grouped(arrivals.accept, copies)
+        except Unsure:  # the rows may be there and name the files; a sweep finds out
+            raise
         except StoreError:
             await self._drop(copies)
             raise

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import StoreError
 from ..router import Retries
 from ..store.jobs import LeaseLost
-from ..store.writer import Unstorable
+from ..store.refusals import Unstorable
 from .faults import fault
 from .leases import give_back
 

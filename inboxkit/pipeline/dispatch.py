@@ -16,8 +16,8 @@ from ..models import Actions, Thread
 from ..router import Handler, Retries, Router
 from ..store import events, jobs, runs, threads
 from ..store.jobs import Job, LeaseLost
+from ..store.refusals import Unstorable
 from ..store.runs import NewRun
-from ..store.writer import Unstorable
 from ..tokens import public_id
 from ..values import EventType
 from . import items

@@ -39,7 +39,7 @@ class Fanout:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        await rounds("webhooks", self._round)
+        await rounds("webhooks", self._round, is_aside=True)
 
     async def _round(self) -> None:
         seen = self._store.bell.count("event")

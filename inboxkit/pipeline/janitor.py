@@ -34,7 +34,7 @@ class Janitor:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        await rounds("housekeeping", self._round, pause=_EVERY_SECONDS)
+        await rounds("housekeeping", self._round, pause=_EVERY_SECONDS, is_aside=True)
 
     async def _round(self) -> None:
         await self.expire()

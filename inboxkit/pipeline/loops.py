@@ -11,7 +11,7 @@ import anyio
 from ..errors import StoreError
 from ..router import Retries
 from ..store import jobs
-from ..store.writer import Unstorable
+from ..store.refusals import Unstorable
 from .faults import fault
 from .leases import give_all_back
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 log = logging.getLogger("inboxkit.pipeline")
 _LONGEST_WAIT = 30.0
 _PAUSE_AFTER_REFUSAL = 1.0
-_PAUSE_AFTER_FAULT = 5.0
+_LONGER = 5  # a fault of our own lasts
 _BROKEN = Retries(first=timedelta(seconds=5))
 
 
@@ -43,11 +43,16 @@ async def patiently(name: str, look: Callable[[], Awaitable[T]]) -> T:
 
 
 async def rounds(
-    name: str, one: Callable[[], Awaitable[None]], *, pause: float = _PAUSE_AFTER_REFUSAL
+    name: str,
+    one: Callable[[], Awaitable[None]],
+    *,
+    pause: float = _PAUSE_AFTER_REFUSAL,
+    is_aside: bool = False,
 ) -> NoReturn:
-    """Do one round after the other until cancelled; one that fails is said and done again.
+    """Do one round after the other until cancelled; a database that refuses is tried again.
 
-    A database that restarts must not end the runtime, nor must one entry that cannot be read.
+    ``is_aside``: so is what fails for any other reason, as mail goes on without this step. Of the
+    other steps a fault of our own ends the runtime, which says so: ``/readyz``, waits, ``stop``.
     """
     while True:
         try:
@@ -55,9 +60,11 @@ async def rounds(
         except StoreError as error:
             log.warning("%s: %s; trying again", name, error)
             await anyio.sleep(pause)
-        except Exception as error:  # noqa: BLE001 - the other steps must go on
+        except Exception as error:
+            if not is_aside:
+                raise
             log.error("%s: %s; trying again", name, fault(error))
-            await anyio.sleep(max(pause, _PAUSE_AFTER_FAULT))
+            await anyio.sleep(_LONGER * pause)
 
 
 class Consumer:

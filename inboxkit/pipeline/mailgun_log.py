@@ -56,7 +56,7 @@ class MailgunLog:
 
     async def run(self) -> None:
         """Follow the log until cancelled; without webhooks and routes there is nothing to do."""
-        await rounds("Mailgun's webhooks and routes", self._round)
+        await rounds("Mailgun's webhooks and routes", self._round, is_aside=True)
 
     async def _round(self) -> None:
         topic = "event" if await self._is_wanted() else mailgun_webhooks.KIND

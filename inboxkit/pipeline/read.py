@@ -22,7 +22,7 @@ from ..store import inboxes, jobs, readings
 from ..store.blobs import Unreadable
 from ..store.jobs import Job, LeaseLost
 from ..store.readings import Reading, Stored
-from ..store.writer import Unstorable
+from ..store.refusals import Unstorable
 from ..tokens import public_id
 from . import authenticity
 from .addresses import token_row

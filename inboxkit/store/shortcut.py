@@ -106,6 +106,7 @@ def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[Stored] | No
     before = driver.total_changes
     works = [read_job(mail) for mail in mails]
     leased = jobs.lease_at_birth(tx, works)
+    tx.is_committing = True  # the statement does
     try:
         _insert(driver, mails, [leased.get(work["id"], work) for work in works])
     except sqlite3.OperationalError as error:  # locked, full
@@ -126,10 +127,15 @@ def _is_special(mail: Arrival) -> bool:
 
 def _begun(driver: sqlite3.Connection, leased: Mapping[int, Mapping[str, Any]]) -> Iterator[Job]:
     """Yield the jobs that are leased: not those of mails that were here before, or are to wait."""
-    if leased:
-        query = f"SELECT id FROM {job.name} WHERE id IN ({', '.join('?' * len(leased))})"
-        for (row_id,) in driver.execute(f"{query} AND state = 'leased'", list(leased)).fetchall():
-            yield jobs.born(leased[row_id])
+    if not leased:
+        return
+    query = f"SELECT id FROM {job.name} WHERE id IN ({', '.join('?' * len(leased))})"
+    try:
+        rows = driver.execute(f"{query} AND state = 'leased'", list(leased)).fetchall()
+    except sqlite3.Error:  # the mail is stored; whose lease is none finds out when it ends
+        rows = [(row_id,) for row_id in leased]
+    for (row_id,) in rows:
+        yield jobs.born(leased[row_id])
 
 
 def _insert(

@@ -17,15 +17,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    InterfaceError,
-    ProgrammingError,
-)
+from sqlalchemy.exc import DBAPIError
 
-from ..errors import StoreError
+from .refusals import is_fatal, may_pass, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -37,14 +31,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _BATCH = 256
-_SIGNS = ("full", "locked", "disk i/o", "readonly", "malformed", "unable to open")
-# PostgreSQL's: connection, state of the transaction, rollback, resources, intervention, system.
-_STATES_LOST = ("08", "25", "40", "53", "57", "58", "XX")
-_IN_THE_WAY = ("40001", "40P01")  # serialization failure, deadlock: rolled back for certain
-_TAKEN = "23505"  # unique violation
 _TAKE_TURNS = "SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number"
 _PAUSES = (0.02, 0.05, 0.2, 0.5, 1.0, 2.0)
-_VALUES_REFUSED = (IntegrityError, DataError, InterfaceError, ProgrammingError)
 
 
 @dataclass(slots=True)
@@ -91,10 +79,6 @@ class _Unit:
     durable: bool
     done: Callable[[Any, BaseException | None], None]
     loop: asyncio.AbstractEventLoop | None
-
-
-class Unstorable(StoreError):
-    """The database is well and does not take these values; trying again would change nothing."""
 
 
 class _Failed(Exception):
@@ -228,7 +212,7 @@ class Writer:
             results = [(None, failed.error)]
             tx.forget()
         except Exception as error:  # noqa: BLE001 - the thread outlives whatever broke a batch
-            results = [(None, _refused(error))] * len(batch)
+            results = [(None, refusal(error, committing=tx.is_committing))] * len(batch)
             tx.forget()
             if self._takers is not None:  # a commit that broke off may have been made
                 self._takers.doubt(tx.leases)
@@ -246,7 +230,7 @@ class Writer:
             try:
                 return self._once(connection, tx, batch, durable)
             except DBAPIError as error:
-                if not _may_pass(error, attempt, committing=tx.is_committing):
+                if not may_pass(error, attempt, committing=tx.is_committing):
                     raise
                 tx.forget()
                 time.sleep(pause * random.uniform(0.5, 1.5))  # not in step with the other
@@ -276,7 +260,7 @@ class Writer:
                     values = function(tx, items)
             return [(value, None) for value in values]
         except Exception as error:  # which of them it was is found out one by one
-            if isinstance(error, DBAPIError) and _is_fatal(error):
+            if isinstance(error, DBAPIError) and is_fatal(error):
                 raise
             tx.forget()
             return None
@@ -316,11 +300,11 @@ class Writer:
                 with tx.connection.begin_nested():
                     return function(tx, *args), None
             except DBAPIError as error:
-                if only or _is_fatal(error):
+                if only or is_fatal(error):
                     raise
                 tx.forget(woken, leased)
-                if not _may_pass(error, attempt):
-                    return None, _refused(error)
+                if not may_pass(error, attempt):
+                    return None, refusal(error)
             except Exception as error:  # the caller of the unit gets it
                 if only:
                     raise _Failed(error) from error
@@ -365,35 +349,3 @@ def _begun(connection: Connection, tx: Tx, durable: bool) -> Generator[None]:
             connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
         yield
         tx.is_committing = True
-
-
-def _is_fatal(error: DBAPIError) -> bool:
-    """Whether the whole transaction is lost: a full disk, a lock, a broken connection."""
-    if error.connection_invalidated:
-        return True
-    state = _sqlstate(error)
-    if state:
-        return state[:2] in _STATES_LOST
-    text = str(error.orig).lower()
-    return any(sign in text for sign in _SIGNS)
-
-
-def _may_pass(error: DBAPIError, attempt: int, *, committing: bool = False) -> bool:
-    """Whether the same work may succeed when it is done again; never on SQLite."""
-    state = _sqlstate(error)
-    if state == _TAKEN:  # perhaps since we looked; whoever looks again finds it
-        return attempt == 0
-    return state in _IN_THE_WAY or (error.connection_invalidated and not committing)
-
-
-def _sqlstate(error: DBAPIError) -> str:
-    return getattr(error.orig, "sqlstate", None) or ""
-
-
-def _refused(error: Exception) -> StoreError:
-    cause = getattr(error, "orig", None) or error
-    lasting = isinstance(error, _VALUES_REFUSED) and not _is_fatal(error)
-    kind = Unstorable if lasting else StoreError
-    refused = kind(f"the database refused: {type(cause).__name__}: {cause}")
-    refused.__cause__ = error
-    return refused

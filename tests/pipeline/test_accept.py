@@ -14,6 +14,7 @@ from inboxkit.pipeline.accept import UnknownRecipient
 from inboxkit.store import inboxes, purge
 from tests.faults.locking import impatient, locked
 from tests.mails import ANN, DESK, mail
+from tests.outages import lose_an_answer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +66,17 @@ async def test_the_other_recipients_of_a_mail_still_get_it(kit: InboxKit) -> Non
     await take(kit, mail(), DESK, "help@inbox.example")
     await kit.runtime.store.write(delete_elsewhere, DESK)
     assert len(await take(kit, mail(), DESK, "help@inbox.example")) == 1
+
+
+async def test_mail_whose_commit_was_made_but_not_confirmed_is_whole(kit: InboxKit) -> None:
+    inbox, raw = await kit.inbox(DESK), mail(files=LARGE)
+    lose_an_answer(kit.runtime.store.database.writer, "INTO inboxkit_raw")
+    both = (DESK, (await kit.inbox("help@inbox.example")).address)
+    with pytest.raises(StoreError):
+        await take(kit, raw, *both)
+    assert [before for _, before in await take(kit, raw, *both)] == [True, True]
+    found = await inbox.wait_for_message(timeout=30)
+    assert await found.attachments[0].read() == LARGE["large.bin"]
 
 
 def test_an_unknown_recipient_is_not_found() -> None:

@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from sqlalchemy import insert, select
 
+from inboxkit import StoreError
 from inboxkit.pipeline.crew import Crew
-from inboxkit.pipeline.loops import Consumer
+from inboxkit.pipeline.loops import Consumer, rounds
 from inboxkit.store import jobs
 from inboxkit.store.tables import job, setting
 
@@ -78,6 +80,37 @@ async def test_what_is_handed_over_hides_nothing_that_is_to_be_claimed(store: St
         tasks.cancel_scope.cancel()
     assert done.count("other") == 5
     assert [key for key in done if key != "other"] == ["first", *(f"own {n}" for n in range(5))]
+
+
+async def fail_twice(*, is_aside: bool) -> list[str]:
+    """Return what rounds did of which the first two fail."""
+    done: list[str] = []
+
+    async def one() -> None:
+        done.append("round")
+        if len(done) == 1:
+            raise StoreError("refused")
+        if len(done) == 2:
+            raise KeyError("ours")
+        scope.cancel()
+        await anyio.lowlevel.checkpoint()
+
+    with anyio.CancelScope() as scope:
+        await rounds("step", one, pause=0.001, is_aside=is_aside)
+    return done
+
+
+async def test_a_step_aside_outlives_the_database_and_faults_of_its_own(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert await fail_twice(is_aside=True) == ["round"] * 3
+    assert "step: refused; trying again" in caplog.text
+    assert "step: KeyError" in caplog.text
+
+
+async def test_a_fault_of_a_step_that_others_need_is_raised() -> None:
+    with pytest.raises(KeyError):
+        await fail_twice(is_aside=False)
 
 
 @pytest.mark.parametrize("way", ["the database", "our code"])

@@ -1,0 +1,67 @@
+"""What a database's refusal means: for the work, for a second try, and for whoever asked."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError
+
+from ..errors import StoreError
+
+_SIGNS = ("full", "locked", "disk i/o", "readonly", "malformed", "unable to open")
+# PostgreSQL's: connection, state of the transaction, rollback, resources, intervention, system.
+_STATES_LOST = ("08", "25", "40", "53", "57", "58", "XX")
+_IN_THE_WAY = ("40001", "40P01")  # serialization failure, deadlock: rolled back for certain
+_TAKEN = "23505"  # unique violation
+_VALUES_REFUSED = (IntegrityError, DataError, InterfaceError, ProgrammingError)
+_BROKEN = "disk i/o"  # SQLite could not write a commit that its next start may find all the same
+
+
+class Unstorable(StoreError):
+    """The database is well and does not take these values; trying again would change nothing."""
+
+
+class Unsure(StoreError):
+    """The answer to a commit was lost: nobody knows whether it was made.
+
+    Nothing may be undone that the rows, if they are there, count on.
+    """
+
+
+def is_fatal(error: DBAPIError) -> bool:
+    """Whether the whole transaction is lost: a full disk, a lock, a broken connection."""
+    if error.connection_invalidated:
+        return True
+    state = _sqlstate(error)
+    if state:
+        return state[:2] in _STATES_LOST
+    text = str(error.orig).lower()
+    return any(sign in text for sign in _SIGNS)
+
+
+def may_pass(error: DBAPIError, attempt: int, *, committing: bool = False) -> bool:
+    """Whether the same work may succeed when it is done again; never on SQLite."""
+    state = _sqlstate(error)
+    if state == _TAKEN:  # perhaps since we looked; whoever looks again finds it
+        return attempt == 0
+    return state in _IN_THE_WAY or (error.connection_invalidated and not committing)
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def refusal(error: Exception, *, committing: bool = False) -> StoreError:
+    """Return what the caller of a unit of work is told."""
+    cause = getattr(error, "orig", None) or error
+    kind = _kind(error, committing=committing)
+    refused = kind(f"the database refused: {type(cause).__name__}: {cause}")
+    refused.__cause__ = error
+    return refused
+
+
+def _kind(error: Exception, *, committing: bool) -> type[StoreError]:
+    if not isinstance(error, DBAPIError):
+        return StoreError
+    if committing and (error.connection_invalidated or _BROKEN in str(error.orig).lower()):
+        return Unsure
+    lasting = isinstance(error, _VALUES_REFUSED) and not is_fatal(error)
+    return Unstorable if lasting else StoreError
