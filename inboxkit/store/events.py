@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    bindparam,
+    func,
+    insert,
+    select,
+    true,
+)
 
 from ..tokens import public_id, row_id
 from ..values import EventType
 from . import jobs
+from .prepared import Prepared
 from .tables import event
 
 if TYPE_CHECKING:
@@ -68,30 +79,42 @@ def cursor_seq(cursor: str) -> int:
 
 def last(connection: Connection) -> int:
     """Return the end of the log, 0 when it is empty."""
-    query = select(func.max(event.c.seq)).where(_settled(connection))
+    query = select(func.max(event.c.seq)).where(_settled(connection.dialect.name))
     return connection.execute(query).scalar() or 0
 
 
 def after(connection: Connection, seq: int, *, limit: int = 500) -> Sequence[Row[Any]]:
     """Return the entries after a place, in order; none that another could still come before."""
-    later = and_(event.c.seq > seq, _settled(connection))
-    return connection.execute(select(event).where(later).order_by(event.c.seq).limit(limit)).all()
+    return _after[connection.dialect.name].rows(connection, seq=seq, most=limit)
 
 
-def _settled(connection: Connection) -> ColumnElement[bool]:
+def _settled(dialect: str) -> ColumnElement[bool]:
     """Return what holds for entries that no open transaction can put another one before.
 
     On SQLite, with one writer at a time, that is all. On PostgreSQL the number begins with that of
     the transaction, and the horizon is the oldest that is still open.
     """
-    if connection.dialect.name == "sqlite":
+    if dialect == "sqlite":
         return true()
     return event.c.seq < func.inboxkit_event_horizon()
 
 
+_after = {
+    dialect: Prepared(
+        select(event)
+        .where(event.c.seq > bindparam("seq"), _settled(dialect))
+        .order_by(event.c.seq)
+        .limit(bindparam("most", type_=Integer))
+    )
+    for dialect in ("sqlite", "postgresql")
+}
+_by_seq = Prepared(select(event).where(event.c.seq == bindparam("seq")))
+
+
 def by_seq(connection: Connection, seq: int) -> Row[Any] | None:
     """Return one entry."""
-    return connection.execute(select(event).where(event.c.seq == seq)).first()
+    found: Row[Any] | None = _by_seq.one(connection, seq=seq)
+    return found
 
 
 def of_message(connection: Connection, message_id: int) -> Sequence[Row[Any]]:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    bindparam,
     delete,
     func,
     insert,
@@ -133,11 +134,21 @@ def _add_alias(tx: Tx, name: str, inbox_id: int) -> None:
 def find(connection: Connection, address: str) -> InboxRecord | None:
     """Return the inbox with exactly this address or alias."""
     wanted = normalize(address)
-    row = connection.execute(select(inbox).where(inbox.c.address == wanted)).first()
+    row = _by_address.one(connection, address=wanted)
     if row is None:
-        owner = select(alias.c.inbox_id).where(alias.c.address == wanted)
-        row = connection.execute(select(inbox).where(inbox.c.id.in_(owner))).first()
+        row = _by_alias.one(connection, address=wanted)
     return None if row is None else _record(connection, row)
+
+
+_by_address = Prepared(select(inbox).where(inbox.c.address == bindparam("address")))
+_by_alias = Prepared(
+    select(inbox)
+    .join(alias, alias.c.inbox_id == inbox.c.id)
+    .where(alias.c.address == bindparam("address"))
+)
+_aliases = Prepared(
+    select(alias.c.address).where(alias.c.inbox_id == bindparam("inbox")).order_by(alias.c.address)
+)
 
 
 def find_tagged(connection: Connection, address: str) -> InboxRecord | None:
@@ -319,7 +330,6 @@ def change(
 
 
 def _record(connection: Connection, row: Row[Any]) -> InboxRecord:
-    names = select(alias.c.address).where(alias.c.inbox_id == row.id).order_by(alias.c.address)
     return InboxRecord(
         id=row.id,
         address=row.address,
@@ -330,7 +340,7 @@ def _record(connection: Connection, row: Row[Any]) -> InboxRecord:
         created_at=row.created_at,
         updated_at=row.updated_at,
         expires_at=row.expires_at,
-        aliases=tuple(connection.execute(names).scalars()),
+        aliases=tuple(found.address for found in _aliases.rows(connection, inbox=row.id)),
         pod_id=row.pod_id,
         draft_policy=row.draft_policy,
     )

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Row,
     and_,
     delete,
-    exists,
     insert,
     literal,
     select,
@@ -20,6 +19,7 @@ from sqlalchemy import (
 from ..tokens import new_id
 from .api_tables import list_entry
 from .pages import Page, paged
+from .prepared import Prepared, among
 from .tables import inbox
 
 if TYPE_CHECKING:
@@ -119,9 +119,12 @@ def remove_all(tx: Tx, inbox_id: int) -> None:
 
 def any_of(connection: Connection, directions: Sequence[str]) -> bool:
     """Whether there is any entry for one of these directions."""
-    return bool(
-        connection.execute(select(exists().where(list_entry.c.direction.in_(directions)))).scalar()
-    )
+    return _any_of.one(connection, directions=directions) is not None
+
+
+_any_of = Prepared(
+    select(list_entry.c.entry).where(among(list_entry.c.direction, "directions")).limit(1)
+)
 
 
 def pods(connection: Connection, inbox_ids: Collection[int]) -> dict[int, str]:

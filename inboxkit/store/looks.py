@@ -12,6 +12,7 @@ from . import suppressions
 from .blobs import Packed
 from .deliveries import PENDING
 from .inboxes import PAUSED
+from .prepared import Prepared, among
 from .tables import content, delivery, inbox, message, raw
 
 if TYPE_CHECKING:
@@ -66,22 +67,24 @@ _SELECTED = select(
     content.c.options,
     inbox.c.status.label("inbox_status"),
 )
-_LOOK = (
+_look = Prepared(
     _SELECTED.join(raw, raw.c.message_id == message.c.id)
     .join(content, content.c.message_id == message.c.id)
     .outerjoin(inbox, inbox.c.id == message.c.inbox_id)
-    .where(message.c.id.in_(bindparam("ids", expanding=True)))
+    .where(among(message.c.id))
 )
-_WAITING = select(delivery.c.message_id, delivery.c.recipient, delivery.c.state).where(
-    delivery.c.message_id.in_(bindparam("ids", expanding=True)), delivery.c.state.in_(PENDING)
+_waiting = Prepared(
+    select(delivery.c.message_id, delivery.c.recipient, delivery.c.state).where(
+        among(delivery.c.message_id), among(delivery.c.state, "states")
+    )
 )
 
 
 def look(connection: Connection, ids: Sequence[int], blobs: Blobs) -> dict[int, Look]:
     """Return sends with their bytes, by row id; those that were purged are left out."""
-    rows = {row.id: row for row in connection.execute(_LOOK, {"ids": ids})}
+    rows = {row.id: row for row in _look.rows(connection, ids=ids)}
     waiting: defaultdict[int, dict[str, str]] = defaultdict(dict)
-    for row_id, recipient, state in connection.execute(_WAITING, {"ids": ids}):
+    for row_id, recipient, state in _waiting.rows(connection, ids=ids, states=PENDING):
         waiting[row_id][recipient] = state
     everybody = {r for recipients in waiting.values() for r in recipients}
     blocked = suppressions.of_addresses(connection, list(everybody)) if everybody else {}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, ColumnElement, Text, TypeDecorator, bindparam
+from sqlalchemy import BigInteger, ColumnElement, String, Text, TypeDecorator, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import Boolean
@@ -15,12 +16,13 @@ from .bulk import BoundColumn
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import Column, Connection, CursorResult, Delete, Dialect, Select, Table, Update
+    from sqlalchemy import Column, Connection, CursorResult, Delete, Dialect, Table, Update
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.sql.dml import ReturningUpdate
+    from sqlalchemy.sql.selectable import SelectBase
     from sqlalchemy.types import TypeEngine
 
-    Statement = Select[Any] | ReturningUpdate[Any] | Update | Delete
+    Statement = SelectBase | ReturningUpdate[Any] | Update | Delete
 
 
 class Ids(TypeDecorator[Any]):
@@ -28,13 +30,21 @@ class Ids(TypeDecorator[Any]):
 
     impl = Text
     cache_ok = True
+    item: TypeEngine[Any] = BigInteger()
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        kind = ARRAY(BigInteger) if dialect.name == "postgresql" else Text()
+        kind = ARRAY(self.item) if dialect.name == "postgresql" else Text()
         return dialect.type_descriptor(kind)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         return list(value) if dialect.name == "postgresql" else json.dumps(list(value))
+
+
+class Names(Ids):
+    """Any number of texts as one value."""
+
+    cache_ok = True
+    item = Text()
 
 
 class _Among(ColumnElement[bool]):
@@ -43,7 +53,9 @@ class _Among(ColumnElement[bool]):
 
     def __init__(self, column: Column[Any], name: str) -> None:
         self.column = column
-        self.ids = bindparam(name, type_=Ids())
+        stored_as = getattr(column.type, "impl_instance", column.type)  # SQLModel wraps its texts
+        kind = Names() if isinstance(stored_as, String) else Ids()
+        self.ids = bindparam(name, type_=kind)
 
     def self_group(self, against: Any = None) -> _Among:
         """Stand as it is: compared with TRUE, as SQLite has no boolean, it would use no index."""
@@ -63,7 +75,7 @@ def _among_array(element: _Among, compiler: SQLCompiler, **how: Any) -> str:
 
 
 def among(column: Column[Any], name: str = "ids") -> ColumnElement[bool]:
-    """Return the condition that a column is one of the ids that are given under ``name``.
+    """Return the condition that a column is one of the ids or texts given under ``name``.
 
     Unlike an expanding IN its SQL is the same for any number of them.
     """
@@ -85,6 +97,17 @@ class Prepared:
         ready = self._for(connection.dialect)
         return [ready.row(row) for row in ready.execute(connection, values).all()]
 
+    def rows(self, connection: Connection, **values: Any) -> list[Any]:
+        """Return the rows as tuples whose names are the columns'."""
+        ready = self._for(connection.dialect)
+        return [ready.named(row) for row in ready.execute(connection, values).all()]
+
+    def one(self, connection: Connection, **values: Any) -> Any:
+        """Return the first row as ``rows`` does, None when there is none."""
+        ready = self._for(connection.dialect)
+        row = ready.execute(connection, values).first()
+        return None if row is None else ready.named(row)
+
     def first(self, connection: Connection, **values: Any) -> dict[str, Any] | None:
         """Return the first row, None when there is none."""
         ready = self._for(connection.dialect)
@@ -100,6 +123,13 @@ class Prepared:
         if ready is None:
             ready = self._compiled[dialect.name] = _Ready(self._statement, dialect)
         return ready
+
+
+def _named(names: Sequence[str]) -> Any:
+    """Return a class of rows that may be asked as SQLAlchemy's are."""
+    columns: dict[str, Any] = {n: property(itemgetter(place)) for place, n in enumerate(names)}
+    mapping = property(lambda row: dict(zip(names, row, strict=True)))
+    return type("Row", (tuple,), {"__slots__": (), "_mapping": mapping, **columns})
 
 
 class _Ready:
@@ -119,6 +149,7 @@ class _Ready:
             (c.name, c.type.dialect_impl(dialect).result_processor(dialect, None))
             for c in statement.exported_columns
         ]
+        self._kind = _named([name for name, _ in self._columns])
 
     def execute(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
         return connection.exec_driver_sql(self.sql, self.bound(values))
@@ -128,6 +159,12 @@ class _Ready:
         for name, processor in self._bind.items():
             given[name] = processor(given[name])
         return given if self._order is None else tuple(given[name] for name in self._order)
+
+    def named(self, row: Sequence[Any]) -> Any:
+        return self._kind(
+            value if processor is None else processor(value)
+            for (_, processor), value in zip(self._columns, row, strict=True)
+        )
 
     def row(self, row: Sequence[Any]) -> dict[str, Any]:
         return {

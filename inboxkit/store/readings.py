@@ -15,7 +15,7 @@ from .blobs import Packed
 from .bulk import BulkInsert
 from .deliveries import Outcome
 from .messages import pairs, preview
-from .prepared import BulkUpdate
+from .prepared import BulkUpdate, Prepared, among
 from .tables import attachment, content, event, label, message, raw, reference
 from .verdicts import BLOCKED
 
@@ -44,22 +44,6 @@ class Stored:
 
 def unread(connection: Connection, ids: Sequence[int]) -> dict[int, Stored]:
     """Return what is needed to read these messages, by row id."""
-    query = (
-        select(
-            message.c.id,
-            message.c.inbox_id,
-            message.c.received_at,
-            message.c.mail_from,
-            message.c.rcpt_to,
-            message.c.size,
-            message.c.trace,
-            message.c.auth,
-            raw.c.data,
-            raw.c.location,
-        )
-        .join(raw, raw.c.message_id == message.c.id)
-        .where(message.c.id.in_(ids))
-    )
     return {
         row.id: Stored(
             row.id,
@@ -72,8 +56,26 @@ def unread(connection: Connection, ids: Sequence[int]) -> dict[int, Stored]:
             row.trace,
             row.auth,
         )
-        for row in connection.execute(query)
+        for row in _unread.rows(connection, ids=ids)
     }
+
+
+_unread = Prepared(
+    select(
+        message.c.id,
+        message.c.inbox_id,
+        message.c.received_at,
+        message.c.mail_from,
+        message.c.rcpt_to,
+        message.c.size,
+        message.c.trace,
+        message.c.auth,
+        raw.c.data,
+        raw.c.location,
+    )
+    .join(raw, raw.c.message_id == message.c.id)
+    .where(among(message.c.id))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from ..tokens import new_id
 from . import jobs
 from .bulk import BulkInsert
-from .prepared import BulkUpdate
+from .prepared import BulkUpdate, Prepared, among
 from .tables import run
 
 if TYPE_CHECKING:
@@ -41,17 +41,14 @@ class NewRun:
 
 
 _insert = BulkInsert(run)
+_known = Prepared(select(run.c.key).where(among(run.c.key, "keys")))
 
 
 def insert_new(tx: Tx, found: Sequence[NewRun], now: datetime) -> list[int]:
     """Store Runs that are not there yet and queue them; return the new row ids."""
     if not found:
         return []
-    known = set(
-        tx.connection.execute(select(run.c.key).where(run.c.key.in_([f.key for f in found])))
-        .scalars()
-        .all()
-    )
+    known = {row.key for row in _known.rows(tx.connection, keys=[f.key for f in found])}
     fresh = [(new_id(), f) for f in found if f.key not in known]
     if not fresh:
         return []
@@ -99,10 +96,10 @@ def by_id(connection: Connection, row_id: int) -> Row[Any] | None:
 
 def by_ids(connection: Connection, row_ids: Sequence[int]) -> Sequence[Row[Any]]:
     """Return Runs; unknown ids are left out."""
-    return connection.execute(_BY_IDS, {"ids": list(row_ids)}).all()
+    return _by_ids.rows(connection, ids=row_ids)
 
 
-_BY_IDS = select(run).where(run.c.id.in_(bindparam("ids", expanding=True)))
+_by_ids = Prepared(select(run).where(among(run.c.id)))
 
 
 @dataclass(frozen=True, slots=True)

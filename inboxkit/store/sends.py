@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from ..errors import KeyReused
 from ..parsing.attachments import safe_name
@@ -15,6 +15,7 @@ from ..values import EventType, File
 from . import caps, events, jobs, search, threads
 from .bulk import BulkInsert
 from .messages import blank, preview
+from .prepared import Prepared
 from .tables import attachment, content, delivery, event, message, raw
 
 if TYPE_CHECKING:
@@ -62,8 +63,14 @@ class Staged:
 
 def keyed(connection: Connection, inbox_id: int, key: str) -> Any:
     """Return the id and the fingerprint of the send that was made under a key, or None."""
-    mine = (message.c.inbox_id == inbox_id) & (message.c.send_key == key)
-    return connection.execute(select(message.c.id, message.c.fingerprint).where(mine)).first()
+    return _keyed.one(connection, inbox=inbox_id, key=key)
+
+
+_keyed = Prepared(
+    select(message.c.id, message.c.fingerprint).where(
+        message.c.inbox_id == bindparam("inbox"), message.c.send_key == bindparam("key")
+    )
+)
 
 
 def same_or_raise(found: Any, key: str, fingerprint: str) -> int:

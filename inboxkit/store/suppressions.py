@@ -9,6 +9,8 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, literal, sele
 
 from ..values import EventType
 from .mailgun_tables import mailgun_allow
+from .prepared import Prepared
+from .prepared import among as one_of
 from .rows import columns
 from .tables import suppression
 
@@ -147,20 +149,19 @@ def remove(tx: Tx, address: str, *, domain: str | None = None) -> int:
 
 def among(connection: Connection, addresses: Sequence[str], domain: str) -> dict[str, str]:
     """Return which of these addresses are suppressed, and why."""
-    query = select(suppression).where(
-        suppression.c.address.in_([a.lower() for a in addresses]),
-        suppression.c.domain.in_(("", domain)),
-    )
-    return {row.address: row.reason for row in connection.execute(query)}
+    found = of_addresses(connection, addresses)
+    return {a: why for a, by in found.items() if (why := by.get(domain) or by.get(""))}
 
 
 def of_addresses(connection: Connection, addresses: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return why addresses are suppressed, by sending domain ("" for all)."""
-    query = select(suppression).where(suppression.c.address.in_([a.lower() for a in addresses]))
     found: dict[str, dict[str, str]] = {}
-    for row in connection.execute(query):
+    for row in _of_addresses.rows(connection, addresses=[a.lower() for a in addresses]):
         found.setdefault(row.address, {})[row.domain] = row.reason
     return found
+
+
+_of_addresses = Prepared(select(suppression).where(one_of(suppression.c.address, "addresses")))
 
 
 def everything(connection: Connection, *, domain: str | None = None) -> Sequence[Row[Any]]:

@@ -13,6 +13,7 @@ from ..threads import Known
 from ..tokens import new_id, public_id
 from . import jobs
 from .bulk import BulkInsert
+from .prepared import BulkUpdate, Prepared, among
 from .tables import message, reference, thread
 
 if TYPE_CHECKING:
@@ -105,16 +106,15 @@ def cite(
         tx.connection.execute(update(reference).where(mine).values(**values))
 
 
-_REFERENCES = select(reference).where(
-    reference.c.inbox_id == bindparam("inbox"),
-    reference.c.rfc_id.in_(bindparam("ids", expanding=True)),
+_known = Prepared(
+    select(reference).where(reference.c.inbox_id == bindparam("inbox"), among(reference.c.rfc_id))
 )
 
 
 def _references(connection: Connection, inbox_id: int, ids: Sequence[str]) -> Sequence[Row[Any]]:
     if not ids:
         return ()
-    return connection.execute(_REFERENCES, {"inbox": inbox_id, "ids": list(ids)}).all()
+    return _known.rows(connection, inbox=inbox_id, ids=ids)
 
 
 def merge_people(known: Sequence[Sequence[str]], more: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -136,26 +136,39 @@ def sent(
 ) -> None:
     """Count a send of ours in its thread, which now waits for an answer."""
     own, _ = quotation_marks(text, text, is_reply=False)
-    mine = select(thread).where(thread.c.id == thread_id).with_for_update()
-    known = tx.connection.execute(mine).first()
+    known = _held.one(tx.connection, id=thread_id)
     if known is None:
         raise NotFound(f"no thread {public_id('thd', thread_id)}: it was deleted meanwhile")
-    tx.connection.execute(
-        update(thread)
-        .where(thread.c.id == thread_id)
-        .values(
-            participants=merge_people(known.participants, people),
-            message_count=known.message_count + 1,
-            size=known.size + row["size"],
-            last_message_id=row["id"],
-            last_at=max(known.last_at, row["created_at"]),
-            sent_at=row["created_at"],
-            preview=row["preview"],
-            own_marks=merge_marks(known.own_marks, own),
-            waiting_since=known.waiting_since or row["created_at"],
-            updated_at=row["created_at"],
-        )
-    )
+    changed = {
+        "id": thread_id,
+        "participants": merge_people(known.participants, people),
+        "message_count": known.message_count + 1,
+        "size": known.size + row["size"],
+        "last_message_id": row["id"],
+        "last_at": max(known.last_at, row["created_at"]),
+        "sent_at": row["created_at"],
+        "preview": row["preview"],
+        "own_marks": merge_marks(known.own_marks, own),
+        "waiting_since": known.waiting_since or row["created_at"],
+        "updated_at": row["created_at"],
+    }
+    _count_sent(tx.connection, [changed])
+
+
+_held = Prepared(select(thread).where(thread.c.id == bindparam("id")).with_for_update())
+_count_sent = BulkUpdate(
+    thread,
+    "participants",
+    "message_count",
+    "size",
+    "last_message_id",
+    "last_at",
+    "sent_at",
+    "preview",
+    "own_marks",
+    "waiting_since",
+    "updated_at",
+)
 
 
 def update_state(tx: Tx, thread_id: int, state: Mapping[str, Any], now: datetime) -> bool:
@@ -188,7 +201,10 @@ def stop_waiting(tx: Tx, thread_id: int) -> None:
 
 def resolve(connection: Connection, thread_id: int) -> Row[Any] | None:
     """Return the thread's row, or that of the thread it was merged into."""
-    row = connection.execute(select(thread).where(thread.c.id == thread_id)).first()
+    row: Row[Any] | None = _by_id.one(connection, id=thread_id)
     if row is not None and row.merged_into is not None:
-        return connection.execute(select(thread).where(thread.c.id == row.merged_into)).first()
+        row = _by_id.one(connection, id=row.merged_into)
     return row
+
+
+_by_id = Prepared(select(thread).where(thread.c.id == bindparam("id")))

@@ -25,15 +25,11 @@ def candidates(
     connection: Connection, inbox_id: int, kind: str, after: datetime | None
 ) -> list[int]:
     """Return what a wait may take, best first: the newest code or link, the oldest message."""
-    query = _free().where(message.c.inbox_id == inbox_id)
-    if after is not None:
-        query = query.where(message.c.received_at >= after)
-    if kind == "otp":
-        query = query.where(message.c.otp.is_not(None))
-    if kind == "link":
-        query = query.where(message.c.link.is_not(None))
-    order = message.c.id.asc() if kind == "message" else message.c.id.desc()
-    return list(connection.execute(query.order_by(order)).scalars())
+    if after is None:
+        rows = _wanted[kind, False](connection, inbox=inbox_id)
+    else:
+        rows = _wanted[kind, True](connection, inbox=inbox_id, after=after)
+    return [row["id"] for row in rows]
 
 
 def replies(connection: Connection, thread_id: int, after: int) -> list[int]:
@@ -50,7 +46,7 @@ def _free() -> Select[Any]:
         message.c.direction == "inbound",
         message.c.state != "stored",
         message.c.taken_at.is_(None),
-        message.c.kind.not_in(_UNSEEN),
+        *(message.c.kind != kind for kind in _UNSEEN),
         ~exists().where(label.c.message_id == message.c.id, label.c.label == BLOCKED),
     )
 
@@ -80,6 +76,24 @@ def retire(tx: Tx, row_id: int, now: datetime) -> None:
         _retire.number(tx.connection, row=row_id, now=now, **newest)
 
 
+def _of_kind(kind: str, *, dated: bool) -> Prepared:
+    query = _free().where(message.c.inbox_id == bindparam("inbox"))
+    if dated:
+        after = bindparam("after", type_=message.c.received_at.type)
+        query = query.where(message.c.received_at >= after)
+    if kind == "otp":
+        query = query.where(message.c.otp.is_not(None))
+    if kind == "link":
+        query = query.where(message.c.link.is_not(None))
+    order = message.c.id.asc() if kind == "message" else message.c.id.desc()
+    return Prepared(query.order_by(order))
+
+
+_wanted = {
+    (kind, dated): _of_kind(kind, dated=dated)
+    for kind in ("message", "otp", "link")
+    for dated in (False, True)
+}
 _NOW = bindparam("now", type_=message.c.taken_at.type)
 _take = Prepared(
     update(message)

@@ -89,6 +89,10 @@ class _Failed(Exception):
         self.error = error
 
 
+class _Gone(Exception):
+    """A unit could not be undone: the transaction went with it."""
+
+
 class Writer:
     """Makes every change of the database: one thread with one connection, on PostgreSQL several."""
 
@@ -297,8 +301,10 @@ class Writer:
             try:
                 if only:  # its own transaction takes it back: no SAVEPOINT needed
                     return function(tx, *args), None
-                with tx.connection.begin_nested():
+                with _savepoint(tx.connection):
                     return function(tx, *args), None
+            except _Gone:
+                raise
             except DBAPIError as error:
                 if only or is_fatal(error):
                     raise
@@ -340,6 +346,24 @@ def _deliver(batch: list[_Unit], results: Sequence[Result]) -> None:
 def _finish(mine: list[tuple[Callable[[Any, BaseException | None], None], Result]]) -> None:
     for done, (value, error) in mine:
         done(value, error)
+
+
+@contextmanager
+def _savepoint(connection: Connection) -> Generator[None]:
+    """Undo what is done within when it fails; SQLAlchemy's own costs as much as a small unit."""
+    connection.exec_driver_sql("SAVEPOINT unit")
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, DBAPIError) and is_fatal(error):
+            raise  # there is no transaction any more
+        try:
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+            connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+        except DBAPIError as lost:
+            raise _Gone(str(lost)) from error
+        raise
+    connection.exec_driver_sql("RELEASE SAVEPOINT unit")
 
 
 @contextmanager
