@@ -9,11 +9,24 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from ..tokens import new_id
 from .api_tables import api_key
 from .pages import Page, paged
+from .prepared import Prepared
 from .rows import columns
 from .tables import inbox
 
@@ -67,16 +80,15 @@ def create(tx: Tx, wanted: KeyRecord) -> tuple[KeyRecord, str]:
 
 def were_made(connection: Connection) -> bool:
     """Whether a key was ever made: one that is revoked counts, as does one that has expired."""
-    return bool(connection.execute(select(exists().select_from(api_key))).scalar())
+    return _any.one(connection) is not None
+
+
+_any = Prepared(select(api_key.c.id).limit(1))
 
 
 def find_secret(connection: Connection, secret: str, now: datetime) -> KeyRecord | None:
     """Return the key with this secret if it is still good."""
-    query = _all().where(
-        api_key.c.hash == hashed(secret),
-        or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > now),
-    )
-    row = connection.execute(query).first()
+    row = _good.one(connection, hash=hashed(secret), now=now)
     return None if row is None else _record(row)
 
 
@@ -136,6 +148,17 @@ def _all() -> Any:
     return home.outerjoin(inbox, inbox.c.id == api_key.c.inbox_id).where(
         living, api_key.c.hash != _DEAD
     )
+
+
+_good = Prepared(
+    _all().where(
+        api_key.c.hash == bindparam("hash"),
+        or_(
+            api_key.c.expires_at.is_(None),
+            api_key.c.expires_at > bindparam("now", type_=api_key.c.expires_at.type),
+        ),
+    )
+)
 
 
 def _within(reach: Reach) -> Any:

@@ -83,22 +83,24 @@ def shown(connection: Connection, ids: Sequence[int], actions: Actions) -> list[
 def shown_as(connection: Connection, found: Sequence[Message]) -> list[Shown]:
     """Return messages that were loaded before for programs outside; without those gone since."""
     ids = [row_id("msg", m.id) for m in found]
-    query = (
-        select(
-            message.c.id,
-            message.c.bcc,
-            message.c.direction,
-            message.c.unread,
-            content.c.reply_html,
-            message.c.created_at,
-            message.c.updated_at,
-        )
-        .outerjoin(content, content.c.message_id == message.c.id)
-        .where(message.c.id.in_(ids))
-    )
-    rows = {public_id("msg", row.id): row for row in connection.execute(query)}
+    rows = {public_id("msg", row.id): row for row in _of_shown.rows(connection, ids=ids)}
     names = {public_id("msg", i): name for i, name in wire_ids.of(connection, ids).items()}
     return [_shown(names[m.id], m, rows[m.id]) for m in found if m.id in rows]
+
+
+_of_shown = Prepared(
+    select(
+        message.c.id,
+        message.c.bcc,
+        message.c.direction,
+        message.c.unread,
+        content.c.reply_html,
+        message.c.created_at,
+        message.c.updated_at,
+    )
+    .outerjoin(content, content.c.message_id == message.c.id)
+    .where(among(message.c.id))
+)
 
 
 def _shown(name: str, found: Message, row: Any) -> Shown:

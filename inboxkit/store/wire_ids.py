@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, and_, select
 
 from ..tokens import public_id, row_id
+from .prepared import Prepared, among
 from .tables import label, message, reference
 
 if TYPE_CHECKING:
@@ -20,18 +21,22 @@ if TYPE_CHECKING:
 
 def of(connection: Connection, ids: Sequence[int]) -> Mapping[int, str]:
     """Return the names of messages by row id; those that are gone are left out."""
-    owner = and_(
-        reference.c.inbox_id == message.c.inbox_id, reference.c.rfc_id == message.c.message_id
-    )
-    query = (
-        select(message.c.id, message.c.message_id, reference.c.message_id.label("named"))
-        .outerjoin(reference, owner)
-        .where(message.c.id.in_(ids))
-    )
     return {
         row.id: row.message_id if row.named == row.id else public_id("msg", row.id)
-        for row in connection.execute(query)
+        for row in _named.rows(connection, ids=ids)
     }
+
+
+_named = Prepared(
+    select(message.c.id, message.c.message_id, reference.c.message_id.label("named"))
+    .outerjoin(
+        reference,
+        and_(
+            reference.c.inbox_id == message.c.inbox_id, reference.c.rfc_id == message.c.message_id
+        ),
+    )
+    .where(among(message.c.id))
+)
 
 
 def find(connection: Connection, reach: Reach, inbox_id: int, names: Sequence[str]) -> int | None:
