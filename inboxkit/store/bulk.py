@@ -12,6 +12,8 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Dialect, Table, insert
 
+from . import driver
+
 Processor = Callable[[Any], Any]
 _SIZES = (16, 8, 4, 2, 1)  # few, so that the driver's cache holds every statement
 _PSYCOPG_CACHES = 50  # parameters; it reads a statement with more anew each time
@@ -47,7 +49,7 @@ class BulkInsert:
             return
         at_once = max(1, _PSYCOPG_CACHES // len(columns))
         if len(values) > 4 * at_once:  # sent without waiting for the answers
-            connection.exec_driver_sql(sql, values)
+            driver.change(connection, sql, values, many=True)
         else:
             _execute_together(connection, sql, values, [s for s in _SIZES if s <= at_once])
 
@@ -86,7 +88,7 @@ def _execute_together(
         while len(values) - done >= size:
             together = f"{head} VALUES {', '.join([marks] * size)}"
             part = values[done : done + size]
-            connection.exec_driver_sql(together, tuple(itertools.chain.from_iterable(part)))
+            driver.change(connection, together, tuple(itertools.chain.from_iterable(part)))
             done += size
 
 
@@ -144,4 +146,4 @@ class Finder:
             sql, given = f"{sql} AND {self._within} = {mark}", (*given, within)
         if self._keep and not is_sqlite:
             sql += " FOR KEY SHARE"
-        return connection.exec_driver_sql(sql, given).all()
+        return driver.fetch(connection, sql, given)

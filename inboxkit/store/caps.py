@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, tuple_
 
+from . import driver
 from .limit_tables import replies
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _left_lately(tx: Tx, wanted: Sequence[Reply]) -> Counter[tuple[int, str]]:
             f"SELECT about, SUM(number) FROM {replies.name} "
             f"WHERE inbox_id = {mark} AND minute >= {mark} AND about IN {marks} GROUP BY about"
         )
-        for about, number in tx.connection.exec_driver_sql(sql, (inbox_id, since, *abouts)):
+        for about, number in driver.fetch(tx.connection, sql, (inbox_id, since, *abouts)):
             left[inbox_id, about] = int(number)
     return left
 
@@ -114,7 +115,7 @@ def _add(tx: Tx, new: Counter[tuple[int, str, int]]) -> None:
             f"DO UPDATE SET number = {replies.name}.number + excluded.number"
         )
         values = tuple(value for key, number in part for value in (*key, number))
-        tx.connection.exec_driver_sql(sql, values)
+        driver.change(tx.connection, sql, values)
 
 
 def _marks(tx: Tx, number: int) -> tuple[str, str]:

@@ -11,12 +11,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import Boolean
 
+from . import driver
 from .bulk import BoundColumn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import Column, Connection, CursorResult, Delete, Dialect, Table, Update
+    from sqlalchemy import Column, Connection, Delete, Dialect, Table, Update
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.sql.dml import ReturningUpdate
     from sqlalchemy.sql.selectable import SelectBase
@@ -95,28 +96,29 @@ class Prepared:
     def __call__(self, connection: Connection, **values: Any) -> list[dict[str, Any]]:
         """Return the rows for these values of the bind parameters."""
         ready = self._for(connection.dialect)
-        return [ready.row(row) for row in ready.execute(connection, values).all()]
+        return [ready.row(row) for row in ready.fetch(connection, values)]
 
     def rows(self, connection: Connection, **values: Any) -> list[Any]:
         """Return the rows as tuples whose names are the columns'."""
         ready = self._for(connection.dialect)
-        return [ready.named(row) for row in ready.execute(connection, values).all()]
+        return [ready.named(row) for row in ready.fetch(connection, values)]
 
     def one(self, connection: Connection, **values: Any) -> Any:
         """Return the first row as ``rows`` does, None when there is none."""
         ready = self._for(connection.dialect)
-        row = ready.execute(connection, values).first()
-        return None if row is None else ready.named(row)
+        rows = ready.fetch(connection, values)
+        return ready.named(rows[0]) if rows else None
 
     def first(self, connection: Connection, **values: Any) -> dict[str, Any] | None:
         """Return the first row, None when there is none."""
         ready = self._for(connection.dialect)
-        row = ready.execute(connection, values).first()
-        return None if row is None else ready.row(row)
+        rows = ready.fetch(connection, values)
+        return ready.row(rows[0]) if rows else None
 
     def number(self, connection: Connection, **values: Any) -> int:
         """Run a change; return how many rows it met."""
-        return self._for(connection.dialect).execute(connection, values).rowcount
+        ready = self._for(connection.dialect)
+        return driver.change(connection, ready.sql, ready.bound(values))
 
     def _for(self, dialect: Dialect) -> _Ready:
         ready = self._compiled.get(dialect.name)
@@ -151,8 +153,8 @@ class _Ready:
         ]
         self._kind = _named([name for name, _ in self._columns])
 
-    def execute(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
-        return connection.exec_driver_sql(self.sql, self.bound(values))
+    def fetch(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
+        return driver.fetch(connection, self.sql, self.bound(values))
 
     def bound(self, values: Mapping[str, Any]) -> Any:
         given = {**self._defaults, **values}
@@ -190,9 +192,8 @@ class BulkUpdate:
         if known is None:
             known = self._compiled[dialect.name] = self._compile(dialect)
         sql, columns = known
-        connection.exec_driver_sql(
-            sql, [tuple([c.bound(r[c.name]) for c in columns]) for r in rows]
-        )
+        values = [tuple([c.bound(r[c.name]) for c in columns]) for r in rows]
+        driver.change(connection, sql, values, many=True)
 
     def _compile(self, dialect: Dialect) -> tuple[str, list[BoundColumn]]:
         quoted = dialect.identifier_preparer.quote

@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from . import deliveries
+from . import deliveries, driver
 from .columns import Moment
 from .deliveries import PENDING
 from .prepared import Prepared, among
@@ -45,7 +45,7 @@ class Many:
         """Run it for each row; return how many rows of the table it met."""
         mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
         sql = self._sql.replace("?", mark)
-        return connection.exec_driver_sql(sql, list(rows)).rowcount
+        return driver.change(connection, sql, list(rows), many=True)
 
 
 def _listed(states: Sequence[str]) -> str:
@@ -163,7 +163,7 @@ def set_provider(connection: Connection, provider: str, taken: Sequence[Took]) -
     name, at = connection.dialect.name, _number(taken[-1].at)
     ids, known = [t.row_id for t in taken], [t.provider_id or None for t in taken]
     told = (json.dumps(list(zip(ids, known, strict=True))),) if name == "sqlite" else (ids, known)
-    connection.exec_driver_sql(_ACCEPTED_BY[name], (at, provider, *told))
+    driver.change(connection, _ACCEPTED_BY[name], (at, provider, *told))
 
 
 def belongs(

@@ -12,6 +12,8 @@ from sqlalchemy import ColumnElement, Text, bindparam
 from sqlalchemy import column as sql_column
 from sqlalchemy import table as sql_table
 
+from . import driver
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,9 +30,8 @@ hit = hits.c.rowid
 
 def index(connection: Connection, ids: Sequence[int]) -> None:
     """Add messages to the index, once their content is stored."""
-    connection.exec_driver_sql(
-        f"INSERT INTO inboxkit_search({_COLUMNS}) {_SOURCE} = ?", [(row_id,) for row_id in ids]
-    )
+    sql = f"INSERT INTO inboxkit_search({_COLUMNS}) {_SOURCE} = ?"
+    driver.change(connection, sql, [(row_id,) for row_id in ids], many=True)
 
 
 def remove(connection: Connection, ids: Sequence[int]) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
+from . import driver
 from .refusals import is_fatal, may_pass, refusal
 
 if TYPE_CHECKING:
@@ -187,10 +188,17 @@ class Writer:
         with connection:
             while True:
                 batch, last = self._take()
-                if batch:
-                    self._commit(connection, batch)
+                for part in self._parts(batch):
+                    self._commit(connection, part)
                 if last:
                     return
+
+    def _parts(self, batch: list[_Unit]) -> Iterator[list[_Unit]]:
+        """Yield what has a shortcut first: alone it is quick, and senders wait for it."""
+        parts: tuple[list[_Unit], list[_Unit]] = ([], [])
+        for unit in batch:
+            parts[not (unit.grouped and unit.function in self._shortcuts)].append(unit)
+        yield from filter(None, parts)
 
     def _take(self) -> tuple[list[_Unit], bool]:
         units = self._queue.get()
@@ -351,19 +359,19 @@ def _finish(mine: list[tuple[Callable[[Any, BaseException | None], None], Result
 @contextmanager
 def _savepoint(connection: Connection) -> Generator[None]:
     """Undo what is done within when it fails; SQLAlchemy's own costs as much as a small unit."""
-    connection.exec_driver_sql("SAVEPOINT unit")
+    driver.change(connection, "SAVEPOINT unit")
     try:
         yield
     except BaseException as error:
         if isinstance(error, DBAPIError) and is_fatal(error):
             raise  # there is no transaction any more
         try:
-            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
-            connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+            driver.change(connection, "ROLLBACK TO SAVEPOINT unit")
+            driver.change(connection, "RELEASE SAVEPOINT unit")
         except DBAPIError as lost:
             raise _Gone(str(lost)) from error
         raise
-    connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+    driver.change(connection, "RELEASE SAVEPOINT unit")
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from sqlalchemy import func, insert, select
 
 from inboxkit.errors import StoreError
 from inboxkit.store.tables import setting
+from inboxkit.store.writer import Writer
 from tests.faults.locking import impatient, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
     from pathlib import Path
 
     from inboxkit.store.store import Store
@@ -150,3 +151,30 @@ async def test_counts_survive_a_crowd(store: Store) -> None:
     await asyncio.gather(*(store.write(put, f"n{i}") for i in range(600)))
     number = await store.read(lambda c: c.execute(select(func.count(setting.c.key))).scalar_one())
     assert number == 602  # with the secret and the schema's mark
+
+
+async def test_what_has_a_shortcut_takes_it_beside_other_work(store: Store) -> None:
+    order: list[str] = []
+
+    def quick(_tx: Tx, _items: list[str]) -> list[str]:
+        raise AssertionError
+
+    def shortcut(tx: Tx, items: list[str]) -> list[str]:
+        with tx.connection.begin():
+            return [put(tx, item) for item in items]
+
+    async def told(name: str, work: Awaitable[str]) -> None:
+        order.append(f"{name}: {await work}")
+
+    writer = Writer(store.database.writer, lambda *_: None, shortcuts={quick: shortcut})
+    writer.start()
+    try:
+        await asyncio.gather(
+            told("plain", writer.run(put, "a")),
+            told("quick", writer.run_grouped(quick, "b")),
+            told("quick", writer.run_grouped(quick, "c")),
+        )
+    finally:
+        await asyncio.to_thread(writer.stop)
+    assert order == ["quick: b", "quick: c", "plain: a"]
+    assert await keys(store) == {"a", "b", "c"}
