@@ -26,6 +26,7 @@ from sqlalchemy import (
 from . import search, wire_ids
 from .columns import Moment
 from .pages import Page, paged
+from .prepared import Prepared, among
 from .rows import columns
 from .tables import attachment, inbox, label, message, thread
 from .threads import resolve
@@ -214,12 +215,18 @@ def _holds(term: Term) -> ColumnElement[bool]:
 
 def _conversations(connection: Connection, rows: Sequence[Row[Any]]) -> list[Conversation]:
     ids = [row.id for row in rows]
-    people = _members(connection, ids)
-    labels = _labels(connection, ids)
-    files = _files(connection, ids)
+    people = _by_thread(_members.rows(connection, ids=ids))
+    labels = _by_thread(_labels.rows(connection, ids=ids))
+    files = _by_thread(_files.rows(connection, ids=ids))
     last = wire_ids.of(connection, [row.last_message_id for row in rows if row.last_message_id])
     return [
-        _conversation(row, people[row.id], labels[row.id], files[row.id], last)
+        _conversation(
+            row,
+            people[row.id],
+            {found.label for found in labels[row.id]},
+            [_file(found) for found in files[row.id]],
+            last,
+        )
         for row in rows
         if row.last_message_id in last
     ]
@@ -227,12 +234,12 @@ def _conversations(connection: Connection, rows: Sequence[Row[Any]]) -> list[Con
 
 def _conversation(
     row: Row[Any],
-    people: Sequence[Row[Any]],
+    people: Sequence[Any],
     labels: set[str],
     files: Sequence[File],
     last: Mapping[int, str],
 ) -> Conversation:
-    told = dict.fromkeys(text for m in people for text in (columns(m)["to"], m.cc, m.bcc))
+    told = dict.fromkeys(text for m in people for text in (m.to, m.cc, m.bcc))
     return Conversation(
         id=row.id,
         inbox=row.address,
@@ -257,11 +264,9 @@ def _once(pairs: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return list(dict.fromkeys(pairs))
 
 
-def _members(connection: Connection, ids: Sequence[int]) -> Mapping[int, list[Row[Any]]]:
+def _prepared_members() -> Prepared:
     place = func.row_number().over(partition_by=message.c.thread_id, order_by=message.c.id.desc())
-    ranked = (
-        select(message.c.id, place.label("place")).where(message.c.thread_id.in_(ids)).subquery()
-    )
+    ranked = select(message.c.id, place.label("place")).where(among(message.c.thread_id)).subquery()
     wanted = (message.c.thread_id, message.c.direction, message.c.unread, message.c.state)
     people = (message.c.sender_email, message.c.sender_name)
     # As text: most of a thread's messages go to the same people, or to nobody in copy.
@@ -273,29 +278,22 @@ def _members(connection: Connection, ids: Sequence[int]) -> Mapping[int, list[Ro
         .join(ranked, and_(ranked.c.id == message.c.id, ranked.c.place <= _MEMBERS))
         .order_by(message.c.id)
     )
-    return _by_thread(connection.execute(query))
+    return Prepared(query)
 
 
-def _labels(connection: Connection, ids: Sequence[int]) -> Mapping[int, set[str]]:
-    query = (
-        select(message.c.thread_id, label.c.label)
-        .join(message, message.c.id == label.c.message_id)
-        .where(message.c.thread_id.in_(ids))
-        .distinct()
-    )
-    rows = _by_thread(connection.execute(query))
-    return defaultdict(set, {i: {row.label for row in found} for i, found in rows.items()})
-
-
-def _files(connection: Connection, ids: Sequence[int]) -> Mapping[int, list[File]]:
-    query = (
-        select(message.c.thread_id, attachment)
-        .join(attachment, attachment.c.message_id == message.c.id)
-        .where(message.c.thread_id.in_(ids), message.c.attachment_count > 0)
-        .order_by(attachment.c.message_id, attachment.c.position)
-    )
-    rows = _by_thread(connection.execute(query))
-    return defaultdict(list, {i: [_file(row) for row in found] for i, found in rows.items()})
+_members = _prepared_members()
+_labels = Prepared(
+    select(message.c.thread_id, label.c.label)
+    .join(message, message.c.id == label.c.message_id)
+    .where(among(message.c.thread_id))
+    .distinct()
+)
+_files = Prepared(
+    select(message.c.thread_id, attachment)
+    .join(attachment, attachment.c.message_id == message.c.id)
+    .where(among(message.c.thread_id), message.c.attachment_count > 0)
+    .order_by(attachment.c.message_id, attachment.c.position)
+)
 
 
 def _file(row: Row[Any]) -> File:
