@@ -5,7 +5,7 @@
 
 The database is filled through the store's own code up to so many messages (see ``growing.py``).
 Then: pages and searches as the API asks for them, with other words, threads and inboxes each time;
-the rate of taking in and reading mail, in turns with an empty database; and the memory of a process
+the rate of taking in and reading mail, in turns with an empty database; and the memory of a server
 after 5,000 mails and after 50,000. Times are wall times, with the CPU time of this process beside.
 """
 
@@ -13,12 +13,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import resource
 import sqlite3
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from datetime import timedelta
@@ -27,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from growing import GROUP, Letters, grow, make_inboxes
 from looking import Looks
+from running import Session, serving
 from sqlalchemy import func, select, text
 
 from inboxkit.kit import InboxKit
@@ -44,6 +41,18 @@ _TOLD_EVERY = 20  # times while the database is filled
 _AT_ONCE = 64
 _EARLY = 5_000
 _IDLE_SECONDS = 0.02
+_LOOK_SECONDS = 0.5
+_SENDERS = 10
+_HANDLER = """\
+from inboxkit import Message, Router
+
+router = Router()
+
+
+@router.on_message(to="*")
+async def seen(message: Message) -> None:
+    pass
+"""
 
 
 def settings_of(database: str) -> Settings:
@@ -149,27 +158,46 @@ def compare(grown: str, empty: str, count: int, rounds: int) -> None:
     print(f"grown / empty: {rate:.2f} by time, {cpu_ratio:.2f} by CPU")
 
 
-async def remember(database: str, mails: int) -> None:
-    """Take in and read mails in groups; print the memory after the first ones and at the end."""
+def remember(folder: Path, mails: int) -> None:
+    """Let a server take in and handle mails; print its memory after the first and at the end."""
+    database = f"sqlite:///{folder / 'memory.db'}"
+    (folder / "handlers").mkdir()
+    (folder / "handlers" / "seen.py").write_text(_HANDLER)
+    letters = Letters(asyncio.run(opened(database)), time.time_ns())
+    with serving(folder, database=database) as server:
+        asyncio.run(_hand_in(server.smtp, letters, min(_EARLY, mails), database))
+        early = server.resident_mb()
+        asyncio.run(_hand_in(server.smtp, letters, mails - min(_EARLY, mails), database))
+        late = server.resident_mb()
+    print(f"resident after {_EARLY:,} mails {early:.1f} MB, after {mails:,} ", end="")
+    print(f"{late:.1f} MB: {late / early:.2f} times", flush=True)
+
+
+async def opened(database: str) -> list[InboxRecord]:
+    """Make the database and its inboxes."""
     kit = InboxKit(settings=settings_of(database))
-    kit.plan_messages()
+    kit.only_look()
     async with kit:
-        letters = Letters(await make_inboxes(kit.runtime.store), time.time_ns())
-        early = 0.0
-        for done in range(0, mails, GROUP):
-            await _take(kit, [(letter.raw, letter.inbox) for letter in letters.take(GROUP)])
-            if done < min(_EARLY, mails) <= done + GROUP:
-                early = _resident()
-        print(f"resident after {_EARLY:,} mails {early:.1f} MB, after {mails:,} ", end="")
-        print(f"{_resident():.1f} MB: {_resident() / early:.2f} times", flush=True)
+        return await make_inboxes(kit.runtime.store)
 
 
-def _resident() -> float:
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:  # no Linux: the most that it ever was
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
+async def _hand_in(port: int, letters: Letters, count: int, database: str) -> None:
+    """Send mails by a few connections, and return when all are handled."""
+
+    async def send(share: int) -> None:
+        async with Session.open(port) as session:
+            for _ in range(share):
+                [letter] = letters.take(1)
+                await session.begin(letter.inbox.address)
+                await session.end(letter.raw)
+
+    await asyncio.gather(*(send(count // _SENDERS) for _ in range(_SENDERS)))
+    kit = InboxKit(settings=settings_of(database))
+    kit.only_look()
+    async with kit:
+        store = kit.runtime.store
+        while await store.read(backlog.count, ["read", "plan", "run"]):
+            await store.bell.wait("done", 1 << 62, timeout=_LOOK_SECONDS)
 
 
 def size(database: str, messages: int) -> None:
@@ -198,8 +226,8 @@ def measure(database: str, empty: str, options: argparse.Namespace) -> None:
     if options.ingest:
         compare(database, empty, options.ingest, options.rounds)
     if options.mails:
-        command = [sys.executable, __file__, "--remember", empty, "--mails", str(options.mails)]
-        subprocess.run(command, check=True)
+        with tempfile.TemporaryDirectory(prefix="inboxkit-bench-") as folder:
+            remember(Path(folder), options.mails)
 
 
 def main() -> None:
@@ -212,11 +240,7 @@ def main() -> None:
     parser.add_argument("--ingest", type=int, default=2_000, help="mails a round, 0 for none")
     parser.add_argument("--rounds", type=int, default=3, help="of taking in")
     parser.add_argument("--mails", type=int, default=50_000, help="of the memory run, 0 for none")
-    parser.add_argument("--remember", metavar="URL", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.remember:
-        asyncio.run(remember(options.remember, options.mails))
-        return
     with tempfile.TemporaryDirectory(prefix="inboxkit-bench-") as folder:
         kept = options.keep or Path(folder) / "grown.db"
         database = options.database or f"sqlite:///{kept.absolute()}"
