@@ -18,8 +18,9 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
-from ..errors import ConfigurationError, InboxKitError, NotFound
+from ..errors import ConfigurationError, InboxKitError, NotFound, StoreError
 from ..tokens import new_id
 from .api_tables import DEFAULT_POD
 from .pages import Page, paged
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .writer import Tx
 
 PAUSED = "paused"  # the status of an inbox that neither sends nor receives
+_TRIES = 10
 _WORD_STARTS = ("", "%.", "%@", "%-", "%+", "%\\_", "% ")  # of an address or a display name
 
 
@@ -79,19 +81,27 @@ def create(
     status: str = "active",
 ) -> InboxRecord:
     """Create the inbox, or return the one that has the address or the ``client_id`` already."""
-    found = find(tx.connection, address)
-    if found is None and client_id is not None:
-        found = find_client(tx.connection, client_id, pod_id)
-    if found is not None and not hold(tx, found.id):
-        found = None
     asked: dict[str, Any] = {"pod_id": pod_id, "display_name": display_name, "client_id": client_id}
     asked |= {"metadata": dict(metadata or {}), "status": status, "expires_at": expires_at}
-    row_id = found.id if found else _insert(tx, address, now, asked)
+    for _ in range(_TRIES):  # meanwhile others may make it or delete it
+        row_id = _held(tx, address, client_id, pod_id) or _insert(tx, address, now, asked)
+        if row_id is not None:
+            break
+    else:
+        raise StoreError(f"inbox {address}: others make and delete it all the time; try again")
     for name in aliases:
         _add_alias(tx, name, row_id)
     made = by_id(tx.connection, row_id)
     assert made is not None
     return made
+
+
+def _held(tx: Tx, address: str, client_id: str | None, pod_id: str) -> int | None:
+    """Return the id of the inbox that there is already, kept from being deleted."""
+    found = find(tx.connection, address)
+    if found is None and client_id is not None:
+        found = find_client(tx.connection, client_id, pod_id)
+    return found.id if found is not None and hold(tx, found.id) else None
 
 
 def hold(tx: Tx, inbox_id: int, *, alone: bool = False) -> bool:
@@ -104,10 +114,16 @@ def hold(tx: Tx, inbox_id: int, *, alone: bool = False) -> bool:
     return tx.connection.execute(kept).first() is not None
 
 
-def _insert(tx: Tx, address: str, now: datetime, asked: Mapping[str, Any]) -> int:
+def _insert(tx: Tx, address: str, now: datetime, asked: Mapping[str, Any]) -> int | None:
+    """Return the new row's id; None when another was made in its place since we looked."""
     row = {"id": new_id(), "address": normalize(address), "draft_policy": "auto", **asked}
-    tx.connection.execute(insert(inbox), [row | {"created_at": now, "updated_at": now}])
-    return int(row["id"])
+    change = _INSERT[tx.connection.dialect.name](inbox).on_conflict_do_nothing()
+    row |= {"created_at": now, "updated_at": now}
+    done = tx.connection.execute(change, row, execution_options={"preserve_rowcount": True})
+    return int(row["id"]) if done.rowcount == 1 else None
+
+
+_INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def keep(tx: Tx, wanted: InboxRecord) -> bool:
@@ -119,7 +135,8 @@ def keep(tx: Tx, wanted: InboxRecord) -> bool:
         names = ("id", "pod_id", "display_name", "client_id", "status", "expires_at")
         asked = {name: getattr(wanted, name) for name in names}
         asked["metadata"] = dict(wanted.metadata)
-        _insert(tx, wanted.address, wanted.created_at, asked)
+        if _insert(tx, wanted.address, wanted.created_at, asked) is None:
+            found = find(tx.connection, wanted.address)
     return found is None or found.id == wanted.id
 
 

@@ -11,6 +11,7 @@ _SIGNS = ("full", "locked", "disk i/o", "readonly", "malformed", "unable to open
 _STATES_LOST = ("08", "25", "40", "53", "57", "58", "XX")
 _IN_THE_WAY = ("40001", "40P01")  # serialization failure, deadlock: rolled back for certain
 _TAKEN = "23505"  # unique violation
+LOOKS = 4  # what is taken may be free again, and taken by a third
 _VALUES_REFUSED = (IntegrityError, DataError, InterfaceError, ProgrammingError)
 _BROKEN = "disk i/o"  # SQLite could not write a commit that its next start may find all the same
 
@@ -41,7 +42,7 @@ def may_pass(error: DBAPIError, attempt: int, *, committing: bool = False) -> bo
     """Whether the same work may succeed when it is done again; never on SQLite."""
     state = _sqlstate(error)
     if state == _TAKEN:  # perhaps since we looked; whoever looks again finds it
-        return attempt == 0
+        return attempt < LOOKS - 1
     return state in _IN_THE_WAY or (error.connection_invalidated and not committing)
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from . import driver
-from .refusals import is_fatal, may_pass, refusal
+from .refusals import LOOKS, is_fatal, may_pass, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -305,7 +305,7 @@ class Writer:
         self, tx: Tx, function: Callable[..., Any], args: tuple[Any, ...], *, only: bool = False
     ) -> Result:
         woken, leased = set(tx.woken), list(tx.leased)
-        for attempt in range(2):
+        for attempt in range(LOOKS):
             try:
                 if only:  # its own transaction takes it back: no SAVEPOINT needed
                     return function(tx, *args), None
