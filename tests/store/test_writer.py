@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
     from pathlib import Path
 
+    from inboxkit.store.jobs import Job
     from inboxkit.store.store import Store
     from inboxkit.store.writer import Tx
 
@@ -166,7 +167,9 @@ async def test_what_has_a_shortcut_takes_it_beside_other_work(store: Store) -> N
     async def told(name: str, work: Awaitable[str]) -> None:
         order.append(f"{name}: {await work}")
 
-    writer = Writer(store.database.writer, lambda *_: None, shortcuts={quick: shortcut})
+    def untold(_woken: set[str], _leased: list[Job]) -> None: ...
+
+    writer = Writer(store.database.writer, untold, shortcuts={quick: shortcut})
     writer.start()
     try:
         await asyncio.gather(
