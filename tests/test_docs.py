@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,6 @@ from .blocks import ROOT, Block, blocks, run_script, run_tests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-if TYPE_CHECKING:
     from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +29,15 @@ def read(page: str) -> str:
 
 
 @pytest.mark.parametrize("block", [b for b in PYTHON if not b.is_test], ids=str)
-def test_scripts_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scripts_run(
+    block: Block,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     monkeypatch.chdir(tmp_path)
     run_script(block, tmp_path)
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize("page", sorted({block.page for block in PYTHON if block.is_test}))

@@ -42,10 +42,17 @@ class Ids(TypeDecorator[Any]):
 
 
 class Names(Ids):
-    """Any number of texts as one value."""
+    """Any number of texts as one value.
+
+    One with a NUL is left out, so that nothing is found for it: SQLite's JSON ends a text there and
+    would find another one, and PostgreSQL takes none.
+    """
 
     cache_ok = True
     item = Text()
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return super().process_bind_param([text for text in value if "\0" not in text], dialect)
 
 
 class _Among(ColumnElement[bool]):

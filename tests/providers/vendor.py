@@ -116,6 +116,7 @@ class Vendor:
     refusal: int  # the status that answers a bad signature
     tampered: Callable[[WebhookRequest], Mapping[str, WebhookRequest]]
     lacks: frozenset[EventType] = frozenset()  # the vendor has no such event
+    softens: bool = False  # what is not final is deferred there: no bounce is soft
     nameless: frozenset[EventType] = frozenset()  # events that do not say whose they are
     most: int = 500  # recipients that one request takes
     posted: Callable[[Any], WebhookRequest] = lambda payload: WebhookRequest(  # as it comes in

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
-from inboxkit.store import driver, events, lists
+from inboxkit.store import driver, events, lists, suppressions
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -45,6 +45,15 @@ async def test_whoever_listens_hears_every_statement(store: Store) -> None:
     event.listen(store.database.reader, "before_cursor_execute", hear)
     assert await store.read(look) == 0
     assert ["event" in heard[0], "listentry" in heard[1]] == [True, True]
+
+
+async def test_a_text_with_a_nul_finds_no_other(store: Store) -> None:
+    odd = ["ann@example.com", 'quo"te\\@example.com', "жанна@example.com", "😀@example.com"]
+    for address in odd:
+        await store.write(suppressions.add, address, reason="manual", now=store.clock.now())
+    wanted = [*odd, "bob@example.com", "ann@example.com\0"]
+    assert set(await store.read(suppressions.of_addresses, wanted)) == set(odd)
+    assert await store.read(suppressions.of_addresses, ["ann@example.com\0zoe"]) == {}
 
 
 @pytest.mark.sqlite
