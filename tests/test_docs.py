@@ -18,7 +18,6 @@ from .blocks import ROOT, Block, blocks, run_script, run_tests
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-from typing import TYPE_CHECKING
 
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
 PYTHON = [block for page in PAGES for block in blocks(page, "python")]
