@@ -1,6 +1,6 @@
 """The load generator of ingest.py: lockstep SMTP clients in a process of their own.
 
-    python bench/smtp_load.py PORT SIZE kept|each SECONDS [MESSAGES]
+    python bench/smtp_load.py PORT SIZE kept|each SECONDS [MESSAGES [SESSIONS]]
 
 prints how many messages were accepted and in how many seconds.
 """
@@ -68,6 +68,7 @@ class Run:
     def __init__(self, port: int, size: int, *, kept: bool, seconds: float) -> None:
         self.kept = kept
         self.most = MAX_MESSAGES
+        self.sessions = SESSIONS
         self.accepted = self.refused = self._made = self._open = 0
         self._port = port
         self._seconds = seconds
@@ -77,7 +78,7 @@ class Run:
 
     async def __call__(self) -> float:
         """Return the seconds that it took; raise RuntimeError if any message was refused."""
-        for _ in range(SESSIONS):
+        for _ in range(self.sessions):
             await self._connect()
         await asyncio.wait_for(self._done.wait(), self._seconds + 20)
         if self.refused or not self.accepted:
@@ -121,9 +122,12 @@ def run_loop(main: Coroutine[Any, Any, Any]) -> None:
         asyncio.run(main)
 
 
-async def main(port: str, size: str, kept: str, seconds: str, most: str = "") -> None:
+async def main(
+    port: str, size: str, kept: str, seconds: str, most: str = "", sessions: str = ""
+) -> None:
     run = Run(int(port), int(size), kept=kept == "kept", seconds=float(seconds))
     run.most = int(most or MAX_MESSAGES)
+    run.sessions = int(sessions or SESSIONS)
     took = await run()
     print(run.accepted, took)
 

@@ -16,8 +16,6 @@ import contextlib
 import json
 import os
 import resource
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import peers
 from ingest import running
 from metering import FOLDER
 from running import serving
@@ -207,57 +206,12 @@ def database(url: str, folder: Path) -> Generator[str]:
     yield url
 
 
-def peers() -> None:
-    """Measure what is installed of the others; say what is not."""
-    if shutil.which("maildev"):
-        with _maildev() as port:
-            print(f"maildev: {rate(port):,.0f}/s accepted (it parses first, and keeps in memory)")
-    else:
-        print("maildev: skipped, it is not installed (npm install -g maildev)")
-    if shutil.which("smtp-sink") and shutil.which("smtp-source"):
-        with _smtp_sink() as port:
-            print(f"smtp-sink: {rate(port):,.0f}/s accepted (it stores nothing)")
-    else:
-        print("smtp-sink: skipped, it is not installed (Debian: package postfix)")
-
-
-@contextlib.contextmanager
-def _maildev() -> Generator[int]:
-    smtp, web = _free_port(), _free_port()
-    command = ["maildev", "--smtp", str(smtp), "--web", str(web), "--silent"]
-    with _started(command, smtp):
-        yield smtp
-
-
-@contextlib.contextmanager
-def _smtp_sink() -> Generator[int]:
-    port = _free_port()
-    user = ["-u", "nobody"] if hasattr(sys, "getuid") else []
-    with _started(["smtp-sink", *user, f"127.0.0.1:{port}", "100"], port):
-        yield port
-
-
-@contextlib.contextmanager
-def _started(command: list[str], port: int) -> Generator[None]:
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            end = time.monotonic() + 20
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), 1).close()
-                    break
-                except OSError:
-                    if time.monotonic() > end or process.poll() is not None:
-                        raise
-                    time.sleep(0.1)
-            yield
-        finally:
-            process.terminate()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+def measure_peers() -> None:
+    """Measure what is installed of the others."""
+    for name, started in peers.PEERS.items():
+        if peers.installed(name):
+            with started() as peer:
+                print(f"{name}: {rate(peer.port):,.0f}/s accepted ({peers.DOES[name]})")
 
 
 def main() -> None:
@@ -292,7 +246,7 @@ def main() -> None:
     if options.costs:
         options.costs.write_text(json.dumps(costs(found, cpu * 1e6), indent=2))
     if not options.no_peers:
-        peers()
+        measure_peers()
 
 
 def costs(found: dict[int, Course], listener: float) -> dict[str, Any]:

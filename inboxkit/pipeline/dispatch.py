@@ -74,17 +74,19 @@ class Dispatch:
         await self._crew.idle()
 
     async def work(self, taken: list[Job]) -> None:
-        """Start a task for each leased Run; what they need is loaded at once."""
+        """Start a task for each leased Run; what was not given with them is loaded at once."""
+        unknown = [job for job in taken if job.given is None]
         try:
-            self._held |= await items.prefetch(self._store, self._actions, taken)
+            if unknown:
+                self._held |= await items.prefetch(self._store, self._actions, unknown)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - each is loaded by itself then, and fails by itself
-            log.error("runs %s: %s", [job.key for job in taken], fault(error))
+            log.error("runs %s: %s", [job.key for job in unknown], fault(error))
         await self._crew.work(taken)
 
     async def _one(self, job: Job) -> None:
-        held = self._held.pop(job.id, items.Held())
+        held = items.Held(*job.given) if job.given else self._held.pop(job.id, items.Held())
         row = held.run or await self._store.read(runs.by_id, int(job.key))
         if row is None:
             await self._store.write(jobs.complete, [job])

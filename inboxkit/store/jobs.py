@@ -49,7 +49,11 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A leased piece of work."""
+    """A leased piece of work.
+
+    ``given`` is what the step that put the job knew already, and is None unless the job was leased
+    as it was born in this process: nothing has happened to it since.
+    """
 
     id: int
     kind: str
@@ -59,6 +63,8 @@ class Job:
     attempts: int
     token: int
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    lane: str | None = None
+    given: Any = field(default=None, compare=False, repr=False)
 
 
 def new_job(
@@ -69,10 +75,11 @@ def new_job(
     due_at: datetime,
     lane: str | None = None,
     data: Mapping[str, Any] | None = None,
+    given: Any = None,
 ) -> dict[str, Any]:
     """Return the row of a job that is ready at ``due_at``; ``put`` stores it.
 
-    Jobs of one ``lane`` run one at a time in the order of their ids.
+    Jobs of one ``lane`` run one at a time in the order of their ids. ``given`` is not stored.
     """
     return {
         "id": new_id(),
@@ -87,6 +94,7 @@ def new_job(
         "token": None,
         "error": "",
         "data": dict(data or {}),
+        "given": given,
     }
 
 
@@ -218,6 +226,7 @@ _COLUMNS = (
     job.c.attempts,
     job.c.token,
     job.c.data,
+    job.c.lane,
 )
 
 
@@ -283,7 +292,18 @@ def complete(tx: Tx, done: Sequence[Job]) -> None:
         ids = [j.id for j in done if j.token == token]
         if _take_out.number(tx.connection, ids=ids, lease=token) != len(ids):
             raise LeaseLost(f"job {ids}: the lease was taken over")
-    tx.wake("done", *({"run"} & {j.kind for j in done}))  # the next Run of a lane may be ready
+    tx.wake("done", *({"run"} & _held_up(tx.connection, done)))
+
+
+def _held_up(connection: Connection, done: Sequence[Job]) -> set[str]:
+    """Return the kinds of finished jobs whose lanes may hold another, which is ready now.
+
+    On PostgreSQL another transaction may be putting one that is not to be seen yet.
+    """
+    lanes = {j.lane: j.kind for j in done if j.lane is not None}
+    if connection.dialect.name == "postgresql":
+        return set(lanes.values())
+    return {lanes[row[0]] for row in _in_lanes(connection, list(lanes))}
 
 
 def put_back(tx: Tx, held: Job, *, due_at: datetime, error: str, data: Any = None) -> None:

@@ -62,6 +62,32 @@ async def test_a_failing_handler_sends_nothing_and_is_tried_again(sandbox: Sandb
     assert [m.text.strip() for m in sandbox.outbox] == ["Here you are."]
 
 
+async def test_a_message_is_given_on_as_matched_but_read_anew_by_who_waits(
+    sandbox: Sandbox,
+) -> None:
+    router, matched, called = Router(), list[Message](), list[Message]()
+
+    def look(message: Message) -> bool:
+        matched.append(message)
+        return True
+
+    @router.on_message(when=look)
+    async def labels(message: Message) -> None:
+        called.append(message)
+        await message.label(add=["seen"])
+
+    @router.on_event(EventType.RECEIVED)
+    async def later(event: Event) -> None:
+        assert event.message is not None
+        called.append(event.message)
+
+    sandbox.include(router)
+    await write(sandbox)
+    first, second = called
+    assert first is matched[0]
+    assert ("seen" in first.labels, "seen" in second.labels) == (False, True)
+
+
 async def test_a_handler_that_never_works_ends_as_failed_with_an_event(sandbox: Sandbox) -> None:
     router, seen = Router(retries=FAST), list[Event]()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -106,6 +107,29 @@ async def test_a_lane_runs_one_at_a_time_in_order(store: Store) -> None:
     assert await claim(store) == []
     await store.write(jobs.complete, [first])
     assert [j.key for j in await claim(store)] == ["second"]
+
+
+async def test_the_end_of_a_job_rings_for_who_was_held_up(store: Store) -> None:
+    await put(store, "a", "b", lane="l")
+    before = store.bell.count("run")
+    await store.write(jobs.complete, await claim(store))
+    async with asyncio.timeout(30):  # rung from the writer's thread
+        await store.bell.wait("run", before)
+
+
+async def test_the_end_of_a_job_that_held_up_nobody_rings_for_nothing(store: Store) -> None:
+    if store.database.file is None:
+        return  # PostgreSQL rings: another transaction may be putting one that is not seen yet
+    await put(store, "a", lane="l")
+    await put(store, "b")
+    await put(store, "c", lane="m")
+    taken = await claim(store)
+    seen = store.bell.count("done")
+    before = store.bell.count("run")
+    await store.write(jobs.complete, taken)
+    async with asyncio.timeout(30):
+        await store.bell.wait("done", seen)
+    assert store.bell.count("run") == before
 
 
 async def test_a_retrying_job_holds_back_only_its_lane(store: Store) -> None:
