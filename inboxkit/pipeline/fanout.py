@@ -42,22 +42,22 @@ class Fanout:
         await rounds("webhooks", self._round, is_aside=True)
 
     async def _round(self) -> None:
-        seen = self._store.bell.count("event")
-        if not await self.step():
-            await self._store.bell.wait("event", seen, timeout=_LONGEST_WAIT)
-            await anyio.sleep(_BEHIND_SECONDS)
-
-    async def step(self) -> bool:
-        """Hand out one page of the log; return whether there may be more."""
+        bell = self._store.bell
+        seen, changes = bell.count("event"), bell.count(endpoints.CHANGED)
         portions = await self._store.read(self._portions)
         if portions:
             await self._store.write(endpoints.give, portions, self._store.clock.now())
-        return bool(portions)
+        elif portions is None:  # as a rule: then no mail costs a look
+            await bell.wait(endpoints.CHANGED, changes, timeout=_LONGEST_WAIT)
+        else:
+            await bell.wait("event", seen, timeout=_LONGEST_WAIT)
+            await anyio.sleep(_BEHIND_SECONDS)
 
-    def _portions(self, connection: Connection) -> Sequence[Portion]:
+    def _portions(self, connection: Connection) -> Sequence[Portion] | None:
+        """Return one page of the log, by endpoint; None when there is no endpoint to serve."""
         served = endpoints.enabled(connection)
         if not served:
-            return []
+            return None
         rows = events.after(connection, min(e.cursor for e in served), limit=_PAGE)
         told = announcements.of(connection, rows)
         return [

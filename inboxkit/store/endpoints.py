@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .writer import Tx
 
+CHANGED = "endpoint"  # what rings when there may be another one to serve
 TOPIC = "post"  # the kind of job that posts one event to one endpoint
 _MOST_OLD_SECRETS = 4  # each is a signature in every header
 
@@ -96,6 +97,7 @@ def create(tx: Tx, wanted: EndpointRecord) -> EndpointRecord:
     for name in ("event_types", "pod_ids", "inbox_ids", "forbidden", "old_secrets"):
         row[name] = list(row[name])
     tx.connection.execute(insert(endpoint), [row | {"headers": dict(made.headers)}])
+    tx.wake(CHANGED)
     return made
 
 
@@ -118,7 +120,7 @@ def listed(connection: Connection, reach: Reach, page: Page[int]) -> list[Endpoi
 
 def enabled(connection: Connection) -> list[EndpointRecord]:
     """Return the endpoints that are served."""
-    if not _any_enabled(connection):  # as a rule; asked after every commit
+    if not _any_enabled(connection):  # as a rule
         return []
     return [_record(row) for row in connection.execute(_all().where(endpoint.c.enabled.is_(True)))]
 
@@ -136,6 +138,7 @@ def change(tx: Tx, endpoint_id: int, now: datetime, values: Mapping[str, Any]) -
             more["disabled_because"] = ""
     mine = update(endpoint).where(endpoint.c.id == endpoint_id)
     tx.connection.execute(mine.values(updated_at=now, **values, **more))
+    tx.wake(CHANGED)
 
 
 def rotate(tx: Tx, endpoint_id: int, secret: str, now: datetime, overlap: timedelta) -> None:

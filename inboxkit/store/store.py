@@ -35,7 +35,18 @@ if TYPE_CHECKING:
     from .notices import Notices
     from .objects import Objects
 
-TOPICS = ("read", "plan", "run", "send", "webhook", "timer", "draft", "mailgun", "event")
+TOPICS = (
+    "read",
+    "plan",
+    "run",
+    "send",
+    "webhook",
+    "timer",
+    "draft",
+    "mailgun",
+    "endpoint",
+    "event",
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")

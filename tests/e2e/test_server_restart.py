@@ -96,7 +96,7 @@ async def test_a_server_that_restarts_in_the_midst_of_mail(
 
 
 async def test_every_step_outlives_a_server_that_is_gone(caplog: pytest.LogCaptureFixture) -> None:
-    names = {*FOLLOWERS, *TOPICS} - {"event"}
+    names = {*FOLLOWERS, *TOPICS} - {"event", "endpoint"}
     with own_server() as server, server.clean_database() as url:
         async with InboxKit(answering(), database=url) as kit:
             await asyncio.to_thread(server.control, "stop", "--mode", "immediate")
