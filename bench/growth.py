@@ -159,18 +159,18 @@ def compare(grown: str, empty: str, count: int, rounds: int) -> None:
 
 
 def remember(folder: Path, mails: int) -> None:
-    """Let a server take in and handle mails; print its memory after the first and at the end."""
+    """Let a server take in and handle mails; print its memory as it goes."""
     database = f"sqlite:///{folder / 'memory.db'}"
     (folder / "handlers").mkdir()
     (folder / "handlers" / "seen.py").write_text(_HANDLER)
     letters = Letters(asyncio.run(opened(database)), time.time_ns())
     with serving(folder, database=database) as server:
-        asyncio.run(_hand_in(server.smtp, letters, min(_EARLY, mails), database))
-        early = server.resident_mb()
-        asyncio.run(_hand_in(server.smtp, letters, mails - min(_EARLY, mails), database))
-        late = server.resident_mb()
-    print(f"resident after {_EARLY:,} mails {early:.1f} MB, after {mails:,} ", end="")
-    print(f"{late:.1f} MB: {late / early:.2f} times", flush=True)
+        seen: list[float] = []
+        for done in range(0, mails, _EARLY):
+            asyncio.run(_hand_in(server.smtp, letters, min(_EARLY, mails - done), database))
+            seen.append(server.resident_mb())
+    print(f"resident MB after each {_EARLY:,} mails:", *(f"{mb:.1f}" for mb in seen))
+    print(f"after {mails:,} {seen[-1] / seen[0]:.2f} times what it was at first", flush=True)
 
 
 async def opened(database: str) -> list[InboxRecord]:

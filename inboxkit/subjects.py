@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import pairwise
 
 _LONGEST = 500  # characters read of a subject: more than any program shows
@@ -44,7 +45,7 @@ def base_subject(subject: str) -> str:
 
 def bare_subject(subject: str) -> str:
     """Return the subject without prefixes and list tags, on one line."""
-    bare = _FORWARDED_TAIL.sub("", _peel(_clean(subject))[1])
+    bare = _FORWARDED_TAIL.sub("", _read(subject[:_LONGEST])[1])
     if bare.lower().startswith("[fwd:") and bare.endswith("]"):
         return _peel(bare[5:-1].strip())[1]
     return bare
@@ -55,13 +56,15 @@ def is_reply_subject(subject: str) -> bool:
 
     A forwarded reply ("Fwd: Re: ...") begins something new and is none.
     """
-    kinds = (kind for kind, _ in _peel(_clean(subject))[0] if kind != "tag")
+    kinds = (kind for kind, _ in _read(subject[:_LONGEST])[0] if kind != "tag")
     return next(kinds, "") == "reply"
 
 
 def is_stacked(subject: str) -> bool:
     """Say whether the same reply prefix stands twice in a row ("Re: Re: ...")."""
-    words = [text.casefold().strip() for kind, text in _peel(_clean(subject))[0] if kind != "tag"]
+    words = [
+        text.casefold().strip() for kind, text in _read(subject[:_LONGEST])[0] if kind != "tag"
+    ]
     return any(first == second for first, second in pairwise(words))
 
 
@@ -71,9 +74,15 @@ def reply_subject(subject: str) -> str:
     Never raises: line ends, control characters and lone surrogates of a hostile subject become
     spaces.
     """
-    peeled, bare = _peel(_clean(subject))
+    peeled, bare = _read(subject[:_LONGEST])
     kept = "".join(text for kind, text in peeled if kind != "reply")
     return f"Re: {kept}{bare}".rstrip()
+
+
+@lru_cache(maxsize=512)  # a message's subject is asked for again and again while it is placed
+def _read(subject: str) -> tuple[tuple[tuple[str, str], ...], str]:
+    peeled, bare = _peel(_clean(subject))
+    return tuple(peeled), bare
 
 
 def _peel(text: str) -> tuple[list[tuple[str, str]], str]:
@@ -93,8 +102,8 @@ def _peel(text: str) -> tuple[list[tuple[str, str]], str]:
 def _clean(subject: str) -> str:
     """Fold white space; drop what cannot be seen (format characters, controls, surrogates)."""
     if subject.isascii() and subject.isprintable():
-        return " ".join(subject[:_LONGEST].split())
-    shown = (_visible(char) for char in unicodedata.normalize("NFC", subject[:_LONGEST]))
+        return " ".join(subject.split())
+    shown = (_visible(char) for char in unicodedata.normalize("NFC", subject))
     return " ".join("".join(shown).split())
 
 
