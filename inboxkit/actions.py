@@ -23,7 +23,7 @@ from .pipeline.staging import active, current
 from .providers.base import Outgoing, refuse_unsupported
 from .saving import write_once
 from .sending import Composer, Context
-from .store import inboxes, messages, purge, records, search, sends, suppressions, threads
+from .store import inboxes, messages, purge, records, search, sends, threads
 from .store.query import parse_query
 from .tokens import public_id, row_id
 from .values import Address, Draft
@@ -337,13 +337,11 @@ class LocalActions:
         row = staged.row
         if context.inbox.status == inboxes.PAUSED:
             raise Paused(f"inbox {context.inbox.address}: is paused and sends nothing")
-        refused = await self._store.read(
-            policies.refusal, context.inbox, row["rcpt_to"], approved=self._approved
+        refused, blocked = await self._store.read(
+            policies.findings, context.inbox, row, approved=self._approved
         )
         if refused:
             raise Forbidden(refused)
-        domain = row["sender_email"].rpartition("@")[2].lower()
-        blocked = await self._store.read(suppressions.among, row["rcpt_to"], domain)
         if len(blocked) == len({r.lower() for r in row["rcpt_to"]}):
             why = ", ".join(f"{address} ({reason})" for address, reason in blocked.items())
             raise Suppressed(

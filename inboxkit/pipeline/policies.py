@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import SendError
-from ..store import verdicts
+from ..store import suppressions, verdicts
 from ..store.verdicts import SEND, Party
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -24,6 +24,15 @@ class Forbidden(SendError):
 
 class Paused(Forbidden):
     """The inbox is paused: it sends nothing until it is made active again."""
+
+
+def findings(
+    connection: Connection, inbox: InboxRecord, row: Mapping[str, Any], *, approved: bool
+) -> tuple[str, dict[str, str]]:
+    """Return why a send may not leave an inbox, and which of its recipients are suppressed."""
+    refused = refusal(connection, inbox, row["rcpt_to"], approved=approved)
+    domain = row["sender_email"].rpartition("@")[2].lower()
+    return refused, {} if refused else suppressions.among(connection, row["rcpt_to"], domain)
 
 
 def refusal(

@@ -16,13 +16,22 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-def fetch(connection: Connection, sql: str, values: Any = ()) -> Sequence[Any]:
-    """Return the rows of a query as plain tuples; raise DBAPIError as SQLAlchemy does."""
+def fetch(
+    connection: Connection, sql: str, values: Any = (), *, planned_anew: bool = False
+) -> Sequence[Any]:
+    """Return the rows of a query as plain tuples; raise DBAPIError as SQLAlchemy does.
+
+    ``planned_anew``: PostgreSQL plans it for these values each time, as very different plans are
+    good for different ones.
+    """
     if _is_heard(connection):
         return connection.exec_driver_sql(sql, values).all()
     cursor = _cursor(connection)
     try:
-        cursor.execute(sql, values)
+        if planned_anew and connection.dialect.name == "postgresql":
+            cursor.execute(sql, values, prepare=False)
+        else:
+            cursor.execute(sql, values)
         rows: Sequence[Any] = cursor.fetchall()
     except _errors(connection) as error:
         raise _raised(connection, sql, cursor, error) from error

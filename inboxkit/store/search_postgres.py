@@ -13,9 +13,12 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
     ColumnElement,
     Connection,
     Text,
+    any_,
     bindparam,
     cast,
     delete,
@@ -28,6 +31,7 @@ from sqlalchemy import column as sql_column
 from sqlalchemy import table as sql_table
 from sqlalchemy.dialects.postgresql import TSQUERY
 
+from . import driver
 from .tables import content, message
 
 if TYPE_CHECKING:
@@ -57,6 +61,10 @@ _sources = select(
     content.c.text,
 ).where(content.c.message_id == message.c.id, message.c.id.in_(bindparam("ids", expanding=True)))
 _INSERT = "INSERT INTO inboxkit_search (message_id, words) VALUES (%s, %s::tsvector)"
+_FIRST_HITS = (  # as one value: 2,000 rows take longer
+    "SELECT array_agg(message_id) FROM"
+    " (SELECT message_id FROM inboxkit_search WHERE words @@ %s::tsquery LIMIT %s) few"
+)
 
 
 def index(connection: Connection, ids: Sequence[int]) -> None:
@@ -78,11 +86,20 @@ def conditions(
     if all(term.negated for term in query.words):
         return [not_(_walked(phrase)) for term in query.words if (phrase := _phrase(term))]
     wanted = _tsquery(query.words, inbox_id)
-    hits = select(_index.c.message_id).where(_index.c.words.op("@@")(_as_query(wanted)))
-    found = connection.execute(hits.limit(_PROBE + 1)).scalars().all()
+    found = _probed(connection, wanted)
     if len(found) <= _PROBE:
-        return [message.c.id.in_(found) if found else false()]
+        return [message.c.id == any_(_as_ids(found)) if found else false()]
     return [_walked(wanted)]
+
+
+def _probed(connection: Connection, wanted: str) -> Sequence[int]:
+    """Return hits of all ages, one more than are looked up at most.
+
+    A plan that is made for any word takes all for rare, and of a common one reads the whole list
+    of its hits: 26 ms of 300,000 messages instead of 5.
+    """
+    rows = driver.fetch(connection, _FIRST_HITS, (wanted, _PROBE + 1), planned_anew=True)
+    return rows[0][0] or ()
 
 
 def _walked(wanted: str) -> ColumnElement[bool]:
@@ -94,6 +111,11 @@ def _walked(wanted: str) -> ColumnElement[bool]:
 
 def _as_query(wanted: str) -> ColumnElement[Any]:
     return cast(bindparam("wanted", wanted, type_=Text, unique=True), TSQUERY)
+
+
+def _as_ids(found: Sequence[int]) -> ColumnElement[Any]:
+    # As one value: 2,000 of their own took up to 50 ms to plan.
+    return bindparam("found", list(found), type_=ARRAY(BigInteger), unique=True)
 
 
 def _tsquery(terms: Iterable[Term], inbox_id: int | None) -> str:

@@ -21,13 +21,15 @@ from inboxkit.store import (
     known_threads,
     runs,
     search,
+    sends,
     untaken,
 )
 from inboxkit.store.pages import Page
 from inboxkit.store.query import Query, parse_query
 from inboxkit.store.reach import EVERYTHING, HIDDEN_LABELS, Reach
+from inboxkit.store.writer import Tx
 
-from .sending import NOW, transaction
+from .sending import NOW, staged, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -224,6 +226,29 @@ def test_a_search_walks_the_full_text_index_from_the_newest_hit_on(
 @pytest.mark.parametrize("asked", [a for a in SEARCHES.values() if not a.startswith("-")])
 def test_a_search_on_postgres_probes_its_index(connection: Connection, asked: str) -> None:
     assert "inboxkit_search_words" in plan(connection, lambda c: page(c, asked))
+
+
+@pytest.mark.postgres
+def test_a_search_on_postgres_takes_its_hits_as_one_value(connection: Connection) -> None:
+    tx = Tx(connection)
+    sends.store(tx, [staged(tx, subject="A cellar") for _ in range(30)])
+    with listening(connection) as asked:
+        assert len(page(connection, "cellar")) == 30
+    _, (hits, given) = asked
+
+    assert "ANY" in hits
+    assert [len(value) for value in given.values() if isinstance(value, list)] == [30]
+
+
+@pytest.mark.postgres
+def test_a_probe_on_postgres_is_planned_for_its_word(connection: Connection) -> None:
+    for _ in range(10):  # psycopg prepares what it meets often
+        page(connection, "cellar")
+
+    prepared = "SELECT statement FROM pg_prepared_statements"
+    known = [row[0] for row in connection.exec_driver_sql(prepared)]
+    assert any("inboxkit_message" in statement for statement in known)
+    assert not any("array_agg" in statement for statement in known)
 
 
 @pytest.mark.sqlite
