@@ -1,6 +1,6 @@
 """Measure how many messages a second are accepted by SMTP, side by side with bare aiosmtpd.
 
-    python bench/ingest.py [--seconds 1] [--rounds 3] [--smtp-source] [--pinned] [--database URL]
+    python bench/ingest.py [--seconds 1] [--rounds 3] [--smtp-source] [--database URL]
 
 Servers and load generator are processes of their own on loopback ports. Runs are interleaved, and
 the medians compared, since the machine's speed drifts. ``durable`` is ``inboxkit run`` itself: 250
@@ -8,8 +8,7 @@ after a commit with an fsync (SQLite, WAL, synchronous=FULL), and reading goes o
 aiosmtpd stores nothing. It runs as it comes, on asyncio, and once more on the event loop that
 ``inboxkit run`` has, uvloop where it is installed; maildev and Postfix's smtp-sink are measured
 where they are installed. After each run the server catches up first. ``--database`` measures the
-same command on an empty database of a PostgreSQL server as well, ``--pinned`` once more kept on one
-core (Linux: ``taskset``), as threads that share the GIL work better on one.
+same command on an empty database of a PostgreSQL server as well.
 """
 
 from __future__ import annotations
@@ -46,8 +45,7 @@ if TYPE_CHECKING:
     Stored = tuple[Incoming, asyncio.Future[None]]
 
 SETTLE_SECONDS = 60.0
-BARE, ON_UVLOOP, LISTENER = "aiosmtpd", "on uvloop", "listener"
-DURABLE, PINNED = "durable", "on one core"
+BARE, ON_UVLOOP, LISTENER, DURABLE = "aiosmtpd", "on uvloop", "listener", "durable"
 
 
 @dataclass(frozen=True)
@@ -168,8 +166,6 @@ def running(name: str, database: str = "") -> Generator[Server]:
             command = [sys.executable, __file__, "--serve", name]
         else:
             command = stack.enter_context(inboxkit_run(database if name == "postgres" else ""))
-        if name == PINNED:
-            command = ["taskset", "-c", str(max(os.sched_getaffinity(0))), *command]
         yield stack.enter_context(started(name, command))
 
 
@@ -223,8 +219,7 @@ def compare(options: argparse.Namespace) -> bool:
     """Run all loads against all servers in turn; tell whether every goal was reached."""
     results: dict[tuple[Load, str], list[Result]] = {}
     with contextlib.ExitStack() as stack:
-        names = [*SERVERS, DURABLE, *([PINNED] if options.pinned else [])]
-        names += ["postgres"] if options.database else []
+        names = [*SERVERS, DURABLE, *(["postgres"] if options.database else [])]
         servers = [stack.enter_context(running(name, options.database)) for name in names]
         for name in filter(peers.installed, peers.PEERS):
             peer = stack.enter_context(peers.PEERS[name]())
@@ -282,7 +277,6 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1.0, help="of each run")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--smtp-source", action="store_true", help="use Postfix's load generator")
-    parser.add_argument("--pinned", action="store_true", help="ours on one core as well")
     parser.add_argument(
         "--database", metavar="URL", default="", help="of an empty database of PostgreSQL"
     )
