@@ -7,6 +7,7 @@ import hmac
 import re
 from dataclasses import dataclass, field
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from email_validator import EmailNotValidError, validate_email
@@ -195,6 +196,7 @@ def message_id_row(message_id: str, secret: bytes) -> int | None:
     return tokens.verify(_id_secret(secret), match[1] + match[2]) if match else None
 
 
+@lru_cache(maxsize=8)  # the keys are few, and asked for with every mail
 def _id_secret(secret: bytes) -> bytes:
     return hmac.digest(secret, b"message-id", hashlib.sha256)
 

@@ -237,7 +237,8 @@ def test_a_search_on_postgres_takes_its_hits_as_one_value(connection: Connection
     _, (hits, given) = asked
 
     assert "ANY" in hits
-    assert [len(value) for value in given.values() if isinstance(value, list)] == [30]
+    lists: list[list[int]] = [value for value in given.values() if isinstance(value, list)]
+    assert [len(value) for value in lists] == [30]
 
 
 @pytest.mark.postgres
