@@ -117,9 +117,8 @@ async def test_the_end_of_a_job_rings_for_who_was_held_up(store: Store) -> None:
         await store.bell.wait("run", before)
 
 
+@pytest.mark.sqlite  # PostgreSQL rings: another transaction may be putting one that is not seen
 async def test_the_end_of_a_job_that_held_up_nobody_rings_for_nothing(store: Store) -> None:
-    if store.database.file is None:
-        return  # PostgreSQL rings: another transaction may be putting one that is not seen yet
     await put(store, "a", lane="l")
     await put(store, "b")
     await put(store, "c", lane="m")
