@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import peers
+from running import stop
 from smtp_load import MAX_MESSAGES, RECIPIENT, SENDER, SESSIONS, run_loop
 
 from inboxkit.smtp.listener import Listener
@@ -181,11 +182,7 @@ def started(name: str, command: list[str]) -> Generator[Server]:
                 raise RuntimeError(f"{name} did not start: {line!r}")
             yield Server(name, int(port[1]), process)
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            stop(process)
 
 
 def measure(load: Load, server: Server, seconds: float, count: int) -> Result:

@@ -14,13 +14,14 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from running import stop
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from contextlib import AbstractContextManager
 
 MAILDEV, SMTP_SINK = "maildev", "smtp-sink"
 _START_SECONDS = 20.0
-_STOP_SECONDS = 10.0
 DOES = {
     MAILDEV: "it parses first, and keeps in memory",
     SMTP_SINK: "it stores nothing",
@@ -79,11 +80,7 @@ def _started(name: str, options: list[str], port: int) -> Generator[Peer]:
             _wait_for(port, process)
             yield Peer(name, port, process)
         finally:
-            process.terminate()
-            try:
-                process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            stop(process)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

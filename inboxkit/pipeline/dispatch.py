@@ -74,19 +74,17 @@ class Dispatch:
         await self._crew.idle()
 
     async def work(self, taken: list[Job]) -> None:
-        """Start a task for each leased Run; what was not given with them is loaded at once."""
-        unknown = [job for job in taken if job.given is None]
+        """Start a task for each leased Run; what they need is loaded at once."""
         try:
-            if unknown:
-                self._held |= await items.prefetch(self._store, self._actions, unknown)
+            self._held |= await items.prefetch(self._store, self._actions, taken)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - each is loaded by itself then, and fails by itself
-            log.error("runs %s: %s", [job.key for job in unknown], fault(error))
+            log.error("runs %s: %s", [job.key for job in taken], fault(error))
         await self._crew.work(taken)
 
     async def _one(self, job: Job) -> None:
-        held = items.Held(*job.given) if job.given else self._held.pop(job.id, items.Held())
+        held = self._held.pop(job.id, items.Held())
         row = held.run or await self._store.read(runs.by_id, int(job.key))
         if row is None:
             await self._store.write(jobs.complete, [job])

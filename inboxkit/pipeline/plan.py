@@ -141,7 +141,6 @@ class Plan:
             lane=f"{thread_id}:{router.name}" if router.ordered and thread_id else None,
             withheld=withheld,
             record=bool(job.data.get("record")),
-            message=message,
         )
 
     async def _event(self, seq: int, job: Job) -> list[NewRun]:

@@ -49,11 +49,7 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A leased piece of work.
-
-    ``given`` is what the step that put the job knew already, and is None unless the job was leased
-    as it was born in this process: nothing has happened to it since.
-    """
+    """A leased piece of work."""
 
     id: int
     kind: str
@@ -64,7 +60,6 @@ class Job:
     token: int
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
     lane: str | None = None
-    given: Any = field(default=None, compare=False, repr=False)
 
 
 def new_job(
@@ -75,11 +70,10 @@ def new_job(
     due_at: datetime,
     lane: str | None = None,
     data: Mapping[str, Any] | None = None,
-    given: Any = None,
 ) -> dict[str, Any]:
     """Return the row of a job that is ready at ``due_at``; ``put`` stores it.
 
-    Jobs of one ``lane`` run one at a time in the order of their ids. ``given`` is not stored.
+    Jobs of one ``lane`` run one at a time in the order of their ids.
     """
     return {
         "id": new_id(),
@@ -94,7 +88,6 @@ def new_job(
         "token": None,
         "error": "",
         "data": dict(data or {}),
-        "given": given,
     }
 
 

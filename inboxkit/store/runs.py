@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -15,7 +14,7 @@ from .prepared import BulkUpdate, Prepared, among
 from .tables import run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from .writer import Tx
@@ -35,7 +34,6 @@ class NewRun:
     lane: str | None = None
     record: bool = False  # its sends are shown, not sent
     withheld: str = ""  # why no handler was called; recorded, never run
-    message: Any = field(default=None, compare=False, repr=False)  # as it was matched
 
     @property
     def key(self) -> str:
@@ -54,24 +52,23 @@ def insert_new(tx: Tx, found: Sequence[NewRun], now: datetime) -> list[int]:
     fresh = [(new_id(), f) for f in found if f.key not in known]
     if not fresh:
         return []
-    rows = [_row(row_id, f, now) for row_id, f in fresh]
-    _insert(tx.connection, rows)
-    pairs = zip(rows, fresh, strict=True)
-    jobs.put(tx, [_job(row, f, now) for row, (_, f) in pairs if not f.withheld])
-    return [row_id for row_id, _ in fresh]
-
-
-def _job(row: Mapping[str, Any], found: NewRun, now: datetime) -> dict[str, Any]:
-    given = None if found.message is None else (SimpleNamespace(**row), found.message)
-    return jobs.new_job(
-        "run",
-        row["id"],
-        inbox_id=found.inbox_id,
-        due_at=now,
-        lane=found.lane,
-        data={"record": True} if found.record else None,
-        given=given,
+    _insert(tx.connection, [_row(row_id, f, now) for row_id, f in fresh])
+    jobs.put(
+        tx,
+        [
+            jobs.new_job(
+                "run",
+                row_id,
+                inbox_id=f.inbox_id,
+                due_at=now,
+                lane=f.lane,
+                data={"record": True} if f.record else None,
+            )
+            for row_id, f in fresh
+            if not f.withheld
+        ],
     )
+    return [row_id for row_id, _ in fresh]
 
 
 def _row(row_id: int, found: NewRun, now: datetime) -> dict[str, Any]:

@@ -75,22 +75,6 @@ async def test_many_at_once_are_left_to_be_claimed(store: Store) -> None:
     assert await claimed(store) == ["a", "b", "c"]
 
 
-async def test_what_was_given_is_handed_over_and_not_stored(store: Store) -> None:
-    store.takers.offer("run", 5)
-    now = store.clock.now()
-    given = object()
-    row = jobs.new_job("run", "a", inbox_id=1, due_at=now, given=given)
-    await store.write(jobs.put, [row])
-    handed_over: list[Job] = []
-    with anyio.fail_after(30):
-        while not (handed_over := store.takers.collect("run", 1)):
-            await store.bell.wait("run", store.bell.count("run"), timeout=0.1)
-    assert handed_over[0].given is given
-    await store.write(jobs.give_back, handed_over, due_at=now, error="")
-    again = await store.write(jobs.claim, "run", worker=7, now=now, limit=1, start=0)
-    assert [job.given for job in again] == [None]
-
-
 WITHOUT: list[Callable[[Takers], None]] = [
     lambda takers: takers.offer("plan", 5),
     lambda takers: takers.offer("run", 0),
