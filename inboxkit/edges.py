@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -13,6 +13,7 @@ import anyio
 from .errors import ConfigurationError, StoreError
 from .http.api.app import ACCESS
 from .http.app import Health, HttpServer, check_bind, make_app
+from .listening import descriptors, places
 from .pipeline.accept import Accept, Arriving, UnknownRecipient
 from .settings import Settings, host_port
 from .smtp.listener import Listener
@@ -41,10 +42,10 @@ class Edges:
     """Where mail and webhooks come in."""
 
     def __init__(self, accept: Accept, parts: Parts, health: Health) -> None:
-        self._settings = parts.settings
+        self._settings = fitting(parts.settings, descriptors())
         self._accept = accept
         self._store = parts.store
-        self._app = make_app(parts, health)
+        self._app = make_app(replace(parts, settings=self._settings), health)
         self._listener: Listener | None = None
         self._server: HttpServer | None = None
         self._failures: list[int] = []
@@ -73,7 +74,9 @@ class Edges:
             await server.start()
             self._server = server
         if smtp and "smtp" in roles and self._listener is None:
-            listener = Listener(smtp_settings(self._settings, smtp), self._take, self._check)
+            listener = Listener(
+                smtp_settings(self._settings, smtp), self._take, self._check, self._store.clock
+            )
             try:
                 await listener.start(given.smtp)
             except OSError as error:
@@ -148,6 +151,12 @@ def _is_full(error: StoreError) -> bool:
     return no_room or "full" in str(error)
 
 
+def fitting(settings: Settings, descriptors: int) -> Settings:
+    """Return the settings with no more connections than there are file descriptors for."""
+    smtp, http = places(settings.max_connections, settings.http_max_connections, descriptors)
+    return settings.model_copy(update={"max_connections": smtp, "http_max_connections": http})
+
+
 def smtp_settings(settings: Settings, bind: str) -> SmtpSettings:
     """Return the listener's settings; raise ConfigurationError that names the key."""
     host, port = host_port(bind)
@@ -164,6 +173,7 @@ def smtp_settings(settings: Settings, bind: str) -> SmtpSettings:
         tls_context=_tls(settings),
         auth=settings.smtp_users or None,
         auth_without_tls=settings.smtp_auth_without_tls,
+        any_login=settings.smtp_any_login,
         require_auth=settings.smtp_require_auth,
         idle_seconds=settings.smtp_idle_seconds,
         data_seconds=settings.smtp_data_seconds,
@@ -179,6 +189,10 @@ def smtp_settings(settings: Settings, bind: str) -> SmtpSettings:
 
 def check_auth(settings: Settings) -> None:
     """Raise ConfigurationError, by the keys that users set, for AUTH that cannot work."""
+    if settings.smtp_any_login:
+        if settings.smtp_users:
+            raise ConfigurationError("smtp_any_login: smtp_users would mean nothing; set one")
+        return
     if settings.smtp_require_auth and not settings.smtp_users:
         raise ConfigurationError("smtp_require_auth: needs smtp_users; name at least one user")
     protected = settings.tls_certificate or settings.smtp_auth_without_tls

@@ -20,12 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from .errors import ConfigurationError
 
 FILE = "inboxkit.toml"
-_PREFIX = "INBOXKIT_"
+PREFIX = "INBOXKIT_"
 LOCAL = "local"  # the forwarder that hands mail to ``receive`` on this machine
 ROLES = ("smtp", "http", "worker")
 _PORTS_AND_TABLES = ("smtp", "object_store")  # a key each, and a table of options as well
 TWO_WORDS = ("unisender_go",)  # the providers whose name has an underscore
 _SECRET_WORDS = ("key", "secret", "password", "token")
+_SHORTEST_KEY = 16
 _RATES = re.compile(r"[1-9]\d{0,8}/[smhd]( [1-9]\d{0,8}/[smhd]){0,3}")
 _PASSWORD = re.compile(r"(://[^:/@]*:).*@")
 _PASSWORD_ARGUMENT = re.compile(r"([?&]\w*password=)[^&]*")
@@ -61,8 +62,12 @@ class Settings(BaseModel):
     max_recipients: int = Field(default=100, gt=0)
     max_connections: int = Field(default=1_000, gt=0)
     max_connections_per_client: int = Field(default=20, gt=0)
+    http_max_connections: int = Field(default=4_000, gt=0)
+    http_max_connections_per_client: int = Field(default=1_000, gt=0)
+    http_head_seconds: float = Field(default=15, gt=0)
     trusted_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     smtp_auth_without_tls: bool = False
+    smtp_any_login: bool = False
     smtp_idle_seconds: float = Field(default=60, gt=0)
     smtp_data_seconds: float = Field(default=300, gt=0)
     smtp_min_data_rate: int = Field(default=500, ge=0)
@@ -147,11 +152,18 @@ class Settings(BaseModel):
             raise ValueError(f"one or more of {', '.join(ROLES)}")
         return value
 
-    @field_validator("egress_networks")
+    @field_validator("egress_networks", "trusted_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for block in value:
             ip_network(block)  # its ValueError says what is wrong
+        return value
+
+    @field_validator("api_key")
+    @classmethod
+    def _long_enough(cls, value: str) -> str:
+        if 0 < len(value) < _SHORTEST_KEY:
+            raise ValueError(f"a key needs {_SHORTEST_KEY} characters or more")
         return value
 
     @field_validator("smtp", "http")
@@ -263,10 +275,10 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     options: dict[str, dict[str, str]] = {}
     for name, value in environ.items():
-        if not name.startswith(_PREFIX):
+        if not name.startswith(PREFIX):
             continue
-        key = name.removeprefix(_PREFIX).lower()
-        provider, option = _provider_option(key)
+        key = name.removeprefix(PREFIX).lower()
+        provider, option = provider_option(key)
         if key in Settings.model_fields:
             values[key] = value
         elif option:
@@ -274,7 +286,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     return values | {"options": options}
 
 
-def _provider_option(key: str) -> tuple[str, str]:
+def provider_option(key: str) -> tuple[str, str]:
     """Split ``mailgun_api_key`` after the provider's name, which may have two words."""
     for name in (*TWO_WORDS, "object_store"):
         if key.startswith(f"{name}_"):

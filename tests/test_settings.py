@@ -108,6 +108,7 @@ def test_a_file_in_the_working_directory_is_read(
         ({"domian": "x.org"}, "domian: unknown key; did you mean domain? known are any_recipient"),
         ({"smtp": "1025"}, "smtp: '1025' is not HOST:PORT, such as 127.0.0.1:1025"),
         ({"http": "host:99999"}, "http: 'host:99999' is not HOST:PORT"),
+        ({"api_key": "k" * 15}, "api_key: a key needs 16 characters or more"),
         ({"max_recipients": 0}, "max_recipients: "),
         ({"max_recipients": "many"}, "max_recipients: "),
         ({"catch_all": "perhaps"}, "catch_all: "),
@@ -132,6 +133,7 @@ def test_a_secret_is_in_no_error_and_no_repr(name: str) -> None:
         checked({name: ["canary"]})
     assert "canary" not in str(raised.value)
     right: dict[str, Any] = {
+        "api_key": "canary" * 3,
         "smtp_users": {"ann": "canary"},
         "options": {"mailgun": {"domain": "canary"}},
     }

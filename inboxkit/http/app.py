@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 
 from ..errors import ConfigurationError
+from ..listening import serve
 from ..settings import Settings, host_port, is_loopback
 from .api.app import add_api
+from .door import Door, Visitor
 from .intake import MOST_BYTES, BodyRefused
 from .mailgun.app import add_mailgun
 
 if TYPE_CHECKING:
+    import asyncio
     import socket
     from collections.abc import Awaitable, Callable
 
     from .parts import Parts
 
 log = logging.getLogger("inboxkit.http")
-_BODY_SECONDS = 60
 _MOST_LINE_BYTES = 64 * 1024  # of a request; hundreds of ids may be asked for in one
+_KEPT_SECONDS = 75  # an idle connection; longer than proxies keep theirs
 _LATER = {"Retry-After": "10"}
+
+DOOR = web.AppKey("door", Door)
 
 
 class Health(Protocol):
@@ -37,7 +41,9 @@ class Health(Protocol):
 
 def make_app(parts: Parts, health: Health) -> web.Application:
     """Return the application; nothing listens yet."""
-    app = web.Application(client_max_size=MOST_BYTES, middlewares=[_quiet])
+    door = Door(parts.settings)
+    app = web.Application(client_max_size=MOST_BYTES, middlewares=[door.attend, _quiet])
+    app[DOOR] = door
     webhook = _webhook(parts)
     app.router.add_route("*", "/webhooks/{provider}", webhook)
     app.router.add_route("*", "/webhooks/{provider}/mime", webhook)  # for Mailgun: it looks at this
@@ -64,22 +70,19 @@ async def _quiet(
 
 def _webhook(parts: Parts) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def webhook(request: web.Request) -> web.Response:
+        name = request.match_info["provider"]
         try:
-            async with (
-                asyncio.timeout(_BODY_SECONDS) as timer,
-                parts.intake.body(request.content.iter_any()) as body,
-            ):
-                timer.reschedule(None)  # it is all here
-                answer = await parts.feedback.receive(
-                    request.match_info["provider"],
-                    request.method,
-                    dict(request.headers),
-                    request.query_string,
-                    body,
-                    str(request.url.with_query(None)),
-                )
-        except TimeoutError:
-            raise web.HTTPRequestTimeout from None
+            answer = parts.feedback.refusal(name, request.method)
+            if answer is None:  # only then a body is worth its memory
+                async with parts.webhook_intake.of(request) as body:
+                    answer = await parts.feedback.receive(
+                        name,
+                        request.method,
+                        dict(request.headers),
+                        request.query_string,
+                        body,
+                        str(request.url.with_query(None)),
+                    )
         except BodyRefused as refused:
             return web.Response(status=refused.status, headers=_LATER, text=str(refused))
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
@@ -118,20 +121,21 @@ class HttpServer:
             handle_signals=False,
             logger=server_log,
             max_line_size=_MOST_LINE_BYTES,
+            keepalive_timeout=_KEPT_SECONDS,
         )
         self._host, self._port = host_port(bind)
         self._listening = listening
+        self._door = app[DOOR]
+        self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Listen; raise ConfigurationError when the port is taken."""
         await self._runner.setup()
-        site = (
-            web.TCPSite(self._runner, self._host, self._port)
-            if self._listening is None
-            else web.SockSite(self._runner, self._listening)
-        )
+        make = cast("Callable[[], asyncio.Protocol]", self._runner.server)
         try:
-            await site.start()
+            self._server = await serve(
+                lambda: Visitor(self._door, make), self._listening or (self._host, self._port)
+            )
         except OSError as error:
             await self._runner.cleanup()
             raise ConfigurationError(
@@ -141,11 +145,14 @@ class HttpServer:
     @property
     def url(self) -> str:
         """Where it listens, such as ``http://127.0.0.1:8025``."""
-        host, port = self._runner.addresses[0][:2]
+        assert self._server is not None
+        host, port = self._server.sockets[0].getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def stop(self) -> None:
         """Finish the requests under way and close."""
+        if self._server is not None:
+            self._server.close()
         await self._runner.cleanup()
 
 

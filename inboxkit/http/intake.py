@@ -6,24 +6,29 @@ goes beyond is charged as it arrives, not as it is announced.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
+from aiohttp import web
 
 from ..errors import InboxKitError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable
+    from contextlib import AbstractAsyncContextManager
 
 MOST_BYTES = 64 * 1024 * 1024  # inbound mail as base64 in JSON
 _MOST_HELD_BYTES = 2 * MOST_BYTES
 _FREE_BYTES = 64 * 1024
 _PATIENCE_SECONDS = 10.0
+_BODY_SECONDS = 60.0
+_SILENT_SECONDS = 10.0
 
 
 class BodyRefused(InboxKitError):
-    """A body is too large, or there is no room for it now; ``status`` is the answer."""
+    """A body is too large or too slow, or there is no room for it; ``status`` is the answer."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -31,7 +36,10 @@ class BodyRefused(InboxKitError):
 
 
 class Intake:
-    """Reads the bodies of requests into a bounded amount of memory."""
+    """Reads the bodies of requests into a bounded amount of memory.
+
+    A body has ``seconds`` to arrive, and its client may be silent for ``silent`` of them.
+    """
 
     def __init__(
         self,
@@ -40,12 +48,40 @@ class Intake:
         held: int = _MOST_HELD_BYTES,
         free: int = _FREE_BYTES,
         patience: float = _PATIENCE_SECONDS,
+        seconds: float = _BODY_SECONDS,
+        silent: float = _SILENT_SECONDS,
     ) -> None:
         self._most = most
         self._left = held
         self._free = free
         self._patience = patience
+        self._seconds = seconds
+        self._silent = silent
         self._released = anyio.Event()
+
+    def of(
+        self, request: web.BaseRequest, *, most: int | None = None
+    ) -> AbstractAsyncContextManager[bytes]:
+        """Read the body of a request, as ``body`` does.
+
+        Raise BodyRefused also when it does not arrive: 408, or 400 when its client has left.
+        """
+        return self.body(self._arriving(request), most=most)
+
+    async def _arriving(self, request: web.BaseRequest) -> AsyncGenerator[bytes]:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._seconds
+        while True:
+            try:
+                async with asyncio.timeout_at(min(end, loop.time() + self._silent)):
+                    piece = await request.content.readany()
+            except TimeoutError:
+                raise BodyRefused(408, "the body did not arrive in time") from None
+            except (ConnectionError, web.RequestPayloadError):
+                raise BodyRefused(400, "the body broke off") from None
+            if not piece:
+                return
+            yield piece
 
     @asynccontextmanager
     async def body(

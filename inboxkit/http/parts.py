@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..parsing.worker import ParserProcess
 from .intake import Intake
 
 if TYPE_CHECKING:
@@ -32,4 +33,6 @@ class Parts:
     feedback: Feedback
     resolver: Callable[[], Resolver]  # the one that looks DNS up now
     live: Live
-    intake: Intake = field(default_factory=Intake)  # one for all that others send
+    parser: ParserProcess = field(default_factory=ParserProcess)  # of mails that are handed in
+    intake: Intake = field(default_factory=Intake)  # one for all that those with a key send
+    webhook_intake: Intake = field(default_factory=Intake)  # and one for what anybody may send

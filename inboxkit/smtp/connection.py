@@ -10,12 +10,14 @@ import logging
 import math
 import re
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, AnyStr, ClassVar, NoReturn, TypeAlias, cast
 
 from aiosmtpd.proxy_protocol import get_proxy
 from aiosmtpd.smtp import SMTP
 
+from ..connections import Full, peer_of
 from . import replies
 from .input import Input
 from .replies import SmtpRefused, with_status
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 
     from anyio import CapacityLimiter
 
-    from .connections import Connections
+    from ..connections import Connections
+    from .guesses import Guesses
     from .incoming import Incoming
     from .settings import SmtpSettings
 
@@ -36,6 +39,7 @@ _MAX_COMMAND = 2048  # RFC 5321 section 4.5.3.1.4 asks for 512; extensions and l
 _CLOSING_SECONDS = 5.0  # for a client to take our last reply
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _FOREIGN = re.compile(rb"(?:GET|POST|HEAD|PUT|DELETE|OPTIONS|CONNECT|PATCH|TRACE) |\x16\x03")
+_REFUSALS = {Full.FOR_ALL: replies.FULL, Full.FOR_CLIENT: replies.FULL_FOR_CLIENT}
 _HELD = frozenset((b"MAIL", b"RCPT", b"RSET"))  # may be answered together: RFC 2920 section 3.2
 
 
@@ -46,11 +50,13 @@ class Service:
     settings: SmtpSettings
     accept: Callable[[Incoming], Awaitable[None]]
     check_recipient: Callable[[str], Awaitable[None]]
-    connections: Connections
+    connections: Connections[Connection]
+    guesses: Guesses
     threads: CapacityLimiter
     tasks: set[asyncio.Task[None]]
     prototype: Mapping[str, object]
     loop: asyncio.AbstractEventLoop
+    serials: count[int] = field(default_factory=lambda: count(1))
 
 
 class Connection(SMTP):
@@ -68,7 +74,7 @@ class Connection(SMTP):
         )
         self.service = service
         self.settings = service.settings
-        self.serial = next(service.connections.serial)
+        self.serial = next(service.serials)
         self.peer = ""
         self.heard_at = service.loop.time()
         self.input = Input(service.loop)
@@ -91,10 +97,10 @@ class Connection(SMTP):
         pipe = cast("asyncio.Transport", transport)
         if self._original_transport is None:
             self._allow(self.settings.idle_seconds)
-            self.peer = _address(transport.get_extra_info("peername"))
-            refusal = self.service.connections.admit(self, self.heard_at)
-            if refusal is not None:
-                pipe.write(refusal)
+            self.peer = peer_of(transport.get_extra_info("peername"))
+            full = self.service.connections.admit(self, self.heard_at)
+            if full is not None:
+                pipe.write(_REFUSALS[full])
                 pipe.close()
                 return
             self._watch()
@@ -142,6 +148,10 @@ class Connection(SMTP):
             cast("asyncio.Transport", self._original_transport).abort()
         elif self.transport is not None:
             self._pipe.write(b"".join((*self._replies, reply)))
+
+    def give_way(self) -> None:
+        """End the connection, as others wait and this one does nothing."""
+        self.dismiss(replies.MADE_ROOM)
 
     def end(self, reply: bytes) -> NoReturn:
         """Dismiss the client from within a command."""
@@ -278,10 +288,10 @@ class Connection(SMTP):
             return False
         if proxy.src_addr is not None and not isinstance(proxy.src_addr, bytes):
             self.service.connections.leave(self)
-            self.peer = _address((str(proxy.src_addr),))
-            refusal = self.service.connections.admit(self, self.heard_at)
-            if refusal is not None:
-                self.dismiss(refusal)
+            self.peer = peer_of((str(proxy.src_addr),))
+            full = self.service.connections.admit(self, self.heard_at)
+            if full is not None:
+                self.dismiss(_REFUSALS[full])
         return not self._is_dismissed
 
     async def _serve(self) -> None:
@@ -338,9 +348,3 @@ class Connection(SMTP):
 
 
 Command: TypeAlias = "Callable[[Connection, str], Awaitable[None]]"
-
-
-def _address(peername: tuple[str, ...] | None) -> str:
-    """Return an IP address without its scope, and an IPv4 address as such."""
-    address = peername[0].partition("%")[0] if peername else "0.0.0.0"
-    return address.removeprefix("::ffff:") if "." in address else address

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING
 from aiosmtpd.smtp import SMTP
 from anyio import CapacityLimiter
 
+from ..connections import Connections
 from ..errors import ConfigurationError
+from ..listening import serve
 from . import replies
-from .connection import Service
-from .connections import Connections
+from .connection import Connection, Service
+from .guesses import Guesses
 from .session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from ..clock import Clock
     from .incoming import Incoming
     from .settings import SmtpSettings
 
-_BACKLOG = 1024
 _SPOOL_THREADS = 4
 _LAST_SECONDS = 5.0  # for connections to go once the grace has passed
 
@@ -41,11 +43,17 @@ class Listener:
         settings: SmtpSettings,
         accept: Callable[[Incoming], Awaitable[None]],
         check_recipient: Callable[[str], Awaitable[None]],
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._accept = accept
         self._check_recipient = check_recipient
-        self._connections = Connections(settings)
+        self._connections: Connections[Connection] = Connections(
+            settings.max_connections,
+            per_client=settings.max_connections_per_client,
+            trusted=settings.networks(),
+        )
+        self._guesses = Guesses(clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._bound: tuple[str, int] | None = None
@@ -81,6 +89,7 @@ class Listener:
             accept=self._accept,
             check_recipient=self._check_recipient,
             connections=self._connections,
+            guesses=self._guesses,
             threads=CapacityLimiter(_SPOOL_THREADS),
             tasks=self._tasks,
             prototype=self._prototype(loop),
@@ -88,9 +97,7 @@ class Listener:
         )
         listening = shared or await self._listen(loop)
         self._bound = listening.getsockname()[:2]
-        self._server = await loop.create_server(
-            lambda: Session(service), sock=listening, backlog=_BACKLOG
-        )
+        self._server = await serve(lambda: Session(service), listening)
 
     async def stop(self, grace: float = 30.0) -> None:
         """Take no more connections, end the idle ones, and let messages on their way finish.
@@ -101,14 +108,17 @@ class Listener:
         if self._server is None:
             return
         self._server.close()
-        self._connections.retire()
+        for guest in self._connections:
+            guest.retire()
         await self._wait(grace)
-        self._connections.dismiss(replies.SHUTTING_DOWN)
+        for guest in self._connections:
+            guest.dismiss(replies.SHUTTING_DOWN)
         await self._wait(min(grace, _LAST_SECONDS))
         for task in self._tasks:
             task.cancel()
         await self._wait(_LAST_SECONDS)
-        self._connections.abort()
+        for guest in self._connections:
+            guest.abort()
         await asyncio.sleep(0)  # the loop closes what was aborted in its next turn
         self._server = None
 

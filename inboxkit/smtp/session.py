@@ -90,7 +90,8 @@ class Session(Connection):
 
     @property
     def _offers_auth(self) -> bool:
-        return bool(self.settings.auth) and (self._is_secure or self.settings.auth_without_tls)
+        protected = self._is_secure or self.settings.auth_without_tls
+        return self.settings.any_login or (bool(self.settings.auth) and protected)
 
     async def smtp_STARTTLS(self, arg: str) -> None:
         """Go on under TLS; what was sent ahead in the clear is dropped (RFC 3207 section 4.2)."""
@@ -114,7 +115,7 @@ class Session(Connection):
     async def smtp_AUTH(self, arg: str | None) -> None:
         """Log in by PLAIN or LOGIN (RFC 4954)."""
         mechanism, *initial = (arg or "-").split()
-        if not self.settings.auth:
+        if not (self.settings.auth or self.settings.any_login):
             raise SmtpRefused(502, "5.5.1", "AUTH is not offered")
         if not self._offers_auth:
             raise SmtpRefused(538, "5.7.11", "Use STARTTLS first")
@@ -136,14 +137,22 @@ class Session(Connection):
             raise SmtpRefused(535, "5.7.8", "Wrong user or password")
 
     def _authenticate(self, mechanism: str, auth_data: Any) -> AuthResult:
-        given = cast("LoginPassword", auth_data)
+        guesses, given = self.service.guesses, cast("LoginPassword", auth_data)
+        if self.settings.any_login:
+            user = given.login.decode("utf-8", "replace")
+            return AuthResult(success=True, handled=False, auth_data=user)
+        if guesses.must_wait(self.peer):
+            self.end(replies.TOO_MANY_GUESSES)
         user = given.login.decode("utf-8", "replace")
         password = (self.settings.auth or {}).get(user)
         same = hmac.compare_digest(
             hashlib.sha256((password or "").encode()).digest(),
             hashlib.sha256(given.password).digest(),
         )
-        return AuthResult(success=same and password is not None, handled=False, auth_data=user)
+        success = same and password is not None
+        if not success:
+            guesses.failed(self.peer)
+        return AuthResult(success=success, handled=False, auth_data=user)
 
     async def smtp_MAIL(self, arg: str | None) -> None:
         """Begin a message: the sender, "" for a bounce, and its parameters."""

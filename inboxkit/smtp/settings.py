@@ -33,7 +33,8 @@ class SmtpSettings:
 
     ``port`` 0 takes any free port. Clients in ``trusted_networks`` are exempt from the limit of
     connections per client. ``auth`` maps users to passwords and is offered under TLS only, unless
-    ``auth_without_tls``. ``max_commands`` counts from one accepted message to the next.
+    ``auth_without_tls``; ``any_login`` lets everybody in who tries, for programs under test.
+    ``max_commands`` counts from one accepted message to the next.
     ``min_data_rate`` is in bytes a second, judged over every ``data_rate_seconds`` of DATA.
     A message above ``spool_bytes`` waits in a temporary file of ``spool_folder``.
     ``bare_newline`` says what becomes of CR and LF that stand alone in a message.
@@ -47,6 +48,7 @@ class SmtpSettings:
     tls_context: ssl.SSLContext | None = None
     auth: Mapping[str, str] | None = field(default=None, repr=False)
     auth_without_tls: bool = False
+    any_login: bool = False
     require_auth: bool = False
     max_message_bytes: int = 25 * 1024 * 1024
     max_recipients: int = 100
@@ -77,7 +79,7 @@ class SmtpSettings:
         self.networks()
 
     def _check_auth(self) -> None:
-        if self.require_auth and not self.auth:
+        if self.require_auth and not (self.auth or self.any_login):
             raise ConfigurationError("smtp require_auth needs auth: name at least one user")
         if self.auth and not (self.tls_context or self.auth_without_tls):
             raise ConfigurationError(

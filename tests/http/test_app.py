@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from sqlalchemy import select
 
+from inboxkit.http.intake import MOST_BYTES
 from inboxkit.providers.forms import Field
 from inboxkit.store.tables import webhook
 from tests.pipeline.mailgun import OPTIONS, Account, account
@@ -136,6 +137,52 @@ async def test_a_provider_without_settings_is_probed_but_takes_nothing() -> None
         assert (await ask(mailgun, "HEAD", "/webhooks/mailgun"))[0] == 200
         status, text = await ask(mailgun, "POST", "/webhooks/mailgun", b"{}")
     assert (status, text) == (503, "provider mailgun is not configured")
+
+
+async def begun(
+    mailgun: Account, path: str, body: bytes, length: int
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Begin a post of so many bytes that nobody has to have a key for."""
+    host, _, port = mailgun.sandbox.url.removeprefix("http://").rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+    writer.write(f"{head}Content-Length: {length}\r\n\r\n".encode() + body)
+    return reader, writer
+
+
+@pytest.mark.parametrize(("path", "status"), [("mailgun", b"503"), ("nobody", b"404")])
+async def test_a_body_that_leads_nowhere_is_not_waited_for(path: str, status: bytes) -> None:
+    async with account(provider=("memory",), options={}) as mailgun:
+        reader, writer = await begun(mailgun, f"/webhooks/{path}", b"", 64_000_000)
+        async with asyncio.timeout(8):
+            assert (await reader.readline()).split()[1] == status
+        writer.transport.abort()
+        assert (await ask(mailgun, "GET", "/livez"))[0] == 200
+
+
+async def test_bodies_of_webhooks_take_no_room_from_others(mailgun: Account) -> None:
+    held = bytes(MOST_BYTES - 1)
+    streams = [await begun(mailgun, "/webhooks/mailgun", held, MOST_BYTES) for _ in range(2)]
+    async with asyncio.timeout(60):
+        for _, writer in streams:
+            await writer.drain()
+    async with asyncio.timeout(8):  # before those two are given up
+        status, _ = await ask(mailgun, "POST", "/v3/shop.example/messages", b" " * 8_000_000)
+    assert status == 400  # it was read: nothing in it says where to send
+    for _, writer in streams:
+        writer.transport.abort()
+
+
+@pytest.mark.parametrize("path", ["/webhooks/mailgun", "/v0/inboxes", "/v3/shop.example/messages"])
+async def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_defect(
+    mailgun: Account, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, writer = await begun(mailgun, path, b"{", 100)
+    await ask(mailgun, "GET", "/livez")  # once it is answered, what came before is under way
+    writer.transport.abort()
+    for _ in range(3):
+        await ask(mailgun, "GET", "/livez")
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
 
 
 async def test_a_body_beyond_the_limit_is_refused(mailgun: Account) -> None:

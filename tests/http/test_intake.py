@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from aiohttp import web
 
 from inboxkit.http.intake import BodyRefused, Intake
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from asyncio import StreamReader, StreamWriter
+    from collections.abc import AsyncGenerator, AsyncIterator
 
 
 async def pieces(*sizes: int) -> AsyncIterator[bytes]:
@@ -60,3 +64,46 @@ async def test_a_body_waits_for_room() -> None:
                 await anyio.wait_all_tasks_blocked()
                 assert not done.is_set()
             await done.wait()
+
+
+@asynccontextmanager
+async def posting(intake: Intake) -> AsyncGenerator[tuple[StreamReader, StreamWriter]]:
+    """Begin to post a body of seven bytes to a server that answers with what it read."""
+
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            async with intake.of(request) as body:
+                return web.Response(body=body)
+        except BodyRefused as refused:
+            return web.Response(status=refused.status)
+
+    app = web.Application()
+    app.router.add_post("/", answer)
+    runner = web.AppRunner(app, lingering_time=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    reader, writer = await asyncio.open_connection(*runner.addresses[0])
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\n")
+    try:
+        async with asyncio.timeout(30):
+            yield reader, writer
+    finally:
+        writer.transport.abort()
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(("seconds", "silent"), [(60, 0.01), (0.01, 60)])
+async def test_a_body_that_does_not_arrive_is_given_up(seconds: float, silent: float) -> None:
+    intake = Intake(held=100, free=0, seconds=seconds, silent=silent)
+    async with posting(intake) as (reader, writer):
+        writer.write(b"one ")
+        assert b" 408 " in await reader.readline()
+    assert await length(intake, 100) == 100
+
+
+async def test_a_body_may_come_in_pieces() -> None:
+    async with posting(Intake()) as (reader, writer):
+        for piece in (b"one ", b"two"):
+            writer.write(piece)
+            await writer.drain()
+        assert b"one two" in await reader.readuntil(b"one two")

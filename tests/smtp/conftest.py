@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from inboxkit.clock import Clock
 from inboxkit.smtp.listener import Listener
 from inboxkit.smtp.settings import SmtpSettings
 
@@ -30,9 +31,10 @@ _PATIENCE = 30.0
 
 @dataclass
 class Server:
-    """A running listener, the messages it accepted and their content."""
+    """A running listener, its clock, the messages it accepted and their content."""
 
     listener: Listener
+    clock: Clock
     messages: list[Incoming] = field(default_factory=list["Incoming"])
     bodies: list[bytes] = field(default_factory=list[bytes])
 
@@ -197,7 +199,8 @@ async def _serving(
         server.messages.append(message)
         server.bodies.append(body)
 
-    server = Server(Listener(SmtpSettings(**settings), keep, check))
+    clock = Clock()
+    server = Server(Listener(SmtpSettings(**settings), keep, check, clock), clock)
     await server.listener.start()
     try:
         yield server

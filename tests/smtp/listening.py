@@ -6,6 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
+from inboxkit.clock import Clock
 from inboxkit.smtp.listener import Listener
 from inboxkit.smtp.settings import SmtpSettings
 
@@ -18,7 +19,7 @@ async def main() -> None:
 
     async def check_recipient(address: str) -> None: ...
 
-    listener = Listener(SmtpSettings(), accept, check_recipient)
+    listener = Listener(SmtpSettings(), accept, check_recipient, Clock())
     await listener.start()
     sys.stdout.write(f"{listener.port}\n")
     sys.stdout.flush()

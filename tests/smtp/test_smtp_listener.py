@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inboxkit.clock import Clock
 from inboxkit.errors import ConfigurationError
 from inboxkit.smtp.listener import Listener
 from inboxkit.smtp.replies import SmtpRefused
@@ -52,7 +53,7 @@ async def refuse_all(message: Incoming) -> None:
 
 
 async def test_the_port_is_unknown_before_the_start() -> None:
-    listener = Listener(SmtpSettings(), refuse_all, anyone)
+    listener = Listener(SmtpSettings(), refuse_all, anyone, Clock())
     with pytest.raises(RuntimeError, match="not been started"):
         _ = listener.port
     await listener.stop()
@@ -60,7 +61,7 @@ async def test_the_port_is_unknown_before_the_start() -> None:
 
 async def test_an_address_in_use_stops_the_start(serving: Serving) -> None:
     async with serving() as server:
-        second = Listener(SmtpSettings(port=server.listener.port), refuse_all, anyone)
+        second = Listener(SmtpSettings(port=server.listener.port), refuse_all, anyone, Clock())
         with pytest.raises(ConfigurationError, match=f":{server.listener.port}: Address already"):
             await second.start()
 

@@ -6,6 +6,8 @@ import asyncio
 import base64
 import smtplib
 import socket
+from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     import ssl
 
-    from tests.smtp.conftest import Client, Serving
+    from tests.smtp.conftest import Client, Server, Serving
 
 USERS = {"ann": "correct horse"}
 END_FORMS = [
@@ -166,6 +168,30 @@ async def test_auth_refuses_strangers_and_stops_guessing(
             assert (await log_in(client, "plain at once", user, password)).startswith("535 5.7.8")
         last = await log_in(client, "plain at once", user, password)
         assert (last[:9], await client.reply()) == ("421 4.7.0", "")
+
+
+async def attempt(server: Server, password: str, host: str = "") -> str:
+    """Log in on a connection of its own; return the code and the status."""
+    async with server.client(host=host) as client:
+        return (await log_in(client, "plain in two", "ann", password))[:9]
+
+
+async def test_a_new_connection_is_no_new_start_for_who_guesses(serving: Serving) -> None:
+    async with serving(auth=USERS, auth_without_tls=True) as server:
+        assert {await attempt(server, "wrong") for _ in range(10)} == {"535 5.7.8"}
+        assert await attempt(server, "correct horse") == "421 4.7.0"
+        assert await attempt(server, "correct horse", "127.0.0.2") == "235 2.7.0"
+        server.clock.advance(timedelta(seconds=2))
+        assert await attempt(server, "correct horse") == "235 2.7.0"
+
+
+async def test_guesses_on_open_connections_count_together(serving: Serving) -> None:
+    async with serving(auth=USERS, auth_without_tls=True) as server, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(server.client()) for _ in range(20)]
+        for client in clients:
+            assert await client.command("AUTH PLAIN") == "334 "
+        replies = [await client.command(encoded("\0ann\0wrong")) for client in clients]
+    assert [reply[:3] for reply in replies] == ["535"] * 10 + ["421"] * 10
 
 
 async def test_broken_auth_counts_as_a_failure(serving: Serving) -> None:

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from ipaddress import ip_network
 
 import pytest
 
-from inboxkit.smtp.connections import Connections
-from inboxkit.smtp.replies import FULL, FULL_FOR_CLIENT, MADE_ROOM
-from inboxkit.smtp.settings import SmtpSettings
+from inboxkit.connections import Connections, Full
 
 
 @dataclass(eq=False)
@@ -15,38 +14,35 @@ class Guest:
 
     peer: str = "192.0.2.1"
     heard_at: float = 0.0
-    told: list[bytes] = field(default_factory=list[bytes])
+    gave_way: bool = False
 
-    def dismiss(self, reply: bytes) -> None:
-        self.told.append(reply)
+    def give_way(self) -> None:
+        self.gave_way = True
 
-    def retire(self) -> None:
-        self.told.append(b"retire")
 
-    def abort(self) -> None:
-        self.told.append(b"abort")
+def made(*, most: int = 1_000, per_client: int = 20) -> Connections[Guest]:
+    return Connections(most, per_client=per_client, trusted=[ip_network("10.0.0.0/8")])
 
 
 @pytest.mark.parametrize(
     ("peers", "last", "refusal"),
     [
-        pytest.param(["192.0.2.1"] * 2, "192.0.2.1", FULL_FOR_CLIENT, id="one-address"),
+        pytest.param(["192.0.2.1"] * 2, "192.0.2.1", Full.FOR_CLIENT, id="one-address"),
         pytest.param(["192.0.2.1"] * 2, "192.0.2.2", None, id="another-address"),
-        pytest.param(["2001:db8::1", "2001:db8::2"], "2001:db8::3", FULL_FOR_CLIENT, id="one-/64"),
+        pytest.param(["2001:db8::1", "2001:db8::2"], "2001:db8::3", Full.FOR_CLIENT, id="one-/64"),
         pytest.param(["2001:db8::1", "2001:db8::2"], "2001:db8:0:1::1", None, id="another-/64"),
         pytest.param(["10.0.0.1"] * 2, "10.0.0.1", None, id="trusted"),
     ],
 )
-def test_connections_per_client(peers: list[str], last: str, refusal: bytes | None) -> None:
-    settings = SmtpSettings(max_connections_per_client=2, trusted_networks=("10.0.0.0/8",))
-    connections = Connections(settings)
+def test_connections_per_client(peers: list[str], last: str, refusal: Full | None) -> None:
+    connections = made(per_client=2)
     for peer in peers:
         assert connections.admit(Guest(peer), 0.0) is None
     assert connections.admit(Guest(last), 0.0) == refusal
 
 
 def test_a_client_that_left_may_come_again() -> None:
-    connections = Connections(SmtpSettings(max_connections_per_client=1, trusted_networks=()))
+    connections = made(per_client=1)
     guest = Guest()
     connections.admit(guest, 0.0)
     connections.leave(guest)
@@ -67,31 +63,31 @@ def test_a_client_that_left_may_come_again() -> None:
 def test_when_full_the_client_idle_for_the_longest_gives_way(
     spoke: bool, idle: float, makes_room: bool
 ) -> None:
-    connections = Connections(SmtpSettings(max_connections=2))
+    connections = made(most=2)
     first, second = Guest(), Guest(heard_at=0.01)
     for guest in (first, second):
         connections.admit(guest, 0.0)
         if spoke:
             connections.heard(guest)
     refusal = connections.admit(Guest(), idle)
-    assert (refusal, first.told) == ((None, [MADE_ROOM]) if makes_room else (FULL, []))
-    assert (second.told, len(connections)) == ([], 2)
+    assert (refusal, first.gave_way) == ((None, True) if makes_room else (Full.FOR_ALL, False))
+    assert (second.gave_way, len(connections)) == (False, 2)
 
 
 def test_a_client_that_sends_a_message_never_gives_way() -> None:
-    connections = Connections(SmtpSettings(max_connections=1))
+    connections = made(most=1)
     guest = Guest()
     connections.admit(guest, 0.0)
     connections.working(guest)
-    assert (connections.admit(Guest(), 1000.0), guest.told) == (FULL, [])
+    assert (connections.admit(Guest(), 1000.0), guest.gave_way) == (Full.FOR_ALL, False)
 
 
 def test_a_command_puts_a_client_at_the_end_of_the_line() -> None:
-    connections = Connections(SmtpSettings(max_connections=2))
+    connections = made(most=2)
     first, second = Guest(), Guest()
     for guest in (first, second):
         connections.admit(guest, 0.0)
     for guest in (first, second, first):
         connections.heard(guest)
     assert connections.admit(Guest(), 10.0) is None
-    assert (first.told, second.told) == ([], [MADE_ROOM])
+    assert (first.gave_way, second.gave_way) == (False, True)
