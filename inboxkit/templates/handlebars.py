@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .budget import Budget, TemplateError, check_source
+from .budget import MOST_OUTPUT_CHARACTERS, Budget, TemplateError, check_source, size
 from .handlebars_tags import Literal, Path, Token, tokens, value, words
 
 if TYPE_CHECKING:
@@ -63,10 +63,15 @@ class Template:
     nodes: Sequence[Node]
 
     def render(
-        self, variables: Mapping[str, Any], *, strict: bool = False, escape: bool = True
+        self,
+        variables: Mapping[str, Any],
+        *,
+        strict: bool = False,
+        escape: bool = True,
+        budget: Budget | None = None,
     ) -> str:
         """Return the text; raise TemplateError. ``strict``: a variable that is missing is one."""
-        writer = _Writer(Budget(), strict=strict, escape=escape)
+        writer = _Writer(budget or Budget(), strict=strict, escape=escape)
         scope = _Scope((variables,), ({"root": variables},))
         return "".join(writer.write(self.nodes, scope))
 
@@ -208,16 +213,17 @@ class _Writer:
     def write(self, nodes: Sequence[Node], scope: _Scope) -> Iterator[str]:
         """Yield the text of nodes."""
         for node in nodes:
+            self._budget.step()
             if isinstance(node, str):
                 yield self._budget.write(node)
             elif isinstance(node, Output):
                 yield self._output(node, scope)
             else:
-                self._budget.step()
                 yield from self._block(node, scope)
 
     def _output(self, node: Output, scope: _Scope) -> str:
         text = _text(self._value(node.source, scope, strict=self._strict))
+        self._budget.handle(len(text))
         plain = node.raw or not self._escape
         return self._budget.write(text if plain else text.translate(_ESCAPES))
 
@@ -244,14 +250,14 @@ class _Writer:
             yield from self._each(block, found, scope)
 
     def _each(self, block: Block, found: Any, scope: _Scope) -> Iterator[str]:
-        pairs = list(_pairs(found))
-        if not pairs:
+        count = len(found) if isinstance(found, (list, Mapping)) else 0  # pyright: ignore[reportUnknownArgumentType] - JSON
+        if not count:
             yield from self.write(block.otherwise, scope)
-        for place, (key, one) in enumerate(pairs):
+        for place, (key, one) in enumerate(_pairs(found)):
             self._budget.step()
             params = dict(zip(block.params, (one, key), strict=False))
             inner = scope.inside(
-                one, params, index=place, key=key, first=not place, last=place + 1 == len(pairs)
+                one, params, index=place, key=key, first=not place, last=place + 1 == count
             )
             yield from self.write(block.body, inner)
 
@@ -274,8 +280,25 @@ def _holds(found: Any) -> bool:
 
 
 def _text(found: Any) -> str:
-    """Return a value as JavaScript writes it."""
-    if found is _MISSING or found is None:
+    """Return a value as JavaScript writes it; raise TemplateError for more than may be written."""
+    if size(found) > MOST_OUTPUT_CHARACTERS:
+        raise TemplateError(f"a text has more than {MOST_OUTPUT_CHARACTERS} characters")
+    return ",".join(_leaves(found))
+
+
+def _leaves(found: Any) -> Iterator[str]:
+    """Yield what is in lists and in theirs; how deep they are costs nothing."""
+    left = [found]
+    while left:
+        one = left.pop()
+        if isinstance(one, list) and one:
+            left += reversed(one)  # pyright: ignore[reportUnknownArgumentType] - JSON
+        else:
+            yield _leaf(one)
+
+
+def _leaf(found: Any) -> str:
+    if found is _MISSING or found is None or found == []:
         return ""
     if isinstance(found, bool):
         return "true" if found else "false"
@@ -283,6 +306,4 @@ def _text(found: Any) -> str:
         return str(int(found))
     if isinstance(found, Mapping):
         return "[object Object]"
-    if isinstance(found, list):
-        return ",".join(_text(one) for one in found)  # pyright: ignore[reportUnknownVariableType] - JSON
     return str(found)

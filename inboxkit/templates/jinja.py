@@ -1,35 +1,28 @@
 """Jinja2, as little of it as mails need: no calls, no macros, no includes, and a Budget.
 
 Only the parts of the language that are named here are let through, so nothing of Python is in
-reach. What could make a text or a loop long is counted.
+reach. What an operation would cost is counted before it is done: ``costs`` says how much.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import wraps
-from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from jinja2 import ChainableUndefined, StrictUndefined, TemplateSyntaxError, Undefined, nodes
+from jinja2 import ChainableUndefined, StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.filters import FILTERS
+from jinja2.runtime import markup_join, str_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS
+from jinja2.visitor import NodeTransformer
 
-from .budget import MOST_OUTPUT_CHARACTERS, Budget, TemplateError, check_source
+from . import costs
+from .budget import MEMBER, Budget, TemplateError, check_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-_FILTERS = (
-    *("abs", "capitalize", "count", "d", "default", "e", "escape", "first", "float", "int"),
-    *("items", "join", "last", "length", "list", "lower", "max", "min", "reverse", "round"),
-    *("sort", "string", "sum", "title", "trim", "unique", "upper", "urlencode", "wordcount"),
-)
-_TESTS = (
-    *("boolean", "defined", "divisibleby", "even", "false", "float", "in", "integer"),
-    *("iterable", "lower", "mapping", "none", "number", "odd", "sequence", "string", "true"),
-    *("undefined", "upper", "==", "!=", ">", ">=", "<", "<=", "eq", "ne", "gt", "ge", "lt", "le"),
-)
 _ALLOWED = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.For, nodes.If, nodes.Assign),
     *(nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem, nodes.Slice, nodes.Filter),
@@ -37,8 +30,11 @@ _ALLOWED = (
     *(nodes.Concat, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod),
     *(nodes.Neg, nodes.Pos, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair, nodes.Keyword),
 )
-_LARGEST = 1e15
-_COUNTED, _BOUNDED = "counted by inboxkit", "bounded by inboxkit"
+# What the loops, slices, texts put together and comparisons of a source are turned into.
+_EACH, _PART, _CONCATENATED, _COMPARED = (
+    f"{name} by inboxkit" for name in ("each", "part", "concatenated", "compared")
+)
+_NODES_A_STEP = 50
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -56,43 +52,69 @@ class _Environment(ImmutableSandboxedEnvironment):
         )
         self.budget = budget
         self.globals.clear()
-        self.tests = {name: TESTS[name] for name in _TESTS}
-        self.filters = {name: self._bounding(FILTERS[name]) for name in _FILTERS}
-        self.filters |= {_COUNTED: self._counted, _BOUNDED: self._bounded}
+        tests = cast("Mapping[str, Callable[..., Any]]", TESTS)
+        self.tests = {name: self._costing(tests[name], cost) for name, cost in costs.TESTS.items()}
+        filters = cast("Mapping[str, Callable[..., Any]]", FILTERS)
+        self.filters = {
+            name: self._costing(filters[name], cost) for name, cost in costs.FILTERS.items()
+        }
+        self.filters |= {_EACH: self._each, _PART: self._made}
+        self.filters |= {_CONCATENATED: self._concatenated, _COMPARED: self._compared}
 
     def _final(self, found: Any) -> Any:
-        if isinstance(found, (str, int, float, Undefined)):
-            self.budget.write(str(found))
-            return found
-        if found is None:
-            return ""
-        raise TemplateError("a list or an object cannot be written; write its members")
+        self.budget.step()
+        costs.text(found)
+        return "" if found is None else found
 
-    def _bounding(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _costing(self, function: Callable[..., Any], cost: costs.Cost) -> Callable[..., Any]:
+        passed = int(hasattr(function, "jinja_pass_arg"))
+
         @wraps(function)
         def bounded(*args: Any, **kwargs: Any) -> Any:
-            return self._bounded(function(*args, **kwargs))
+            characters = cost(self, *args[passed:], **kwargs)
+            self.budget.handle(characters)
+            found = function(*args, **kwargs)
+            return self._made(found) if characters else found
 
         return bounded
 
-    def _bounded(self, found: Any) -> Any:
+    def _made(self, found: Any) -> Any:
+        """Count what an operation has made; what it would yield is made now."""
         self.budget.step()
-        if isinstance(found, str) and len(found) > MOST_OUTPUT_CHARACTERS:
-            raise TemplateError(f"gives more than {MOST_OUTPUT_CHARACTERS} characters")
-        return found
+        made: Any = found
+        if isinstance(found, Iterator):
+            made = list(found)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - of a template
+        if isinstance(made, str):
+            self.budget.handle(len(costs.text(made)))
+        elif isinstance(made, list):
+            self.budget.handle(MEMBER * len(made))  # pyright: ignore[reportUnknownArgumentType] - of a template
+        return made  # pyright: ignore[reportUnknownVariableType] - of a template
 
-    def _counted(self, found: Iterable[Any]) -> list[Any]:
-        items = list(islice(found, MOST_OUTPUT_CHARACTERS))
-        self.budget.step(len(items))
-        return items
+    def _each(self, found: Any, steps: int) -> Iterator[Any]:
+        """Yield what a loop goes over; each turn takes as many steps as its body is long."""
+        for one in costs.members(found):
+            self.budget.step(steps)
+            yield one
+
+    def _concatenated(self, parts: Sequence[Any]) -> Any:
+        self.budget.handle(costs.concatenation(parts))
+        return self._made(markup_join(parts) if self.autoescape else str_join(parts))
+
+    def _compared(self, values: Sequence[Any], *names: str) -> bool:
+        """Compare each value with the next one, as in ``1 < a < 9``."""
+        for name, left, right in zip(names, values, values[1:], strict=False):
+            self.budget.handle(costs.comparison(name, left, right))
+            if not costs.COMPARISONS[name](left, right):
+                return False
+        return True
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Calculate with numbers of a sane size; ``+`` joins texts too."""
         if operator == "+" and isinstance(left, str) and isinstance(right, str):
-            return self._bounded(left + right)
+            self.budget.handle(costs.concatenation((left, right)))
+            return self._made(left + right)
         for one in (left, right):
-            if not isinstance(one, (int, float)) or abs(one) > _LARGEST:
-                raise TemplateError(f"{operator} is for numbers up to {_LARGEST:g}")
+            costs.number(one, operator)
         return super().call_binop(context, operator, left, right)
 
 
@@ -101,14 +123,22 @@ def check(source: str) -> None:
     _read(_Environment(Budget(), strict=False, escape=False), source)
 
 
-def render(source: str, variables: Mapping[str, Any], *, strict: bool, escape: bool) -> str:
+def render(
+    source: str,
+    variables: Mapping[str, Any],
+    *,
+    strict: bool,
+    escape: bool,
+    budget: Budget | None = None,
+) -> str:
     """Return the text; raise TemplateError. ``strict``: a variable that is missing is one."""
-    environment = _Environment(Budget(), strict=strict, escape=escape)
+    budget = budget or Budget()
+    environment = _Environment(budget, strict=strict, escape=escape)
     found = _read(environment, source)
     try:
         code = environment.compile(found)
         template = environment.template_class.from_code(environment, code, {})
-        return "".join(template.generate(dict(variables)))
+        return "".join([budget.write(piece) for piece in template.generate(dict(variables))])
     except TemplateError:
         raise
     except Exception as error:  # noqa: BLE001 - a template is foreign code
@@ -121,12 +151,11 @@ def _read(environment: _Environment, source: str) -> nodes.Template:
         found = environment.parse(source)
         for node in list(found.find_all(nodes.Node)):
             _check(node)
-            _bind(node)
+        return cast("nodes.Template", _Binding(environment).visit(found))
     except TemplateSyntaxError as error:
         raise TemplateError(f"line {error.lineno}: {error.message}") from None
     except RecursionError:
         raise TemplateError("is nested too deeply") from None
-    return found
 
 
 def _check(node: nodes.Node) -> None:
@@ -134,7 +163,7 @@ def _check(node: nodes.Node) -> None:
     if not isinstance(node, _ALLOWED):
         raise TemplateError(f"line {node.lineno}: {type(node).__name__} is not supported")
     if isinstance(node, (nodes.Filter, nodes.Test)):
-        known = _FILTERS if isinstance(node, nodes.Filter) else _TESTS
+        known = costs.FILTERS if isinstance(node, nodes.Filter) else costs.TESTS
         if node.name not in known or node.dyn_args or node.dyn_kwargs:
             raise TemplateError(f"line {node.lineno}: {node.name} is not supported")
     if isinstance(node, nodes.For) and node.recursive:
@@ -152,23 +181,38 @@ def _holds_more_than_constants(node: nodes.Node) -> bool:
     return not all(isinstance(item, nodes.Const) for item in node.items)
 
 
-def _bind(node: nodes.Node) -> None:
-    """Count what a loop goes over, and bound what is joined."""
-    if isinstance(node, nodes.For):
-        node.iter = _filtered(cast("nodes.Expr", node.iter), _COUNTED)
-        return
-    for name, inner in node.iter_fields():
-        if isinstance(inner, nodes.Concat):
-            setattr(node, name, _filtered(inner, _BOUNDED))
-        elif isinstance(inner, list):
-            inner[:] = [_joined(one) for one in inner]  # pyright: ignore[reportUnknownVariableType] - untyped
+class _Binding(NodeTransformer):
+    """Puts what counts in the place of what could make a text or a loop long."""
 
+    def __init__(self, environment: _Environment) -> None:
+        self._environment = environment
 
-def _joined(node: Any) -> Any:
-    return _filtered(node, _BOUNDED) if isinstance(node, nodes.Concat) else node
+    def visit_For(self, node: nodes.For) -> nodes.Node:
+        """Count the turns."""
+        steps = 1 + sum(1 for _ in node.find_all(nodes.Node)) // _NODES_A_STEP
+        self.generic_visit(node)
+        node.iter = self._filtered(cast("nodes.Expr", node.iter), _EACH, steps)
+        return node
 
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
+        """Count what a slice copies."""
+        self.generic_visit(node)
+        return self._filtered(node, _PART) if isinstance(node.arg, nodes.Slice) else node
 
-def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:
-    made = nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
-    made.environment = node.environment
-    return made
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+        """Add the lengths up first."""
+        self.generic_visit(node)
+        return self._filtered(nodes.List(node.nodes, lineno=node.lineno), _CONCATENATED)
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
+        """Count what is compared."""
+        self.generic_visit(node)
+        values = [node.expr, *(operand.expr for operand in node.ops)]
+        names = [operand.op for operand in node.ops]
+        return self._filtered(nodes.List(values, lineno=node.lineno), _COMPARED, *names)
+
+    def _filtered(self, node: nodes.Expr, name: str, *args: int | str) -> nodes.Filter:
+        constants = [nodes.Const(arg, lineno=node.lineno) for arg in args]
+        made = nodes.Filter(node, name, constants, [], None, None, lineno=node.lineno)
+        made.set_environment(self._environment)
+        return made

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import handlebars, jinja
-from .budget import TemplateError
+from .budget import MOST_SOURCE_CHARACTERS, Budget, TemplateError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,8 @@ class Rendered:
 def check(sources: Sources) -> None:
     """Raise TemplateError, naming the part, for a source that cannot be read."""
     named = {name: getattr(sources, name) for name in PARTS}
+    if sum(map(len, sources.headers.values())) > MOST_SOURCE_CHARACTERS:
+        raise TemplateError(f"headers: are longer than {MOST_SOURCE_CHARACTERS} characters")
     for name, source in (named | dict(sources.headers)).items():
         try:
             if sources.engine == HANDLEBARS:
@@ -55,10 +57,13 @@ def render(sources: Sources, variables: Mapping[str, Any], *, strict: bool) -> R
 
     Only HTML is escaped; a subject and a header become one line.
     """
+    budget = Budget()
 
     def part(name: str, source: str, *, line: bool = False) -> str:
         try:
-            text = one(sources.engine, source, variables, strict=strict, escape=name == "html")
+            text = _one(
+                sources.engine, source, variables, budget, strict=strict, escape=name == "html"
+            )
         except TemplateError as error:
             raise TemplateError(f"{name}: {error}") from None
         return _on_one_line(text) if line else text
@@ -71,13 +76,19 @@ def render(sources: Sources, variables: Mapping[str, Any], *, strict: bool) -> R
     )
 
 
-def one(
-    engine: str, source: str, variables: Mapping[str, Any], *, strict: bool, escape: bool
+def _one(
+    engine: str,
+    source: str,
+    variables: Mapping[str, Any],
+    budget: Budget,
+    *,
+    strict: bool,
+    escape: bool,
 ) -> str:
-    """Render one template; raise TemplateError."""
     if engine == HANDLEBARS:
-        return handlebars.parse(source).render(variables, strict=strict, escape=escape)
-    return jinja.render(source, variables, strict=strict, escape=escape)
+        template = handlebars.parse(source)
+        return template.render(variables, strict=strict, escape=escape, budget=budget)
+    return jinja.render(source, variables, strict=strict, escape=escape, budget=budget)
 
 
 def _on_one_line(text: str) -> str:

@@ -122,3 +122,34 @@ def test_templates_are_listed_renamed_never_taken_twice_and_deleted(api: Api) ->
     assert api.ask("POST", f"{target}/a/preview", {"tag": "no-such"}).status == 400
     api.good("DELETE", f"{target}/a")
     assert api.ask("GET", f"{target}/a").status == 404
+
+
+# By a key that is bound to one inbox.
+WRITES: dict[str, tuple[str, str, Any]] = {
+    "create": ("POST", "", {"name": "new"}),
+    "update": ("PATCH", "/shared", {"description": "x"}),
+    "delete": ("DELETE", "/shared", None),
+    "create a version": ("POST", "/shared/versions", {"tag": "v9", "text": "x"}),
+    "update a version": ("PATCH", "/shared/versions/initial", {"text": "x"}),
+    "delete a version": ("DELETE", "/shared/versions/spare", None),
+}
+
+
+@pytest.fixture(scope="module")
+def bound() -> Iterator[Api]:
+    """Return a server, asked with a key of one inbox, whose pod has a template."""
+    with serving(api_key="k" * 20) as running:
+        admin = running.of("k" * 20)
+        made(admin, "shared")
+        admin.good("POST", "/v0/templates/shared/versions", {"tag": "spare", "text": "x"})
+        key = admin.good("POST", f"/v0/inboxes/{admin.inbox()}/api-keys", {})
+        yield running.of(key["api_key"])
+
+
+@pytest.mark.parametrize(("method", "target", "body"), WRITES.values(), ids=WRITES.keys())
+def test_a_key_of_one_inbox_changes_no_templates(
+    bound: Api, method: str, target: str, body: Any
+) -> None:
+    refused = bound.ask(method, f"/v0/templates{target}", body)
+    assert (refused.status, refused.code) == (403, "forbidden")
+    assert preview(bound, "shared", variables={"name": "Ann"})["text"] == "Dear Ann"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from anyio import to_thread
-
+from ...blocking import in_thread
 from ...store import templates
 from ...store.api_tables import DEFAULT_POD
 from ...store.templates import TemplateRecord, VersionRecord
@@ -48,11 +47,18 @@ def _pod(call: Call[Any]) -> str:
     return (call.named.pod_id if call.named else call.reach.pod_id) or DEFAULT_POD
 
 
+def _check_writer(call: Call[Any]) -> None:
+    """Raise ApiError for a key of one inbox: the templates serve the whole pod."""
+    if call.reach.inbox_id is not None:
+        raise ApiError("forbidden", "A key that is bound to an inbox changes no templates")
+
+
 async def create(call: Call[CreateTemplateRequest]) -> Template:
     """Make a template, with its first version if one is given."""
+    _check_writer(call)
     asked, pod_id, now = call.given, _pod(call), call.now
     if asked.version is not None:
-        _check(asked.version)
+        await _check(asked.version)
 
     def work(tx: Tx) -> tuple[TemplateRecord, VersionRecord | None]:
         made = templates.create(
@@ -64,7 +70,7 @@ async def create(call: Call[CreateTemplateRequest]) -> Template:
     return template(*await call.store.write(work))
 
 
-def _check(asked: VersionRequest) -> None:
+async def _check(asked: VersionRequest) -> None:
     """Raise ApiError for a source that cannot be read."""
     sources = Sources(
         engine=asked.engine,
@@ -74,7 +80,7 @@ def _check(asked: VersionRequest) -> None:
         headers=asked.headers,
     )
     try:
-        check(sources)
+        await in_thread(check, sources)
     except TemplateError as error:
         raise invalid(str(error), "version") from None
 
@@ -134,6 +140,7 @@ async def get(call: Call[Nothing]) -> Template:
 
 async def update(call: Call[UpdateTemplateRequest]) -> Template:
     """Change the description."""
+    _check_writer(call)
     known = await _wanted(call)
     await call.store.write(templates.describe, known, call.given.description, call.now)
     return template(await _wanted(call))
@@ -141,13 +148,15 @@ async def update(call: Call[UpdateTemplateRequest]) -> Template:
 
 async def delete(call: Call[Nothing]) -> None:
     """Delete a template with its versions."""
+    _check_writer(call)
     await call.store.write(templates.remove, await _wanted(call))
 
 
 async def create_version(call: Call[VersionRequest]) -> Version:
     """Add a version; the first of a template is the active one."""
+    _check_writer(call)
     known = await _wanted(call)
-    _check(call.given)
+    await _check(call.given)
     made = _version(call, known, call.given)
     return version(await call.store.write(templates.add_version, made))
 
@@ -168,9 +177,10 @@ async def get_version(call: Call[Nothing]) -> Version:
 
 async def update_version(call: Call[UpdateVersionRequest]) -> Version:
     """Change a version, or make it the active one."""
+    _check_writer(call)
     known = await _wanted_version(call, call.name("tag"))
     values = call.given.model_dump(exclude_none=True)
-    _check(VersionRequest.model_validate(_said(known) | values))
+    await _check(VersionRequest.model_validate(_said(known) | values))
     return version(await call.store.write(templates.change_version, known, values, call.now))
 
 
@@ -180,6 +190,7 @@ def _said(known: VersionRecord) -> dict[str, Any]:
 
 async def delete_version(call: Call[Nothing]) -> None:
     """Delete a version that is not the active one."""
+    _check_writer(call)
     known = await _wanted_version(call, call.name("tag"))
     if known.active:
         raise ApiError(
@@ -200,7 +211,7 @@ async def _rendered(call: Call[Any], asked: RenderRequest) -> Rendered:
         return render(found.sources, asked.variables, strict=asked.strict)
 
     try:
-        return await to_thread.run_sync(work)
+        return await in_thread(work)
     except TemplateError as error:
         raise ApiError("unprocessable", f"Template {call.name('name')}: {error}") from None
 
