@@ -22,7 +22,7 @@ def _runs(digit: str) -> re.Pattern[str]:
     # From a digit to the end of what is written without a space; then more such groups.
     glued = rf"{digit}[!-~\d{_DASHES}]{{0,80}}+"
     # A sentence may end with a code, and the next begin with a number.
-    return re.compile(rf"{glued}(?:(?<![.,;:!?])[{_SPACES}]{glued}){{0,9}}+")
+    return re.compile(rf"{glued}(?:(?<![.,;:!?])[{_SPACES}]{glued}){{0,9}}")
 
 
 _RUN = _runs(r"\d")

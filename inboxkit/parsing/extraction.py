@@ -9,14 +9,14 @@ import asyncio
 import contextlib
 import importlib
 import json
-import os
 import sys
 from typing import Any, BinaryIO
 
 import anyio
-from anyio import to_thread
 
+from ..blocking import in_thread
 from ..errors import ConfigurationError
+from . import processes
 from .documents import document_text, is_plain, missing_library
 
 LIMIT = 200_000
@@ -45,24 +45,13 @@ class FileReader:
                 f"reading {content_type or 'this file'} needs {library}: pip install inboxkit[docs]"
             )
         if len(data) <= _SMALL and is_plain(data, content_type, filename):
-            return await to_thread.run_sync(
-                lambda: document_text(data, content_type, filename, limit=limit)
-            )
+            return await in_thread(lambda: document_text(data, content_type, filename, limit=limit))
         asked = {"content_type": content_type, "filename": filename, "limit": limit}
         async with self._turns:
             return await self._asked_for(json.dumps(asked).encode() + b"\n" + data)
 
     async def _asked_for(self, request: bytes) -> str | None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # what lies in the working directory is not ours to import
-            "-m",
-            "inboxkit.parsing.extraction",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
+        process = await processes.start("extraction", stderr=asyncio.subprocess.DEVNULL)
         try:
             async with asyncio.timeout(self._seconds):
                 answer, _ = await process.communicate(request)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _TAG = re.compile(r"<(?:(/?)([A-Za-z][A-Za-z0-9:-]{0,30})|[/!?])")
 # To the ">" that ends a tag; quotes count only after "=".
-_TAG_END = re.compile(r"""<[^>=]*+(?:=\s*+(?:"[^"]*+"|'[^']*+'|(?!["']))[^>=]*+)*+>""")
+_TAG_END = re.compile(r"""<[^>=]*+(?:=\s*+(?:"[^"]*+"|'[^']*+'|(?!["']))[^>=]*+)*>""")
 _LONGEST_TAG = 10_000
 _ODD_TAGS = 100  # tags with quotes that do not match; beyond, a tag ends at the first ">"
 _SPACE = re.compile(r"[ \t\r\n\f]+")

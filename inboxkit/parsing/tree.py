@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .entity import Fields
     from .model import Limits
 
-_FIELD = re.compile(r"^([!-9;-~]++):[ \t]*+(.*+(?:\n[ \t].*+)*+)", re.MULTILINE)
+_FIELD = re.compile(r"^([!-9;-~]++):[ \t]*+(.*+(?:\n[ \t].*+)*)", re.MULTILINE)
 _NAME = re.compile(r"[!-9;-~]+\Z")
 _FOLD = re.compile(r"\n[ \t]+")
 _KEPT_NAME = 64

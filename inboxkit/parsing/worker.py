@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import pickle
 import signal
 import struct
@@ -17,7 +16,9 @@ import sys
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from . import guard
+from ..blocking import in_thread
+from ..errors import StoreError
+from . import guard, processes
 from .model import Limits, ParsedMessage
 from .read import parse
 
@@ -39,7 +40,8 @@ class ParserProcess:
     """A warm parser process; one message at a time, started when first used.
 
     ``parse`` waits for its turn. A message that takes longer than ``limits.seconds`` ends the
-    process and comes back as "limited" with its headers; the next one gets a new process.
+    process and comes back as "limited" with its headers; the next one gets a new process. Raise
+    StoreError when no process can be started.
     """
 
     def __init__(self) -> None:
@@ -74,6 +76,12 @@ class ParserProcess:
                 await self._end()  # its answer would be taken for that of the next message
                 raise
 
+    async def read(self, raw: bytes, limits: Limits = Limits()) -> ParsedMessage:
+        """Read a message as ``parse`` does; what is small and plain in a thread of this process."""
+        if needs_process(raw):
+            return await self.parse(raw, limits=limits)
+        return await in_thread(lambda: parse(raw, limits=limits))
+
     async def close(self) -> None:
         """End the process."""
         async with self._turn:
@@ -81,15 +89,11 @@ class ParserProcess:
 
     async def _started(self) -> Process:
         if self._process is None or self._process.returncode is not None:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",  # what lies in the working directory is not ours to import
-                "-m",
-                "inboxkit.parsing.worker",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            )
+            try:
+                self._process = await processes.start("worker")
+            except OSError as error:
+                why = error.strerror or error
+                raise StoreError(f"no parser can be started: {why}") from error
         return self._process
 
     async def _end(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio import CapacityLimiter, to_thread
 
+from ..blocking import in_thread
 from ..errors import ConfigurationError, RemoteError
 from ..store import jobs, mailgun_validations, suppressions
 from ..store.mailgun_validations import Verdicts
@@ -42,11 +43,11 @@ class MailgunLists:
         list_id, servers = int(job.data["list"]), dict[str, "Sequence[str] | None"]()
         while part := await self._store.read(mailgun_validations.next_part, list_id):
             number, lookup, addresses = part
-            boxes = await to_thread.run_sync(_boxes, addresses)
+            boxes = await in_thread(_boxes, addresses)
             if lookup:
                 await self._look_up(boxes, servers)
             known = await self._history(boxes)
-            found = await to_thread.run_sync(_judged, boxes, known, servers)
+            found = await in_thread(_judged, boxes, known, servers)
             await self._store.write(mailgun_validations.put_part, list_id, number, found)
         await self._store.write(_finish, job, list_id)
 

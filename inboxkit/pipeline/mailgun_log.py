@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from anyio import to_thread
-
+from ..blocking import in_thread
 from ..errors import NotFound
 from ..providers import mailgun_rules
 from ..providers.mailgun_requests import Refusal
@@ -120,7 +119,7 @@ class MailgunLog:
         self, message: Message, entry: Row[Any], rules: Sequence[Rule]
     ) -> list[dict[str, Any]]:
         recipients = await self._own(message, entry.inbox_id)
-        work = await to_thread.run_sync(_wanted, message, recipients, rules)
+        work = await in_thread(_wanted, message, recipients, rules)
         now = self._store.clock.now()
         return [
             jobs.new_job(

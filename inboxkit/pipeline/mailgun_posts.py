@@ -10,13 +10,20 @@ import hashlib
 import hmac
 import json
 import logging
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
+from ..blocking import in_thread
 from ..errors import NotFound, SendError
+from ..parsing.mime import decode_headers
+from ..parsing.model import ParsedMessage
+from ..parsing.worker import ParserProcess
 from ..providers import mailgun_posts as posts
 from ..providers import mailgun_rules
 from ..store import jobs, mailgun_events, mailgun_webhooks, records
+from ..store.blobs import Unreadable
 from ..values import Draft
 from . import mailgun_events as wire
 from .crew import Crew
@@ -24,7 +31,7 @@ from .mailgun_lists import MailgunLists
 from .posting import Answer, Poster
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from anyio.abc import TaskGroup
 
@@ -38,6 +45,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.mailgun")
 SCHEDULE = tuple(timedelta(minutes=m) for m in (10, 10, 15, 30, 60, 120, 240))
+_MOST_ATTEMPTS = len(SCHEDULE) + 1
 _ENOUGH = 406
 _AT_ONCE = 32
 
@@ -63,13 +71,21 @@ class MailgunPosts:
         self._actions = actions
         self._lists = MailgunLists(store, resolver)
         self._poster = Poster(guard)
-        self.close = self._poster.close
+        self._parser = ParserProcess()
         crew = Crew(store, mailgun_webhooks.KIND, tasks, self._one, size=_AT_ONCE)
         self.work, self.room, self.idle = crew.work, crew.room, crew.idle
+
+    async def close(self) -> None:
+        """Close connections and end the parser process."""
+        await self._poster.close()
+        await self._parser.close()
 
     async def _one(self, job: Job) -> None:
         if "list" in job.data:
             await self._lists.work(job)
+        elif job.attempts > _MOST_ATTEMPTS:  # the last one broke, or the whole process with it
+            log.error("mailgun post %s: given up: it never came to an end", job.key)
+            await self._store.write(jobs.complete, [job])
         elif "to" in job.data:
             await self._send_on(job)
         else:
@@ -87,7 +103,7 @@ class MailgunPosts:
     async def _finish(self, job: Job, answer: Answer) -> None:
         if answer.is_good or answer.status == _ENOUGH:
             await self._store.write(jobs.complete, [job])
-        elif answer.blocked or job.attempts > len(SCHEDULE):
+        elif answer.blocked or job.attempts >= _MOST_ATTEMPTS:
             log.error("mailgun post %s: given up: %s", job.key, answer.error)
             await self._store.write(jobs.complete, [job])
         else:
@@ -104,23 +120,50 @@ class MailgunPosts:
             base = await self._store.read(mailgun_webhooks.base)
             return posts.event_post(wire.shown(found[0], job.data["number"], base), signed)
         shown = await self._shown(job)
+        return None if shown is None else await self._mail(job, shown, signed)
+
+    async def _mail(
+        self, job: Job, shown: Shown, signed: Mapping[str, str]
+    ) -> WebhookRequest | None:
+        """Return the post of a mail; None when its bytes are gone."""
+        message = shown.message
         try:
-            raw = None if shown is None else await shown.message.raw()
+            raw = await message.raw()
         except NotFound:
-            raw = None
-        if shown is None or raw is None:
+            return None
+        except Unreadable as error:
+            log.error("mailgun post %s: given up: %s", job.key, error)
             return None
         stored = job.data["do"] == "store"
+        mime = not stored and mailgun_rules.is_mime(job.data["url"])
         base = await self._store.read(mailgun_webhooks.base) if stored else ""
-        return posts.mail_post(
+        made = partial(
+            posts.mail_post,
+            await self._headers(message, raw) if mime else await self._parsed(message, raw),
             raw,
             recipient=job.data["recipient"],
-            mail_from=shown.message.envelope.mail_from,
+            mail_from=message.envelope.mail_from,
             signed=signed,
-            mime=not stored and mailgun_rules.is_mime(job.data["url"]),
-            more=[*_read(shown), *(_stored(shown.message, base) if stored else ())],
+            mime=mime,
+            more=[*_read(shown), *(_stored(message, base) if stored else ())],
             files=not stored,
         )
+        return await in_thread(made)
+
+    async def _parsed(self, message: Message, raw: bytes) -> ParsedMessage:
+        """Take a mail apart for its files; where that fails again, what was read of it before."""
+        if message.state == "limited":
+            found = await self._headers(message, raw)
+        else:
+            found = await self._parser.read(raw)
+        if found.state == "parsed":
+            return found
+        log.warning("message %s: is posted with its bytes: it is %s", message.id, found.state)
+        return replace(found, text=found.text or message.text, html=found.html or message.html)
+
+    async def _headers(self, message: Message, raw: bytes) -> ParsedMessage:
+        headers = await in_thread(decode_headers, raw)
+        return ParsedMessage(state=message.state, headers=headers)
 
     async def _shown(self, job: Job) -> Shown | None:
         ids = [int(job.data["message"])]

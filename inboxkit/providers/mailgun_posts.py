@@ -5,10 +5,7 @@ Whoever plays Mailgun's part writes it here: the Fake, and the facade of the HTT
 
 from __future__ import annotations
 
-import email
-import html
 import json
-import re
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,12 +17,12 @@ from . import forms
 from .base import WebhookRequest
 from .forms import Field
 from .mailgun import sign
-from .mailgun_requests import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
-    from email.message import Message as Mail
+
+    from ..parsing.model import ParsedMessage
 
 NAMES = {
     EventType.ACCEPTED: "accepted",
@@ -38,6 +35,7 @@ NAMES = {
     EventType.DEFERRED: "failed",
     EventType.BOUNCED: "failed",
 }
+_MOST_URLENCODED = 256 * 1024  # bytes; more takes long to encode, and many times its memory
 _LEVELS = {"failed": "error", "rejected": "warn", "complained": "warn", "unsubscribed": "warn"}
 
 
@@ -115,6 +113,7 @@ def event_post(data: Mapping[str, Any], signed: Mapping[str, str]) -> WebhookReq
 
 
 def mail_post(
+    parsed: ParsedMessage,
     raw: bytes,
     *,
     recipient: str,
@@ -127,67 +126,45 @@ def mail_post(
     """Return the post of a route: to a URL that ends in ``mime``, or parsed.
 
     ``more`` are fields that need a deeper look at the mail, such as its text without quotes.
-    ``files`` False leaves the files out, as ``store(notify=...)`` does.
+    ``files`` False leaves the files out, as ``store(notify=...)`` does. A mail that could not be
+    taken apart is posted with what there is of it and its bytes.
     """
-    mail = email.message_from_bytes(raw)
-    headers = raw_headers(mail)
+    headers = list(parsed.headers)
     named = {"recipient": recipient, "sender": mail_from} | {
-        name: next((v for n, v in headers if n.lower() == name), "") for name in ("from", "subject")
+        name: parsed.headers.get(name) for name in ("from", "subject")
     }
-    fields = [Field(name, value.encode()) for name, value in (*headers, *named.items(), *more)]
-    fields += [Field("body-mime", raw)] if mime else _parsed(mail, headers, files=files)
-    fields += [Field(name, value.encode()) for name, value in signed.items()]
+    fields = [_text(name, value) for name, value in (*headers, *named.items(), *more)]
+    if not mime:
+        fields += _parsed(parsed, files=files)
+    if mime or (files and parsed.state != "parsed"):
+        fields.append(Field("body-mime", raw))
+    fields += [_text(name, value) for name, value in signed.items()]
     content_type, body = _posted(fields)
     return WebhookRequest(headers={"content-type": content_type}, body=body)
 
 
-def raw_headers(mail: Mail) -> list[tuple[str, str]]:
-    """Return the headers of a mail as text, whatever bytes they hold."""
-    return [
-        (name, value.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
-        for name, value in mail.raw_items()
-    ]
+def _parsed(parsed: ParsedMessage, *, files: bool) -> list[Field]:
+    fields = [_text("body-plain", parsed.text)]
+    if parsed.html:
+        fields.append(_text("body-html", parsed.html))
+    fields.append(_text("message-headers", json.dumps(list(parsed.headers))))
+    named = {f"attachment-{n}": file for n, file in enumerate(parsed.attachments, start=1)}
+    if named:
+        fields.append(_text("attachment-count", str(len(named))))
+    if not files:
+        return fields
+    fields += [Field(name, f.data, f.filename, f.content_type) for name, f in named.items()]
+    ids = {f"<{file.content_id}>": name for name, file in named.items() if file.content_id}
+    return [*fields, _text("content-id-map", json.dumps(ids))] if ids else fields
 
 
-def _parsed(mail: Mail, headers: list[tuple[str, str]], *, files: bool) -> list[Field]:
-    bodies: dict[str, bytes] = {}
-    found: list[Field] = []
-    ids: dict[str, str] = {}
-    for part, data in leaves(mail):
-        kind = part.get_content_type()
-        if kind in ("text/plain", "text/html") and not part.get_filename():
-            name = f"body-{kind[5:]}"
-            bodies[name] = bodies.get(name, b"") + _as_utf8(data, part)
-            continue
-        name = f"attachment-{len(found) + 1}"
-        found.append(Field(name, data, part.get_filename() or name, kind))
-        if part["content-id"]:
-            ids[str(part["content-id"])] = name
-    bodies.setdefault("body-plain", _as_text(bodies.get("body-html", b"")))
-    fields = [Field(name, data) for name, data in bodies.items()]
-    fields += [Field("message-headers", json.dumps(headers).encode())]
-    if found:
-        fields += [Field("attachment-count", str(len(found)).encode())]
-    if files:
-        fields += found
-    if ids and files:
-        fields += [Field("content-id-map", json.dumps(ids).encode())]
-    return fields
-
-
-def _as_utf8(data: bytes, part: Mail) -> bytes:
-    try:
-        return data.decode(str(part.get_content_charset("utf-8")), "replace").encode()
-    except LookupError:
-        return data.decode("utf-8", "replace").encode()
-
-
-def _as_text(markup: bytes) -> bytes:
-    return html.unescape(re.sub(r"<[^<>]*>", "", markup.decode())).encode()
+def _text(name: str, value: str) -> Field:
+    return Field(name, value.encode("utf-8", "replace"))
 
 
 def _posted(fields: list[Field]) -> tuple[str, bytes]:
-    if any(f.filename is not None for f in fields):
+    size = sum(len(f.data) for f in fields)
+    if size > _MOST_URLENCODED or any(f.filename is not None for f in fields):
         return forms.write(fields)
     pairs = [f"{quote_plus(f.name)}={quote_plus(f.data)}" for f in fields]
     return "application/x-www-form-urlencoded", "&".join(pairs).encode()

@@ -5,7 +5,6 @@ Whoever plays Mailgun's part reads it here: the Fake, and the facade of the HTTP
 
 from __future__ import annotations
 
-import email
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -14,14 +13,14 @@ from email.utils import format_datetime, parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from ..parsing import addresses
+from ..parsing.mime import decode_headers
 from . import forms
 from .base import ParseError
 from .mime import Piece, rebuild
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
-    from email.message import Message as Mail
 
     from .forms import Field, Form
 
@@ -152,7 +151,7 @@ def _uploaded(form: Form) -> SendRequest:
     if form.all("message")[0].filename is None:
         raise Refusal(400, "'message' parameter is not a file")
     mime = form.all("message")[0].data
-    sender = str(email.message_from_bytes(mime).get("from", ""))
+    sender = decode_headers(mime).get("from")
     return SendRequest(sender=sender, to=people(form, "to"), mime=mime, **_wishes(form))
 
 
@@ -246,16 +245,3 @@ def _delivery_time(form: Form) -> datetime | None:
     except (ValueError, TypeError, OverflowError):
         raise Refusal(400, "invalid delivery time format") from None
     return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
-
-
-def leaves(mail: Mail) -> Iterator[tuple[Mail, bytes]]:
-    """Yield each part of a mail with its decoded bytes; a mail in the mail is one part."""
-    payload: Any = mail.get_payload()
-    if mail.get_content_maintype() == "multipart" and isinstance(payload, list):
-        for part in cast("list[Mail]", payload):
-            yield from leaves(part)
-    elif isinstance(payload, list):
-        yield mail, b"\r\n".join(part.as_bytes() for part in cast("list[Mail]", payload))
-    else:
-        data: Any = mail.get_payload(decode=True)
-        yield mail, data if isinstance(data, bytes) else b""

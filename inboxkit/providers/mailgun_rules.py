@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from .mailgun_patterns import MOST_TEXT_CHARACTERS, costly
 from .mailgun_requests import Refusal
 
 if TYPE_CHECKING:
@@ -18,13 +19,10 @@ if TYPE_CHECKING:
 
 _MOST_CHARACTERS = 2_000  # of an expression or an action
 _MOST_PATTERN_CHARACTERS = 300
-_MOST_REPEATS = 3  # without an end, in one pattern: each multiplies the time of a hostile text
-_MOST_TEXT_CHARACTERS = 400  # of an address or a header that a pattern is tried on
 _CALL = re.compile(r"\s*([a-z_]{1,40})\s*\(")
 _AND = re.compile(r"\s*and\b", re.IGNORECASE)
 _QUOTED = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')\s*""", re.DOTALL)
 _CAPTURE = re.compile(r"\\(?:([0-9]{1,2})|g<([A-Za-z0-9_]{1,60})>)")
-_REPEAT = re.compile(r"[*+{]")
 _NAMED = re.compile(r"\s*(?:notify\s*=)?", re.IGNORECASE)
 
 
@@ -65,7 +63,7 @@ class Condition:
             return Captures()
         texts = [v for n, v in headers if n.lower() == self.header] if self.header else [recipient]
         for text in texts:
-            found = self.pattern.match(text[:_MOST_TEXT_CHARACTERS])
+            found = self.pattern.match(text[:MOST_TEXT_CHARACTERS].replace("\n", " "))
             if found:
                 named = {k: v or "" for k, v in found.groupdict().items()}
                 return Captures(tuple(g or "" for g in found.groups()), tuple(named.items()))
@@ -192,32 +190,12 @@ def _values(what: str, text: str, position: int) -> tuple[list[str], int]:
 def _pattern(text: str) -> re.Pattern[str]:
     if len(text) > _MOST_PATTERN_CHARACTERS:
         raise _wrong("expression", f"a pattern has {_MOST_PATTERN_CHARACTERS} characters at most")
-    if _explodes(text):
-        raise _wrong("expression", "a pattern repeats what repeats, or repeats too often")
+    if why := costly(text):
+        raise _wrong("expression", why)
     try:
         return re.compile(text, re.IGNORECASE)
     except (re.error, OverflowError, RecursionError) as error:
         raise _wrong("expression", f"{text[:80]!r} is no pattern: {error}") from None
-
-
-def _explodes(text: str) -> bool:
-    """Whether a pattern could take for ever: a repeated group with a choice in it, many repeats."""
-    plain = re.sub(r"\\.|\[\^?\]?[^\]]*\]", "x", text, flags=re.DOTALL)
-    if len(_REPEAT.findall(plain)) > _MOST_REPEATS or re.search(r"\\[0-9]|\(\?P=", text):
-        return True
-    opened: list[bool] = []  # of each group that is open: whether it holds a repeat
-    for position, sign in enumerate(plain):
-        if sign == "(":
-            opened.append(False)
-        elif sign == ")" and opened:
-            repeats = opened.pop()
-            if repeats and re.match(r"[*+{]", plain[position + 1 :]):
-                return True
-            if opened:
-                opened[-1] |= repeats or bool(re.match(r"[*+{]", plain[position + 1 :]))
-        elif opened and (sign in "*+{|" or (sign == "?" and plain[position - 1] != "(")):
-            opened[-1] = True
-    return False
 
 
 def _wrong(what: str, why: str) -> Refusal:

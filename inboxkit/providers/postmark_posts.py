@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import formataddr
 from typing import TYPE_CHECKING, Any
 
 from ..values import EventType
@@ -158,13 +159,24 @@ def _rebuilt(payload: Mapping[str, Any], headers: list[tuple[str, str]]) -> byte
         "Date": "Date",
         "Reply-To": "ReplyTo",
     }
-    taken = [(n, _text(payload, field)) for n, field in fields.items() if n.lower() not in there]
+    people = {"From": _sender(payload)}  # the field From has the address alone
+    taken = [
+        (n, people.get(n) or _text(payload, field))
+        for n, field in fields.items()
+        if n.lower() not in there
+    ]
     bodies = [("text/plain", _text(payload, "TextBody")), ("text/html", _text(payload, "HtmlBody"))]
     return rebuild(
         [*(field for field in taken if field[1]), *headers],
         [Piece(kind, body.encode()) for kind, body in bodies if body],
         [_file(item) for item in payloads.objects(payload.get("Attachments"))],
     )
+
+
+def _sender(payload: Mapping[str, Any]) -> str:
+    full = payloads.mapping(payload.get("FromFull"))
+    name, email = payloads.text(full.get("Name")), payloads.text(full.get("Email"))
+    return formataddr((name, email)) if name and email else ""
 
 
 def _text(payload: Mapping[str, Any], name: str) -> str:

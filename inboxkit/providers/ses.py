@@ -68,7 +68,6 @@ _FAULTS = {
     "UnrecognizedClientException": "credentials",
 }
 _BY_STATUS = {401: "credentials", 403: "credentials", 404: "settings"}
-_NO_EVENTS = ("Received", "AmazonSnsSubscriptionSucceeded")  # a mail, a test post
 _LATER = ("LimitExceededException", "Throttling", "ThrottlingException", "TooManyRequestsException")
 _BULK_LATER = ("ACCOUNT_THROTTLED", "ACCOUNT_DAILY_QUOTA_EXCEEDED", "TRANSIENT_FAILURE")
 _BULK_FAULTS = {

@@ -16,7 +16,7 @@ from .mailgun_tables import mailgun_send
 from .tables import inbox, message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from .idempotency import Claim
@@ -97,15 +97,6 @@ def first_id(connection: Connection, claim: Claim, now: datetime) -> str | None:
         return None
     query = select(message.c.message_id).where(message.c.id == known["rows"][0])
     return connection.execute(query).scalar() or ""
-
-
-def extras(connection: Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
-    """Return the tags and the test mode of sends, where they say more than the messages do."""
-    query = select(mailgun_send).where(mailgun_send.c.message_id.in_(ids))
-    return {
-        row.message_id: {"tags": row.tags, "is_test": row.is_test}
-        for row in connection.execute(query)
-    }
 
 
 def within(connection: Connection, reach: Reach, domain: str, row_id: int) -> bool:

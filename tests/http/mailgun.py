@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Queue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
+from inboxkit.egress import LOOPBACK
 from inboxkit.providers import forms
 from inboxkit.store import backlog, events, mailgun_webhooks
 
-from .api import path
+from .api import path, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from sqlalchemy import Connection
 
@@ -72,6 +75,11 @@ class Mailgun:
         """Return when what is stored was read and sent."""
         runner = self.api.runner
         runner.call(_settled, runner.kit.runtime.store)
+
+    def later(self, **delta: float) -> None:
+        """Let time pass, and have what is due then done."""
+        self.api.runner.clock.advance(timedelta(**delta))
+        self.api.runner.kit.runtime.store.bell.ring_from_thread(["mailgun"])
 
     def message(self, message_id: str, inbox: str = f"shop@{DOMAIN}") -> Any:
         """Return a message as AgentMail's API shows it."""
@@ -136,3 +144,11 @@ class Receiver:
         """Return the path and the form of the next post."""
         path, kind, body = self.posts.get(timeout=30)
         return path, forms.read(kind, body)
+
+
+@contextmanager
+def shop() -> Generator[Api]:
+    """Run a server with the inbox of a shop, whose posts may go to this machine."""
+    with serving(egress_networks=LOOPBACK) as running:
+        running.inbox(username="shop")
+        yield running

@@ -59,6 +59,29 @@ def test_every_route_lets_its_own_permission_through(api: Api) -> None:
     assert [(r.path, a.status) for r, a in answers if a.status in (401, 403, 500)] == []
 
 
+TELLING: dict[str, tuple[str, str, dict[str, str]]] = {
+    "webhook": ("POST", f"/v3/domains/{DOMAIN}/webhooks", {"id": "opened"}),
+    "changed webhook": ("PUT", f"/v3/domains/{DOMAIN}/webhooks/delivered", {}),
+    "webhook of v4": ("POST", f"/v4/domains/{DOMAIN}/webhooks", {"event_types": "delivered"}),
+    "account webhook": ("POST", "/v1/webhooks", {"event_types": "delivered"}),
+    "route": ("POST", "/v3/routes", {"expression": "catch_all()", "action": "stop()"}),
+}
+
+
+@pytest.mark.parametrize(("method", "target", "fields"), TELLING.values(), ids=TELLING.keys())
+def test_who_may_not_read_messages_makes_nothing_that_tells_of_them(
+    api: Api, method: str, target: str, fields: dict[str, str]
+) -> None:
+    powers = {f"webhook_{verb}": True for verb in ("read", "create", "update")}
+    given = {"url": "https://example.com/hook"} | fields
+    Mailgun(api, ADMIN).ask("POST", f"/v3/domains/{DOMAIN}/webhooks", **given | {"id": "delivered"})
+    refused = Mailgun(api, made(api, "", powers)).ask(method, target, **given)
+    expected = (403, "The key lacks the permission message_read")
+    assert (refused.status, refused.json["message"]) == expected
+    reader = Mailgun(api, made(api, "", powers | {"message_read": True}))
+    assert reader.ask(method, target, **given).status != 403
+
+
 @pytest.mark.parametrize("where", ["pod", "inbox"])
 def test_what_belongs_to_all_tenants_is_for_no_bound_key(api: Api, where: str) -> None:
     pod = api.good("POST", "/v0/pods", {"name": where})["pod_id"]
@@ -89,6 +112,17 @@ def test_a_key_of_one_inbox_sends_only_from_there(api: Api) -> None:
     assert mailgun.ask("POST", f"/v3/{DOMAIN}/messages", **BASE | {"from": inbox}).status == 200
     other = BASE | {"from": f"new@{DOMAIN}"}
     assert mailgun.ask("POST", f"/v3/{DOMAIN}/messages", **other).status == 400
+
+
+def test_keys_of_inboxes_do_not_meet_under_one_idempotency_key(api: Api) -> None:
+    for name in ("first", "second"):
+        inbox = api.inbox(username=name)
+        mailgun = Mailgun(api, made(api, f"/inboxes/{inbox}"))
+        asked = BASE | {"from": inbox, "h:X-Idempotency-Key": "order-1"}
+        sent = mailgun.good("POST", f"/v3/{DOMAIN}/messages", **asked)
+        assert mailgun.good("POST", f"/v3/{DOMAIN}/messages", **asked) == sent
+        other = asked | {"text": "Another"}
+        assert mailgun.ask("POST", f"/v3/{DOMAIN}/messages", **other).status == 409
 
 
 def test_a_web_page_cannot_send_where_no_key_is_needed() -> None:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inboxkit.http.api.access import Identity
+from inboxkit.http.mailgun import messages
+from inboxkit.http.mailgun import stored as stored_mail
+from inboxkit.http.mailgun.call import Call
+from inboxkit.parsing import Limits
+from inboxkit.parsing.worker import ParserProcess
+from inboxkit.providers import forms
 from inboxkit.providers.forms import Field
+from inboxkit.providers.mailgun_requests import Refusal
 from tests.mails import mail
 
 from .api import Api, path, serving
@@ -17,6 +26,9 @@ from .mailgun import BASE, DOMAIN, Mailgun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from inboxkit.http.mailgun.call import Handler
+    from inboxkit.parsing import ParsedMessage
 
 SEND, MIME = f"/v3/{DOMAIN}/messages", f"/v3/{DOMAIN}/messages.mime"
 SHOP = f"shop@{DOMAIN}"
@@ -163,6 +175,78 @@ def test_a_composed_mail_is_taken_over(mailgun: Mailgun) -> None:
     shown = mailgun.message(answer.json["id"])
     assert (shown["subject"], shown["text"].strip()) == ("Size", "Which size?")
     assert (shown["to"], shown.get("bcc")) == (["Ann <ann@example.com>"], ["blind@example.com"])
+
+
+def composed(raw: bytes) -> list[Field]:
+    return [Field("to", b"ann@example.com"), Field("message", raw, "m.eml", "message/rfc822")]
+
+
+def test_a_composed_mail_joins_the_thread_of_what_it_answers(api: Api, mailgun: Mailgun) -> None:
+    mailgun.send()
+    came = api.arrive(SHOP, subject="Torn")
+    raw = mail(sender=SHOP, to="ann@example.com", headers={"In-Reply-To": came.message_id})
+    answer = mailgun.upload(MIME, composed(raw))
+    assert mailgun.message(answer.json["id"])["thread_id"] == came.thread_id
+
+
+NO_TIME = Limits(seconds=0)
+
+
+class Impatient(ParserProcess):
+    """A parser that has no time for what needs any."""
+
+    async def read(self, raw: bytes, limits: Limits = NO_TIME) -> ParsedMessage:
+        return await super().read(raw, limits)
+
+
+LONG = mail("a b c\n" * 50_000, sender=SHOP, to="ann@example.com")
+
+
+def asked(api: Api, handler: Handler, fields: list[Field], **ids: str) -> Any:
+    """Ask a handler whose parser is impatient; return its answer."""
+    kind, body = forms.write(fields)
+    parts = replace(api.runner.kit.runtime.parts, parser=Impatient())
+    call = Call(
+        parts=parts,
+        who=Identity(),
+        ids={"domain": DOMAIN, **ids},
+        headers={"Content-Type": kind},
+        query="",
+        body=body,
+        base=api.url,
+    )
+    return api.runner.call(handler, call)
+
+
+def test_a_composed_mail_that_takes_too_long_to_read_is_refused(api: Api) -> None:
+    with pytest.raises(Refusal, match="cannot be read: limit: seconds") as refused:
+        asked(api, messages.send_mime, composed(LONG))
+    assert refused.value.status == 400
+
+
+def test_a_stored_mail_that_takes_too_long_to_read_is_not_sent_again(
+    api: Api, mailgun: Mailgun
+) -> None:
+    mailgun.send()
+    came = api.runner.call(api.runner.kit.receive, LONG, mail_from="", rcpt_to=[SHOP])
+    with pytest.raises(Refusal, match="cannot be read: limit: seconds") as refused:
+        asked(api, stored_mail.resend, [Field("to", b"eve@example.com")], key=came.id)
+    assert refused.value.status == 400
+
+
+def test_a_long_mail_is_taken_over_too(mailgun: Mailgun) -> None:
+    answer = mailgun.upload(MIME, composed(LONG))
+    assert mailgun.message(answer.json["id"])["text"].count("a b c") == 50_000
+
+
+def test_of_a_composed_mail_nobody_else_stands_as_its_sender(mailgun: Mailgun) -> None:
+    headers = {"Sender": "ceo@other.example", "Errors-To": "eve@other.example", "X-Own": "x"}
+    raw = mail("Hello", sender=SHOP, to="ann@example.com", headers=headers)
+    to = Field("to", b"ann@example.com")
+    answer = mailgun.upload(MIME, [to, Field("message", raw, "m.eml", "message/rfc822")])
+
+    shown = mailgun.message(answer.json["id"])["headers"]
+    assert (shown.get("X-Own"), set(headers) & set(shown)) == ("x", {"X-Own"})
 
 
 SEALED = (

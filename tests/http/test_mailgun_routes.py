@@ -10,9 +10,10 @@ import pytest
 from inboxkit.providers.base import Verified
 from inboxkit.providers.mailgun import Mailgun as Provider
 from inboxkit.providers.mailgun import sign
+from inboxkit.store import mailgun_routes
 
-from .api import Api, path, serving
-from .mailgun import DOMAIN, Mailgun, Receiver
+from .api import Api, path
+from .mailgun import DOMAIN, Mailgun, Receiver, shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +25,7 @@ ACCOUNT = "/v1/webhooks"
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
-    with serving(egress_networks=("127.0.0.0/8",)) as running:
-        running.inbox(username="shop")
+    with shop() as running:
         yield running
 
 
@@ -61,6 +61,19 @@ def test_a_route_is_kept_by_priority(mailgun: Mailgun) -> None:
     shown = mailgun.good("GET", f"/v3/routes/{later}")["route"]
     assert (shown["description"], shown["priority"], shown["actions"]) == ("all", 1, ["store()"])
     assert mailgun.good("GET", "/v3/routes/match", address="x@y.example")["route"]["id"] == later
+
+
+def test_a_stored_pattern_that_is_refused_now_is_passed_over(
+    api: Api, mailgun: Mailgun, receiver: Receiver
+) -> None:
+    store, bad = api.runner.kit.runtime.store, f'match_recipient("{"(s|s)" * 30}")'
+    given = {"priority": 0, "description": "", "expression": bad, "actions": ["stop()"]}
+    api.runner.call(store.write, mailgun_routes.create, store.clock.now(), given, base=api.url)
+    good = route(mailgun, "catch_all()", f'forward("{receiver.url}/in")', priority=1)
+
+    api.arrive(SHOP, "Hello")
+    assert receiver.mail()[0] == "/in"
+    assert mailgun.good("GET", "/v3/routes/match", address=SHOP)["route"]["id"] == good
 
 
 def test_mail_is_posted_to_a_url(api: Api, mailgun: Mailgun, receiver: Receiver) -> None:
@@ -184,19 +197,16 @@ def request_of(kind: str, body: bytes) -> object:
 def test_a_post_that_fails_is_tried_again_and_406_ends_it(
     mailgun: Mailgun, receiver: Receiver
 ) -> None:
-    from datetime import timedelta
-
     receiver.answer = 500
     mailgun.good("POST", HOOKS, id="delivered", url=receiver.url)
     mailgun.send()
     receiver.event()
     mailgun.settle()
     receiver.answer = 406
-    mailgun.api.runner.clock.advance(timedelta(minutes=11))
-    mailgun.api.runner.kit.runtime.store.bell.ring_from_thread(["mailgun"])
+    mailgun.later(minutes=11)
     receiver.event()
     mailgun.settle()
-    mailgun.api.runner.clock.advance(timedelta(hours=9))
+    mailgun.later(hours=9)
     mailgun.settle()
     assert receiver.posts.empty()
 

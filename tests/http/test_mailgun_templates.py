@@ -110,3 +110,35 @@ def test_what_is_wrong_is_refused(
 ) -> None:
     answer = mailgun.ask("POST", target, **given)
     assert (answer.status, list(answer.json)) == (status, ["message"])
+
+
+WRITES: dict[str, tuple[str, str, dict[str, str]]] = {
+    "create": ("POST", "", {"name": "new"}),
+    "clear": ("DELETE", "", {}),
+    "update": ("PUT", "/welcome", {"description": "x"}),
+    "delete": ("DELETE", "/welcome", {}),
+    "create a version": ("POST", "/welcome/versions", {"tag": "v9", "template": "x"}),
+    "update a version": ("PUT", "/welcome/versions/initial", {"template": "x"}),
+    "delete a version": ("DELETE", "/welcome/versions/initial", {}),
+    "copy a version": ("PUT", "/welcome/versions/initial/copy/v2", {}),
+}
+
+
+@pytest.fixture(scope="module")
+def bound() -> Iterator[Mailgun]:
+    """Return a server, asked with a key of one inbox, whose pod has a template."""
+    with serving(api_key="k" * 20) as running:
+        admin = running.of("k" * 20)
+        Mailgun(running, "k" * 20).good("POST", MANY, name="welcome", template="Hi")
+        key = admin.good("POST", f"/v0/inboxes/{admin.inbox()}/api-keys", {})
+        yield Mailgun(running, key["api_key"])
+
+
+@pytest.mark.parametrize("many", [MANY, "/v4/templates"], ids=["v3", "v4"])
+@pytest.mark.parametrize(("method", "target", "fields"), WRITES.values(), ids=WRITES.keys())
+def test_a_key_of_one_inbox_changes_no_templates(
+    bound: Mailgun, many: str, method: str, target: str, fields: dict[str, str]
+) -> None:
+    refused = bound.ask(method, f"{many}{target}", **fields)
+    assert (refused.status, "bound to an inbox" in refused.json["message"]) == (403, True)
+    assert bound.good("GET", f"{many}/welcome")["template"]["name"] == "welcome"

@@ -54,6 +54,17 @@ async def test_message_that_takes_too_long_is_limited_and_the_next_is_read(
     assert next_one.subject == "The café order"
 
 
+async def test_only_what_is_long_or_odd_is_read_by_the_process(process: ParserProcess) -> None:
+    limits, plain = Limits(seconds=0), sample("alternative")
+
+    async with asyncio.timeout(30):
+        quick = await process.read(plain, limits)
+        late = await process.read(b"Subject: long\r\n\r\n" + b"a b c\r\n" * 50_000, limits)
+
+    assert quick == parse(plain)
+    assert (late.state, late.defects) == ("limited", ("limit: seconds",))
+
+
 async def test_messages_wait_for_their_turn(process: ParserProcess) -> None:
     async with asyncio.timeout(30):
         found = await asyncio.gather(*(process.parse(b"Subject: %d\r\n\r\n" % i) for i in range(9)))

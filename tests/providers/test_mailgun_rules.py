@@ -38,6 +38,29 @@ def test_an_expression_fails(text: str) -> None:
     assert matches(expression(text), "shop@shop.example", SUBJECT) is None
 
 
+def test_a_pattern_is_tried_on_one_line() -> None:
+    rule = expression('match_header("subject", ".*two$")')
+    assert matches(rule, "x@y", [("subject", "one\ntwo")]) is not None
+
+
+ORDINARY = {
+    "words": "(.*)(urgent|help|asap|broken|down|outage)(.*)",
+    "words to the end": "^.*(invoice|receipt|bill).*(paid|due|late).*$",
+    "roles": "(sales|support|info|billing|jobs|press)@(a|b|c)[.]example",
+    "a tag or none": r"([^+@]+)(\+[^@]*)?@shop[.](com|net)",
+    "a ticket": r"ticket-(?P<id>\d{1,9})-?(?P<key>[a-z0-9]+)@.*",
+    "three repeats": r"(.*)\+(.*)@(.*)[.](com|net)",
+    "signs in a class": r"[()|?*+{}\]]+@(x|y)",
+    "lazily": "(.*?)@(.+?)[.](?:com|net)(?:[.]uk)?",
+}
+
+
+@pytest.mark.parametrize("pattern", ORDINARY.values(), ids=ORDINARY.keys())
+def test_an_ordinary_pattern_is_taken(pattern: str) -> None:
+    [condition] = expression(f"match_recipient('{pattern}')")
+    assert condition.pattern is not None
+
+
 def test_what_groups_caught_is_filled_in() -> None:
     text = r'match_recipient("(?P<user>.*)\+(.*)@x") and match_header("subject", "I (.*) help")'
     found = matches(expression(text), "ann+a/b@x", SUBJECT)
@@ -61,6 +84,15 @@ WRONG = {
     "a repeat of a repeat": 'match_recipient("(a+)+")',
     "a repeated choice": 'match_recipient("(a|a)*b")',
     "many repeats": 'match_recipient(".*.*.*.*x")',
+    "many choices": f'match_recipient("{"(a|a)" * 7}b")',
+    "many options": f'match_recipient("{"a?" * 7}b")',
+    "optional braces": f'match_recipient("{"x}?" * 7}b")',
+    "nested choices": f'match_recipient("{"((a|a)(a|a)|a?a?)" * 3}b")',
+    "choices between repeats": 'match_recipient(".*(a|a).*(a|a).*b")',
+    "choices hidden by a comment": f'match_recipient("(?#[){"(a|a)" * 7}(?#])b")',
+    "choices hidden by a verbose comment": f'match_recipient("(?x)#[\n{"(a|a)" * 7}#]\nb")',
+    "choices hidden by a class": rf'match_recipient("[\][]{"(a|a)" * 7}b]")',
+    "a repeated possessive": 'match_recipient("(a{2,}+b)*c")',
     "a backward reference": r'match_recipient("(a*)\1")',
     "too long": f'match_recipient("{"x" * 301}")',
 }

@@ -366,3 +366,24 @@ def test_a_password_is_asked_for_even_when_insecurity_is_allowed() -> None:
 def test_a_wrong_setting_is_named(key: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=f"postmark: {key} "):
         PROVIDER.configure({**OPTIONS, key: value})
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ({"Name": "Cy Ärger, Jr"}, "Cy Ärger, Jr"),
+        ({"Name": "Cy\r\nBcc: x@y.example"}, None),
+        ({}, ""),
+    ],
+    ids=["named", "with a line end", "nameless"],
+)
+def test_the_senders_name_comes_from_where_postmark_puts_it(
+    said: dict[str, str], name: str | None
+) -> None:
+    payload = {"From": "cy@b.example", "FromFull": {"Email": "cy@b.example", **said}}
+
+    [inbound] = PROVIDER.parse_inbound(_post(payload), CONFIG)
+
+    [sender] = parse(inbound.raw).senders
+    assert sender.email == "cy@b.example" and not parse(inbound.raw).headers.get("Bcc")
+    assert name is None or sender.name == name

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from anyio import to_thread
-
+from ...blocking import in_thread
 from ...compose import check_address
 from ...providers.mailgun_requests import Refusal
 from ...store import mailgun_lists
@@ -30,7 +29,7 @@ async def page(call: Call) -> Mapping[str, Any]:
     """Return a page of the list, by value."""
     await domains.require(call)
     after, backwards = turn(call, "address")
-    rows = await call.store.read(
+    rows = await call.store.read_at_length(
         mailgun_lists.allowed,
         call.domain,
         after=after.lower(),
@@ -64,7 +63,7 @@ async def add(call: Call) -> Mapping[str, Any]:
 async def bring(call: Call) -> Mapping[str, Any]:
     """Add the entries of a CSV file before this is answered; none if one of them is wrong."""
     await domains.require(call)
-    values = await to_thread.run_sync(lambda: [_value(one) for one in rows_of(call)])
+    values = await in_thread(lambda: [_value(one) for one in rows_of(call)])
 
     def allow(tx: Tx, some: Sequence[tuple[str, str, str]], now: datetime) -> None:
         mailgun_lists.allow(tx, call.domain, some, now)

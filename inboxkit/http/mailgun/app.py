@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 import json
 import logging
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.mailgun")
 _VERSIONS = "{version:v[1-5]}"
-_BODY_SECONDS = 60
 _WHO = "send HTTP Basic auth: user api, password an API key (inboxkit key create NAME)"
 
 
@@ -74,24 +72,17 @@ class Facade:
             raise Refusal(403, f"The key lacks the permission {route.permission}")
         if route.account and (who.pod_id is not None or who.inbox_id is not None):
             raise Refusal(403, "A key that is bound to a pod or an inbox may not do this")
-        try:
-            async with (
-                asyncio.timeout(_BODY_SECONDS) as timer,
-                self._parts.intake.body(request.content.iter_any(), most=MOST_BYTES) as body,
-            ):
-                timer.reschedule(None)
-                call = Call(
-                    parts=self._parts,
-                    who=who,
-                    ids=ids,
-                    headers=request.headers,
-                    query=query,
-                    body=body,
-                    base=base(request),
-                )
-                answer = await route.handler(call)
-        except TimeoutError:
-            raise Refusal(408, f"the body did not arrive within {_BODY_SECONDS} s") from None
+        async with self._parts.intake.of(request, most=MOST_BYTES) as body:
+            call = Call(
+                parts=self._parts,
+                who=who,
+                ids=ids,
+                headers=request.headers,
+                query=query,
+                body=body,
+                base=base(request),
+            )
+            answer = await route.handler(call)
         return answer if isinstance(answer, web.Response) else _json(200, answer)
 
     async def _identify(self, request: web.Request) -> Identity:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from aiohttp import web
-from anyio import to_thread
 
+from ...blocking import in_thread
 from ...providers.mailgun_requests import Refusal, is_on
 from ...store import mailgun_validations as lists
 from ...validation.mailgun import RESULTS, RISKS
@@ -38,7 +38,7 @@ async def create(call: Call) -> web.Response:
     DNS is asked with ``provider_lookup=true``.
     """
     name = _named(call)
-    quantity, parts = await to_thread.run_sync(lambda: _parts(table_of(call)))
+    quantity, parts = await in_thread(lambda: _parts(table_of(call)))
     if await call.store.read(lists.unfinished, _scope(call)) >= _MOST_AT_ONCE:
         raise Refusal(400, f"At most {_MOST_AT_ONCE} lists are worked on at a time")
     lookup = is_on(call.text("provider_lookup"))

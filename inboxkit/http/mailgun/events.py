@@ -61,7 +61,7 @@ async def page(call: Call, wanted: Wanted, place: Sequence[int], limit: int) -> 
         wanted = replace(wanted, ascending=not wanted.ascending)
     here = (place[1], place[2]) if len(place) > 2 else None
     after = here[0] if here else None
-    rows = await call.store.read(mailgun_events.find, wanted, after, limit + 1)
+    rows = await call.store.read_at_length(mailgun_events.find, wanted, after, limit + 1)
     found = [spot for row in rows for spot in _spots(row, wanted) if _is_beyond(spot, here, wanted)]
     return found[:limit][::-1] if back else found[:limit]
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from ...compose import check_address
-from ...parsing import addresses, parse
+from ...parsing import addresses
 from ...providers import mailgun_requests
 from ...providers.mailgun_requests import Refusal, is_on, merged
-from ...store import inboxes, mailgun_sends, records, wire_ids
+from ...store import claims, inboxes, mailgun_sends, records, wire_ids
 from ...store.api_tables import DEFAULT_POD
+from ...store.claims import Taken
 from ...store.idempotency import Claim
 from ...store.mailgun_sends import Batch
 from ...values import Draft, File, ProviderOptions
@@ -38,7 +38,7 @@ _READ_HERE = frozenset(
 _WRITTEN_ANEW = _READ_HERE | frozenset(
     "from to cc bcc subject date message-id mime-version received return-path dkim-signature "
     "authentication-results arc-seal arc-message-signature arc-authentication-results "
-    "thread-index thread-topic".split()
+    "thread-index thread-topic sender errors-to x-inboxkit-loop".split()
 )
 _SEALED = ("multipart/signed", "multipart/encrypted")
 
@@ -57,17 +57,25 @@ async def send(call: Call) -> Mapping[str, Any]:
 async def send_mime(call: Call) -> Mapping[str, Any]:
     """Send a mail that is composed already; its parts are taken over into one of ours."""
     asked = mailgun_requests.read(call.content_type, call.body, is_mime=True)
-    parsed = parse(asked.mime)
-    if not asked.recipient_variables:
-        return await accepted(call, asked, [mime_draft(asked, parsed, asked.rcpt_to)])
-    drafts = [_merged(mime_draft(asked, parsed, [one]), asked, one) for one in asked.rcpt_to]
-    return await accepted(call, asked, drafts)
+    parsed = await call.parts.parser.read(asked.mime)
+    drafts = [mime_draft(asked, parsed, asked.rcpt_to)]
+    if asked.recipient_variables:
+        drafts = [_merged(mime_draft(asked, parsed, [one]), asked, one) for one in asked.rcpt_to]
+    return await accepted(call, asked, drafts, answers=parsed.in_reply_to)
 
 
 async def accepted(
-    call: Call, asked: SendRequest, drafts: Sequence[Draft], inbox: InboxRecord | None = None
+    call: Call,
+    asked: SendRequest,
+    drafts: Sequence[Draft],
+    inbox: InboxRecord | None = None,
+    *,
+    answers: str = "",
 ) -> Mapping[str, Any]:
-    """Store sends, all or none, once under an idempotency key; return the answer of a send."""
+    """Store sends, all or none, once under an idempotency key; return the answer of a send.
+
+    ``answers`` is the In-Reply-To of a mail that is composed already.
+    """
     claim = _claim(call, asked)
     if claim is not None:
         known = await call.store.read(mailgun_sends.first_id, claim, call.now)
@@ -79,8 +87,9 @@ async def accepted(
     sender = _sender(call, asked)
     inbox = inbox or await _inbox(call, sender)
     batch = Batch(inbox, asked.tags, asked.is_test, claim, call.now)
+    answers = answers or _header(asked.headers, "in-reply-to").strip()
     rows = await call.parts.actions.storing(batch.store).send_all(
-        inbox, drafts, name=sender.name, parent=await _parent(call, inbox, asked)
+        inbox, drafts, name=sender.name, parent=await _parent(call, inbox, answers)
     )
     call.parts.addresses.forget()
     found = await call.store.read(records.messages, rows[:1], call.parts.actions)
@@ -103,19 +112,19 @@ async def _inbox(call: Call, sender: Address) -> InboxRecord:
         return known
     if known is not None or reach.inbox_id is not None:
         raise Refusal(400, f"from parameter: this key may not send as {sender.email}")
+    shared = call.parts.settings.domain
     try:
-        check_address(sender.email)
+        await call.store.read(claims.check, reach, sender.email, shared=shared)
     except ValueError as error:
         raise Refusal(400, f"from parameter is not a valid address: {error}") from None
+    except Taken as error:
+        raise Refusal(400, f"from parameter: {error}") from None
     pod_id = reach.pod_id or DEFAULT_POD
     return mailgun_sends.new_inbox(sender.email, sender.name, pod_id, call.now)
 
 
-async def _parent(call: Call, inbox: InboxRecord, asked: SendRequest) -> Message | None:
+async def _parent(call: Call, inbox: InboxRecord, name: str) -> Message | None:
     """Return the message of the inbox that a mail answers by its In-Reply-To."""
-    name = _header(asked.headers, "in-reply-to").strip()
-    if not name and asked.mime:
-        name = parse(asked.mime).in_reply_to
     if not name:
         return None
     row = await call.store.read(wire_ids.find, call.reach, inbox.id, [name])
@@ -132,9 +141,8 @@ def _claim(call: Call, asked: SendRequest) -> Claim | None:
         return None
     if len(key) > _MOST_KEY_CHARACTERS:
         raise Refusal(400, f"the idempotency key has more than {_MOST_KEY_CHARACTERS} characters")
-    scope = "organization" if call.who.pod_id is None else call.who.pod_id
     fingerprint = f"mailgun {call.domain} {asked.digest}"
-    return Claim(scope, key, fingerprint, call.now + _KEPT)
+    return Claim(call.who.claims_in, key, fingerprint, call.now + _KEPT)
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:

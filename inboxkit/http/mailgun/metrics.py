@@ -71,7 +71,7 @@ async def counted(call: Call) -> Mapping[str, Any]:
     dimensions, metrics = _dimensions(query), _metrics(query)
     _, skip, limit = query.page(_MOST_ITEMS, _MOST_ITEMS)
     wanted = _wanted(call, query)
-    found = await call.store.read(
+    found = await call.store.read_at_length(
         mailgun_stats.counts,
         wanted,
         asked.edges,

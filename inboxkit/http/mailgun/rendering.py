@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from anyio import to_thread
-
+from ...blocking import in_thread
 from ...providers.mailgun_requests import Refusal
 from ...store import templates
 from ...store.api_tables import DEFAULT_POD
@@ -33,7 +32,7 @@ async def rendered(call: Call, asked: SendRequest) -> SendRequest:
         return render(found.sources, variables, strict=False)
 
     try:
-        made = await to_thread.run_sync(work)
+        made = await in_thread(work)
     except TemplateError as error:
         raise Refusal(400, f"template {asked.template[:100]}: {error}") from None
     given = {name.lower() for name in asked.headers}

@@ -20,7 +20,6 @@ _LENGTHS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 _WEEK = timedelta(days=7)
 _MOST_STRETCHES = 2_000
 _MOST_MONTHS = 120
-_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ async def counted(
     """Return the counts of the events that a request names, stretch by stretch."""
     names, asked = _names(call), span_of(call)
     wanted = Wanted(reach=call.reach, domains=domains, tags=tags, names=names)
-    found = await call.store.read(mailgun_stats.counts, wanted, asked.edges)
+    found = await call.store.read_at_length(mailgun_stats.counts, wanted, asked.edges)
     stats = [
         {"time": stamp(start), **_shown(names, [one for one in found if one.stretch == number])}
         for number, start in enumerate(asked.starts)

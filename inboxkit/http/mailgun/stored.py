@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from ...errors import NotFound
-from ...parsing import parse
+from ...pipeline.deletion import delete_messages
 from ...providers import mailgun_requests
 from ...providers.mailgun_requests import Refusal, SendRequest
-from ...store import inboxes, mailgun_sends, purge, records
+from ...store import inboxes, mailgun_sends, records
 from ...tokens import row_id
 from ..api import downloads
 from .call import Call, Route
@@ -93,24 +93,25 @@ async def resend(call: Call) -> Mapping[str, Any]:
     shown = await _wanted(call)
     form = mailgun_requests.read_form(call.content_type, call.body)
     to = mailgun_requests.people(form, "to")
-    raw = await _raw(shown)
-    asked = SendRequest(sender=shown.message.inbox, to=to, mime=raw)
+    parsed = await call.parts.parser.read(await _raw(shown))
+    asked = SendRequest(sender=shown.message.inbox, to=to)
+    drafts = [mime_draft(asked, parsed, asked.rcpt_to)]
     inbox = await call.store.read(inboxes.require, shown.message.inbox)
-    return await accepted(call, asked, [mime_draft(asked, parse(raw), asked.rcpt_to)], inbox)
+    return await accepted(call, asked, drafts, inbox, answers=parsed.in_reply_to)
 
 
 async def delete(call: Call) -> Mapping[str, Any]:
     """Delete a stored message for good."""
     shown = await _wanted(call)
     rows = [row_id("msg", shown.message.id)]
-    call.store.blobs.remove(await call.store.write(purge.messages, rows))
+    await delete_messages(call.store, rows)
     return {"message": "Message has been deleted"}
 
 
 async def drop_scheduled(call: Call) -> Mapping[str, Any]:
     """Take back what a domain has not sent yet because its time has not come."""
-    rows = await call.store.read(mailgun_sends.scheduled, call.reach, call.domain)
-    call.store.blobs.remove(await call.store.write(purge.messages, rows))
+    rows = await call.store.read_at_length(mailgun_sends.scheduled, call.reach, call.domain)
+    await delete_messages(call.store, rows)
     return {"message": "done"}
 
 

@@ -6,8 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from anyio import to_thread
-
+from ...blocking import in_thread
 from ...compose import check_address
 from ...parsing import dates
 from ...providers.mailgun_requests import Refusal
@@ -38,7 +37,7 @@ async def page(name: str, call: Call) -> Mapping[str, Any]:
     """Return a page of a list, by address."""
     await domains.require(call)
     after, backwards = turn(call, "address")
-    rows = await call.store.read(
+    rows = await call.store.read_at_length(
         mailgun_lists.page,
         name,
         call.domain,
@@ -76,7 +75,7 @@ async def add(name: str, call: Call) -> Mapping[str, Any]:
 async def bring(name: str, call: Call) -> Mapping[str, Any]:
     """Add the entries of a CSV file before this is answered; none if one of them is wrong."""
     await domains.require(call)
-    entries = await to_thread.run_sync(lambda: _entries(name, call, rows_of(call), most=None))
+    entries = await in_thread(lambda: _entries(name, call, rows_of(call), most=None))
     await stored(call, mailgun_lists.put, entries)
     return {"message": f"file uploaded successfully: {len(entries)} addresses have been added"}
 

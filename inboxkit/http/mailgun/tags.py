@@ -31,7 +31,7 @@ async def listed(call: Call) -> Mapping[str, Any]:
     await domains.require(call)
     after, backwards = turn(call, "tag")
     prefix, limit = call.text("prefix"), max(1, call.number("limit", _DEFAULT))
-    known = await call.store.read(mailgun_tags.listed, call.reach, call.domain)
+    known = await call.store.read_at_length(mailgun_tags.listed, call.reach, call.domain)
     found = [one for one in known if one.name.startswith(prefix)]
     if backwards:
         before = [one for one in found if not after or one.name < after]
@@ -74,7 +74,7 @@ async def _wanted(call: Call) -> Tag:
     """Return the tag of the path or of ``tag``; raise Refusal 404 for one that is not used."""
     await domains.require(call)
     name = call.ids.get("tag") or call.text("tag")
-    known = await call.store.read(mailgun_tags.listed, call.reach, call.domain)
+    known = await call.store.read_at_length(mailgun_tags.listed, call.reach, call.domain)
     found = next((one for one in known if one.name == name), None)
     if found is None:
         raise Refusal(404, "Tag not found")
@@ -88,7 +88,7 @@ async def of_account(call: Call) -> Mapping[str, Any]:
     by, _, direction = (sort or "lastseen:desc").partition(":")
     if by not in _SORTS or direction not in ("asc", "desc"):
         raise Refusal(400, f"pagination: sort is one of {', '.join(_SORTS)} with :asc or :desc")
-    known = await call.store.read(mailgun_tags.listed, call.reach)
+    known = await call.store.read_at_length(mailgun_tags.listed, call.reach)
     part = "".join(query.texts("tag"))
     found = [one for one in known if part in one.name]
     found.sort(key=lambda one: getattr(one, _SORTS[by]), reverse=direction == "desc")
@@ -121,7 +121,7 @@ async def delete_everywhere(call: Call) -> Mapping[str, Any]:
 async def _known(call: Call) -> str:
     """Return the tag of a request; raise Refusal 404 for one that is not used anywhere."""
     name = call.text("tag")
-    known = await call.store.read(mailgun_tags.listed, call.reach)
+    known = await call.store.read_at_length(mailgun_tags.listed, call.reach)
     if not any(one.name == name for one in known):
         raise Refusal(404, "Tag not found")
     return name

@@ -48,6 +48,7 @@ async def listed(call: Call) -> Mapping[str, Any]:
 
 async def create(call: Call) -> Mapping[str, Any]:
     """Store a template, with its first version if one is given."""
+    _check_writer(call)
     await _open(call)
     name, description = _name(call.text("name"), "name"), call.text("description")
     wanted = _wanted_version(call, call.text("tag") or _FIRST) if call.text("template") else None
@@ -75,6 +76,7 @@ async def get(call: Call) -> Mapping[str, Any]:
 
 async def update(call: Call) -> Mapping[str, Any]:
     """Change the description of a template."""
+    _check_writer(call)
     known = await _known(call)
     await call.store.write(templates.describe, known, call.text("description"), call.now)
     return {"message": "template has been updated", "template": {"name": known.name}}
@@ -82,6 +84,7 @@ async def update(call: Call) -> Mapping[str, Any]:
 
 async def delete(call: Call) -> Mapping[str, Any]:
     """Delete a template with its versions."""
+    _check_writer(call)
     known = await _known(call)
     await call.store.write(templates.remove, known)
     return {"message": "template has been deleted", "template": {"name": known.name}}
@@ -89,6 +92,7 @@ async def delete(call: Call) -> Mapping[str, Any]:
 
 async def clear(call: Call) -> Mapping[str, Any]:
     """Delete all templates."""
+    _check_writer(call)
     await _open(call)
 
     def work(tx: Tx) -> None:
@@ -117,6 +121,7 @@ async def list_versions(call: Call) -> Mapping[str, Any]:
 
 async def create_version(call: Call) -> Mapping[str, Any]:
     """Add a version; the first of a template is the active one."""
+    _check_writer(call)
     known = await _known(call)
     wanted = _wanted_version(call, _name(call.text("tag"), "tag"))
     try:
@@ -135,6 +140,7 @@ async def get_version(call: Call) -> Mapping[str, Any]:
 
 async def update_version(call: Call) -> Mapping[str, Any]:
     """Change a version, or make it the active one."""
+    _check_writer(call)
     known = await _known(call)
     version = await _known_version(call, known)
     await call.store.write(templates.change_version, version, _changes(call, version), call.now)
@@ -143,6 +149,7 @@ async def update_version(call: Call) -> Mapping[str, Any]:
 
 async def delete_version(call: Call) -> Mapping[str, Any]:
     """Delete a version that is not the active one."""
+    _check_writer(call)
     known = await _known(call)
     version = await _known_version(call, known)
     if version.active:
@@ -153,6 +160,7 @@ async def delete_version(call: Call) -> Mapping[str, Any]:
 
 async def copy_version(call: Call) -> Mapping[str, Any]:
     """Copy a version under another tag; a version that has the tag is replaced."""
+    _check_writer(call)
     known = await _known(call)
     version = await _known_version(call, known)
     tag = _name(call.ids["new_tag"], "tag")
@@ -170,6 +178,12 @@ async def copy_version(call: Call) -> Mapping[str, Any]:
     made = await call.store.write(work)
     shown = _version(made, whole=True)
     return {"message": "version has been copied", "version": shown, "template": _named(known, tag)}
+
+
+def _check_writer(call: Call) -> None:
+    """Raise Refusal for a key of one inbox: the templates serve the whole pod."""
+    if call.reach.inbox_id is not None:
+        raise Refusal(403, "A key that is bound to an inbox changes no templates")
 
 
 def _pod(call: Call) -> str:

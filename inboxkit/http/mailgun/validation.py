@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from anyio import to_thread
-
+from ...blocking import in_thread
 from ...pipeline.mailgun_lists import mail_servers
 from ...providers.mailgun_requests import Refusal, is_on
 from ...store import suppressions
@@ -37,7 +36,7 @@ async def _facts(call: Call, address: str) -> Facts:
     if not (mailboxes and is_on(call.text("provider_lookup"))):
         return Facts(history=history)
     domain = mailboxes[0].rpartition("@")[2]
-    return Facts(history, await to_thread.run_sync(mail_servers, call.parts.resolver(), domain))
+    return Facts(history, await in_thread(mail_servers, call.parts.resolver(), domain))
 
 
 ROUTES = (

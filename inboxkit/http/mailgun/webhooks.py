@@ -9,6 +9,7 @@ from ...egress import BlockedTarget, Guard
 from ...pipeline.mailgun_posts import signing_key
 from ...providers.mailgun_requests import Refusal
 from ...store import mailgun_webhooks
+from ..api.websocket import PERMISSION
 from . import domains
 from .call import Call, Route
 
@@ -148,9 +149,16 @@ def _urls(call: Call) -> list[str]:
     urls = [url for url in call.texts("url") if url]
     if not urls:
         raise Refusal(400, "url parameter is missing")
+    check_reader(call)
     for url in urls:
         check_url(url)
     return urls
+
+
+def check_reader(call: Call) -> None:
+    """Raise Refusal for a key that may not read the mail that it wants to be told of."""
+    if not call.who.allows(PERMISSION):
+        raise Refusal(403, f"The key lacks the permission {PERMISSION}")
 
 
 def check_url(url: str) -> None:

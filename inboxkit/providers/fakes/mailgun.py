@@ -10,6 +10,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from ...parsing import parse
 from ...values import EventType
 from .. import mailgun_posts, mailgun_requests
 from ..base import HttpResponse
@@ -105,7 +106,7 @@ class MailgunFake(FakeAccount):
         """Return the post of a route: to a URL that ends in ``mime``, or parsed."""
         signed = self._signature()
         return mailgun_posts.mail_post(
-            raw, recipient=recipient, mail_from=mail_from, signed=signed, mime=mime
+            parse(raw), raw, recipient=recipient, mail_from=mail_from, signed=signed, mime=mime
         )
 
     def _send(self, request: HttpRequest, *, is_mime: bool) -> HttpResponse:

@@ -288,6 +288,7 @@ def _parsed(raw: bytes, mail_from: str) -> dict[str, Any]:
     headers = [{"Name": "Return-Path", "Value": f"<{mail_from}>"}]
     headers += [{"Name": n, "Value": v} for n, v in mail.headers if n.lower() not in taken]
     people = {"From": mail.senders, "To": mail.to, "Cc": mail.cc}
+    first = next(iter(mail.senders), None)
     full = {
         f"{name}Full": [{"Email": a.email, "Name": a.name, "MailboxHash": ""} for a in found]
         for name, found in people.items()
@@ -295,6 +296,8 @@ def _parsed(raw: bytes, mail_from: str) -> dict[str, Any]:
     return {
         **{name: ", ".join(map(str, found)) for name, found in people.items()},
         **full,
+        "From": first.email if first else "",  # its example shows no name in it
+        "FromName": first.name if first else "",
         "FromFull": next(iter(full["FromFull"]), {"Email": "", "Name": ""}),
         "ReplyTo": ", ".join(map(str, mail.reply_to)),
         "Subject": mail.subject,

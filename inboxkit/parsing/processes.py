@@ -1,0 +1,25 @@
+"""Starting a module of ours as a process, which can be ended whatever it is given to read."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+
+
+async def start(module: str, *, stderr: int | None = None) -> Process:
+    """Start ``inboxkit.parsing.MODULE``, with pipes to and from it; raise OSError."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",  # what lies in the working directory is not ours to import
+        "-m",
+        f"inboxkit.parsing.{module}",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=stderr,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
