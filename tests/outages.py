@@ -1,7 +1,8 @@
-"""Databases whose answers are lost on their way."""
+"""Databases whose answers are lost on their way, or that refuse to be read."""
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
@@ -29,3 +30,14 @@ def lose_an_answer(engine: Engine, sign: str) -> None:
 
     event.listen(engine, "after_cursor_execute", executed)
     event.listen(engine, "commit", committing)
+
+
+def refuse_a_look(driver: Any) -> None:
+    """Refuse SQLite's next query for mails that came before; no change, nor what a trigger does."""
+    left = [sqlite3.SQLITE_DENY]
+
+    def judge(_action: int, _table: str | None, column: str | None, *place: str | None) -> int:
+        is_query = column == "dedupe" and place[-1] is None
+        return left.pop() if is_query and left else sqlite3.SQLITE_OK
+
+    driver.set_authorizer(judge)

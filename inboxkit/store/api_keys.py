@@ -26,12 +26,12 @@ from sqlalchemy import (
 from ..tokens import new_id
 from .api_tables import api_key
 from .pages import Page, paged
-from .prepared import Prepared
+from .prepared import Prepared, among
 from .rows import columns
 from .tables import inbox
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
@@ -92,6 +92,14 @@ def find_secret(connection: Connection, secret: str, now: datetime) -> KeyRecord
     return None if row is None else _record(row)
 
 
+def ended(connection: Connection, ids: Iterable[int | None], now: datetime) -> set[int]:
+    """Return which of these keys are revoked or have expired; None stands for no stored key."""
+    wanted = {one for one in ids if one is not None}
+    if not wanted:
+        return wanted
+    return wanted - {int(row[0]) for row in _lasting.rows(connection, ids=list(wanted), now=now)}
+
+
 def find(connection: Connection, reach: Reach, key_id: int) -> KeyRecord | None:
     """Return a key within reach."""
     row = connection.execute(_within(reach).where(api_key.c.id == key_id)).first()
@@ -150,14 +158,13 @@ def _all() -> Any:
     )
 
 
-_good = Prepared(
-    _all().where(
-        api_key.c.hash == bindparam("hash"),
-        or_(
-            api_key.c.expires_at.is_(None),
-            api_key.c.expires_at > bindparam("now", type_=api_key.c.expires_at.type),
-        ),
-    )
+_lasts = or_(
+    api_key.c.expires_at.is_(None),
+    api_key.c.expires_at > bindparam("now", type_=api_key.c.expires_at.type),
+)
+_good = Prepared(_all().where(api_key.c.hash == bindparam("hash"), _lasts))
+_lasting = Prepared(
+    select(api_key.c.id).where(among(api_key.c.id), api_key.c.hash != _DEAD, _lasts)
 )
 
 

@@ -104,6 +104,7 @@ endpoint = Table(
     _text("disabled_because"),
     _moment("failing_since", null=True),
     Column("cursor", BigInteger, nullable=False),  # the last event of the log that it was given
+    Column("key_id", BigInteger, nullable=True),  # of the key that it ends with
     *_times(),
     Index("inboxkit_endpoint_client", "scope", "client_id", unique=True),
 )
@@ -123,6 +124,7 @@ subscription = Table(
     _json("inbox_ids"),  # of rows
     _json("forbidden"),
     Column("cursor", BigInteger, nullable=False),  # the last event that was read
+    Column("key_id", BigInteger, nullable=True),  # as above
     *_times(),
     Index("inboxkit_subscription_client", "scope", "client_id", unique=True),
 )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert
 
 from . import jobs
 from .bulk import BulkInsert, Finder
-from .inboxes import PAUSED
+from .inboxes import DELETING, PAUSED
 from .messages import BLANK, blank
 from .tables import inbox, label, message, raw
 
@@ -58,10 +58,11 @@ def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[list[tuple[i
     """Store mails; return for each its copies as (row id, whether it was here before).
 
     Same inbox, Message-ID and sha256 is the same mail: the sender has tried again. None for a mail
-    of which nothing was stored, as one of its inboxes is no longer there. What comes to a paused
-    inbox is stored too, and its reading told so.
+    of which nothing was stored, as one of its inboxes is deleted or is just being so. What comes to
+    a paused inbox is stored too, and its reading told so.
     """
-    living = {row[0]: row[1] for row in _inboxes(tx.connection, list(_wanted(arrivals)))}
+    found = _inboxes(tx.connection, list(_wanted(arrivals)))
+    living = {row[0]: row[1] for row in found if row[1] != DELETING}
     known = _known(tx.connection, [a for copies in arrivals for a in copies])
     fresh: list[Arrival] = []
     results: list[list[tuple[int, bool]] | None] = []
@@ -73,7 +74,7 @@ def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[list[tuple[i
         for arrival in copies:
             key = (arrival.inbox_id, arrival.dedupe)
             before = known.get(key) if key[1] is not None else None
-            result.append((before or arrival.id, before is not None))
+            result.append((before or arrival.id, before not in (None, arrival.id)))
             if before is None:
                 known[key] = arrival.id
                 fresh.append(arrival)

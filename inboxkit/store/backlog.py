@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, not_, or_, select
@@ -11,30 +12,48 @@ from .tables import job
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from ..clock import Clock
 
+_EVER = datetime(1, 1, 1, tzinfo=UTC)
+
 
 def is_first() -> ColumnElement[bool]:
-    """Return what holds for a job that no earlier one of its lane holds up."""
-    earlier = job.alias("earlier")
-    blocked = exists().where(earlier.c.lane == job.c.lane, earlier.c.id < job.c.id)
-    return or_(job.c.lane.is_(None), not_(blocked))
+    """Return what holds for a ready job that none of its lane holds up: an earlier or a leased one.
+
+    A later one may be leased: ids of hosts whose clocks differ, or of transactions of PostgreSQL
+    that commit later, come after it.
+    """
+    leased, earlier = job.alias("leased"), job.alias("earlier")
+    busy = exists().where(  # unequal ids: else PostgreSQL would gather all leased ones first
+        leased.c.lane == job.c.lane, leased.c.state == "leased", leased.c.id != job.c.id
+    )
+    behind = exists().where(
+        earlier.c.lane == job.c.lane, earlier.c.state == "ready", earlier.c.id < job.c.id
+    )
+    return or_(job.c.lane.is_(None), not_(or_(behind, busy)))
 
 
-def next_due(connection: Connection, kinds: Sequence[str]) -> datetime | None:
-    """Return when the next waiting job of these kinds is due.
+def next_due(
+    connection: Connection, kinds: Sequence[str], *, after: datetime | None = None
+) -> datetime | None:
+    """Return when the next waiting job of these kinds is due, of all or of those due later.
 
     One that must wait for another of its lane is not counted: the other's end wakes its step.
     """
-    found = (_next_due.first(connection, kind=kind) for kind in kinds)
+    since = _EVER if after is None else after
+    found = (_next_due.first(connection, kind=kind, after=since) for kind in kinds)
     return min((row["due_at"] for row in found if row is not None), default=None)
 
 
 _next_due = Prepared(
     select(job.c.due_at)
-    .where(job.c.kind == bindparam("kind"), job.c.state == "ready", is_first())
+    .where(
+        job.c.kind == bindparam("kind"),
+        job.c.state == "ready",
+        job.c.due_at > bindparam("after"),
+        is_first(),
+    )
     .order_by(job.c.due_at)
     .limit(1)
 )

@@ -7,7 +7,7 @@ listener hold few rows each, so that cost would be paid for nearly every mail.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Column, Connection, Dialect, Table, insert
@@ -15,7 +15,7 @@ from sqlalchemy import Column, Connection, Dialect, Table, insert
 from . import driver
 
 Processor = Callable[[Any], Any]
-_SIZES = (16, 8, 4, 2, 1)  # few, so that the driver's cache holds every statement
+SIZES = (16, 8, 4, 2, 1)  # few, so that the driver's cache holds every statement
 _PSYCOPG_CACHES = 50  # parameters; it reads a statement with more anew each time
 
 
@@ -36,24 +36,24 @@ class BulkInsert:
         self._table = table
         self._names = [c.name for c in table.columns if c.name not in omit]
         self._defaults = defaults or {}
-        self._compiled: dict[str, tuple[str, list[BoundColumn]]] = {}
+        self._compiled: dict[str, tuple[str, BoundRow]] = {}
 
     def __call__(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows, keyed by column name."""
         if not rows:
             return
-        sql, columns = self._for(connection.dialect)
-        values = [tuple([c.bound(row[c.name]) for c in columns]) for row in rows]
+        sql, bound = self._for(connection.dialect)
+        values = [bound(row) for row in rows]
         if connection.dialect.name == "sqlite":
-            _execute_together(connection, sql, values, _SIZES)
+            _execute_together(connection, sql, values, SIZES)
             return
-        at_once = max(1, _PSYCOPG_CACHES // len(columns))
+        at_once = max(1, _PSYCOPG_CACHES // len(self._names))
         if len(values) > 4 * at_once:  # sent without waiting for the answers
             driver.change(connection, sql, values, many=True)
         else:
-            _execute_together(connection, sql, values, [s for s in _SIZES if s <= at_once])
+            _execute_together(connection, sql, values, [s for s in SIZES if s <= at_once])
 
-    def _for(self, dialect: Dialect) -> tuple[str, list[BoundColumn]]:
+    def _for(self, dialect: Dialect) -> tuple[str, BoundRow]:
         known = self._compiled.get(dialect.name)
         if known is None:
             kind: Any = type(dialect)
@@ -69,36 +69,42 @@ class BulkInsert:
                 for c in self._table.columns
                 if c.name in self._names
             ]
-            known = str(compiled), columns
+            known = str(compiled), BoundRow(columns)
             self._compiled[dialect.name] = known
         return known
 
 
 def _execute_together(
-    connection: Connection, sql: str, values: list[tuple[Any, ...]], sizes: Sequence[int]
+    connection: Connection, sql: str, values: Sequence[Sequence[Any]], sizes: Sequence[int]
 ) -> None:
-    """Insert with as few statements as these numbers of rows make.
+    head, _, marks = sql.rpartition(" VALUES ")
+    for size, given in portions(values, sizes):
+        driver.change(connection, f"{head} VALUES {', '.join([marks] * size)}", given)
+
+
+def portions(
+    values: Sequence[Sequence[Any]], sizes: Sequence[int] = SIZES
+) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Part rows among as few statements as these numbers of rows make; yield number and values.
 
     The driver lets go of the GIL at every step of a statement, and gets it back only when the
     event loop pauses: executemany, a step a row, took a busy listener's commit three times as long.
     """
-    head, _, marks = sql.rpartition(" VALUES ")
     done = 0
     for size in sizes:
         while len(values) - done >= size:
-            together = f"{head} VALUES {', '.join([marks] * size)}"
-            part = values[done : done + size]
-            driver.change(connection, together, tuple(itertools.chain.from_iterable(part)))
+            yield size, tuple(itertools.chain.from_iterable(values[done : done + size]))
             done += size
 
 
 class BoundColumn:
     """Converts the values of one column for the driver."""
 
-    __slots__ = ("_default", "_default_bound", "_processor", "name")
+    __slots__ = ("_default", "_default_bound", "_processor", "converts", "name")
 
     def __init__(self, name: str, processor: Processor | None, defaults: Mapping[str, Any]) -> None:
         self.name = name
+        self.converts = processor is not None
         self._processor = processor
         self._default = defaults.get(name, self)
         given = name in defaults and processor is not None
@@ -108,6 +114,22 @@ class BoundColumn:
         if self._processor is None:
             return value
         return self._default_bound if value is self._default else self._processor(value)
+
+
+class BoundRow:
+    """Converts rows, keyed by column name, to the driver's values in the order of some columns."""
+
+    __slots__ = ("_converting", "_names")
+
+    def __init__(self, columns: Sequence[BoundColumn]) -> None:
+        self._names = [column.name for column in columns]
+        self._converting = [(place, c.bound) for place, c in enumerate(columns) if c.converts]
+
+    def __call__(self, row: Mapping[str, Any]) -> list[Any]:
+        values = [row[name] for name in self._names]
+        for place, bound in self._converting:
+            values[place] = bound(values[place])
+        return values
 
 
 class Finder:

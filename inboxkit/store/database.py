@@ -7,19 +7,25 @@ PostgreSQL gets two as well: readers commit each statement, which spares them tw
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from ..errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _BUSY_MS = 5_000
 _POSTGRES_WRITERS = 2  # while one waits for its fsync, the other works
+_EMPTY: Mapping[type, str] = {list: "[]", tuple: "[]", dict: "{}"}
 _letters = json.JSONEncoder(ensure_ascii=False).encode
 # Checkpoints are made by ``store.keep_alive`` in another thread, so that mail seldom waits for one.
 # Only while the writer pauses can the log begin anew: without a limit it grew to several gigabytes
@@ -86,9 +92,19 @@ def open_database(url: str) -> Database:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"database: {file.parent} cannot be made: {error}") from None
+    _make_private(file)
     writer = _sqlite(parsed, begin="BEGIN IMMEDIATE", pragmas=_WRITER_PRAGMAS)
     reader = _sqlite(parsed, begin="BEGIN", pragmas=("query_only=ON",))
     return Database(parsed, writer, reader, file)
+
+
+def _make_private(file: Path) -> None:
+    """Make a new file that its owner alone can read: mail, codes and keys come to lie in it.
+
+    SQLite gives its log and its shared memory the mode of the file. What is there stays as it is.
+    """
+    with contextlib.suppress(OSError):  # it is there, or cannot be made: SQLite says which
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
@@ -98,6 +114,7 @@ def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
         pool_size=8,
         hide_parameters=True,  # bodies and codes are among them; errors are logged
         json_serializer=to_json,
+        json_deserializer=_from_json,
     )
 
     @event.listens_for(engine, "connect")
@@ -125,12 +142,21 @@ def _lower(value: Any) -> Any:
 
 def to_json(value: Any) -> str:
     """Return JSON in which a search finds names: letters as they are, not as escapes."""
+    if not value and type(value) in _EMPTY:
+        return _EMPTY[type(value)]
     text = _letters(value)
     try:
         text.encode()
     except UnicodeEncodeError:  # half a surrogate pair, which no database takes
         return json.dumps(value)
     return text
+
+
+def _from_json(text: str) -> Any:
+    """Most of a mail's lists are empty, and a decoder takes as long for one as for a short one."""
+    if text == "[]":
+        return []
+    return {} if text == "{}" else json.loads(text)
 
 
 def _postgres(url: URL) -> Engine:
@@ -142,7 +168,13 @@ def _postgres(url: URL) -> Engine:
         ) from None
 
     engine = create_engine(
-        url, pool_size=8, pool_pre_ping=True, hide_parameters=True, json_serializer=to_json
+        url,
+        connect_args=postgres.limits(url),
+        pool_size=8,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        json_serializer=to_json,
     )
     event.listen(engine, "connect", postgres.prepare)
+    event.listen(engine, "handle_error", postgres.give_up_useless)
     return engine

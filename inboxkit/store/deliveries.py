@@ -91,6 +91,7 @@ class Outcome:
     """One thing that happened to a send, for one recipient or for ``everybody``.
 
     With neither it is logged and moves nobody: some vendors do not say whom of several it is about.
+    What is not ``believed`` suppresses nobody; what has a ``scope`` does so for it only.
     """
 
     type: EventType
@@ -102,6 +103,8 @@ class Outcome:
     reason: str = ""
     event_id: str = ""
     data: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    believed: bool = True
+    scope: str = ""
 
 
 def pending(connection: Connection, message_id: int) -> dict[str, str]:
@@ -227,11 +230,14 @@ def _act(tx: Tx, row: Any, recipient: str, outcome: Outcome, now: datetime) -> N
         threads.stop_waiting(tx, row.thread_id)
     if recipient not in row.rcpt_to or not (hard_bounce or outcome.type in _LASTING):
         return
+    if not outcome.believed:
+        return
+    domain = "" if hard_bounce else row.sender_email.rpartition("@")[2].lower()
     suppressions.add(
         tx,
         recipient,
         reason=str(outcome.type),
         now=now,
-        domain="" if hard_bounce else row.sender_email.rpartition("@")[2].lower(),
+        domain=outcome.scope or domain,
         detail=outcome.reason_class or outcome.reason,
     )

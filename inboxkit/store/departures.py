@@ -57,9 +57,15 @@ class Step:
         return len(self.recipients) == len(self.row.rcpt_to)
 
 
+class Overtaken(Exception):
+    """Of what was about to leave there is nothing left to send: others have told meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class Start(Step):
     """A send that is about to be given to a provider. Results in None, Later or LeaseLost.
+
+    Raises Overtaken when what became of all its recipients was recorded after the last look.
 
     ``part`` is the number of the request, ``WHOLE`` for a send in one; ``dropped`` are recipients
     that the request before, to another provider and in vain, was to as well.
@@ -98,7 +104,10 @@ class Later:
 
 
 def proceed(tx: Tx, steps: list[Start | Took]) -> list[Later | LeaseLost | None]:
-    """Record many steps at once; raise LeaseLost when one that was taken is no longer ours."""
+    """Record many steps at once; raise LeaseLost when one that was taken is no longer ours.
+
+    Raise Overtaken when one that is to begin has nobody left to send to.
+    """
     done: dict[int, Later | LeaseLost | None] = {}
     starts = [step for step in steps if isinstance(step, Start)]
     if starts:
@@ -126,11 +135,24 @@ def _start(tx: Tx, starts: Sequence[Start]) -> Iterator[tuple[Start, Later | Lea
     if going:
         progress.set_dropped(tx.connection, going)
         overtaken = progress.set_sending(tx.connection, going)
+        if overtaken:
+            _check_left(tx.connection, going)
         progress.correct(tx, [s for s in going if overtaken or not s.whole], going[0].at)
     yield from ((s, None) for s in going)
     for start in starts:
         if tokens.get(start.job.id) != start.job.token:
             yield start, LeaseLost(f"job {start.job.id}: the lease was taken over")
+
+
+def _check_left(connection: Connection, going: Sequence[Start]) -> None:
+    """Raise Overtaken when nobody is left of a send: who lost its lease had sent it, or an event.
+
+    What was written down for it is undone with that.
+    """
+    left = progress.sending(connection, [s.row_id for s in going])
+    for start in going:
+        if not any((start.row_id, recipient) in left for recipient in start.recipients):
+            raise Overtaken(f"send {start.row_id}: meanwhile it was sent")
 
 
 def _provider(step: Start) -> str:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, tuple_, update
 from sqlalchemy import literal as value_of
 
+from ..authentication.domains import organization
 from ..dkim_keys import DkimKey
 from ..dns_records import VALID, VERIFIED, DnsRecord
 from ..errors import InboxKitError
 from ..values import EventType
 from . import events
-from .api_tables import domain
+from .api_tables import DEFAULT_POD, domain
 from .columns import Moment
 
 if TYPE_CHECKING:
@@ -55,6 +56,16 @@ class DomainRecord:
         """The key that signs what it sends."""
         return DkimKey(self.id, self.dkim_selector, self.dkim_key)
 
+    def is_open_to(self, pod_id: str | None) -> bool:
+        """Whether a pod may have addresses of it; None stands for who is bound to no pod."""
+        return pod_id is None or self.pod_id in (None, pod_id)
+
+    def signs_for(self, pod_id: str | None) -> bool:
+        """Whether its key signs what an inbox of a pod sends; who is bound to no pod made those of
+        the default one.
+        """
+        return self.is_open_to(pod_id) if pod_id != DEFAULT_POD else True
+
 
 def create(tx: Tx, wanted: DomainRecord) -> DomainRecord:
     """Store a domain; the same ``client_id`` in a pod returns the same one. Raise DomainTaken."""
@@ -65,8 +76,9 @@ def create(tx: Tx, wanted: DomainRecord) -> DomainRecord:
             raise DomainTaken(f"the client_id {wanted.client_id} is taken; choose another")
         if known is not None:
             return _record(known)
-    if by_name(tx.connection, wanted.id) is not None:
-        raise DomainTaken(f"the domain {wanted.id} is here already")
+    above = around(tx.connection, wanted.id)
+    if above is not None and (above.id == wanted.id or not above.is_open_to(wanted.pod_id)):
+        raise DomainTaken(f"the domain {above.id} is here already")
     row = {name: getattr(wanted, name) for name in DomainRecord.__slots__}
     tx.connection.execute(insert(domain), [row | {"records": _stored(wanted.records)}])
     return wanted
@@ -80,6 +92,18 @@ def by_name(connection: Connection, name: str) -> DomainRecord | None:
     """Return a domain, whoever it belongs to."""
     row = connection.execute(select(domain).where(domain.c.id == name)).first()
     return None if row is None else _record(row)
+
+
+def around(connection: Connection, name: str) -> DomainRecord | None:
+    """Return the domain that a name is or lies in, the nearest, whoever it belongs to.
+
+    Nobody owns what lies in a public suffix, such as ``co.uk``.
+    """
+    names, top = [name], organization(name)
+    while names[-1] != top and "." in names[-1]:
+        names.append(names[-1].partition(".")[2])
+    rows = connection.execute(select(domain).where(domain.c.id.in_(names)))
+    return max(map(_record, rows), key=lambda one: len(one.id), default=None)
 
 
 def find(connection: Connection, reach: Reach, name: str) -> DomainRecord | None:
@@ -153,14 +177,14 @@ def remove(tx: Tx, name: str) -> bool:
     return bool(tx.connection.execute(delete(domain).where(domain.c.id == name)).rowcount)
 
 
-def signing_key(connection: Connection, name: str) -> DkimKey | None:
-    """Return the key of a domain whose public key has been found in DNS."""
+def signing(connection: Connection, name: str) -> DomainRecord | None:
+    """Return a domain whose public key has been found in DNS."""
     known = by_name(connection, name)
     if known is None:
         return None
     published = f"{known.dkim_selector}._domainkey.{known.id}"
     good = any(r.name == published and r.status == VALID for r in known.records)
-    return known.key if good else None
+    return known if good else None
 
 
 def _record(row: Row[Any]) -> DomainRecord:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError
 
+from .refusals import is_useless
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,7 +48,8 @@ def change(connection: Connection, sql: str, values: Any = (), *, many: bool = F
     Return how many rows it met; raise DBAPIError as SQLAlchemy does.
     """
     if _is_heard(connection):
-        return connection.exec_driver_sql(sql, values).rowcount
+        heard = [tuple(row) for row in values] if many else values  # it takes no lists as rows
+        return connection.exec_driver_sql(sql, heard).rowcount
     cursor = _cursor(connection)
     try:
         if many:
@@ -81,7 +84,11 @@ def _errors(connection: Connection) -> type[Exception]:
 def _raised(connection: Connection, sql: str, cursor: Any, error: Exception) -> BaseException:
     """Return what SQLAlchemy would raise; a connection that is gone is not used again."""
     dialect, kind = connection.dialect, _errors(connection)
-    gone = dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)  # type: ignore[arg-type]
+    gone = is_useless(error) or dialect.is_disconnect(
+        error,  # type: ignore[arg-type]
+        connection.connection.dbapi_connection,
+        cursor,
+    )
     if gone:
         connection.invalidate(error)
     return DBAPIError.instance(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from ..tokens import new_id, public_id
-from . import announcements, events, jobs
+from . import announcements, api_keys, events, jobs
 from .api_tables import attempt, endpoint
 from .pages import Page, paged
 from .prepared import Prepared
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CHANGED = "endpoint"  # what rings when there may be another one to serve
 TOPIC = "post"  # the kind of job that posts one event to one endpoint
+KEY_ENDED = "the API key that made it is revoked or has expired"
 _MOST_OLD_SECRETS = 4  # each is a signature in every header
 
 
@@ -33,7 +34,7 @@ class EndpointRecord:
 
     ``forbidden`` are the labels that its maker might not see. ``inbox`` is the address of
     ``inbox_id``, the inbox that the endpoint belongs to. ``old_secrets`` sign too, each until its
-    moment in ISO 8601.
+    moment in ISO 8601. It ends with the API key ``key_id``; None: with none.
     """
 
     id: int = 0
@@ -52,6 +53,7 @@ class EndpointRecord:
     disabled_because: str = ""
     failing_since: datetime | None = None
     cursor: int = 0
+    key_id: int | None = None
     created_at: datetime
     updated_at: datetime
     inbox: str | None = None
@@ -85,13 +87,16 @@ def public(endpoint_id: int) -> str:
 def create(tx: Tx, wanted: EndpointRecord) -> EndpointRecord:
     """Store an endpoint that gets what happens from now on.
 
-    One that has the ``client_id`` already within the same scope is returned instead.
+    One that has the ``client_id`` already within the same scope is returned instead; if it has
+    ended with its key, the new one takes its place.
     """
     if wanted.client_id is not None:
         mine = (endpoint.c.scope == wanted.scope) & (endpoint.c.client_id == wanted.client_id)
         known = tx.connection.execute(_all().where(mine)).first()
-        if known is not None:
+        if known is not None and not _ended(tx.connection, [known], wanted.created_at):
             return _record(known)
+        if known is not None:
+            remove(tx, [known.id])
     made = replace(wanted, id=new_id(), cursor=events.last(tx.connection))
     row = {name: getattr(made, name) for name in _STORED} | {"scope": made.scope}
     for name in ("event_types", "pod_ids", "inbox_ids", "forbidden", "old_secrets"):
@@ -101,28 +106,32 @@ def create(tx: Tx, wanted: EndpointRecord) -> EndpointRecord:
     return made
 
 
-def find(connection: Connection, reach: Reach, endpoint_id: int) -> EndpointRecord | None:
-    """Return an endpoint within reach."""
-    row = connection.execute(_within(reach).where(endpoint.c.id == endpoint_id)).first()
-    return None if row is None else _record(row)
+def find(
+    connection: Connection, reach: Reach, endpoint_id: int, now: datetime
+) -> EndpointRecord | None:
+    """Return an endpoint within reach, disabled when its key has ended."""
+    found = _judged(connection, _within(reach).where(endpoint.c.id == endpoint_id), now)
+    return found[0] if found else None
 
 
-def by_id(connection: Connection, endpoint_id: int) -> EndpointRecord | None:
-    """Return an endpoint."""
-    row = connection.execute(_all().where(endpoint.c.id == endpoint_id)).first()
-    return None if row is None else _record(row)
+def by_id(connection: Connection, endpoint_id: int, now: datetime) -> EndpointRecord | None:
+    """Return an endpoint, disabled when its key has ended."""
+    found = _judged(connection, _all().where(endpoint.c.id == endpoint_id), now)
+    return found[0] if found else None
 
 
-def listed(connection: Connection, reach: Reach, page: Page[int]) -> list[EndpointRecord]:
-    """Return a page of the endpoints within reach."""
-    return [_record(row) for row in connection.execute(paged(_within(reach), endpoint.c.id, page))]
+def listed(
+    connection: Connection, reach: Reach, page: Page[int], now: datetime
+) -> list[EndpointRecord]:
+    """Return a page of the endpoints within reach, those disabled whose key has ended."""
+    return _judged(connection, paged(_within(reach), endpoint.c.id, page), now)
 
 
-def enabled(connection: Connection) -> list[EndpointRecord]:
-    """Return the endpoints that are served."""
+def enabled(connection: Connection, now: datetime) -> list[EndpointRecord]:
+    """Return the endpoints that are to be served, those disabled whose key has ended since."""
     if not _any_enabled(connection):  # as a rule
         return []
-    return [_record(row) for row in connection.execute(_all().where(endpoint.c.enabled.is_(True)))]
+    return _judged(connection, _all().where(endpoint.c.enabled.is_(True)), now)
 
 
 _any_enabled = Prepared(select(endpoint.c.id).where(endpoint.c.enabled.is_(True)).limit(1))
@@ -146,7 +155,7 @@ def rotate(tx: Tx, endpoint_id: int, secret: str, now: datetime, overlap: timede
 
     With no ``overlap`` all earlier ones sign no more.
     """
-    held = by_id(tx.connection, endpoint_id)
+    held = by_id(tx.connection, endpoint_id, now)
     if held is None:
         return
     valid = [[old, at.isoformat()] for old, at in held.earlier() if at > now and old != secret]
@@ -172,7 +181,10 @@ def remove_of(tx: Tx, *, inbox_id: int | None = None, pod_id: str | None = None)
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """What an endpoint is given of the log: the events up to ``until`` that it wants."""
+    """What an endpoint is given of the log: the events up to ``until`` that it wants.
+
+    One that is disabled, as its key has ended, is given nothing any more.
+    """
 
     endpoint: EndpointRecord
     until: int
@@ -183,6 +195,9 @@ def give(tx: Tx, portions: Sequence[Portion], now: datetime) -> None:
     """Queue what endpoints want. Of two processes that do it at once, only one does."""
     tx.wake("done")
     for portion in portions:
+        if not portion.endpoint.enabled:
+            disable(tx, portion.endpoint.id, now, portion.endpoint.disabled_because)
+            continue
         mine = (endpoint.c.id == portion.endpoint.id) & (
             endpoint.c.cursor == portion.endpoint.cursor
         )
@@ -208,12 +223,16 @@ def _job(endpoint_id: int, seq: int, inbox_id: int, name: str, now: datetime) ->
 
 
 def give_again(tx: Tx, endpoint_id: int, seqs: Sequence[int], now: datetime) -> int:
-    """Queue events for an endpoint once more, beside what waits in order; return how many."""
+    """Queue events for an endpoint once more, beside what waits in order; return how many.
+
+    Those that are being posted are left out.
+    """
     known = [row for row in (events.by_seq(tx.connection, seq) for seq in seqs) if row is not None]
-    jobs.cancel(tx, TOPIC, [f"{endpoint_id}:{row.seq}" for row in known])
     made = [_job(endpoint_id, row.seq, row.inbox_id, "", now) for row in known]
-    jobs.put(tx, [{**row, "lane": None} for row in made])
-    return len(known)
+    jobs.cancel(tx, TOPIC, [one["key"] for one in made])
+    free = [one for one in made if not jobs.is_known(tx.connection, TOPIC, one["key"])]
+    jobs.put(tx, [{**one, "lane": None} for one in free])
+    return len(free)
 
 
 def reachable(connection: Connection, served: EndpointRecord, seqs: Sequence[int]) -> Sequence[int]:
@@ -259,6 +278,17 @@ def _within(reach: Reach) -> Any:
     if reach.pod_id is not None:
         return query.where(endpoint.c.pod_id == reach.pod_id)
     return query
+
+
+def _judged(connection: Connection, query: Any, now: datetime) -> list[EndpointRecord]:
+    rows = connection.execute(query).all()
+    over, found = _ended(connection, rows, now), map(_record, rows)
+    off: dict[str, Any] = {"enabled": False, "disabled_because": KEY_ENDED}
+    return [replace(r, **off) if r.enabled and r.key_id in over else r for r in found]
+
+
+def _ended(connection: Connection, rows: Sequence[Row[Any]], now: datetime) -> set[int]:
+    return api_keys.ended(connection, (row.key_id for row in rows), now)
 
 
 def _record(row: Row[Any]) -> EndpointRecord:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..errors import ConfigurationError, InboxKitError, NotFound, StoreError
+from ..errors import ConfigurationError, NotFound, StoreError
 from ..tokens import new_id
 from .api_tables import DEFAULT_POD
 from .pages import Page, paged
@@ -36,12 +36,9 @@ if TYPE_CHECKING:
     from .writer import Tx
 
 PAUSED = "paused"  # the status of an inbox that neither sends nor receives
+DELETING = "deleting"  # of one whose messages are being deleted: it takes no mail any more
 _TRIES = 10
 _WORD_STARTS = ("", "%.", "%@", "%-", "%+", "%\\_", "% ")  # of an address or a display name
-
-
-class Taken(InboxKitError):
-    """The address belongs to another inbox already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +57,14 @@ class InboxRecord:
     aliases: tuple[str, ...] = field(default=())
     pod_id: str = DEFAULT_POD
     draft_policy: str = "auto"  # or draft, deny: see pipeline/policies
+
+
+class BeingDeleted(StoreError):
+    """The address belongs to an inbox that goes away portion by portion; to be asked for again."""
+
+    def __init__(self, found: InboxRecord) -> None:
+        super().__init__(f"inbox {found.address} is being deleted; delete it again, or wait")
+        self.inbox_id = found.id
 
 
 def normalize(address: str) -> str:
@@ -101,6 +106,8 @@ def _held(tx: Tx, address: str, client_id: str | None, pod_id: str) -> int | Non
     found = find(tx.connection, address)
     if found is None and client_id is not None:
         found = find_client(tx.connection, client_id, pod_id)
+    if found is not None and found.status == DELETING:
+        raise BeingDeleted(found)
     return found.id if found is not None and hold(tx, found.id) else None
 
 
@@ -170,44 +177,17 @@ _aliases = Prepared(
 
 def find_tagged(connection: Connection, address: str) -> InboxRecord | None:
     """Return the inbox of an address, whatever plus-tags it has: ``ann+shop+news@...``."""
-    found = find(connection, address)
+    return find(connection, address) or find_base(connection, address)
+
+
+def find_base(connection: Connection, address: str) -> InboxRecord | None:
+    """Return the inbox that an address is a plus-tag of, also when it is an inbox itself."""
+    found = None
     name, _, domain = normalize(address).rpartition("@")
     while found is None and "+" in name:
         name = name.rpartition("+")[0]
         found = find(connection, f"{name}@{domain}")
     return found
-
-
-def claim(
-    tx: Tx,
-    address: str,
-    *,
-    pod_id: str,
-    client_id: str | None,
-    now: datetime,
-    display_name: str = "",
-    metadata: Mapping[str, Any] | None = None,
-    status: str = "active",
-) -> InboxRecord:
-    """Create an inbox that is new; raise Taken when somebody has the address.
-
-    The same ``client_id`` returns the inbox that was made under it.
-    """
-    known = None if client_id is None else find_client(tx.connection, client_id, pod_id)
-    if known is not None:
-        return known
-    if find(tx.connection, address) is not None:
-        raise Taken(f"the address {normalize(address)} is taken; choose another username")
-    return create(
-        tx,
-        address,
-        now=now,
-        display_name=display_name,
-        metadata=metadata,
-        client_id=client_id,
-        pod_id=pod_id,
-        status=status,
-    )
 
 
 def within(connection: Connection, reach: Reach, address: str) -> InboxRecord | None:
@@ -302,6 +282,11 @@ def everything(connection: Connection) -> list[InboxRecord]:
     return [_record(connection, row) for row in connection.execute(select(inbox).order_by("id"))]
 
 
+def close(tx: Tx, inbox_id: int, now: datetime) -> None:
+    """Let an inbox that is to be deleted take no more mail; its time is over, should that stop."""
+    touch(tx, inbox_id, now, status=DELETING, expires_at=now)
+
+
 def remove(tx: Tx, inbox_id: int) -> None:
     """Delete the inbox and its aliases; its messages are deleted by ``purge`` before."""
     tx.connection.execute(delete(alias).where(alias.c.inbox_id == inbox_id))
@@ -334,7 +319,7 @@ def change(
 ) -> InboxRecord:
     """Change columns, and merge metadata: a value of None deletes its key."""
     known = by_id(tx.connection, inbox_id)
-    if known is None:
+    if known is None or known.status == DELETING:
         raise NotFound("the inbox was deleted meanwhile")
     changed = dict(values)
     if metadata is not None:

@@ -10,24 +10,11 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import (
-    CTE,
-    ColumnElement,
-    Connection,
-    Integer,
-    Select,
-    and_,
-    bindparam,
-    delete,
-    func,
-    literal,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, select, update
 
 from ..tokens import new_id
-from .backlog import is_first, next_due
+from . import queues
+from .backlog import next_due
 from .bulk import BulkInsert, Finder
 from .prepared import Prepared, among
 from .tables import job
@@ -39,8 +26,6 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.dml import ReturningUpdate
 
     from .writer import Tx
-
-_INBOXES_A_CLAIM = 32
 
 
 class LeaseLost(Exception):
@@ -60,6 +45,7 @@ class Job:
     token: int
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
     lane: str | None = None
+    queue: int = 0
 
 
 def new_job(
@@ -68,18 +54,21 @@ def new_job(
     *,
     inbox_id: int,
     due_at: datetime,
+    queue: int | None = None,
     lane: str | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the row of a job that is ready at ``due_at``; ``put`` stores it.
 
-    Jobs of one ``lane`` run one at a time in the order of their ids.
+    Jobs of one ``lane`` run one at a time in the order of their ids. Each inbox is one ``queue``,
+    unless another is named; queues have their turn one after the other.
     """
     return {
         "id": new_id(),
         "kind": kind,
         "key": str(key),
         "inbox_id": inbox_id,
+        "queue": inbox_id if queue is None else queue,
         "lane": lane,
         "state": "ready",
         "due_at": due_at,
@@ -137,77 +126,52 @@ def born(row: Mapping[str, Any]) -> Job:
 
 
 def take(
-    tx: Tx, kind: str, *, worker: int, now: datetime, limit: int, start: int
+    tx: Tx,
+    kind: str,
+    *,
+    worker: int,
+    now: datetime,
+    limit: int,
+    start: int,
+    full: Collection[int] = (),
 ) -> tuple[list[Job], datetime | None]:
     """Claim due jobs; with fewer than ``limit``, say when the next one is due."""
-    taken = claim(tx, kind, worker=worker, now=now, limit=limit, start=start)
-    return taken, next_due(tx.connection, [kind]) if len(taken) < limit else None
+    taken = claim(tx, kind, worker=worker, now=now, limit=limit, start=start, full=full)
+    if len(taken) == limit:
+        return taken, None
+    if full and taken:  # queues that are not full may have more than their share
+        return taken, now
+    return taken, next_due(tx.connection, [kind], after=now if full else None)
 
 
-def claim(tx: Tx, kind: str, *, worker: int, now: datetime, limit: int, start: int) -> list[Job]:
-    """Lease at most ``limit`` due jobs, in turn by inbox from the inbox after ``start`` on.
+def claim(
+    tx: Tx,
+    kind: str,
+    *,
+    worker: int,
+    now: datetime,
+    limit: int,
+    start: int,
+    full: Collection[int] = (),
+) -> list[Job]:
+    """Lease at most ``limit`` due jobs, in turn by queue from the queue after ``start`` on.
 
-    So a flood in one inbox does not starve another.
+    So a flood in one inbox does not starve another, however many have a flood. Queues of handlers
+    that are ``full`` (see ``queues.mark``) are left out.
     """
+    given: dict[str, Any] = {"kind": kind, "now": now, "start": start, "full": full}
     if tx.connection.dialect.name == "postgresql":
-        given = {"kind": kind, "now": now, "most": limit, "start": start, "worker": worker}
-        return _leased(_lease_due(tx.connection, lease=_new_lease(tx), **given))
-    inboxes = _due_inboxes(tx.connection, kind, now, start)
-    if not inboxes:
-        return []
-    share = -(-limit // len(inboxes))
+        lease = _lease_others if full else _lease_due
+        given |= {"most": limit, "worker": worker, "lease": _new_lease(tx)}
+        return _leased(lease(tx.connection, **given))
+    found = queues.in_turn(tx.connection, **given)
+    share = -(-limit // max(len(found), 1))
     ids: list[int] = []
-    for inbox_id in inboxes:
+    for queue in found:
         if len(ids) < limit:
-            ids += _due_ids(tx.connection, kind, inbox_id, now, min(share, limit - len(ids)))
+            most = min(share, limit - len(ids))
+            ids += queues.due(tx.connection, kind, queue, now, most)
     return _lease(tx, ids, worker) if ids else []
-
-
-def _due_inboxes(connection: Connection, kind: str, now: datetime, start: int) -> list[int]:
-    """Walk the index from inbox to inbox (a loose scan), not over the backlog."""
-    rows = _walk_inboxes(connection, kind=kind, now=now)
-    found = [row["inbox_id"] for row in rows if row["inbox_id"] is not None]
-    turned = [i for i in found if i > start] + [i for i in found if i <= start]
-    return turned[:_INBOXES_A_CLAIM]
-
-
-def _walk() -> CTE:
-    """Return the inboxes with a due job, as many as are looked at; NULL may be the last."""
-    walk = (
-        select(func.min(job.c.inbox_id).label("inbox_id"), literal(1).label("n"))
-        .where(_DUE)
-        .cte("walk", recursive=True)
-    )
-    following = (
-        select(func.min(job.c.inbox_id)).where(_DUE, job.c.inbox_id > walk.c.inbox_id)
-    ).scalar_subquery()
-    more = walk.c.inbox_id.is_not(None) & (walk.c.n < _INBOXES_A_CLAIM * 8)
-    return walk.union_all(select(following, walk.c.n + 1).where(more))
-
-
-def _due_of_an_inbox() -> Select[Any]:
-    """Select an inbox's due jobs; of a lane only the first."""
-    return (
-        select(job.c.id)
-        .where(_DUE, job.c.inbox_id == bindparam("inbox"), is_first())
-        .order_by(job.c.id)
-        .limit(bindparam("most", type_=Integer))
-        .with_for_update(skip_locked=True)
-    )
-
-
-_DUE = and_(
-    job.c.kind == bindparam("kind"), job.c.state == "ready", job.c.due_at <= bindparam("now")
-)
-_walk_inboxes = Prepared(select(_walk().c.inbox_id))
-_due_jobs = Prepared(_due_of_an_inbox())
-
-
-def _due_ids(
-    connection: Connection, kind: str, inbox_id: int, now: datetime, limit: int
-) -> list[int]:
-    rows = _due_jobs(connection, kind=kind, now=now, inbox=inbox_id, most=limit)
-    return [row["id"] for row in rows]
 
 
 _COLUMNS = (
@@ -220,6 +184,7 @@ _COLUMNS = (
     job.c.token,
     job.c.data,
     job.c.lane,
+    job.c.queue,
 )
 
 
@@ -233,37 +198,19 @@ def _leasing(chosen: ColumnElement[bool]) -> ReturningUpdate[*tuple[Any, ...]]:
     return update(job).where(chosen, job.c.state == "ready").values(values).returning(*_COLUMNS)
 
 
-def _leasing_due() -> ReturningUpdate[*tuple[Any, ...]]:
-    """Return a whole claim as one statement of PostgreSQL, where each is a trip to the server."""
-    walk = _walk()
-    turned = (
-        select(walk.c.inbox_id)
-        .where(walk.c.inbox_id.is_not(None))
-        .order_by(walk.c.inbox_id <= bindparam("start"), walk.c.inbox_id)
-        .limit(_INBOXES_A_CLAIM)
-        .cte("turned")
-    )
-    most, number = bindparam("most", type_=Integer), func.greatest(func.count(), 1)
-    share = select((most + number - 1) // number).select_from(turned).scalar_subquery()
-    due = (
-        select(job.c.id)
-        .where(_DUE, job.c.inbox_id == turned.c.inbox_id, is_first())
-        .order_by(job.c.id)
-        .limit(share)
-        .with_for_update(skip_locked=True)
-        .lateral("due")
-    )
-    # Materialized: looked for more than once, it might lock others each time.
-    picked = select(due.c.id).select_from(turned.join(due, true())).limit(most).cte("picked")
-    return _leasing(job.c.id.in_(select(picked.prefix_with("MATERIALIZED").c.id)))
-
-
 _lease_all = Prepared(_leasing(among(job.c.id)))
-_lease_due = Prepared(_leasing_due())
+# A whole claim as one statement of PostgreSQL, where each is a trip to the server.
+_lease_due = Prepared(_leasing(job.c.id.in_(queues.picked())))
+_lease_others = Prepared(_leasing(job.c.id.in_(queues.picked(but_full=True))))
 
 
 def _lease(tx: Tx, ids: Sequence[int], worker: int) -> list[Job]:
     return _leased(_lease_all(tx.connection, ids=ids, worker=worker, lease=_new_lease(tx)))
+
+
+def last_in_turn(taken: Sequence[Job], start: int) -> int:
+    """Return the queue that a claim from ``start`` on ended with: the next one starts there."""
+    return max((j.queue <= start, j.queue) for j in taken)[1]
 
 
 def _new_lease(tx: Tx) -> int:
@@ -299,14 +246,26 @@ def _held_up(connection: Connection, done: Sequence[Job]) -> set[str]:
     return {lanes[row[0]] for row in _in_lanes(connection, list(lanes))}
 
 
-def put_back(tx: Tx, held: Job, *, due_at: datetime, error: str, data: Any = None) -> None:
-    """Make a leased job ready again at ``due_at``; raise LeaseLost when it is no longer ours."""
+def put_back(
+    tx: Tx,
+    held: Job,
+    *,
+    due_at: datetime,
+    error: str,
+    data: Any = None,
+    blameless: bool = False,
+) -> None:
+    """Make a leased job ready again at ``due_at``; raise LeaseLost when it is no longer ours.
+
+    ``blameless``: the attempt does not count, as it was not the job that failed.
+    """
     values: dict[str, Any] = {
         "state": "ready",
         "worker_id": None,
         "token": None,
         "due_at": due_at,
         "error": error[:2_000],
+        "attempts": job.c.attempts - int(blameless),
     }
     if data is not None:
         values["data"] = data
@@ -322,18 +281,19 @@ def leave_lane(tx: Tx, job_id: int) -> None:
 
 
 def give_back(
-    tx: Tx, held: Sequence[Job], *, due_at: datetime, error: str, blameless: bool = False
+    tx: Tx, held: Sequence[Job], *, due_at: datetime | None, error: str, blameless: bool = False
 ) -> int:
     """Make those of these jobs ready again that are still ours; return how many.
 
-    ``blameless``: the attempt does not count, as it was not the job that failed.
+    Without ``due_at`` they keep their place in line. ``blameless``: the attempt does not count, as
+    it was not the job that failed.
     """
     freed = 0
     values: dict[str, Any] = {
         "state": "ready",
         "worker_id": None,
         "token": None,
-        "due_at": due_at,
+        "due_at": job.c.due_at if due_at is None else due_at,
         "error": error[:2_000],
         "attempts": job.c.attempts - int(blameless),
     }

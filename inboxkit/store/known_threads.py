@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select, text, update
 
+from ..errors import StoreError
 from .bulk import BulkInsert, Finder
 from .prepared import BulkUpdate, Prepared
 from .tables import message, reference, thread
@@ -148,7 +149,10 @@ class KnownThreads:
     def thread(self, thread_id: int) -> ThreadColumns:
         """Return a thread as it is now; what it points to when it was merged is not followed."""
         if thread_id not in self._threads:
-            [self._threads[thread_id]] = _by_id(self._tx.connection, row=thread_id)
+            row = _by_id.first(self._tx.connection, row=thread_id)
+            if row is None:  # purged since its references were read: to be looked for again
+                raise StoreError(f"thread {thread_id} has just been deleted")
+            self._threads[thread_id] = row
         return self._threads[thread_id]
 
     def add(self, row: ThreadColumns) -> None:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from sqlalchemy import (
     Connection,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 
@@ -42,10 +44,13 @@ _PERIODS = {
     "h": timedelta(hours=1),
     "d": timedelta(days=1),
 }
+_IS_READY = "state = 'ready'"  # to the letter that of the partial index, or it is not used
 _RATE = re.compile(r"([1-9]\d{0,8})/([smhd])")
 _FAILURES = 5
 _FIRST = timedelta(seconds=30)
 _LONGEST = timedelta(minutes=10)
+_UNDER_WAY = 256  # sends that may have reserved a moment and do not wait for it yet
+_SKEW = timedelta(minutes=1)
 _PROBE = timedelta(seconds=60)  # how long one send may take to show whether the provider is back
 
 
@@ -102,6 +107,9 @@ def reserve(
     rows = tx.connection.execute(select(pace.c.rate, pace.c.next_at).where(mine).with_for_update())
     known = {row.rate: row.next_at for row in rows}
     due = {rate: max(known.get(rate.text, now), now) for rate in rates}
+    if any(at - rate.burst > now + _slack(rate) for rate, at in due.items()):
+        last = max(_LAST_DUE(tx.connection)[0]["due_at"] or now, now)
+        due = {rate: min(at, last + rate.burst + _slack(rate)) for rate, at in due.items()}
     starts: list[datetime] = []
     for _ in range(count):
         start = max([now, *(at - rate.burst for rate, at in due.items())])
@@ -112,11 +120,20 @@ def reserve(
     return starts
 
 
+def _slack(rate: Rate) -> timedelta:
+    """Return how far moments may lie ahead of the last send that waits for its own.
+
+    Further ahead they were reserved by a clock that has been set back since.
+    """
+    return rate.interval * _UNDER_WAY + _SKEW
+
+
 # requests under way
 
 
 def take_slots(tx: Tx, provider: str, rules: Rules, held: Sequence[Job]) -> int:
     """Give slots to as many of these jobs as there are free; return how many."""
+    tx.take_turns([_number(provider)])  # or two that count at once would both find it free
     living = exists().where(job.c.id == slot.c.job_id, job.c.token == slot.c.token)
     tx.connection.execute(delete(slot).where(slot.c.provider == provider, ~living))
     # whoever asks has no request under way, but the slot of its last one may be left
@@ -127,6 +144,11 @@ def take_slots(tx: Tx, provider: str, rules: Rules, held: Sequence[Job]) -> int:
     if rows:
         tx.connection.execute(insert(slot), rows)
     return len(rows)
+
+
+def _number(provider: str) -> int:
+    """Return a provider's own number for turns; those of inboxes are far larger."""
+    return 1 + crc32(provider.encode())
 
 
 # the circuit
@@ -204,6 +226,9 @@ def postpone(tx: Tx, until: datetime, now: datetime) -> int:
     return tx.connection.execute(update(job).where(due).values(due_at=until)).rowcount
 
 
+_LAST_DUE = Prepared(
+    select(func.max(job.c.due_at).label("due_at")).where(job.c.kind == "send", text(_IS_READY))
+)
 # Every commit of the outbox asks these: built once.
 _CIRCUITS = Prepared(select(circuit))
 _CIRCUIT = Prepared(

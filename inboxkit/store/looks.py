@@ -66,6 +66,7 @@ _SELECTED = select(
     content.c.references,
     content.c.options,
     inbox.c.status.label("inbox_status"),
+    inbox.c.pod_id,
 )
 _look = Prepared(
     _SELECTED.join(raw, raw.c.message_id == message.c.id)
@@ -110,7 +111,7 @@ def _blocked(
     found: dict[str, str] = {}
     for recipient in waiting:
         reasons = known.get(recipient.lower(), {})
-        if reason := reasons.get(domain) or reasons.get(""):
+        if reason := suppressions.holding(reasons, domain, row.pod_id):
             found[recipient.lower()] = reason
     return found
 

@@ -122,8 +122,10 @@ def set_labels(
 
 
 def read_again(tx: Tx, message_id: int, now: datetime) -> None:
-    """Queue a message to be read anew, as after an upgrade of the parser."""
+    """Queue a message to be read anew, as after an upgrade of the parser; not while it is read."""
     row = tx.connection.execute(select(message.c.inbox_id).where(message.c.id == message_id)).one()
     jobs.cancel(tx, "read", [str(message_id)])
+    if jobs.is_known(tx.connection, "read", str(message_id)):
+        return
     data = {"silent": True, "again": True}
     jobs.put(tx, [jobs.new_job("read", message_id, inbox_id=row.inbox_id, due_at=now, data=data)])

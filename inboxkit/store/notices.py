@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import select
+import selectors
 import socket
 import threading
-from collections import deque
+import time
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,28 +25,35 @@ if TYPE_CHECKING:
 log = logging.getLogger("inboxkit.notices")
 _CHANNEL = "inboxkit"
 _SETTLING_SECONDS = 0.005
+_LONGEST_SETTLING = 0.5  # while a transaction stays open, whosever it is
+_FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
 _TELL = "SELECT pg_notify(%s, %s)"
-_IS_HELD_UP = "SELECT EXISTS (SELECT FROM inboxkit_event WHERE seq >= inboxkit_event_horizon())"
+_HORIZON = (
+    "SELECT horizon, EXISTS (SELECT FROM inboxkit_event WHERE seq >= horizon)"
+    " FROM inboxkit_event_horizon() AS horizon"
+)
 
 
 class Notices:
     """Tells the other processes what a commit made ready, and hears them; in a thread of its own.
 
     Entries of the event log can be read once no older transaction is open. Their readers are told
-    at once, and again when that has come: nobody else would tell them.
+    at once, and again when that has come, those of all processes: nobody else would tell them.
     """
 
     def __init__(self, engine: Engine, topics: Sequence[str]) -> None:
         self._engine = engine
         self._topics = topics
-        self._pending: deque[str] = deque()
+        self._pending = set[str]()
+        self._lock = threading.Lock()  # of what is pending
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
         self._waker.setblocking(False)
         self._begun = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="inboxkit-notices", daemon=True)
+        self._horizon = -1
         self._heard: Callable[[Iterable[str]], None]
 
     def listen(self, heard: Callable[[Iterable[str]], None]) -> None:
@@ -60,7 +67,8 @@ class Notices:
 
     def ring(self, topics: Iterable[str]) -> None:
         """Tell every process of these topics; from any thread, without waiting."""
-        self._pending.extend(topics)
+        with self._lock:
+            self._pending.update(topics)
         with contextlib.suppress(BlockingIOError):  # it is full of wake-ups already
             self._waker.send(b"!")
 
@@ -74,8 +82,9 @@ class Notices:
         self._waker.close()
 
     def _work(self) -> None:
-        pause = 0.1
+        pause = _FIRST_PAUSE
         while True:
+            begun = time.monotonic()
             try:
                 with own_connection(self._engine) as connection:
                     connection.add_notify_handler(self._receive)
@@ -83,45 +92,68 @@ class Notices:
                     if self._begun.is_set():
                         self._heard(self._topics)  # what was said while nobody listened
                     self._begun.set()
-                    pause = 0.1
                     self._serve(connection)
                 return
-            except (SQLAlchemyError, OSError) as error:
+            except Exception as error:
                 self._begun.set()
+                if time.monotonic() - begun > _LONGEST_PAUSE:  # it went well for a time
+                    pause = _FIRST_PAUSE
                 if self._stopping.wait(pause):
                     return
-                log.warning("notices of PostgreSQL: %s; trying again", error)
+                foreseen = isinstance(error, SQLAlchemyError | OSError)
+                log.warning("notices of PostgreSQL: %s; trying again", error, exc_info=not foreseen)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _serve(self, connection: Any) -> None:
-        held_up = False
+        with selectors.DefaultSelector() as selector:  # select() takes no file above 1,024
+            for source in (self._woken, connection):
+                selector.register(source, selectors.EVENT_READ)
+            self._serve_with(selector, connection)
+
+    def _serve_with(self, selector: selectors.BaseSelector, connection: Any) -> None:
+        pause: float | None = None
         while True:
-            ready, _, _ = select.select(
-                [self._woken, connection], [], [], _SETTLING_SECONDS if held_up else None
-            )
-            if connection in ready:
+            ready = selector.select(pause)
+            if any(key.fileobj is connection for key, _ in ready):
                 self._take(connection)
             topics = self._drain()
             if topics:
-                connection.execute(_TELL, (_CHANNEL, " ".join(sorted(topics))))
-            if "event" in topics or held_up:
-                before, held_up = held_up, self._is_held_up(connection)
-                if before:
-                    self._heard(("event",))
+                self._tell(connection, topics)
+            if "event" in topics or pause is not None:
+                pause = self.rest(connection, pause)
             if self._stopping.is_set() and not self._pending:
                 return
 
-    def _is_held_up(self, connection: Any) -> bool:
-        return bool(connection.execute(_IS_HELD_UP).fetchone()[0])
+    def _tell(self, connection: Any, topics: set[str]) -> None:
+        try:
+            connection.execute(_TELL, (_CHANNEL, " ".join(sorted(topics))))
+        except BaseException:
+            self.ring(topics)  # by the next connection
+            raise
+
+    def rest(self, connection: Any, pause: float | None) -> float | None:
+        """Look whether entries are held up; return when to look again, ever later, or None.
+
+        Whoever reads is told of each that can be read now.
+        """
+        horizon, is_held_up = connection.execute(_HORIZON).fetchone()
+        has_moved, self._horizon = horizon != self._horizon, horizon
+        if pause is not None and has_moved:
+            self._heard(("event",))
+        if not is_held_up:
+            if pause is not None:
+                self.ring(("event",))  # the other processes wait for it as well
+            return None
+        if pause is None or has_moved:
+            return _SETTLING_SECONDS
+        return min(2 * pause, _LONGEST_SETTLING)
 
     def _drain(self) -> set[str]:
         with contextlib.suppress(BlockingIOError):
             while self._woken.recv(4096):
                 pass
-        topics = set[str]()
-        with contextlib.suppress(IndexError):
-            while True:
-                topics.add(self._pending.popleft())
+        with self._lock:
+            topics, self._pending = self._pending, set[str]()
         return topics
 
     def _take(self, connection: Any) -> None:

@@ -11,7 +11,7 @@ from ..tokens import new_id, public_id
 from . import api_keys, endpoints, mailgun_validations, subscriptions
 from .api_tables import DEFAULT_POD, domain, list_entry, pod, template
 from .pages import Page, paged
-from .tables import inbox
+from .tables import inbox, suppression
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,6 +70,7 @@ def remove(tx: Tx, pod_id: str) -> bool:
     endpoints.remove_of(tx, pod_id=pod_id)
     mailgun_validations.remove_of(tx, pod_id)
     subscriptions.remove_of(tx, pod_id=pod_id)
+    tx.connection.execute(delete(suppression).where(suppression.c.domain == pod_id))
     tx.connection.execute(delete(pod).where(pod.c.id == pod_id))
     return True
 

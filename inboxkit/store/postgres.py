@@ -13,13 +13,40 @@ from psycopg.types.string import StrDumperUnknown
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from .refusals import is_useless
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy.engine import ExceptionContext
 
 SCHEMA = "inboxkit"
 _UPGRADE_LOCK = 0x696E626F786B6974  # "inboxkit" as a number
+
+# A host that dies, or its network, says nothing: without limits its locks are held for hours, and
+# whoever waits for an answer of the server waits as long. Milliseconds, else seconds.
+_OWN_SIDE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+_SERVERS_SIDE = {
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "15s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "3",
+    "tcp_keepalives_count": "3",
+}
+# Not by ``options`` at the start of a connection, which a pooler refuses; once, not for each
+# transaction. What somebody has set, for the server, the role or in the URL, stays.
+_SET = """
+SELECT set_config(name, wanted, false)
+FROM unnest(%s::text[], %s::text[]) AS ours (name, wanted) JOIN pg_settings USING (name)
+WHERE source = 'default'
+"""
 
 
 class _Text(StrDumperUnknown):
@@ -29,11 +56,23 @@ class _Text(StrDumperUnknown):
         return super().dump(obj.replace("\0", "\ufffd"))
 
 
+def limits(url: URL) -> dict[str, int]:
+    """Return how long a connection waits for the network; what the URL says goes first."""
+    return {name: value for name, value in _OWN_SIDE.items() if name not in url.query}
+
+
 def prepare(connection: Any, _record: object) -> None:
-    """Set up a new connection: our schema's tables, no NUL in text."""
+    """Set up a new connection: our schema's tables, limits to waiting, no NUL in text."""
     connection.execute(f"SET search_path TO {SCHEMA}")
+    connection.execute(_SET, (list(_SERVERS_SIDE), list(_SERVERS_SIDE.values())))
     connection.commit()
     connection.adapters.register_dumper(str, _Text)
+
+
+def give_up_useless(context: ExceptionContext) -> None:
+    """Let a connection go that can never write again: the next may reach another server."""
+    if is_useless(context.original_exception):
+        context.is_disconnect = True
 
 
 @contextmanager
@@ -56,7 +95,12 @@ def own_connection(engine: Engine) -> Generator[Any]:
 
 
 def make_room(connection: Connection) -> None:
-    """Make our schema; processes that upgrade at the same time go one after another."""
+    """Make our schema; processes that upgrade at the same time go one after another.
+
+    However long each takes: the limits to waiting are for mail.
+    """
+    for name in ("lock_timeout", "idle_in_transaction_session_timeout"):
+        connection.execute(text(f"SET LOCAL {name} TO 0"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
 

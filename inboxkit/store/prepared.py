@@ -12,12 +12,12 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import Boolean
 
 from . import driver
-from .bulk import BoundColumn
+from .bulk import BoundColumn, BoundRow, portions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import Column, Connection, Delete, Dialect, Table, Update
+    from sqlalchemy import Connection, Delete, Dialect, Table, Update
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.sql.dml import ReturningUpdate
     from sqlalchemy.sql.selectable import SelectBase
@@ -59,7 +59,7 @@ class _Among(ColumnElement[bool]):
     inherit_cache = False
     type = Boolean()
 
-    def __init__(self, column: Column[Any], name: str) -> None:
+    def __init__(self, column: ColumnElement[Any], name: str) -> None:
         self.column = column
         stored_as = getattr(column.type, "impl_instance", column.type)  # SQLModel wraps its texts
         kind = Names() if isinstance(stored_as, String) else Ids()
@@ -82,7 +82,7 @@ def _among_array(element: _Among, compiler: SQLCompiler, **how: Any) -> str:
     return f"{column} = ANY({ids})"
 
 
-def among(column: Column[Any], name: str = "ids") -> ColumnElement[bool]:
+def among(column: ColumnElement[Any], name: str = "ids") -> ColumnElement[bool]:
     """Return the condition that a column is one of the ids or texts given under ``name``.
 
     Unlike an expanding IN its SQL is the same for any number of them.
@@ -154,11 +154,14 @@ class _Ready:
             processor = parameter.type.dialect_impl(dialect).bind_processor(dialect)
             if processor is not None:
                 self._bind[name] = processor
-        self._columns = [
-            (c.name, c.type.dialect_impl(dialect).result_processor(dialect, None))
-            for c in statement.exported_columns
+        columns = statement.exported_columns
+        self._names = [c.name for c in columns]
+        self._converting = [
+            (place, processor)
+            for place, c in enumerate(columns)
+            if (processor := c.type.dialect_impl(dialect).result_processor(dialect, None))
         ]
-        self._kind = _named([name for name, _ in self._columns])
+        self._kind = _named(self._names)
 
     def fetch(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
         return driver.fetch(connection, self.sql, self.bound(values))
@@ -170,16 +173,16 @@ class _Ready:
         return given if self._order is None else tuple(given[name] for name in self._order)
 
     def named(self, row: Sequence[Any]) -> Any:
-        return self._kind(
-            value if processor is None else processor(value)
-            for (_, processor), value in zip(self._columns, row, strict=True)
-        )
+        return self._kind(self._converted(row))
 
     def row(self, row: Sequence[Any]) -> dict[str, Any]:
-        return {
-            name: value if processor is None else processor(value)
-            for (name, processor), value in zip(self._columns, row, strict=True)
-        }
+        return dict(zip(self._names, self._converted(row), strict=True))
+
+    def _converted(self, row: Sequence[Any]) -> Sequence[Any]:
+        values = list(row)
+        for place, processor in self._converting:
+            values[place] = processor(values[place])
+        return values
 
 
 class BulkUpdate:
@@ -188,7 +191,7 @@ class BulkUpdate:
     def __init__(self, table: Table, *names: str) -> None:
         self._table = table
         self._names = (*names, "id")
-        self._compiled: dict[str, tuple[str, list[BoundColumn]]] = {}
+        self._compiled: dict[str, tuple[str, BoundRow]] = {}
 
     def __call__(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the columns of rows, keyed by column name, with the row's ``id`` among them."""
@@ -198,11 +201,27 @@ class BulkUpdate:
         known = self._compiled.get(dialect.name)
         if known is None:
             known = self._compiled[dialect.name] = self._compile(dialect)
-        sql, columns = known
-        values = [tuple([c.bound(r[c.name]) for c in columns]) for r in rows]
-        driver.change(connection, sql, values, many=True)
+        sql, bound = known
+        values = [bound(row) for row in rows]
+        if dialect.name != "sqlite":
+            driver.change(connection, sql, values, many=True)
+            return
+        for size, given in portions(values):
+            driver.change(connection, self._of_many(dialect, size), given)
 
-    def _compile(self, dialect: Dialect) -> tuple[str, list[BoundColumn]]:
+    def _of_many(self, dialect: Dialect, size: int) -> str:
+        quoted = dialect.identifier_preparer.quote
+        *names, _key = [
+            f"{quoted(name)} = given.column{place}" for place, name in enumerate(self._names, 1)
+        ]
+        row = f"({', '.join('?' * len(self._names))})"
+        return (
+            f"UPDATE {self._table.name} SET {', '.join(names)} "
+            f"FROM (VALUES {', '.join([row] * size)}) AS given "
+            f"WHERE {self._table.name}.id = given.column{len(self._names)}"
+        )
+
+    def _compile(self, dialect: Dialect) -> tuple[str, BoundRow]:
         quoted = dialect.identifier_preparer.quote
         mark = "?" if dialect.paramstyle == "qmark" else "%s"
         *names, key = [f"{quoted(name)} = {mark}" for name in self._names]
@@ -210,4 +229,4 @@ class BulkUpdate:
             BoundColumn(c.name, c.type.dialect_impl(dialect).bind_processor(dialect), {})
             for c in (self._table.c[name] for name in self._names)
         ]
-        return f"UPDATE {self._table.name} SET {', '.join(names)} WHERE {key}", columns
+        return f"UPDATE {self._table.name} SET {', '.join(names)} WHERE {key}", BoundRow(columns)

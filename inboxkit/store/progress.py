@@ -136,6 +136,13 @@ def set_sending(connection: Connection, going: Sequence[Start]) -> bool:
     return met != len(pairs) + sum(len(s.recipients) for s in whole)
 
 
+def sending(connection: Connection, ids: Sequence[int]) -> set[tuple[int, str]]:
+    """Return, with their sends, the recipients that ``set_sending`` has set."""
+    mine = delivery.c.message_id.in_(ids) & (delivery.c.state == "sending")
+    rows = connection.execute(select(delivery.c.message_id, delivery.c.recipient).where(mine))
+    return {(row.message_id, row.recipient) for row in rows}
+
+
 def set_begun(connection: Connection, ids: Sequence[int], *, at: datetime, by: str) -> None:
     """Remember which provider is about to get these sends."""
     _SENDING_BY.number(connection, ids=ids, at=at, by=by)

@@ -46,6 +46,7 @@ def messages(tx: Tx, ids: Sequence[int]) -> list[str]:
     """Delete messages; return the files that may be removed once this is committed."""
     if not ids:
         return []
+    _hold(tx, ids)
     located = select(raw.c.location).where(raw.c.message_id.in_(ids), raw.c.location != "")
     files = list(tx.connection.execute(located).scalars())
     search.remove(tx, _with_content(tx.connection, ids))
@@ -63,6 +64,12 @@ def messages(tx: Tx, ids: Sequence[int]) -> list[str]:
     for thread_id in threads:
         _recount(tx, thread_id)
     return files
+
+
+def _hold(tx: Tx, ids: Sequence[int]) -> None:
+    """Wait for whoever is storing what was read of them: what it stores is deleted too."""
+    held = select(message.c.id).where(message.c.id.in_(ids)).order_by(message.c.id)
+    tx.connection.execute(held.with_for_update()).all()
 
 
 def _with_content(connection: Connection, ids: Sequence[int]) -> list[int]:
@@ -124,7 +131,7 @@ def inbox(tx: Tx, inbox_id: int) -> list[str]:
     """Delete an inbox with everything in it; return the files that may be removed then."""
     files: list[str] = []
     inboxes.hold(tx, inbox_id, alone=True)
-    while ids := _some(tx.connection, inbox_id):  # a statement takes only so many ids
+    while ids := held_by(tx.connection, inbox_id):  # a statement takes only so many ids
         files += messages(tx, ids)
     for table in (thread, reference):
         tx.connection.execute(delete(table).where(table.c.inbox_id == inbox_id))
@@ -138,8 +145,9 @@ def inbox(tx: Tx, inbox_id: int) -> list[str]:
     return files
 
 
-def _some(connection: Connection, inbox_id: int) -> list[int]:
-    query = select(message.c.id).where(message.c.inbox_id == inbox_id).limit(_AT_ONCE)
+def held_by(connection: Connection, inbox_id: int, *, limit: int = _AT_ONCE) -> list[int]:
+    """Return some of the messages in an inbox, done with or not."""
+    query = select(message.c.id).where(message.c.inbox_id == inbox_id).limit(limit)
     return list(connection.execute(query).scalars())
 
 

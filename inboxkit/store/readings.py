@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, insert, select
 
 from ..tokens import new_id
-from ..values import EventType, Kind
-from . import deliveries, jobs, placing, screening, search
+from ..values import EventType
+from . import jobs, placing, reports, screening, search
 from .bell import inbox_topic
 from .blobs import Packed
 from .bulk import BulkInsert
-from .deliveries import Outcome
 from .messages import pairs, preview
 from .prepared import BulkUpdate, Prepared, among
-from .tables import attachment, content, event, label, message, raw, reference
+from .tables import attachment, content, event, label, message, raw
 from .verdicts import BLOCKED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from ..parsing.model import Bounce, ParsedAttachment, ParsedMessage
+    from ..parsing.model import ParsedAttachment, ParsedMessage
     from .writer import Tx
 
 
@@ -93,7 +92,19 @@ class Reading:
 
 
 def record(tx: Tx, readings: Sequence[Reading]) -> list[int]:
-    """Fill in what was read, place each message in its thread, and plan the handlers."""
+    """Fill in what was read, place each message in its thread, and plan the handlers.
+
+    Of a message that was deleted while it was being read nothing is stored.
+    """
+    ids = [r.stored.id for r in readings]
+    kept = {row[0] for row in _kept.rows(tx.connection, ids=ids)}
+    if kept:
+        _store(tx, [r for r in readings if r.stored.id in kept])
+    jobs.complete(tx, [r.job for r in readings])
+    return ids
+
+
+def _store(tx: Tx, readings: Sequence[Reading]) -> None:
     again = [r.stored.id for r in readings if r.job.data.get("again")]
     if again:
         _forget(tx, again)
@@ -110,14 +121,19 @@ def record(tx: Tx, readings: Sequence[Reading]) -> list[int]:
         [_event_row(r, p, blocked) for r, p in zip(readings, placed, strict=True)],
     )
     for reading in readings:
-        _act_on_report(tx, reading)
-    jobs.complete(tx, [r.job for r in readings])
+        reports.act_on(tx, reading)
     heard = [r for r in readings if r.stored.id not in blocked]
     jobs.put(tx, [_plan_job(r) for r in heard if not r.job.data.get("silent")])
     tx.wake("event", *{inbox_topic(r.stored.inbox_id) for r in readings})
-    return [r.stored.id for r in readings]
 
 
+# Kept from being deleted until this transaction ends.
+_kept = Prepared(
+    select(message.c.id)
+    .where(among(message.c.id))
+    .order_by(message.c.id)
+    .with_for_update(read=True, key_share=True)
+)
 _insert_contents = BulkInsert(content)
 _insert_attachments = BulkInsert(attachment)
 _insert_events = BulkInsert(event, omit=("seq",))
@@ -189,56 +205,6 @@ def _event_row(
         "reason": why or "",
         "data": {},
     }
-
-
-_ACTIONS = {"delivered": EventType.DELIVERED, "delayed": EventType.DEFERRED}
-_COMPLAINTS = {"unsubscribe": EventType.UNSUBSCRIBED, "auth_failed": None, "not_spam": None}
-
-
-def _act_on_report(tx: Tx, reading: Reading) -> None:
-    """Turn a bounce or complaint that came by mail into the event a webhook would have been."""
-    parsed = reading.parsed
-    if parsed.kind not in (Kind.BOUNCE, Kind.COMPLAINT):
-        return
-    original = _reported_send(tx.connection, reading)
-    for bounce in parsed.report.bounces if original is not None else ():
-        type_ = _reported_event(parsed.kind, bounce)
-        if type_ is None:
-            continue
-        outcome = Outcome(
-            type=type_,
-            at=reading.stored.received_at,
-            recipient=bounce.recipient,
-            hard=bounce.hard,
-            reason_class=bounce.reason,
-            reason=bounce.diagnostic,
-            event_id=f"mail:{reading.stored.id}:{bounce.recipient}",
-            data={"status": bounce.status, "report": reading.stored.id},
-        )
-        assert original is not None
-        deliveries.happened(tx, original, outcome, now=reading.now)
-
-
-def _reported_event(kind: Kind, bounce: Bounce) -> EventType | None:
-    if kind == Kind.COMPLAINT:
-        return _COMPLAINTS.get(bounce.reason, EventType.COMPLAINED)
-    return _ACTIONS.get(bounce.action, EventType.BOUNCED)
-
-
-def _reported_send(connection: Connection, reading: Reading) -> int | None:
-    """Return the send of this inbox that a report is about."""
-    if reading.token_row is not None:
-        return reading.token_row
-    cited = (reading.parsed.report.original_message_id, reading.parsed.in_reply_to)
-    mine = reference.c.inbox_id == reading.stored.inbox_id
-    for rfc_id in filter(None, cited):
-        query = select(reference.c.message_id).where(
-            mine, reference.c.rfc_id == rfc_id, reference.c.outbound
-        )
-        found = connection.execute(query).scalar()
-        if found is not None:
-            return int(found)
-    return None
 
 
 def _forget(tx: Tx, ids: Sequence[int]) -> None:

@@ -11,6 +11,8 @@ _SIGNS = ("full", "locked", "disk i/o", "readonly", "malformed", "unable to open
 _STATES_LOST = ("08", "25", "40", "53", "57", "58", "XX")
 _IN_THE_WAY = ("40001", "40P01")  # serialization failure, deadlock: rolled back for certain
 _TAKEN = "23505"  # unique violation
+_READ_ONLY = "25006"  # the server writes no more: another has taken its place
+_LATE = "55P03"  # lock not available within lock_timeout
 LOOKS = 4  # what is taken may be free again, and taken by a third
 _VALUES_REFUSED = (IntegrityError, DataError, InterfaceError, ProgrammingError)
 _BROKEN = "disk i/o"  # SQLite could not write a commit that its next start may find all the same
@@ -46,12 +48,24 @@ def may_pass(error: DBAPIError, attempt: int, *, committing: bool = False) -> bo
     return state in _IN_THE_WAY or (error.connection_invalidated and not committing)
 
 
+def is_useless(error: BaseException) -> bool:
+    """Whether the connection can never write again, although it is there."""
+    return getattr(error, "sqlstate", None) == _READ_ONLY
+
+
+def is_late(error: DBAPIError) -> bool:
+    """Whether another transaction held a lock for too long; who waits for it is to come again."""
+    return _sqlstate(error) == _LATE
+
+
 def _sqlstate(error: DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or ""
 
 
 def refusal(error: Exception, *, committing: bool = False) -> StoreError:
     """Return what the caller of a unit of work is told."""
+    if isinstance(error, Unsure):
+        return error
     cause = getattr(error, "orig", None) or error
     kind = _kind(error, committing=committing)
     refused = kind(f"the database refused: {type(cause).__name__}: {cause}")

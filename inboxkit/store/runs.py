@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, select, update
 
 from ..tokens import new_id
-from . import jobs
+from . import jobs, queues
 from .bulk import BulkInsert
 from .prepared import BulkUpdate, Prepared, among
 from .tables import run
@@ -60,6 +60,7 @@ def insert_new(tx: Tx, found: Sequence[NewRun], now: datetime) -> list[int]:
                 "run",
                 row_id,
                 inbox_id=f.inbox_id,
+                queue=queues.of_handler(f.inbox_id, f.handler),
                 due_at=now,
                 lane=f.lane,
                 data={"record": True} if f.record else None,
@@ -165,12 +166,15 @@ def again(
 ) -> int:
     """Queue Runs once more, with the attempts counted anew; return how many.
 
-    What a Run has sent before is not sent again, unless ``send_again``.
+    Those that are under way are left out. What a Run has sent before is not sent again, unless
+    ``send_again``.
     """
     data = {"send_again": send_again, "record": record}
     rows = tx.connection.execute(select(run).where(run.c.id.in_(row_ids))).all()
-    for row in rows:
-        jobs.cancel(tx, "run", [str(row.id)])
-        jobs.put(tx, [jobs.new_job("run", row.id, inbox_id=0, due_at=now, data=data)])
+    jobs.cancel(tx, "run", [str(row.id) for row in rows])
+    free = [row for row in rows if not jobs.is_known(tx.connection, "run", str(row.id))]
+    for row in free:
+        queue = queues.of_handler(0, row.handler)
+        jobs.put(tx, [jobs.new_job("run", row.id, inbox_id=0, queue=queue, due_at=now, data=data)])
         settle(tx, row.id, "pending", attempts=0, now=now)
-    return len(rows)
+    return len(free)

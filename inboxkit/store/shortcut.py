@@ -18,8 +18,9 @@ from sqlalchemy.exc import OperationalError
 from . import jobs
 from .arrivals import Arrival, message_row, raw_row, read_job
 from .blobs import Packed
-from .bulk import BoundColumn
-from .inboxes import PAUSED
+from .bulk import BoundColumn, BoundRow
+from .inboxes import DELETING, PAUSED
+from .refusals import Unsure
 from .tables import inbox, job, message, raw
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 _SIZES = (1, 2, 4, 8, 16, 32)  # few, so that the driver's cache holds every statement
 _ROWS_A_MAIL = 3  # message, raw, job
 _IS_FRESH = (
-    f"EXISTS (SELECT 1 FROM {inbox.name} WHERE id = NEW.inbox_id) AND NOT EXISTS "
+    f"EXISTS (SELECT 1 FROM {inbox.name} WHERE id = NEW.inbox_id "
+    f"AND status <> '{DELETING}') AND NOT EXISTS "
     f"(SELECT 1 FROM {message.name} WHERE dedupe = NEW.dedupe AND inbox_id = NEW.inbox_id)"
 )
 _PAUSED = f"SELECT status = '{PAUSED}' AS paused FROM {inbox.name} WHERE id = NEW.inbox_id"
@@ -59,6 +61,7 @@ _JOB = {
     "id": "job_id",
     "key": "job_key",
     "inbox_id": "inbox_id",
+    "queue": "inbox_id",
     "due_at": "received_at",
     "state": "job_state",
     "worker_id": "job_worker",
@@ -72,15 +75,18 @@ _PADDING = (None,) * len(_COLUMNS)
 _DIALECT = sqlite.dialect()
 
 
-def _bound(column: Column[Any]) -> BoundColumn:
-    return BoundColumn(column.name, column.type.dialect_impl(_DIALECT).bind_processor(_DIALECT), {})
+def _bound(column: Column[Any], name: str = "") -> BoundColumn:
+    return BoundColumn(
+        name or column.name, column.type.dialect_impl(_DIALECT).bind_processor(_DIALECT), {}
+    )
 
 
-_BIND = {
-    name: _bound(table.columns[column])
+_SOURCES = {
+    name: table.columns[column]
     for table, given in ((job, _JOB), (raw, _RAW), (message, _MESSAGE))
     for column, name in given.items()
 }
+_bound_row = BoundRow([_bound(_SOURCES[name], name) for name in _COLUMNS])
 _SAMPLE = Arrival(
     id=0,
     inbox_id=0,
@@ -97,7 +103,7 @@ def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[Stored] | No
     """Store mails as ``arrivals.accept`` does, in a transaction of its own.
 
     None when they must go the long way: nothing was stored then. Raise OperationalError when the
-    database refuses.
+    database refuses, Unsure when it stored them and does not say which of them are new.
     """
     mails = [mail for copies in arrivals for mail in copies]
     if not len(mails) == len(arrivals) <= _SIZES[-1] or any(map(_is_special, mails)):
@@ -118,7 +124,10 @@ def accept(tx: Tx, arrivals: Sequence[tuple[Arrival, ...]]) -> list[Stored] | No
         tx.wake("read")
     if driver.total_changes - before == _ROWS_A_MAIL * len(mails):
         return [[(mail.id, False)] for mail in mails]
-    return _told_apart(driver, mails)
+    try:
+        return _told_apart(driver, mails)
+    except sqlite3.Error as error:
+        raise Unsure(f"accepted mail was not found again: {error}") from error
 
 
 def _is_special(mail: Arrival) -> bool:
@@ -158,7 +167,7 @@ def _insert(
 def _values(mail: Arrival, work: Mapping[str, Any]) -> list[Any]:
     row = {**raw_row(mail), **message_row(mail)}
     row |= {name: work[column] for column, name in _JOB.items() if name not in row}
-    return [_BIND[name].bound(row[name]) for name in _COLUMNS]
+    return _bound_row(row)
 
 
 def _told_apart(driver: sqlite3.Connection, mails: Sequence[Arrival]) -> list[Stored]:

@@ -9,9 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import anyio
-from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..blocking import in_thread
 from ..errors import ConfigurationError, StoreError
 from ..tokens import Keyring, new_id
 from . import arrivals, jobs, schema, shortcut, token_keys, workers
@@ -20,7 +20,10 @@ from .blobs import Blobs
 from .chunks import Chunks
 from .database import Database, open_database
 from .doorbell import Doorbell
+from .patience import Patience
+from .readers import Readers
 from .takers import Takers
+from .turns import Turns
 from .workers import BEAT_SECONDS, LockFile
 from .writer import Tx, Writer
 
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from .notices import Notices
     from .objects import Objects
 
+# What one process tells the others: kinds of jobs, and changes that a step waits for.
 TOPICS = (
     "read",
     "plan",
@@ -44,16 +48,23 @@ TOPICS = (
     "timer",
     "draft",
     "mailgun",
+    "post",
     "endpoint",
     "event",
 )
+
+_READERS = 4
+_LONG_READERS = 2
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Store:
-    """Opens with ``open``; every change goes through ``write``, every look through ``read``."""
+    """Opens with ``open``; every change goes through ``write``, every look through ``read``.
+
+    Searches, lists and counts that somebody asks for go through ``read_at_length``.
+    """
 
     def __init__(
         self, url: str, clock: Clock, *, bucket: str = "", options: Mapping[str, str] | None = None
@@ -72,17 +83,21 @@ class Store:
         self.identity = b""  # this database's own secret; what is derived from it never changes
         self.keys = Keyring(())
         self.takers = Takers(self.worker_id, clock, self.bell)
+        self._turns = None if self.files_folder is None else Turns(self.files_folder)
         self._writer = Writer(
             self.database.writer,
             self._committed,
             takers=self.takers,
             threads=self.database.writers,
             shortcuts={arrivals.accept: shortcut.accept} if self.database.file else None,
+            turns=self._turns,
         )
-        self._readers = anyio.CapacityLimiter(4)
+        self._readers = Readers(_READERS)
+        self.patience = Patience(lambda: self._writer.answers + self._readers.answers)
+        self._long_readers = Readers(_LONG_READERS)
         self._doorbell: Doorbell | Notices | None = None
         self._lock: LockFile | None = None
-        self._pulses = workers.Pulses()
+        self._pulses = workers.Pulses(clock)
 
     @property
     def files_folder(self) -> Path | None:
@@ -102,17 +117,21 @@ class Store:
             raise StoreError(f"database {self.database.url}: cannot be opened: {error}") from error
 
     async def _open(self) -> None:
-        await to_thread.run_sync(schema.ensure, self.database)
-        await to_thread.run_sync(self._writer.start)
+        await in_thread(schema.ensure, self.database)
+        if self._turns is not None and self.files_folder is not None:
+            self.files_folder.mkdir(mode=0o700, exist_ok=True)
+            self._turns.open()
+        await in_thread(self._writer.start)
+        self._readers.start()
+        self._long_readers.start()
         self.bell.attach()
         if self.database.file is not None and self.files_folder is not None:
-            self.files_folder.mkdir(exist_ok=True)
             self._lock = LockFile(workers.lock_path(self.files_folder, self.worker_id))
             self._doorbell = Doorbell(self.database.file, str(self.worker_id))
             self._doorbell.listen(self.bell.ring)
         else:
             self._doorbell = _notices(self.database.writer)
-            await to_thread.run_sync(self._doorbell.listen, self.bell.ring_from_thread)
+            await in_thread(self._doorbell.listen, self.bell.ring_from_thread)
         self.identity = await self.write(token_keys.identity)
         self.keys = await self.read(token_keys.load, self.identity)
         if self._bucket is not None:
@@ -132,14 +151,21 @@ class Store:
 
     async def _release(self) -> None:
         """Close what is open."""
-        await to_thread.run_sync(self._writer.stop)
+        self._writer.refuse()
+        for readers in (self._readers, self._long_readers):
+            readers.stop()
+        for readers in (self._readers, self._long_readers):
+            await in_thread(readers.join)
+        await in_thread(self._writer.stop)
+        if self._turns is not None:
+            self._turns.close()
         for place in (self._bucket, self._chunks):
             if place is not None:
-                await to_thread.run_sync(place.close)
+                await in_thread(place.close)
         if isinstance(self._doorbell, Doorbell):  # which belongs to this event loop
             self._doorbell.close()
         elif self._doorbell is not None:
-            await to_thread.run_sync(self._doorbell.close)
+            await in_thread(self._doorbell.close)
         if self._lock is not None:
             self._lock.close()
         self.database.close()
@@ -171,13 +197,21 @@ class Store:
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run a query in a reader thread."""
+        return await self._asked(self._readers, lambda c: function(c, *args, **kwargs))
 
+    async def read_at_length(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a query that may take long, such as a search: only others of its kind wait for it."""
+        return await self._asked(self._long_readers, lambda c: function(c, *args, **kwargs))
+
+    async def _asked(self, readers: Readers, query: Callable[[Connection], T]) -> T:
         def work() -> T:
             with self.database.reader.connect() as connection:
-                return function(connection, *args, **kwargs)
+                return query(connection)
 
         try:
-            return await to_thread.run_sync(work, limiter=self._readers)
+            return await readers.run(work)
         except SQLAlchemyError as error:
             raise StoreError(f"the database refused a query: {error}") from error
 
@@ -192,15 +226,25 @@ class Store:
 
     async def keep_alive(self) -> None:
         """Beat every two seconds, bury dead workers, and notice commits whose ring was lost."""
+        async with anyio.create_task_group() as tasks:
+            if self.database.file is not None:
+                tasks.start_soon(self._look_out)
+            while True:
+                with contextlib.suppress(StoreError):  # ``/readyz`` says when it lasts
+                    await self.show_life()
+                    await self.give_up_leases()
+                if self.database.file is None:  # which tells nobody whether it has changed
+                    self.bell.ring(TOPICS)
+                await anyio.sleep(BEAT_SECONDS)
+
+    async def _look_out(self) -> None:
+        """Notice what other processes change, and copy the WAL: no beat waits for that."""
         watch = Watch(self.database)
         try:
             while True:
-                with contextlib.suppress(StoreError):  # ``/readyz`` says when it lasts
-                    await self.write_lightly(self.beat)
-                    await self.give_up_leases()
-                if await to_thread.run_sync(watch.changed, limiter=self._readers):
+                if await in_thread(watch.changed):
                     self.bell.ring(TOPICS)
-                    await to_thread.run_sync(watch.checkpoint)
+                    await in_thread(watch.checkpoint)
                 await anyio.sleep(BEAT_SECONDS)
         finally:
             watch.close()
@@ -214,11 +258,18 @@ class Store:
             await self.write_lightly(jobs.give_up, self.worker_id, doubted)
             self.takers.given_up(doubted)
 
+    async def show_life(self) -> None:
+        """Beat once; how silent others were then counts only if it could be written."""
+        await self.write_lightly(self.beat)
+        self._pulses.keep()
+
     def beat(self, tx: Tx) -> None:
         """Say that this process lives, bury those that do not, look at the keys."""
         now = self.clock.beat()
         if not workers.beat(tx, self.worker_id, now):  # buried while this machine slept
             workers.register(tx, self.worker_id, now)
+        if self._lock is not None:
+            self._lock.keep()
         workers.bury(tx, now, locks=self.files_folder, myself=self.worker_id, pulses=self._pulses)
         self.keys = token_keys.load(tx.connection, self.identity)  # somebody may have rotated them
 
@@ -247,10 +298,10 @@ def _applied(
 
 
 class Watch:
-    """Tells whether another connection has changed the file since the last look."""
+    """Tells whether another connection has changed the SQLite file since the last look."""
 
     def __init__(self, database: Database) -> None:
-        self._connection = database.reader.raw_connection() if database.file else None
+        self._connection = database.reader.raw_connection()
         self._version = -1
 
     def changed(self) -> bool:
@@ -265,8 +316,6 @@ class Watch:
 
     def _ask(self, pragma: str) -> Sequence[Any] | None:
         """Return SQLite's answer; None when it refuses: ``/readyz`` says when that lasts."""
-        if self._connection is None:
-            return None
         cursor = self._connection.cursor()
         try:
             return cast("Sequence[Any]", cursor.execute(f"PRAGMA {pragma}").fetchone())
@@ -276,5 +325,4 @@ class Watch:
             cursor.close()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        self._connection.close()

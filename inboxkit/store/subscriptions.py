@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from ..tokens import new_id, public_id
-from . import events
+from . import api_keys, events
 from .api_keys import hashed
 from .api_tables import subscription
 from .pages import Page, paged
@@ -32,7 +32,7 @@ class SubscriptionRecord:
     """A subscription as it is stored. ``pod_ids`` and ``inbox_ids`` empty: all within its scope.
 
     ``forbidden`` are the labels that its maker might not see; ``cursor`` is the last event of the
-    log that was read and acknowledged.
+    log that was read and acknowledged. It ends with the API key ``key_id``; None: with none.
     """
 
     id: int = 0
@@ -44,6 +44,7 @@ class SubscriptionRecord:
     inbox_ids: Sequence[int] = ()
     forbidden: Sequence[str] = ()
     cursor: int = 0
+    key_id: int | None = None
     created_at: datetime
     updated_at: datetime
     inbox: str | None = None
@@ -79,6 +80,7 @@ def create(
     known = find(tx.connection, scope, wanted.client_id)
     changed: dict[str, Any] = {name: list(getattr(wanted, name)) for name in _LISTS}
     changed |= {"token": hashed(token), "updated_at": wanted.updated_at}
+    changed["key_id"] = wanted.key_id
     if known is not None:
         mine = update(subscription).where(subscription.c.id == known.id)
         tx.connection.execute(mine.values(**changed))
@@ -112,10 +114,12 @@ def listed(connection: Connection, scope: Scope, page: Page[int]) -> list[Subscr
     return [_record(row) for row in connection.execute(paged(query, subscription.c.id, page))]
 
 
-def by_token(connection: Connection, token: str) -> SubscriptionRecord | None:
-    """Return the subscription that a token reads."""
+def by_token(connection: Connection, token: str, now: datetime) -> SubscriptionRecord | None:
+    """Return the subscription that a token reads, until the key that made it ends."""
     row = connection.execute(_all().where(subscription.c.token == hashed(token))).first()
-    return None if row is None else _record(row)
+    if row is None or api_keys.ended(connection, [row.key_id], now):
+        return None
+    return _record(row)
 
 
 def acknowledge(tx: Tx, subscription_id: int, cursor: int) -> None:

@@ -38,7 +38,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class SuppressionRecord:
-    """An entry as it is stored; ``domain`` "" holds for all sending domains."""
+    """An entry as it is stored; ``domain`` "" holds for all mail, a pod's id for that pod's."""
 
     address: str
     domain: str
@@ -147,14 +147,19 @@ def remove(tx: Tx, address: str, *, domain: str | None = None) -> int:
     return tx.connection.execute(delete(suppression).where(mine)).rowcount
 
 
-def among(connection: Connection, addresses: Sequence[str], domain: str) -> dict[str, str]:
-    """Return which of these addresses are suppressed, and why."""
+def among(connection: Connection, addresses: Sequence[str], *scopes: str) -> dict[str, str]:
+    """Return which of these addresses are suppressed for a sending domain or a pod, and why."""
     found = of_addresses(connection, addresses)
-    return {a: why for a, by in found.items() if (why := by.get(domain) or by.get(""))}
+    return {a: why for a, by in found.items() if (why := holding(by, *scopes))}
+
+
+def holding(reasons: Mapping[str, str], *scopes: str) -> str:
+    """Return the reason that holds, out of those of one address by sending domain or pod."""
+    return next((reasons[scope] for scope in (*scopes, "") if scope in reasons), "")
 
 
 def of_addresses(connection: Connection, addresses: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return why addresses are suppressed, by sending domain ("" for all)."""
+    """Return why addresses are suppressed, by sending domain or pod ("" for all)."""
     found: dict[str, dict[str, str]] = {}
     for row in _of_addresses.rows(connection, addresses=[a.lower() for a in addresses]):
         found.setdefault(row.address, {})[row.domain] = row.reason

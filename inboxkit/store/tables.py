@@ -220,15 +220,16 @@ class JobRow(Base, table=True):
 
     __table_args__ = (
         Index("inboxkit_job_key", "kind", "key", unique=True),
-        partial("inboxkit_job_due", "kind", "inbox_id", "due_at", where="state = 'ready'"),
+        partial("inboxkit_job_due", "kind", "queue", "due_at", where="state = 'ready'"),
         partial("inboxkit_job_next", "kind", "due_at", where="state = 'ready'"),
-        partial("inboxkit_job_lane", "lane", "id", where="lane IS NOT NULL"),
+        partial("inboxkit_job_lane", "lane", "state", "id", where="lane IS NOT NULL"),
         partial("inboxkit_job_worker", "worker_id", where="worker_id IS NOT NULL"),
     )
     id: int = id_()
     kind: str
     key: str
     inbox_id: int = big()
+    queue: int = big()
     lane: str | None
     state: str
     due_at: datetime = moment()

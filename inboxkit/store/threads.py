@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 ID_CHARACTERS = 998  # RFC 5322 section 2.1.1: no id is longer than a line
 _MARKS = 256  # of the newest mails of a thread
-_CARDS = 20  # more candidates than this decide nothing
 
 
 _insert_threads = BulkInsert(thread)

@@ -7,28 +7,32 @@ one transaction and one fsync. A unit that fails takes only itself back.
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import random
 import threading
 import time
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from . import driver
-from .refusals import LOOKS, is_fatal, may_pass, refusal
+from ..errors import StoreError
+from .calls import called
+from .refusals import LOOKS, Unsure, is_fatal, is_late, may_pass, refusal
+from .transactions import Gone, begun, hurry, savepoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Engine
 
     from .jobs import Job
     from .takers import Takers
+    from .turns import Turns
 
 T = TypeVar("T")
 _BATCH = 256
@@ -50,6 +54,7 @@ class Tx:
     leased: list[Job] = field(default_factory=list["Job"])
     leases: set[int] = field(default_factory=set[int])  # their tokens, and those of claims
     is_committing: bool = False
+    is_hurried: bool = False  # it has waited in vain for a lock, and waits for no other as long
 
     def wake(self, *topics: str) -> None:
         self.woken.update(topics)
@@ -90,10 +95,6 @@ class _Failed(Exception):
         self.error = error
 
 
-class _Gone(Exception):
-    """A unit could not be undone: the transaction went with it."""
-
-
 class Writer:
     """Makes every change of the database: one thread with one connection, on PostgreSQL several."""
 
@@ -105,17 +106,21 @@ class Writer:
         threads: int = 1,
         takers: Takers | None = None,
         shortcuts: Mapping[Callable[..., Any], Shortcut] | None = None,
+        turns: Turns | None = None,
     ) -> None:
         """``shortcuts`` do a whole batch of a grouped function in a transaction of their own."""
         self._engine = engine
         self._on_commit = on_commit
         self._takers = takers
         self._shortcuts = shortcuts or {}
+        self._turns = turns
         self._queue: queue.SimpleQueue[list[_Unit] | None] = queue.SimpleQueue()
         self._waiting: dict[asyncio.AbstractEventLoop, list[_Unit]] = {}
         self._number = threads
+        self._is_over = False
         self._threads: list[threading.Thread] = []
         self._durable = True
+        self.answers = 0  # of the database, to whole batches
 
     def start(self) -> None:
         """Connect and begin; raise SQLAlchemyError when the database cannot be reached."""
@@ -128,6 +133,10 @@ class Writer:
             )
             self._threads.append(thread)
             thread.start()
+
+    def refuse(self) -> None:
+        """Take nothing from now on: StoreError. What was taken is finished by ``stop``."""
+        self._is_over = True
 
     def stop(self) -> None:
         """Finish what is queued, then end the threads."""
@@ -163,6 +172,8 @@ class Writer:
     async def _submit(
         self, function: Callable[..., Any], args: tuple[Any, ...], *, grouped: bool, durable: bool
     ) -> Any:
+        if self._is_over:
+            raise StoreError("the database is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
 
@@ -228,6 +239,7 @@ class Writer:
             tx.forget()
             if self._takers is not None:  # a commit that broke off may have been made
                 self._takers.doubt(tx.leases)
+        self.answers += 1
         _deliver(batch, results)
         if tx.woken or tx.leased:
             self._on_commit(tx.woken, tx.leased)
@@ -253,8 +265,9 @@ class Writer:
     ) -> Sequence[Result]:
         tx.is_committing = False
         self._set_durable(connection, durable)
-        results = self._together(connection, tx, batch, durable)
-        return results or self._apart(connection, tx, batch, durable)
+        with nullcontext() if self._turns is None else self._turns.mine():
+            results = self._together(connection, tx, batch, durable)
+            return results or self._apart(connection, tx, batch, durable)
 
     def _together(
         self, connection: Connection, tx: Tx, batch: list[_Unit], durable: bool
@@ -268,20 +281,21 @@ class Writer:
             shortcut = self._shortcuts.get(function)
             values = shortcut(tx, items) if shortcut else None
             if values is None:
-                with _begun(connection, tx, durable):
+                with begun(tx, durable=durable):
                     values = function(tx, items)
             return [(value, None) for value in values]
         except Exception as error:  # which of them it was is found out one by one
-            if isinstance(error, DBAPIError) and is_fatal(error):
+            if isinstance(error, Unsure) or (isinstance(error, DBAPIError) and is_fatal(error)):
                 raise
             tx.forget()
+            tx.is_hurried = isinstance(error, DBAPIError) and is_late(error)
             return None
 
     def _apart(
         self, connection: Connection, tx: Tx, batch: list[_Unit], durable: bool
     ) -> Sequence[Result]:
         tx.is_committing = False
-        with _begun(connection, tx, durable):
+        with begun(tx, durable=durable):
             return list(self._run_all(tx, batch))
 
     def _set_durable(self, connection: Connection, durable: bool) -> None:
@@ -308,15 +322,17 @@ class Writer:
         for attempt in range(LOOKS):
             try:
                 if only:  # its own transaction takes it back: no SAVEPOINT needed
-                    return function(tx, *args), None
-                with _savepoint(tx.connection):
-                    return function(tx, *args), None
-            except _Gone:
+                    return called(function, tx, *args), None
+                with savepoint(tx.connection):
+                    return called(function, tx, *args), None
+            except Gone:
                 raise
             except DBAPIError as error:
                 if only or is_fatal(error):
                     raise
                 tx.forget(woken, leased)
+                if is_late(error):
+                    hurry(tx)
                 if not may_pass(error, attempt):
                     return None, refusal(error)
             except Exception as error:  # the caller of the unit gets it
@@ -353,31 +369,7 @@ def _deliver(batch: list[_Unit], results: Sequence[Result]) -> None:
 
 def _finish(mine: list[tuple[Callable[[Any, BaseException | None], None], Result]]) -> None:
     for done, (value, error) in mine:
-        done(value, error)
-
-
-@contextmanager
-def _savepoint(connection: Connection) -> Generator[None]:
-    """Undo what is done within when it fails; SQLAlchemy's own costs as much as a small unit."""
-    driver.change(connection, "SAVEPOINT unit")
-    try:
-        yield
-    except BaseException as error:
-        if isinstance(error, DBAPIError) and is_fatal(error):
-            raise  # there is no transaction any more
         try:
-            driver.change(connection, "ROLLBACK TO SAVEPOINT unit")
-            driver.change(connection, "RELEASE SAVEPOINT unit")
-        except DBAPIError as lost:
-            raise _Gone(str(lost)) from error
-        raise
-    driver.change(connection, "RELEASE SAVEPOINT unit")
-
-
-@contextmanager
-def _begun(connection: Connection, tx: Tx, durable: bool) -> Generator[None]:
-    with connection.begin():
-        if not durable and connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
-        yield
-        tx.is_committing = True
+            done(value, error)
+        except Exception:  # the others of the batch are told all the same
+            logging.getLogger("inboxkit.store").exception("nobody was told what became of a unit")

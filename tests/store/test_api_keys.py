@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from inboxkit.store import api_keys
@@ -53,3 +54,17 @@ async def test_keys_of_pods_that_go_leave_those_of_others(store: Store) -> None:
         await store.write(remove_of, pod)
         left = await store.read(api_keys.listed, EVERYTHING, ALL)
         assert kept in left and gone not in left
+
+
+async def test_which_keys_have_ended(store: Store) -> None:
+    last, gone, kept, brief = [await made(store) for _ in range(4)]
+    now = store.clock.now()
+    await revoked(store, last)  # leaves a row that is good for nothing
+    await revoked(store, gone)
+    values = {"expires_at": now + timedelta(days=1)}
+    await store.write(api_keys.change, brief.id, now, values)
+    ids = [last.id, gone.id, kept.id, brief.id, None]
+    assert await store.read(api_keys.ended, ids, now) == {last.id, gone.id}
+    later = now + timedelta(days=1)
+    assert await store.read(api_keys.ended, ids, later) == {last.id, gone.id, brief.id}
+    assert await store.read(api_keys.ended, [None], now) == set()

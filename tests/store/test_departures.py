@@ -10,7 +10,7 @@ from sqlalchemy import select
 from inboxkit.store import deliveries, departures, jobs, suppressions
 from inboxkit.store.blobs import Blobs
 from inboxkit.store.deliveries import Outcome
-from inboxkit.store.departures import Later, Start, Took
+from inboxkit.store.departures import Later, Overtaken, Start, Took
 from inboxkit.store.jobs import Job, LeaseLost
 from inboxkit.store.limits import Rate, Rules
 from inboxkit.store.looks import Look, look
@@ -165,3 +165,13 @@ def test_a_look_tells_who_must_not_be_written_to(tx: Tx, domain: str, blocked: b
     [(_, look)] = leased(tx, (ANN, BEN))
     assert look.blocked == ({ANN: "bounced"} if blocked else {})
     assert look.waiting == {ANN: "queued", BEN: "queued"}
+
+
+def test_what_was_sent_after_the_last_look_does_not_begin_again(tx: Tx) -> None:
+    one, two = leased(tx, (ANN,), (ANN, BEN))
+    happened(tx, one, EventType.ACCEPTED, ANN)
+    happened(tx, two, EventType.ACCEPTED, ANN)
+    with pytest.raises(Overtaken, match=str(one[1].row.id)):
+        departures.proceed(tx, [start(one), start(two)])
+    assert departures.proceed(tx, [start(two)]) == [None]
+    assert states(tx, two) == ["accepted", "accepted", "sending"]

@@ -6,11 +6,10 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import anyio
 import pytest
 
 from inboxkit.clock import Clock
-from inboxkit.store import backlog, jobs, workers
+from inboxkit.store import backlog, jobs, queues, workers
 from inboxkit.store.jobs import Job, LeaseLost
 from inboxkit.tokens import new_id
 
@@ -64,8 +63,10 @@ class Ticking(Clock):
 
 
 async def test_a_job_put_while_they_are_looked_for_is_left(store: Store) -> None:
+    loop = asyncio.get_running_loop()
+
     def follow() -> None:
-        anyio.from_thread.run(put, store, "after")
+        asyncio.run_coroutine_threadsafe(put(store, "after"), loop).result(30)
 
     await put(store, "before")
     assert await store.read(backlog.are_left, ["run"], Ticking(follow))
@@ -100,6 +101,76 @@ async def test_claims_go_round_the_inboxes(store: Store) -> None:
     assert {first.inbox_id, second.inbox_id, third.inbox_id} == {1, 2, 3}
 
 
+async def test_every_inbox_has_its_turn_however_many_there_are(store: Store) -> None:
+    numbers = range(1, 401)
+    now = store.clock.now()
+    rows = [
+        jobs.new_job("run", f"{n} {i}", inbox_id=i, due_at=now) for i in numbers for n in (1, 2)
+    ]
+    await store.write(jobs.put, rows)
+    served, start = list[int](), 0
+    while taken := await claim(store, limit=30, start=start):
+        turn = {j.inbox_id for j in taken}
+        served += sorted(i for i in turn if i > start) + sorted(i for i in turn if i <= start)
+        start = jobs.last_in_turn(taken, start)
+        assert start == served[-1]
+    assert served == [*numbers, *numbers]
+
+
+async def put_runs(store: Store, handler: str, inboxes: range) -> None:
+    due = store.clock.now()
+    await store.write(
+        jobs.put,
+        [
+            jobs.new_job(
+                "run",
+                f"{handler} {inbox}",
+                inbox_id=inbox,
+                queue=queues.of_handler(inbox, handler),
+                due_at=due,
+            )
+            for inbox in inboxes
+        ],
+    )
+
+
+async def test_of_a_handler_that_is_full_nothing_is_claimed_and_others_have_their_turn(
+    store: Store,
+) -> None:
+    await put_runs(store, "slow", range(100))  # many more queues than a claim serves
+    await put_runs(store, "fast", range(90, 100))
+    later = store.clock.now() + timedelta(hours=1)
+    await store.write(jobs.put, [jobs.new_job("run", "later", inbox_id=1, due_at=later)])
+
+    async def take(*full: str) -> tuple[list[str], datetime | None]:
+        taken, due = await store.write(
+            jobs.take,
+            "run",
+            worker=7,
+            now=store.clock.now(),
+            limit=20,
+            start=0,
+            full=[queues.mark(name) for name in full],
+        )
+        return [job.key for job in taken], due
+
+    taken, due = await take("slow")
+    assert sorted(taken) == [f"fast {inbox}" for inbox in range(90, 100)]
+    assert due is not None  # at once: a queue may have more than its share
+    assert due <= store.clock.now()
+    assert await take("slow") == ([], later)
+    assert len((await take())[0]) == 20
+
+
+async def test_what_is_given_back_without_a_time_keeps_its_place(store: Store) -> None:
+    await put(store, "first", "second")
+    (first,) = await claim(store, limit=1)
+    store.clock.advance(SECOND)
+    await store.write(jobs.give_back, [first], due_at=None, error="", blameless=True)
+    (again,) = await claim(store, limit=1)
+    assert (again.key, again.due_at, again.attempts) == ("first", first.due_at, 1)
+
+
 async def test_a_lane_runs_one_at_a_time_in_order(store: Store) -> None:
     await put(store, "first", "second", lane="thread")
     (first,) = await claim(store)
@@ -107,6 +178,30 @@ async def test_a_lane_runs_one_at_a_time_in_order(store: Store) -> None:
     assert await claim(store) == []
     await store.write(jobs.complete, [first])
     assert [j.key for j in await claim(store)] == ["second"]
+
+
+async def test_a_lane_runs_one_at_a_time_also_when_an_earlier_one_comes_later(store: Store) -> None:
+    now = store.clock.now()
+    early, late = (jobs.new_job("run", k, inbox_id=1, due_at=now, lane="l") for k in ("a", "b"))
+    await store.write(jobs.put, [late])
+    (held,) = await claim(store)
+    await store.write(jobs.put, [early])  # from a host whose clock is behind
+    assert await claim(store) == []
+    assert await store.read(backlog.next_due, ["run"]) is None
+    await store.write(jobs.complete, [held])
+    assert [j.key for j in await claim(store)] == ["a"]
+
+
+async def test_a_job_of_a_lane_in_which_one_is_leased_is_not_leased_at_birth(store: Store) -> None:
+    now = store.clock.now()
+    early, late = (jobs.new_job("run", k, inbox_id=1, due_at=now, lane="l") for k in ("a", "b"))
+    await store.write(jobs.put, [late])
+    (held,) = await claim(store)
+    store.takers.offer("run", 2)
+    await store.write(jobs.put, [early])
+    assert not store.takers.has("run")
+    await store.write(jobs.complete, [held])
+    assert [j.key for j in await claim(store)] == ["a"]
 
 
 async def test_the_end_of_a_job_rings_for_who_was_held_up(store: Store) -> None:

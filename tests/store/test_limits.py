@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,11 @@ import pytest
 from sqlalchemy import insert, select
 
 from inboxkit.store import jobs, limits
+from inboxkit.store.database import open_database
 from inboxkit.store.limit_tables import slot
 from inboxkit.store.limits import Closed, Rate, Rules
 from inboxkit.store.tables import job, worker
+from inboxkit.store.writer import Tx
 
 from .sending import NOW, transaction
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inboxkit.store.jobs import Job
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.store import Store
 
 SECOND = timedelta(seconds=1)
 LIMIT = "waits"
@@ -65,6 +68,21 @@ def test_what_was_not_used_does_not_add_up(tx: Tx) -> None:
     assert after(tx, "1/s", 3, now=60) == [60, 61, 62]
 
 
+def test_a_clock_that_was_ahead_holds_sends_back_no_longer_than_a_minute_and_what_is_under_way(
+    tx: Tx,
+) -> None:
+    assert after(tx, "256/s", 1, now=3_600) == [3_600]
+    [next_] = after(tx, "256/s", 1)
+    assert next_ == 61
+
+
+def test_moments_that_sends_wait_for_stay_theirs(tx: Tx) -> None:
+    moments = [NOW + second * SECOND for second in after(tx, "1/s", 1_000)]
+    rows = [jobs.new_job("send", n, inbox_id=1, due_at=at) for n, at in enumerate(moments)]
+    jobs.put(tx, rows)
+    assert after(tx, "1/s", 1) == [1_000]
+
+
 @pytest.mark.parametrize("text", ["", "14", "0/s", "14/w", "14/ss", "-1/s", "1.5/s"])
 def test_what_is_no_rate_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no rate"):
@@ -98,6 +116,23 @@ def test_a_slot_is_free_when_its_lease_is_gone(tx: Tx) -> None:
     jobs.release(tx, [9])  # its process died
     assert limits.take_slots(tx, "ses", Rules(slots=1), [second]) == 1
     assert len(tx.connection.execute(select(slot)).all()) == 1
+
+
+@pytest.mark.postgres
+async def test_two_that_ask_at_once_do_not_both_get_the_last_slot(
+    store: Store, database: str
+) -> None:
+    first, second = await store.write(leased, 2)
+    opened = open_database(database)
+    with opened.writer.connect() as other:
+        assert limits.take_slots(Tx(other), "ses", Rules(slots=1), [first]) == 1
+        asking = store.write(limits.take_slots, "ses", Rules(slots=1), [second])
+        waiting = asyncio.ensure_future(asking)
+        await asyncio.wait({waiting}, timeout=0.2)
+        assert not waiting.done()
+        other.commit()
+    assert await asyncio.wait_for(waiting, 30) == 0
+    opened.close()
 
 
 # the circuit

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import select
 
+from inboxkit.errors import StoreError
 from inboxkit.parsing import parse
-from inboxkit.store import arrivals, inboxes, jobs, readings
+from inboxkit.store import arrivals, inboxes, jobs, purge, readings
 from inboxkit.store.arrivals import Arrival
 from inboxkit.store.blobs import Packed
+from inboxkit.store.known_threads import KnownThreads
 from inboxkit.store.readings import Reading
-from inboxkit.store.tables import event, message, reference, thread
+from inboxkit.store.refusals import Unstorable
+from inboxkit.store.tables import attachment, content, event, job, message, reference, thread
 from inboxkit.store.workers import register
+from inboxkit.store.writer import Tx
 from inboxkit.tokens import new_id
 
 from .sending import NOW, transaction
@@ -22,7 +27,7 @@ from .sending import NOW, transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.store import Store
 
 SUPPORT = "support@shop.example"
 
@@ -43,16 +48,20 @@ def _mail(name: str, *cited: str, subject: str = "Size") -> bytes:
 
 def _read(tx: Tx, *mails: bytes) -> dict[str, Any]:
     """Accept and read mails as one batch; return every row by the name in its Message-ID."""
+    readings.record(tx, _parsed(tx, *mails))
+    rows = tx.connection.execute(select(message)).all()
+    return {row.message_id.strip("<>").partition("@")[0]: row for row in rows}
+
+
+def _parsed(tx: Tx, *mails: bytes) -> list[Reading]:
+    """Accept and parse mails; return what is to be stored of them."""
     inbox = inboxes.create(tx, SUPPORT, now=NOW)
     worker = new_id()
     register(tx, worker, NOW)
     arrivals.accept(tx, [(_arrival(inbox.id, raw),) for raw in mails])
     taken = jobs.claim(tx, "read", worker=worker, now=NOW, limit=100, start=0)
     found = readings.unread(tx.connection, [int(job.key) for job in taken])
-    read = [(job, found[int(job.key)]) for job in taken]
-    readings.record(tx, [_reading(job, item) for job, item in read])
-    rows = tx.connection.execute(select(message)).all()
-    return {row.message_id.strip("<>").partition("@")[0]: row for row in rows}
+    return [_reading(job, found[int(job.key)]) for job in taken]
 
 
 def _arrival(inbox_id: int, raw: bytes) -> Arrival:
@@ -128,3 +137,39 @@ def test_what_a_thread_knows_comes_back_as_it_was_written(tx: Tx) -> None:
     assert found.last_at == NOW
     assert [person[0] for person in found.participants] == ["ann@example.com", SUPPORT]
     assert (found.orphan, found.state, found.sent_at) == (False, {}, None)
+
+
+def test_a_thread_that_has_just_been_deleted_blames_no_mail(tx: Tx) -> None:
+    with pytest.raises(StoreError) as gone:
+        KnownThreads(tx).thread(7)
+    assert not isinstance(gone.value, Unstorable)  # the mail is read again
+
+
+def _left(tx: Tx) -> list[int | None]:
+    """Return the messages that any row with their words names."""
+    columns = (content.c.message_id, attachment.c.message_id, event.c.message_id)
+    found = {row for c in columns for row in tx.connection.execute(select(c)).scalars()}
+    return sorted(found | set(tx.connection.execute(select(reference.c.message_id)).scalars()))
+
+
+def test_of_a_message_that_was_deleted_meanwhile_nothing_is_stored(tx: Tx) -> None:
+    gone, kept = _parsed(tx, _mail("gone"), _mail("kept"))
+    purge.messages(tx, [gone.stored.id])
+
+    assert readings.record(tx, [gone, kept]) == [gone.stored.id, kept.stored.id]
+    assert _left(tx) == [kept.stored.id]
+    assert tx.connection.execute(select(thread.c.message_count)).scalars().all() == [1]
+    assert tx.connection.execute(select(job.c.kind)).scalars().all() == ["plan"]
+
+
+@pytest.mark.postgres
+async def test_what_is_being_stored_as_its_message_is_deleted_goes_with_it(store: Store) -> None:
+    [read] = await store.write(_parsed, _mail("one"))
+    with store.database.writer.connect() as reading:
+        readings.record(Tx(reading), [read])
+        deleting = asyncio.ensure_future(store.write(purge.messages, [read.stored.id]))
+        await asyncio.wait({deleting}, timeout=0.2)
+        assert not deleting.done()
+        reading.commit()
+    await asyncio.wait_for(deleting, 30)
+    assert await store.write(_left) == []

@@ -18,6 +18,7 @@ from inboxkit.store import (
     conversations,
     events,
     exports,
+    jobs,
     known_threads,
     runs,
     search,
@@ -106,6 +107,9 @@ LOOKS = {
     "runs": Look(runs.listed, postgres="inboxkit_run_pkey"),
     "what came to an inbox": by("inboxkit_message_inbox", lambda c: untaken.recent(c, 5, NOW)),
     "an export": by("inboxkit_message_inbox", lambda c: exports.page(c, 5, after=3, limit=9)),
+    "the next job that is not due yet": by(
+        "inboxkit_job_next", lambda c: backlog.next_due(c, ["read"], after=NOW)
+    ),
     "the next job": by("inboxkit_job_next", lambda c: backlog.next_due(c, ["read"])),
 }
 FEW = {  # so few that sorting them costs nothing
@@ -192,6 +196,42 @@ def test_a_list_walks_an_index_in_order_and_sorts_nothing(
     assert "Sort" not in steps, steps
     assert "Seq Scan" not in steps, steps
     assert getattr(look, connection.dialect.name.removesuffix("ql")) in steps, steps
+
+
+def claim(connection: Connection, full: Sequence[int] = ()) -> object:
+    return jobs.claim(Tx(connection), "read", worker=1, now=NOW, limit=9, start=5, full=full)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("number", [0, 1, 2], ids=["queues ahead", "queues behind", "jobs"])
+@pytest.mark.parametrize("full", [(), (7,)], ids=["all", "but the full ones"])
+def test_a_claim_walks_the_index_of_due_jobs_and_sorts_nothing(
+    connection: Connection, number: int, full: Sequence[int]
+) -> None:
+    put = [jobs.new_job("read", "a", inbox_id=1, due_at=NOW, lane="l")]
+    jobs.put(Tx(connection), put)
+    steps = plan(connection, lambda c: claim(c, full), number)
+
+    assert "USING INDEX inboxkit_job_due (kind=? AND queue" in steps, steps
+    assert "B-TREE" not in steps, steps
+    assert "SCAN inboxkit_job" not in steps, steps
+    if number == 2:
+        assert "inboxkit_job_lane (lane=? AND state=? AND id<?)" in steps, steps
+        assert "inboxkit_job_lane (lane=? AND state=?)" in steps, steps
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("full", [(), (7,)], ids=["all", "but the full ones"])
+def test_a_claim_on_postgres_walks_the_index_of_due_jobs(
+    connection: Connection, full: Sequence[int]
+) -> None:
+    rows = [jobs.new_job("read", n, inbox_id=n % 400, due_at=NOW) for n in range(4_000)]
+    jobs.put(Tx(connection), rows)
+    connection.exec_driver_sql("ANALYZE inboxkit_job")
+    steps = plan(connection, lambda c: claim(c, full), avoided=())
+
+    assert steps.count("using inboxkit_job_due") >= 3, steps  # both walks, and the jobs
+    assert "Seq Scan" not in steps, steps
 
 
 @pytest.mark.parametrize("look", FEW.values(), ids=FEW)

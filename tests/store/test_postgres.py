@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from sqlalchemy import insert, select, update
 
 from inboxkit.clock import Clock
 from inboxkit.errors import ConfigurationError, StoreError
-from inboxkit.store import deliveries, events, schema, search
+from inboxkit.store import deliveries, driver, events, schema, search
 from inboxkit.store.bulk import BulkInsert
 from inboxkit.store.database import Database, open_database
 from inboxkit.store.deliveries import Outcome
@@ -29,7 +30,7 @@ from ..postgres import Server, own_server
 from .sending import ANN, NOW, stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection
 
@@ -43,6 +44,11 @@ def append(tx: Tx, message_id: int) -> int:
 
 def put(tx: Tx, key: str, value: str = "v") -> str:
     tx.connection.execute(insert(setting), [{"key": key, "value": value}])
+    return key
+
+
+def changed(tx: Tx, key: str) -> str:
+    driver.change(tx.connection, "INSERT INTO inboxkit_setting VALUES (%s, 'v')", (key,))
     return key
 
 
@@ -66,6 +72,14 @@ def messages(connection: Connection, cursor: int) -> list[int]:
     return [row.message_id for row in events.after(connection, cursor)]
 
 
+def until(fact: Callable[[], bool]) -> None:
+    """Wait for what depends on other transactions of the server, those of other tests too."""
+    end = time.monotonic() + 30
+    while not fact():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def opened(database: str) -> Iterator[Database]:
     both = open_database(database)
@@ -81,7 +95,7 @@ def test_an_entry_waits_for_what_may_still_come_before_it(opened: Database) -> N
             append(Tx(fast), 2)
         assert (messages(reader, 0), events.last(reader)) == ([], 0)
         slow.commit()
-        assert messages(reader, 0) == [1, 2]
+        until(lambda: messages(reader, 0) == [1, 2])
         first, second = events.after(reader, 0)
         assert messages(reader, first.seq) == [2]
         assert events.last(reader) == second.seq
@@ -228,6 +242,18 @@ async def test_a_server_that_restarts_loses_nothing_and_is_found_again(server: S
         assert here.bell.count("event") > seen
         await here.close()
         await there.close()
+
+
+@pytest.mark.parametrize("way", [put, changed], ids=["SQLAlchemy's", "driver's"])
+async def test_a_server_that_became_read_only_is_left(
+    store: Store, way: Callable[..., str]
+) -> None:
+    def demote(tx: Tx) -> None:
+        tx.connection.exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+
+    for number in range(4):  # of both writers
+        await store.write(demote)
+        assert await store.write(way, f"k{number}") == f"k{number}"
 
 
 def test_two_that_upgrade_at_once_follow_each_other(server: Server) -> None:

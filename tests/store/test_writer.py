@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 from sqlalchemy import func, insert, select
 
@@ -61,6 +62,21 @@ async def test_a_lone_unit_that_raises_leaves_nothing(store: Store) -> None:
     with pytest.raises(RuntimeError, match="changed my mind"):
         await store.write(put_then_raise, "lone")
     assert await keys(store) == set()
+
+
+@pytest.mark.parametrize("others", [(), ("a", "b")], ids=["alone", "of three"])
+async def test_a_unit_that_raises_stop_iteration_is_told_and_so_are_the_others(
+    store: Store, others: tuple[str, ...]
+) -> None:
+    def stop(_tx: Tx) -> None:
+        next(iter(()))
+
+    work = [store.write(stop), *(store.write(put, key) for key in others)]
+    with anyio.fail_after(30):
+        results = await asyncio.gather(*work, return_exceptions=True)
+    assert isinstance(results[0], RuntimeError)
+    assert "StopIteration" in str(results[0])
+    assert await keys(store) == set(others)
 
 
 async def test_grouped_units_run_as_one_call(store: Store) -> None:
