@@ -8,22 +8,21 @@ from dataclasses import replace
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
-from anyio import to_thread
-
-from .errors import HandlerError, NotFound, StoreError, Suppressed
+from .blocking import in_thread
+from .errors import HandlerError, NotFound, Suppressed
 from .holding import held
 from .parsing import parse
 from .parsing.attachments import extract, is_message
 from .parsing.extraction import FileReader
 from .parsing.forensics import forensics
 from .parsing.images import dimensions
-from .pipeline import policies, replies, spooling
+from .pipeline import deletion, policies, replies, spooling
 from .pipeline.policies import Forbidden, Paused
 from .pipeline.staging import active, current
 from .providers.base import Outgoing, refuse_unsupported
 from .saving import write_once
 from .sending import Composer, Context
-from .store import inboxes, messages, purge, records, search, sends, threads
+from .store import inboxes, messages, records, search, sends, threads
 from .store.query import parse_query
 from .tokens import public_id, row_id
 from .values import Address, Draft
@@ -87,7 +86,7 @@ class LocalActions:
 
     async def raw(self, message: Message) -> bytes:
         packed = await self._packed(message)
-        return await to_thread.run_sync(self._store.blobs.unpack, packed)
+        return await in_thread(self._store.blobs.unpack, packed)
 
     async def _packed(self, message: Message) -> Packed:
         packed = await self._store.read(messages.packed, row_id("msg", message.id))
@@ -98,26 +97,26 @@ class LocalActions:
     async def open_raw(self, message: Message) -> IO[bytes]:
         """Return a message's bytes as a temporary file, which the caller closes."""
         packed = await self._packed(message)
-        return await to_thread.run_sync(spooling.whole, self._store.blobs.stream(packed))
+        return await in_thread(spooling.whole, self._store.blobs.stream(packed))
 
     async def open_attachment(self, attachment: Attachment) -> IO[bytes]:
         """Return an attachment as a temporary file; what is large is never whole in memory."""
         packed = await self._packed(attachment.message)
         stream = self._store.blobs.stream(packed)
-        found = await to_thread.run_sync(spooling.part, stream, attachment.size, attachment.sha256)
+        found = await in_thread(spooling.part, stream, attachment.size, attachment.sha256)
         if found is not None:
             return found
-        return await to_thread.run_sync(spooling.whole, [await self.read_attachment(attachment)])
+        return await in_thread(spooling.whole, [await self.read_attachment(attachment)])
 
     async def read_attachment(self, attachment: Attachment) -> bytes:
         raw = await self.raw(attachment.message)
         index = attachment.message.attachments.index(attachment)
-        return await to_thread.run_sync(extract, raw, index)
+        return await in_thread(extract, raw, index)
 
     async def save_attachment(self, attachment: Attachment, folder: Path) -> Path:
         data = await self.read_attachment(attachment)
         name = f"{attachment.sha256[:16]}-{attachment.safe_name}"
-        return await to_thread.run_sync(write_once, folder, name, data)
+        return await in_thread(write_once, folder, name, data)
 
     async def attachment_text(self, attachment: Attachment, limit: int) -> str | None:
         data = await self.read_attachment(attachment)
@@ -131,10 +130,10 @@ class LocalActions:
     async def attachment_message(self, attachment: Attachment) -> ParsedMessage | None:
         if not is_message(attachment.content_type, attachment.filename):
             return None
-        return await to_thread.run_sync(parse, await self.read_attachment(attachment))
+        return await in_thread(parse, await self.read_attachment(attachment))
 
     async def forensics(self, message: Message) -> Mapping[str, Any]:
-        return await to_thread.run_sync(forensics, await self.raw(message))
+        return await in_thread(forensics, await self.raw(message))
 
     async def thread(self, thread_id: str) -> Thread:
         found = await self._store.read(records.thread, row_id("thd", thread_id), self)
@@ -154,7 +153,7 @@ class LocalActions:
         left = limit
         while left is None or left > 0:
             size = _PAGE if left is None else min(_PAGE, left)
-            ids = await self._store.read(
+            ids = await self._store.read_at_length(
                 search.find, parsed, inbox_id=inbox_id, before=before, limit=size
             )
             for found in await self._store.read(records.messages, ids, self):
@@ -192,7 +191,7 @@ class LocalActions:
 
     async def delete_inbox(self, inbox: str) -> None:
         found = await self._inbox(inbox)
-        self._store.blobs.remove(await self._store.write(purge.inbox, found.id))
+        await deletion.delete_inbox(self._store, found.id)
         self._addresses.forget()
 
     # waiting
@@ -292,7 +291,7 @@ class LocalActions:
         work = partial(self._composer.stage, draft, context, now)
         words = len(draft.text) + len(draft.html)
         if draft.attachments or context.forwarded or words > _LARGE_CHARACTERS:
-            return await to_thread.run_sync(work)
+            return await in_thread(work)
         return work()
 
     async def _send(self, draft: Draft, context: Context) -> Message:
@@ -310,16 +309,17 @@ class LocalActions:
         if staging is not None:
             staging.add(staged)
             return records.staged_message(staged.row, staged.content, context.inbox.address, self)
-        return await self._stored(staged, context)
+        return await self._store.write_grouped(self._store_and_show, staged)
 
-    async def _stored(self, staged: Staged, context: Context) -> Message:
-        """Store a send and return it. Once it is committed nothing fails: it would be repeated."""
-        sent = await self._store.write_grouped(self._store_sends, staged)
-        try:
-            return await self.message(public_id("msg", sent))
-        except StoreError:
-            row = {**staged.row, "id": sent}
-            return records.staged_message(row, staged.content, context.inbox.address, self)
+    def _store_and_show(self, tx: Tx, staged: Sequence[Staged]) -> list[Message]:
+        """Store sends and return them as stored: nothing is left that may fail after the commit.
+
+        A caller whose send went out all the same would repeat it.
+        """
+        ids = self._store_sends(tx, staged)
+        found = records.messages(tx.connection, list(dict.fromkeys(ids)), self)
+        by_id = {message.id: message for message in found}
+        return [by_id[public_id("msg", row)] for row in ids]
 
     async def _first_of_key(self, staged: Staged) -> Message | None:
         """Return the send that was made under this key before."""

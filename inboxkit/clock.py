@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 
@@ -22,6 +23,10 @@ class Clock:
     def beat(self) -> datetime:
         """Return the machine's own time, which ``advance`` never moves."""
         return datetime.now(UTC)
+
+    def seconds(self) -> float:
+        """Return a moment of the machine's monotonic clock: what has passed between two looks."""
+        return time.monotonic()
 
     def advance(self, by: timedelta) -> None:
         """Move ``now`` forward; for tests."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from .clock import Clock
 from .errors import ConfigurationError, NotFound
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from .inbox import Inbox
     from .models import Event, Message, Thread
     from .pipeline.resources import Resource
+    from .router import Resource as Opener
     from .values import WebhookResponse
+
+R = TypeVar("R")
 
 _DEFAULT_DOMAIN = "inbox.example"
 
@@ -56,7 +59,11 @@ class InboxKit:
         self._works = True
         self._runtime: Runtime | None = None
 
-    def include(self, router: Router[...], /, *, resource: Resource | None = None) -> None:
+    @overload
+    def include(self, router: Router[...], /) -> None: ...
+    @overload
+    def include(self, router: Router[[R]], /, *, resource: Opener[R]) -> None: ...
+    def include(self, router: Any, /, *, resource: Any = None) -> None:
         """Add a router; ``resource`` replaces the one that it was made with, as tests do."""
         if self._runtime is not None:
             raise ConfigurationError("include: the kit is running; include before `async with`")

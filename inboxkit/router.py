@@ -16,6 +16,7 @@ from typing import Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
 from .errors import ConfigurationError
 from .models import Attachment, Event, Message, Otp, Thread
+from .registration import check_filters, check_parameters
 from .values import EventType, Pattern
 
 P = ParamSpec("P")
@@ -107,8 +108,9 @@ class Handler:
 class Router(Generic[P]):
     """A set of handlers. With ``resource`` its value is every handler's second parameter.
 
-    ``timeout`` is the seconds one call may take, ``concurrency`` how many calls run at once;
-    ``ordered=False`` lets the messages of one thread be handled side by side.
+    ``timeout`` is the seconds one call may take, ``concurrency`` how many calls run at once; with 1
+    what a call did is stored before the next one begins. ``ordered=False`` lets the messages of one
+    thread be handled side by side.
     ``name`` is the module of the first handler, unless it was assigned before.
     """
 
@@ -140,8 +142,7 @@ class Router(Generic[P]):
         concurrency: int = 10,
         ordered: bool = True,
     ) -> None:
-        if timeout <= 0 or concurrency < 1:
-            raise ConfigurationError("Router: timeout must be above 0 and concurrency at least 1")
+        _check_settings(retries, timeout, concurrency)
         self.resource = checked_resource(resource)
         self.retries = retries
         self.timeout = timeout
@@ -211,7 +212,7 @@ class Router(Generic[P]):
         require_auth: bool = False,
     ) -> Callable[[OnAttachment[P]], OnAttachment[P]]:
         """Register a handler for attached files, called once a file; ``content_type`` is a glob."""
-        if "/" not in content_type and content_type != "*":
+        if _names_no_type(content_type):
             raise ConfigurationError(
                 f'on_attachment("{content_type}") names no content type: '
                 'write it whole, such as "application/pdf" or "image/*"'
@@ -229,7 +230,7 @@ class Router(Generic[P]):
         if not types:
             raise ConfigurationError(
                 "on_event() names no event type: write on_event(EventType.BOUNCED), "
-                "or on_event(*EventType) for all of them"
+                "or on_event(*EventType) for all; QUEUED and DOMAIN_VERIFIED call no handler"
             )
         filters = Filters(types=tuple(EventType(t) for t in types), tag=tag)
         return self._registrar(HandlerKind.EVENT, filters)
@@ -241,7 +242,7 @@ class Router(Generic[P]):
 
         It is called up to ``repeat`` times, ``after`` apart; an answer or a hard bounce ends it.
         """
-        if not tag or after <= timedelta(0) or repeat < 1:
+        if _never_comes(tag, after, repeat):
             raise ConfigurationError(
                 f"on_no_reply(tag={tag!r}, after={after}, repeat={repeat}): "
                 "name a tag, an after above 0 and a repeat of at least 1"
@@ -254,6 +255,8 @@ class Router(Generic[P]):
 
         def register(function: F) -> F:
             name = _handler_id(function)
+            check_filters(name, {f.name: getattr(filters, f.name) for f in fields(filters)})
+            check_parameters(name, function, has_resource=self.resource is not None)
             if name in self._handlers:
                 raise ConfigurationError(
                     f"{name} is registered twice in one router: give each handler its own name"
@@ -263,6 +266,34 @@ class Router(Generic[P]):
             return function
 
         return register
+
+
+def _names_no_type(content_type: object) -> bool:
+    return isinstance(content_type, str) and "/" not in content_type and content_type != "*"
+
+
+def _never_comes(tag: str, after: object, repeat: object) -> bool:
+    """Whether a timer would never be called; of the wrong kind is what registering refuses."""
+    if not isinstance(after, timedelta) or not isinstance(repeat, int):
+        return False
+    return not tag or after <= timedelta(0) or repeat < 1
+
+
+def _check_settings(retries: object, timeout: object, concurrency: object) -> None:
+    """Raise ConfigurationError for what would run nothing, or a failing handler for ever."""
+    if not isinstance(retries, Retries):
+        raise ConfigurationError(
+            f"Router(retries={retries!r}): write how often and how soon, "
+            "such as retries=Retries(attempts=3)"
+        )
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
+        raise ConfigurationError(
+            f"Router(timeout={timeout!r}): timeout must be a number of seconds above 0"
+        )
+    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
+        raise ConfigurationError(
+            f"Router(concurrency={concurrency!r}): concurrency must be a whole number from 1 on"
+        )
 
 
 def checked_resource(resource: Resource[R] | None) -> Resource[R] | None:

@@ -19,7 +19,7 @@ from .errors import ConfigurationError, InboxKitError, NotFound
 from .http.api.live import Live, Payloads, wanted_as
 from .http.parts import Parts
 from .inbox import Inbox
-from .pipeline import dispatch, feedback, outbox, plan, read, remind, watchdog
+from .pipeline import deletion, dispatch, feedback, outbox, plan, read, remind, watchdog
 from .pipeline.accept import Accept
 from .pipeline.addresses import Addresses
 from .pipeline.authenticity import Authenticity
@@ -42,7 +42,7 @@ from .store.store import Store
 from .tokens import encode, new_id, public_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
     from anyio.abc import TaskGroup
     from sqlalchemy import Connection
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from .store.inboxes import InboxRecord
 
 log = logging.getLogger("inboxkit")
+_PROBE_SECONDS = 8.0  # longer than the wait for a lock: then it is known what is wrong
 
 
 class Runtime:
@@ -76,7 +77,7 @@ class Runtime:
         self.accept = Accept(self.store, self.addresses)
         self.feedback = feedback.Feedback(self.store, self.accept, settings)
         self.stopping = anyio.Event()
-        self.handlers = Handlers()
+        self.handlers = Handlers(lambda: self.store.bell.ring(["run"]))
         self.failure: BaseException | None = None
         self.resolver: Resolver = DnsResolver(settings.dns_servers)
         self._providers = providers
@@ -115,7 +116,9 @@ class Runtime:
         self.actions = LocalActions(
             self.store, self.notify, self.settings, self._providers, self.addresses
         )
-        self.edges = Edges(self.accept, self._parts(), self)
+        self.parts = self._parts()
+        self._closing.push_async_callback(self.parts.parser.close)
+        self.edges = Edges(self.accept, self.parts, self)
         await self.notify.start()
         started = anyio.Event()
         # A task of its own, awaited in ``stop``: anyio's scopes must not cross the user's,
@@ -197,7 +200,8 @@ class Runtime:
                 tasks.start_soon(watchdog.watch)
                 self._read.join(tasks)
                 self._consume("read", self._read.work, self._read.room)
-                self._consume("webhook", self.feedback.work, lambda: feedback.BATCH)
+                webhooks = self.feedback.readers(tasks)
+                self._consume("webhook", webhooks.work, webhooks.room)
                 self._consume("send", self._outbox.work, self._outbox.room)
                 due = drafting.Drafting(self.store, self.actions)
                 self._consume("draft", due.work, lambda: drafting.BATCH)
@@ -216,20 +220,26 @@ class Runtime:
         assert self._tasks is not None
         self._plans = True
         runs = dispatch.Dispatch(self.store, self.handlers, self.actions, self._tasks)
-        self._consume("run", runs.work, runs.room)
+        self._consume("run", runs.work, runs.room, runs.full)
         self._busy.append(runs)
         plans = plan.Plan(self.store, self.handlers, self.actions)
         self._consume("plan", plans.work, lambda: plan.BATCH)
         timers = remind.Remind(self.store, self.handlers)
         self._consume("timer", timers.work, lambda: remind.BATCH)
 
-    def _consume(self, kind: str, work: Any, room: Callable[[], int]) -> None:
+    def _consume(
+        self,
+        kind: str,
+        work: Any,
+        room: Callable[[], int],
+        full: Callable[[], Collection[int]] = tuple,
+    ) -> None:
         assert self._tasks is not None
 
         def room_left() -> int:
             return 0 if self.stopping.is_set() else room()
 
-        self._tasks.start_soon(Consumer(self.store, kind, work, room_left).run)
+        self._tasks.start_soon(Consumer(self.store, kind, work, room_left, full).run)
 
     async def include(self, router: Router[...], resource: Resource | None = None) -> None:
         """Load a router, with its resource entered."""
@@ -273,7 +283,8 @@ class Runtime:
         if self._main is None or self._main.done():
             return str(stopped(self.failure)) if self.failure else "the runtime has stopped"
         try:
-            await self.store.write_lightly(try_room)
+            async with self.store.patience.within(_PROBE_SECONDS):
+                await self.store.write_lightly(try_room)
         except InboxKitError as error:
             return str(error)
         return ""
@@ -294,16 +305,14 @@ class Runtime:
         wanted = address or f"{encode(new_id())}@{self.settings.domain}"
         check_address(wanted)
         known = await self.store.read(_known, wanted, client_id)
-        made = await self.store.write(
-            inboxes.create,
-            wanted,
-            now=now,
-            display_name=display_name,
-            metadata=metadata,
-            client_id=client_id,
-            expires_at=None if expires is None else now + expires,
-            aliases=aliases,
-        )
+        asked = {
+            "display_name": display_name,
+            "metadata": metadata,
+            "client_id": client_id,
+            "expires_at": None if expires is None else now + expires,
+            "aliases": aliases,
+        }
+        made = await deletion.make_inbox(self.store, wanted, now, asked)
         mark = now - since if isinstance(since, timedelta) else since
         if mark is None and known is not None:
             mark = now

@@ -6,6 +6,7 @@ a wait that is cancelled in that step gives it back. A database that restarts en
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -187,20 +188,30 @@ class Waits:
                 untaken.retire(tx, number, now)
             return True
 
+        writing = asyncio.ensure_future(self._store.write(work, mark))
         try:
-            return await self._store.write(work, mark)
+            return await asyncio.shield(writing)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):  # what was begun is committed all the same
-                await self._give_back(search.inbox_id, taken, now)
+                # The give-back must not overtake it; what it raises is nobody's any more.
+                await asyncio.gather(writing, return_exceptions=True)
+                await self._let_go(search.inbox_id, taken, now)
             raise
         except StoreError:
             self._doubted |= dict.fromkeys(taken, now)
             raise
 
+    async def _let_go(self, inbox_id: int, taken: Sequence[int], at: datetime) -> None:
+        """Give back what was marked for somebody who has gone away; later if need be."""
+        try:
+            await self._give_back(inbox_id, taken, at)
+        except StoreError as error:
+            log.warning("a cancelled wait: %s; trying again with the next wait", error)
+            self._doubted |= dict.fromkeys(taken, at)
+
     async def _give_back(
         self, inbox_id: int, taken: Sequence[int], at: datetime | None = None
     ) -> None:
-        """Undo a mark; the writer comes to it after the mark, so ``taken`` is filled by then."""
         await self._store.write(untaken.give_back, taken, at)
         self._notify.bell.ring([inbox_topic(inbox_id)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import partial
+from functools import partial, wraps
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -14,7 +14,7 @@ from inboxkit import Attachment, ConfigurationError, Event, EventType, Message, 
 from inboxkit.router import HandlerKind, Router
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from inboxkit.router import OnMessage, Resource
 
@@ -144,6 +144,108 @@ def test_opened_resource_is_refused() -> None:
 def test_router_refuses_settings_that_run_nothing(timeout: float, concurrency: int) -> None:
     with pytest.raises(ConfigurationError):
         Router(timeout=timeout, concurrency=concurrency)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("retries", 3),
+        ("retries", None),
+        ("timeout", "60"),
+        ("timeout", True),
+        ("timeout", timedelta(seconds=60)),
+        ("timeout", float("nan")),
+        ("concurrency", 2.5),
+        ("concurrency", "10"),
+        ("concurrency", None),
+    ],
+)
+def test_router_names_a_setting_of_the_wrong_kind(name: str, value: object) -> None:
+    make = cast("Callable[..., object]", Router)
+    with pytest.raises(ConfigurationError, match=rf"^Router\({name}="):
+        make(**{name: value})
+
+
+async def is_urgent(message: Message) -> bool:
+    return "urgent" in message.subject
+
+
+class Urgent:
+    async def __call__(self, message: Message) -> bool:
+        return await is_urgent(message)
+
+
+def any_sender(sender: str) -> bool:
+    return bool(sender)
+
+
+WRONG: list[tuple[str, dict[str, object]]] = [
+    ("on_message", {"when": is_urgent}),
+    ("on_message", {"when": Urgent()}),
+    ("on_message", {"when": "x"}),
+    ("on_message", {"when": lambda: True}),
+    ("on_message", {"to": ["a@b.example", "c@d.example"]}),
+    ("on_message", {"to": 5}),
+    ("on_message", {"to": b""}),
+    ("on_message", {"to": re.compile(b"a@b")}),
+    ("on_message", {"subject": None}),
+    ("on_message", {"sender": any_sender}),
+    ("on_message", {"auto_replies": "no"}),
+    ("on_reply", {"tag": ["a", "b"]}),
+    ("on_reply", {"tag": None}),
+    ("on_otp", {"require_auth": 1}),
+    ("on_attachment", {"content_type": ["image/*", "text/*"]}),
+    ("on_event", {"tag": ["a"]}),
+    ("on_no_reply", {"after": 3, "tag": "t"}),
+    ("on_no_reply", {"repeat": "2", "tag": "t", "after": timedelta(1)}),
+]
+
+
+@pytest.mark.parametrize(("decorator", "filters"), WRONG)
+def test_a_filter_of_the_wrong_kind_is_refused_by_name(
+    decorator: str, filters: dict[str, object]
+) -> None:
+    types = (EventType.BOUNCED,) if decorator == "on_event" else ()
+    register = getattr(Router(), decorator)
+    named = next(iter(filters))
+    with pytest.raises(ConfigurationError, match=rf"takes_message: {named}=.* must be "):
+        register(*types, **filters)(takes_message)
+
+
+async def takes_nothing() -> None: ...
+async def takes_both(message: Message, number: int) -> None: ...
+async def takes_more(message: Message, *, by_name: int) -> None: ...
+async def takes_any(*values: object) -> None: ...
+
+
+@pytest.mark.parametrize("function", [takes_nothing, takes_both, takes_more])
+def test_a_handler_that_cannot_be_called_is_refused(function: object) -> None:
+    router = Router()
+    with pytest.raises(ConfigurationError, match=r"takes_\w+\(.*\): its parameters must take"):
+        router.on_message()(wrong(function))
+    assert router.handlers == ()
+
+
+def test_with_a_resource_a_handler_takes_it_too() -> None:
+    router = Router(resource=open_number)
+    router.on_message()(takes_both)
+    router.on_message()(takes_any)
+    with pytest.raises(ConfigurationError, match="and the router's resource"):
+        router.on_message()(cast("OnMessage[[int]]", takes_message))
+
+
+def passing_on(function: Callable[[Message, int], Awaitable[None]]) -> OnMessage[[]]:
+    @wraps(function)
+    async def called(message: Message) -> None:
+        await function(message, 1)
+
+    return called
+
+
+def test_of_a_wrapped_handler_the_parameters_of_what_is_called_count() -> None:
+    router = Router()
+    router.on_message()(passing_on(takes_both))
+    assert len(router.handlers) == 1
 
 
 def test_filters_print_what_was_given() -> None:

@@ -24,10 +24,12 @@ from .outages import lose_an_answer
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from inboxkit import Inbox
     from inboxkit.store.inboxes import InboxRecord
 
 SHOP = "login@shop.example"
 MARK = "SET taken_at"
+GIVE_BACK = "AND inboxkit_message.taken_at ="
 
 
 async def test_a_new_inbox_sees_what_came_before_the_wait(kit: InboxKit) -> None:
@@ -283,28 +285,59 @@ async def test_a_wait_cancelled_while_it_takes_loses_nothing(kit: InboxKit) -> N
     assert await inbox.wait_for_message(timeout=30) == came
 
 
-async def test_a_woken_wait_cancelled_while_it_takes_loses_nothing(kit: InboxKit) -> None:
-    inbox = await kit.inbox(DESK)
-    loop, engine = asyncio.get_running_loop(), kit.runtime.store.database.writer
-    gone = threading.Event()
-
-    def leave() -> None:
-        waiting.cancel()
-        gone.set()
+async def held_back(kit: InboxKit) -> tuple[Inbox, asyncio.Task[Message], threading.Event]:
+    """Begin a wait, and hold the transaction in which it marks; return what lets it go."""
+    inbox, engine = await kit.inbox(DESK), kit.runtime.store.database.writer
+    loop, marked, go = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    left = [marked.set]
 
     def executed(_connection: Connection, _cursor: Any, sql: str, *_rest: Any) -> None:
-        if MARK in sql:
-            event.remove(engine, "after_cursor_execute", executed)
-            loop.call_soon_threadsafe(leave)
-            assert gone.wait(30)
+        if MARK in sql and left:
+            loop.call_soon_threadsafe(left.pop())
+            assert go.wait(30)
 
+    event.listen(engine, "after_cursor_execute", executed)
     waiting = asyncio.create_task(inbox.wait_for_message(timeout=30))
     await asyncio.sleep(0)
-    event.listen(engine, "after_cursor_execute", executed)
-    came = await arrive(kit)
+    await arrive(kit)
+    await marked.wait()
+    return inbox, waiting, go
+
+
+async def cancelled(waiting: asyncio.Task[Message]) -> bool:
     await asyncio.wait({waiting})
-    assert waiting.cancelled()
-    assert await inbox.wait_for_message(timeout=30) == came
+    return waiting.cancelled()
+
+
+async def test_a_woken_wait_cancelled_while_it_takes_loses_nothing(kit: InboxKit) -> None:
+    inbox, waiting, go = await held_back(kit)
+    waiting.cancel()
+    go.set()
+    assert await cancelled(waiting)
+    assert await inbox.wait_for_message(timeout=30)
+
+
+@pytest.mark.postgres
+async def test_what_is_given_back_does_not_overtake_its_mark(kit: InboxKit) -> None:
+    inbox, waiting, go = await held_back(kit)
+    waiting.cancel()
+    for _ in range(3):  # by the other thread, and so is what was written before
+        await kit.runtime.store.write(lambda _tx: None)
+    go.set()
+    assert await cancelled(waiting)
+    assert await inbox.wait_for_message(timeout=30)
+
+
+async def test_a_cancelled_wait_gives_back_later_when_the_database_refuses(
+    kit: InboxKit, caplog: pytest.LogCaptureFixture
+) -> None:
+    lose_an_answer(kit.runtime.store.database.writer, GIVE_BACK)
+    inbox, waiting, go = await held_back(kit)
+    waiting.cancel()
+    go.set()
+    assert await cancelled(waiting)
+    assert await inbox.wait_for_message(timeout=30)
+    assert "a cancelled wait: the database refused" in caplog.text
 
 
 async def test_a_scope_cancelled_while_a_wait_takes_loses_nothing(kit: InboxKit) -> None:

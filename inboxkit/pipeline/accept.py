@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from anyio import CapacityLimiter, to_thread
 
+from ..blocking import in_thread
 from ..errors import NotFound, StoreError
 from ..store import arrivals
 from ..store.arrivals import Arrival, dedupe_key
@@ -98,7 +99,7 @@ class Accept:
         """Store a mail; return a pair for each inbox: row id, and whether it was here before.
 
         Durable when it returns. Raise UnknownRecipient when no recipient is known, StoreError when
-        the disk or the database refuses; then nothing is stored.
+        the disk or the database refuses; then nothing is stored. Unsure when it does not answer.
         """
         with self.pace.under_way():
             try:
@@ -136,7 +137,8 @@ class Accept:
     async def store(self, copies: tuple[Arrival, ...]) -> list[tuple[int, bool]]:
         """Store what ``prepare`` returned; raise InboxGone when it is out of date."""
         try:
-            stored = await self._store.write_grouped(arrivals.accept, copies)
+            async with self._store.patience.within():
+                stored = await self._store.write_grouped(arrivals.accept, copies)
         except Unsure:  # the rows may be there and name the files; a sweep finds out
             raise
         except StoreError:
@@ -154,7 +156,7 @@ class Accept:
         """Delete the files of copies that were not stored: a sender may try again and again."""
         locations = [copy.packed.location for copy in copies if copy.packed.location]
         if locations:
-            await to_thread.run_sync(self._store.blobs.remove, locations)
+            await in_thread(self._store.blobs.remove, locations)
 
     async def _targets(self, mail: Arriving) -> tuple[list[Target], tuple[str, ...]]:
         targets: dict[int, Target] = {}

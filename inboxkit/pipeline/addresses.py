@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import tokens
 from ..store import inboxes
-from ..store.inboxes import InboxRecord, normalize
+from ..store.inboxes import DELETING, InboxRecord, normalize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,13 +48,14 @@ class Addresses:
         Where any recipient is taken, its inbox is made; ``make=False`` looks only.
         """
         wanted = normalize(address)
-        now = self._store.clock.beat().timestamp()
+        now = time.monotonic()  # a wall clock that is set back would remember for as long
         cached = self._known.get(wanted)
         if cached is not None and now - cached[0] < _CACHE_SECONDS:
             return cached[1]
-        found = await self._store.read(self._find, wanted)
-        if found is None and make and self._may_make(wanted):
-            found = await self.make(wanted)
+        async with self._store.patience.within():
+            found = await self._store.read(self._find, wanted)
+            if found is None and make and self._may_make(wanted):
+                found = await self.make(wanted)
         if found is None:
             return None
         target = Target(found.id, found.address)
@@ -64,7 +66,8 @@ class Addresses:
 
     async def unrouted(self) -> Target:
         """Return where a provider's mail for unknown recipients is kept."""
-        made = await self.make(f"{UNROUTED}@{self._settings.domain}")
+        async with self._store.patience.within():
+            made = await self.make(f"{UNROUTED}@{self._settings.domain}")
         return Target(made.id, made.address)
 
     async def make(self, address: str) -> InboxRecord:
@@ -81,13 +84,20 @@ class Addresses:
         return "@" in address and (catches or self._settings.any_recipient)
 
     def _find(self, connection: Connection, address: str) -> InboxRecord | None:
-        found = inboxes.find_tagged(connection, address)
+        """A valid token goes before an inbox of that name, which somebody else may have made."""
+        found = self._of_token(connection, address) or inboxes.find_tagged(connection, address)
+        return None if found is None or found.status == DELETING else found
+
+    def _of_token(self, connection: Connection, address: str) -> InboxRecord | None:
         local, _, domain = address.rpartition("@")
-        if found is None and domain == self._settings.reply_domain:
-            tag = local.rpartition("+")[2]
-            now = self._store.clock.now()
-            return inboxes.of_message(connection, self._store.keys.verify(tag, now))
-        return found
+        name, plus, tag = local.rpartition("+")
+        is_for_replies = domain == self._settings.reply_domain
+        if not plus and not is_for_replies:
+            return None
+        row_id = self._store.keys.verify(tag, self._store.clock.now())
+        found = None if row_id is None else inboxes.of_message(connection, row_id)
+        is_its_own = found is not None and found.address == f"{name}@{domain}"
+        return found if is_its_own or is_for_replies else None
 
 
 def reply_address(address: str, row_id: int, secret: bytes, reply_domain: str) -> str:

@@ -7,8 +7,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from anyio import to_thread
-
+from ..blocking import in_thread
 from ..errors import SendError, StoreError
 from ..providers.base import (
     Capture,
@@ -157,7 +156,7 @@ class Attempts:
         if chosen is None or part is None:
             return Unknown("the provider cannot be asked")
         packed = Packed(row.data, row.location)
-        raw = await to_thread.run_sync(self._store.blobs.unpack, packed)
+        raw = await in_thread(self._store.blobs.unpack, packed)
         message = outgoing(row, raw, recipients, chosen.provider)
         try:
             question = part.build_lookup(message, chosen.config, self._store.clock.now())
@@ -179,7 +178,7 @@ class Attempts:
     ) -> _Prepared:
         row = look.row
         signs = chosen.provider.transport == "smtp"
-        key = await self._signer.key(row.sender_email) if signs else None
+        key = await self._signer.key(row.sender_email, row.pod_id) if signs else None
 
         def work() -> _Prepared:
             raw = look.raw or self._store.blobs.unpack(Packed(row.data, row.location))
@@ -188,7 +187,7 @@ class Attempts:
             return _Prepared(message, _request(chosen, message, self._store.clock.now()))
 
         in_passing = look.raw is not None and key is None  # to sign takes milliseconds
-        return work() if in_passing else await to_thread.run_sync(work)
+        return work() if in_passing else await in_thread(work)
 
     async def _carry(
         self, request: HttpRequest | SmtpRequest | Capture

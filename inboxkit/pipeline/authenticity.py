@@ -6,18 +6,18 @@ What a provider or a trusted forwarder states costs nothing; own look-ups are ma
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 
 from ..authentication import results, verdicts
 from ..authentication.domains import domain_of
 from ..authentication.resolver import NameServers, Resolver
 from ..authentication.verification import Delivered, missing_library, verify
+from ..blocking import in_thread
 from ..egress import Guard
 from ..errors import ConfigurationError
 from ..settings import LOCAL
@@ -80,9 +80,7 @@ class Authenticity:
         try:
             async with self._threads:
                 with anyio.fail_after(seconds + _GRACE_SECONDS):
-                    return await to_thread.run_sync(
-                        self._check, item, parsed, abandon_on_cancel=True
-                    )
+                    return await in_thread(self._check, item, parsed, abandon_on_cancel=True)
         except TimeoutError:
             return Auth("temperror", "temperror", "temperror", "", "it took too long")
         except Unreadable as error:
@@ -158,8 +156,8 @@ class Authenticity:
 
 def stored(auth: Auth) -> dict[str, str]:
     """Return verdicts as they are stored; one without a reason has no key for it."""
-    said: dict[str, str] = asdict(auth)
-    return said if said["reason"] else {k: v for k, v in said.items() if k != "reason"}
+    said = {"spf": auth.spf, "dkim": auth.dkim, "dmarc": auth.dmarc, "domain": auth.domain}
+    return {**said, "reason": auth.reason} if auth.reason else said
 
 
 @lru_cache(maxsize=4096)

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.dispatch")
 _CONCURRENCY = 64
-_TURN = timedelta(seconds=1)
 _LOST = Retries(attempts=3, first=timedelta(seconds=30))
 
 
@@ -66,8 +65,15 @@ class Dispatch:
         self._crew = Crew(store, "run", tasks, self._one, size=_CONCURRENCY)
 
     def room(self) -> int:
-        """Return how many more Runs may be leased now."""
-        return self._crew.room()
+        """Return how many more Runs may be leased now; who waits for its router takes no room."""
+        return self._crew.room() + self._handlers.waiting
+
+    def full(self) -> frozenset[int]:
+        """Return the marks of the queues that are not to be leased from now.
+
+        Else the backlog of one slow router would fill all places, and the others would starve.
+        """
+        return self._handlers.full()
 
     async def idle(self) -> None:
         """Return when no handler is being called."""
@@ -91,8 +97,7 @@ class Dispatch:
             return
         found = self._handlers.find(row.handler)
         if found is None:
-            missing = f"handler {row.handler} is not loaded; was it renamed?"
-            await self._fail(job, row, HandlerError(missing), _LOST)
+            await self._miss(job, row)
             return
         loaded, handler = found
         try:
@@ -110,21 +115,22 @@ class Dispatch:
     async def _in_turn(
         self, job: Job, row: Any, loaded: Loaded, handler: Handler, item: Any
     ) -> None:
-        """Call as soon as the router may have one more call; go to the end of the line meanwhile.
+        """Call as soon as the router may have one more call.
 
-        Else the backlog of one slow router would fill all places, and the others would starve.
+        If it may not for a while, the Run goes back to its place in line: for another process, or
+        for this one when a call has ended.
         """
-        with anyio.move_on_after(_TURN.total_seconds()) as waiting:
-            await loaded.limit.acquire()
-        if waiting.cancelled_caught:
-            await give_back(self._store, job, "", after=_TURN, blameless=True)
+        if not await loaded.places.take():
+            await give_back(self._store, job, "", after=None, blameless=True)
             return
         try:
             await self._call(job, row, loaded, handler, item)
         finally:
-            loaded.limit.release()
+            if loaded.is_serial:
+                loaded.places.free()
 
     async def _call(self, job: Job, row: Any, loaded: Loaded, handler: Handler, item: Any) -> None:
+        """Call a handler in the place that the router has for it, and end its Run."""
         router = loaded.router
         staging = Staging(
             row.key,
@@ -209,6 +215,29 @@ class Dispatch:
 
         await self._store.write(commit)
 
+    async def _miss(self, job: Job, row: Any) -> None:
+        """Leave a Run to processes that have its handler; give up when it is found nowhere.
+
+        It is no attempt of the Run's, and what its last attempt failed with stays to be seen.
+        """
+        missing = f"handler {row.handler} is not loaded; was it renamed?"
+        times = int(job.data.get("missed", 0)) + 1
+        if times >= _LOST.attempts:
+            error = HandlerError("\n".join(filter(None, (row.error, missing))))
+            await self._fail(job, row, error, Retries(attempts=1))
+            return
+        run_id = public_id("run", row.id)
+        log.warning("%s: %s It is tried elsewhere or later", run_id, missing)
+
+        def commit(tx: Tx) -> None:
+            now = self._store.clock.now()
+            due, data = now + _LOST.delay(times), {**job.data, "missed": times}
+            jobs.put_back(tx, job, due_at=due, error=missing, data=data, blameless=True)
+            attempts, error = job.attempts - 1, row.error or missing
+            runs.settle(tx, row.id, "retrying", attempts=attempts, now=now, error=error)
+
+        await self._store.write(commit)
+
     async def _fail(self, job: Job, row: Any, cause: BaseException, retries: Retries) -> None:
         """Try again after a while, or give up and say so; the text is for the Run alone."""
         last, error = job.attempts >= retries.attempts, _shown(cause)
@@ -250,7 +279,12 @@ class Dispatch:
 
 
 async def _run(loaded: Loaded, handler: Handler, item: Any, staging: Staging) -> None:
-    """Call a handler; raise TimeoutError that says so when it takes too long."""
+    """Call a handler; raise TimeoutError that says so when it takes too long.
+
+    Its place in the router is free after, before the Run's end is stored: those that end at the
+    same time share a commit, however few of them may be called at once. Where only one may, the
+    next one finds all that it did.
+    """
     timeout = loaded.router.timeout
     scope: anyio.CancelScope | None = None
     try:
@@ -262,6 +296,8 @@ async def _run(loaded: Loaded, handler: Handler, item: Any, staging: Staging) ->
         raise TimeoutError(f"took longer than {timeout} s") from error
     finally:
         staging.over = True
+        if not loaded.is_serial:
+            loaded.places.free()
 
 
 def _shown(error: BaseException) -> str:

@@ -55,9 +55,14 @@ class Fanout:
 
     def _portions(self, connection: Connection) -> Sequence[Portion] | None:
         """Return one page of the log, by endpoint; None when there is no endpoint to serve."""
-        served = endpoints.enabled(connection)
-        if not served:
+        known = endpoints.enabled(connection, self._store.clock.now())
+        if not known:
             return None
+        if ended := [Portion(one, one.cursor, ()) for one in known if not one.enabled]:
+            return ended
+        return self._of(connection, known)
+
+    def _of(self, connection: Connection, served: Sequence[EndpointRecord]) -> Sequence[Portion]:
         rows = events.after(connection, min(e.cursor for e in served), limit=_PAGE)
         told = announcements.of(connection, rows)
         return [

@@ -10,9 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import anyio
-from anyio import to_thread
-
+from ..blocking import in_thread
 from ..errors import ConfigurationError, StoreError
 from ..providers.base import (
     Feature,
@@ -34,8 +32,8 @@ from ..values import EventType, WebhookResponse
 from . import downloads
 from .certificates import Certificates
 from .configured import Configured
+from .crew import Crew
 from .downloads import NotFetched
-from .leases import give_back
 from .outgoing import ID_KEY, without_id
 from .redaction import told
 
@@ -43,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from anyio.abc import TaskGroup
     from sqlalchemy import Connection
 
     from ..settings import Settings
@@ -54,7 +53,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 log = logging.getLogger("inboxkit.webhooks")
-BATCH = 32
+_AT_ONCE = 32
 _RETRIES = Retries(attempts=10, first=timedelta(seconds=10), factor=3.0)  # for a day
 _MISSING_AGAIN = timedelta(minutes=1)
 _LARGE_BYTES = 128 * 1024
@@ -89,12 +88,8 @@ class Feedback:
         self, name: str, method: str, headers: Mapping[str, str], query: str, body: bytes, url: str
     ) -> WebhookResponse:
         """Check a webhook's signature over its raw bytes and store it; durable when it returns."""
-        if name not in PROVIDERS or not _has_webhooks(name):
-            return _answer(404, f"no provider {name} with webhooks")
-        if method in ("GET", "HEAD"):  # a vendor probes the address, maybe before it gives a key
-            return _answer(200, "ok")
-        if method not in ("POST", "PUT"):
-            return _answer(405, "POST it", {"Allow": "POST, PUT, GET, HEAD"})
+        if (refusal := self.refusal(name, method)) is not None:
+            return refusal
         lowered = {k.lower(): v for k, v in headers.items()}
         request = WebhookRequest(method=method, headers=lowered, query=query, body=body, url=url)
         try:
@@ -104,11 +99,24 @@ class Feedback:
                 return _answer(verdict.status, verdict.reason)
             return await self._keep(name, request, verdict)
         except ConfigurationError as error:
-            log.error("webhook of %s: %s", name, error)
-            return _answer(503, f"provider {name} is not configured", _TRY_AGAIN)
+            return _unconfigured(name, error)
         except StoreError as error:
             log.error("webhook of %s: %s", name, error)
             return _answer(503, "storage is not available, try again later", _TRY_AGAIN)
+
+    def refusal(self, name: str, method: str) -> WebhookResponse | None:
+        """Return the answer to what is no webhook whatever its body says, None for the others."""
+        if name not in PROVIDERS or not _has_webhooks(name):
+            return _answer(404, f"no provider {name} with webhooks")
+        if method in ("GET", "HEAD"):  # a vendor probes the address, maybe before it gives a key
+            return _answer(200, "ok")
+        if method not in ("POST", "PUT"):
+            return _answer(405, "POST it", {"Allow": "POST, PUT, GET, HEAD"})
+        try:
+            self._provider(name)
+        except ConfigurationError as error:
+            return _unconfigured(name, error)
+        return None
 
     async def _verify(self, name: str, request: WebhookRequest) -> Verified | Unverified:
         chosen, now = self._provider(name), self._store.clock.now()
@@ -142,34 +150,24 @@ class Feedback:
         self, name: str, request: WebhookRequest, verified: Verified
     ) -> WebhookResponse:
         kept = {k: v for k, v in request.headers.items() if k not in _SECRET_HEADERS}
-        stored = await self._store.write(
-            webhooks.store,
-            provider=name,
-            dedupe=verified.dedupe_id,
-            method=request.method,
-            url=f"{request.url}?{request.query}" if request.query else request.url,
-            headers=kept,
-            body=request.body,
-            now=self._store.clock.now(),
-        )
+        async with self._store.patience.within():
+            stored = await self._store.write(
+                webhooks.store,
+                provider=name,
+                dedupe=verified.dedupe_id,
+                method=request.method,
+                url=f"{request.url}?{request.query}" if request.query else request.url,
+                headers=kept,
+                body=request.body,
+                now=self._store.clock.now(),
+            )
         return _answer(200, "ok" if stored is not None else "known already")
 
     # after the answer
 
-    async def work(self, taken: list[Job]) -> None:
-        """Read stored webhooks, side by side: one that waits for a download holds up no other."""
-        async with anyio.create_task_group() as tasks:
-            for job in taken:
-                tasks.start_soon(self._guarded, job)
-
-    async def _guarded(self, job: Job) -> None:
-        try:
-            await self._one(job)
-        except LeaseLost as error:
-            log.warning("webhook %s: %s", job.key, error)
-        except StoreError as error:
-            log.error("webhook %s: %s; it is taken up again", job.key, error)
-            await give_back(self._store, job, str(error), after=_RETRIES.delay(job.attempts))
+    def readers(self, tasks: TaskGroup) -> Crew:
+        """Return who reads stored webhooks: one that waits for a download holds up no other."""
+        return Crew(self._store, "webhook", tasks, self._one, size=_AT_ONCE)
 
     async def _one(self, job: Job) -> None:
         row = await self._store.read(webhooks.by_id, int(job.key))
@@ -270,13 +268,18 @@ class Feedback:
         return True
 
 
+def _unconfigured(name: str, error: ConfigurationError) -> WebhookResponse:
+    log.error("webhook of %s: %s", name, error)
+    return _answer(503, f"provider {name} is not configured", _TRY_AGAIN)
+
+
 def _has_webhooks(name: str) -> bool:
     return bool({Feature.EVENTS, Feature.INBOUND} & PROVIDERS[name].capabilities)
 
 
 async def _off_loop(work: Callable[[], T], size: int) -> T:
     """Do work on a request in a thread when it is so large that others would have to wait."""
-    return await to_thread.run_sync(work) if size > _LARGE_BYTES else work()
+    return await in_thread(work) if size > _LARGE_BYTES else work()
 
 
 def _suppress(tx: Tx, event: ProviderEvent, now: datetime) -> None:

@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio import to_thread
 
+from ..blocking import in_thread
 from ..store import attempts, caps, inboxes, mailgun_validations, purge, webhooks
+from .deletion import PORTION, delete_inbox, delete_portion
 from .loops import rounds
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from ..store.store import Store
 
 _EVERY_SECONDS = 60.0
-_PORTION = 100
-_PAUSE_SECONDS = 0.02
 _SWEEP_EVERY = timedelta(hours=6)
 _ATTEMPTS_KEPT = timedelta(days=30)
 _LISTS_KEPT = timedelta(days=30)
@@ -52,8 +51,7 @@ class Janitor:
         """Delete inboxes whose time is over; return how many."""
         over = await self._store.read(inboxes.expired, self._store.clock.now())
         for inbox_id in over:
-            await self._shrink(inbox_id, keep=0)
-            self._store.blobs.remove(await self._store.write(purge.inbox, inbox_id))
+            await delete_inbox(self._store, inbox_id)
         return len(over)
 
     async def retain(self) -> int:
@@ -61,28 +59,24 @@ class Janitor:
         total, keep = 0, self._settings.keep_messages
         if self._settings.keep_days:
             before = self._store.clock.now() - timedelta(days=self._settings.keep_days)
-            while ids := await self._store.read(purge.older_than, before, limit=_PORTION):
-                total += await self._delete(ids)
+            while ids := await self._store.read(purge.older_than, before, limit=PORTION):
+                await delete_portion(self._store, ids)
+                total += len(ids)
         for inbox_id in await self._store.read(purge.larger_than, keep) if keep else ():
             total += await self._shrink(inbox_id, keep=keep)
         return total
 
     async def _shrink(self, inbox_id: int, *, keep: int) -> int:
         total = 0
-        while ids := await self._store.read(purge.beyond, inbox_id, keep, limit=_PORTION):
-            total += await self._delete(ids)
+        while ids := await self._store.read(purge.beyond, inbox_id, keep, limit=PORTION):
+            await delete_portion(self._store, ids)
+            total += len(ids)
         return total
-
-    async def _delete(self, ids: list[int]) -> int:
-        """Delete a portion, then let mail in: both need the writer."""
-        self._store.blobs.remove(await self._store.write(purge.messages, ids))
-        await anyio.sleep(_PAUSE_SECONDS)
-        return len(ids)
 
     async def sweep(self) -> int:
         """Delete files that no row names; return how many."""
         known = await self._store.read(purge.locations)
-        return await to_thread.run_sync(self._store.blobs.sweep, known)
+        return await in_thread(self._store.blobs.sweep, known)
 
     async def forget_attempts(self) -> int:
         """Delete the log of posts to webhooks that were made a month ago; return how many."""

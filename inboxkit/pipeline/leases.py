@@ -45,22 +45,28 @@ async def insist(
 
 
 async def give_back(
-    store: Store, job: Job, error: str, *, after: timedelta, blameless: bool = False
+    store: Store, job: Job, error: str, *, after: timedelta | None, blameless: bool = False
 ) -> None:
     """Put one job back; see ``give_all_back``."""
     await give_all_back(store, [job], error, after=after, blameless=blameless)
 
 
 async def give_all_back(
-    store: Store, held: Sequence[Job], error: str, *, after: timedelta, blameless: bool = False
+    store: Store,
+    held: Sequence[Job],
+    error: str,
+    *,
+    after: timedelta | None,
+    blameless: bool = False,
 ) -> None:
     """Put jobs back, however long the database refuses; what is not ours any more is left alone.
 
     A lease that is neither used nor given back would keep the job until this process ends.
-    ``blameless``: the attempt does not count, as it was not the job that failed.
+    Without ``after`` jobs keep their place in line. ``blameless``: the attempt does not count, as
+    it was not the job that failed.
     """
     while True:
-        due = store.clock.now() + after
+        due = None if after is None else store.clock.now() + after
         try:
             await store.write(jobs.give_back, held, due_at=due, error=error, blameless=blameless)
         except StoreError as again:

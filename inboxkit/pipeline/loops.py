@@ -12,11 +12,12 @@ from ..errors import StoreError
 from ..router import Retries
 from ..store import jobs
 from ..store.refusals import Unstorable
+from ..store.store import TOPICS
 from .faults import fault
 from .leases import give_all_back
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
     from datetime import datetime
     from typing import NoReturn
 
@@ -68,7 +69,11 @@ async def rounds(
 
 
 class Consumer:
-    """Takes the jobs of one kind, ``room()`` at a time, and hands them to ``work``."""
+    """Takes the jobs of one kind, ``room()`` at a time, and hands them to ``work``.
+
+    ``full()`` are the marks of the queues that are left out for now. When one is left out no more,
+    who says so rings for the kind.
+    """
 
     def __init__(
         self,
@@ -76,11 +81,14 @@ class Consumer:
         kind: str,
         work: Callable[[list[Job]], Awaitable[None]],
         room: Callable[[], int],
+        full: Callable[[], Collection[int]] = tuple,
     ) -> None:
+        assert kind in TOPICS, f"no other process would tell this one of {kind!r} jobs"
         self._store = store
         self._kind = kind
         self._work = work
         self._room = room
+        self._full = full
         self._start = 0
         self._takers = store.takers
         self._exhausted: int | None = None  # rung so often when nothing was left to claim
@@ -137,10 +145,11 @@ class Consumer:
             now=now,
             limit=room,
             start=self._start,
+            full=self._full(),
         )
         self._exhausted = rung if len(taken) < room else None
         if taken:
-            self._start = taken[-1].inbox_id
+            self._start = jobs.last_in_turn(taken, self._start)
         return taken
 
     def _is_behind(self) -> bool:
@@ -155,7 +164,8 @@ class Consumer:
             timeout = min(timeout, self._store.clock.seconds_until(self._due))
         if busy and timeout <= 0:  # each inbox gave its share, and one has more
             return
-        if timeout > 0 and not self._is_behind():  # nobody waited longer than what comes now
+        if timeout > 0 and not self._is_behind() and not self._full():
+            # Nobody waited longer than what comes now.
             self._takers.offer(self._kind, self._room())
         try:
             await self._store.bell.wait(self._kind, seen, timeout=max(timeout, 0.02))

@@ -23,7 +23,7 @@ from ..providers.base import Refused, Retry, Sent, Unknown
 from ..providers.registry import batching
 from ..router import Retries
 from ..store import departures, jobs, limits, looks, resolutions
-from ..store.departures import Later, Start, Took
+from ..store.departures import Later, Overtaken, Start, Took
 from ..store.jobs import Job, LeaseLost
 from ..store.limits import FREE, Rate, Rules
 from ..store.progress import WHOLE
@@ -109,10 +109,17 @@ class Outbox:
 
     async def _turn(self, job: Job, look: Look | None) -> None:
         """Do what there is to do; a send to more than a request takes leaves in parts."""
-        while await self._step(job, look) and look is not None:
+        while await self._go(job, look) and look is not None:
             look = (await self._look([look.row.id])).get(look.row.id)
             rest = {name: value for name, value in job.data.items() if name != "reserved"}
             job = replace(job, data=rest)
+
+    async def _go(self, job: Job, look: Look | None) -> bool:
+        try:
+            return await self._step(job, look)
+        except Overtaken as error:  # to be looked at again
+            log.info("%s", error)
+            return True
 
     async def _step(self, job: Job, look: Look | None) -> bool:
         """Do one part of a send; return whether others wait for theirs, under the same lease."""
@@ -292,10 +299,22 @@ class Outbox:
     async def _record(
         self, job: Job, look: Look, recipients: Sequence[str], attempt: Attempt
     ) -> bool:
-        """Record an attempt; those that went well share a transaction.
+        """Record an attempt. What was sent is known also when the lease was lost meanwhile.
 
         Return whether the send goes on with other recipients, under the same lease.
         """
+        try:
+            return await self._end(job, look, recipients, attempt)
+        except LeaseLost as error:
+            if not isinstance(attempt.outcome, Sent):
+                raise
+            log.warning("send %s: %s; it was sent", public_id("msg", look.row.id), error)
+            now = self._store.clock.now()
+            await insist(self._store, outcomes.taken, job, look.row, recipients, attempt, now)
+            return False
+
+    async def _end(self, job: Job, look: Look, recipients: Sequence[str], attempt: Attempt) -> bool:
+        """Record an attempt, and end its lease; those that went well share a transaction."""
         row, sent, provider = look.row, attempt.outcome, attempt.provider
         more = not look.waiting.keys() <= set(recipients)
         if not isinstance(sent, Sent) or sent.recipients or sent.deferred or provider is None:

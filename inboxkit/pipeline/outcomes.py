@@ -93,6 +93,18 @@ def record(
         case.complete()
 
 
+def taken(
+    tx: Tx, job: Job, row: Any, recipients: Sequence[str], attempt: Attempt, now: datetime
+) -> None:
+    """Record that a provider took a send although the lease was lost meanwhile.
+
+    It is a fact, whoever holds the lease now: that one finds nobody left to send to, and ends the
+    send. Whom the provider did not take it for is left to that one.
+    """
+    if isinstance(attempt.outcome, Sent):
+        _taken(Case(tx, job, row, attempt, now), recipients, attempt.outcome)
+
+
 def answered(
     tx: Tx,
     job: Job,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..store.inboxes import InboxRecord
 
-AUTO, DRAFT, DENY = "auto", "draft", "deny"
+DRAFT, DENY = "draft", "deny"  # of "auto" there is nothing to do
 
 
 class Forbidden(SendError):
@@ -32,7 +32,9 @@ def findings(
     """Return why a send may not leave an inbox, and which of its recipients are suppressed."""
     refused = refusal(connection, inbox, row["rcpt_to"], approved=approved)
     domain = row["sender_email"].rpartition("@")[2].lower()
-    return refused, {} if refused else suppressions.among(connection, row["rcpt_to"], domain)
+    if refused:
+        return refused, {}
+    return "", suppressions.among(connection, row["rcpt_to"], domain, inbox.pod_id)
 
 
 def refusal(

@@ -64,7 +64,7 @@ class Posts:
 
     async def _one(self, job: Job) -> None:
         endpoint_id, seq = (int(part) for part in job.key.split(":"))
-        endpoint = await self._store.read(endpoints.by_id, endpoint_id)
+        endpoint = await self._store.read(endpoints.by_id, endpoint_id, self._store.clock.now())
         wanted = endpoint is not None and endpoint.enabled
         body = await self._render(seq, job.data.get("type", "")) if wanted else None
         if endpoint is None or body is None:  # deleted or disabled, or the message was deleted

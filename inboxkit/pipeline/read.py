@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
-from anyio import to_thread
-
+from ..blocking import in_thread
 from ..errors import StoreError
 from ..parsing import guard, parse
 from ..parsing.model import Limits, ParsedMessage
@@ -33,7 +34,7 @@ from .leases import give_all_back
 from .pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from anyio.abc import TaskGroup
     from sqlalchemy import Connection
@@ -48,17 +49,22 @@ if TYPE_CHECKING:
 log = logging.getLogger("inboxkit.read")
 BATCH = 32
 _SLICE_SECONDS = 2.0
+_GLANCE_SECONDS = 0.1  # what is read is to be recorded soon
 _CHECKS = 64  # mails whose senders are looked up at once
 
 
 @dataclass(frozen=True, slots=True)
 class _Glance:
-    """What one look at a batch gave, by row id; ``parsed`` lacks what needs a process."""
+    """What one look at a batch gave, by row id; ``parsed`` lacks what needs a process.
+
+    To ``left`` it did not come: the others had taken their time.
+    """
 
     stored: Mapping[int, Stored]
     owners: Owners
     parsed: Mapping[int, ParsedMessage]
     auth: Mapping[int, Auth | None]
+    left: Collection[int]
 
 
 class Read:
@@ -72,8 +78,10 @@ class Read:
         *,
         checks: Authenticity | None = None,
         slice_seconds: float = _SLICE_SECONDS,
+        glance_seconds: float = _GLANCE_SECONDS,
     ) -> None:
         self._slice_seconds = slice_seconds
+        self._glance_seconds = glance_seconds
         self._store = store
         self._pace = pace
         self._limits = limits or Limits()
@@ -93,47 +101,75 @@ class Read:
 
     async def work(self, taken: list[Job]) -> None:
         """Read a batch of messages, those first that take no time."""
-        found = await self._store.read(self._glance, [int(j.key) for j in taken])
+        end = time.monotonic() + self._slice_seconds
+        left = taken
+        slow: list[tuple[Held, Owners]] = []
+        while left:
+            found = await self._store.read(self._glance, [int(j.key) for j in left])
+            left = await self._take(left, found, slow)
+            if left and time.monotonic() > end:
+                await self._give_back(left)
+                break
+        await self._work_slowly(slow)
+        await self._pace.pause()
+
+    async def _take(
+        self, taken: Sequence[Job], found: _Glance, slow: list[tuple[Held, Owners]]
+    ) -> list[Job]:
+        """Record what was parsed at a glance, add what is slow; return what was not looked at."""
         gone = [j for j in taken if int(j.key) not in found.stored]
         if gone:  # purged before it was read
             await self._store.write(jobs.complete, gone)
-        held = [(j, found.stored[int(j.key)]) for j in taken if int(j.key) in found.stored]
-        quick = [
-            ((one, parsed), found.auth.get(one[1].id))
-            for one in held
-            if (parsed := found.parsed.get(one[1].id)) is not None
-        ]
+        left = [j for j in taken if int(j.key) in found.left]
+        quick: list[Judged] = []
+        for job in taken:
+            item = found.stored.get(int(job.key))
+            if item is None or item.id in found.left:
+                continue
+            if (parsed := found.parsed.get(item.id)) is not None:
+                quick.append((((job, item), parsed), found.auth.get(item.id)))
+            else:
+                slow.append(((job, item), found.owners))
         await self._settle(quick, found.owners)
-        slow = [one for one in held if one[1].id not in found.parsed]
-        await self._work_slowly(slow, found.owners)
-        await self._pace.pause()
+        return left
 
     def _glance(self, connection: Connection, ids: Sequence[int]) -> _Glance:
-        """Load a batch, parse and judge what is small and plain: all in one turn of a thread."""
+        """Load a batch, parse and judge what is small and plain: all in one turn of a thread.
+
+        What is small may take a second as well, 60,000 tags for instance, and that with the
+        interpreter's lock. So it ends early, and each inbox has its turn.
+        """
         stored = readings.unread(connection, ids)
         owners = inboxes.names(connection, {item.inbox_id for item in stored.values()})
-        results = {item.id: self._parsed(item) for item in stored.values()}
-        parsed = {row_id: result for row_id, result in results.items() if result is not None}
+        parsed: dict[int, ParsedMessage] = {}
+        left = _in_turn(stored.values())
+        end = time.monotonic() + self._glance_seconds
+        while left and not (parsed and time.monotonic() > end):
+            item = left.pop()
+            if (result := self._parsed(item)) is not None:
+                parsed[item.id] = result
         auth = {i: self._authenticity.known(stored[i], result) for i, result in parsed.items()}
-        return _Glance(stored, owners, parsed, auth)
+        return _Glance(stored, owners, parsed, auth, {item.id for item in left})
 
-    async def _work_slowly(self, held: Sequence[Held], owners: Owners) -> None:
+    async def _work_slowly(self, held: Sequence[tuple[Held, Owners]]) -> None:
         """Read what may take seconds, one by one; give back what is left when time is up.
 
         So a flood of such messages holds up those of other inboxes for one of them at most.
         """
         end = time.monotonic() + self._slice_seconds
-        for number, (job, item) in enumerate(held):
+        for number, ((job, item), owners) in enumerate(held):
             if number and time.monotonic() > end:
-                left = [job for job, _ in held[number:]]
-                await give_all_back(self._store, left, "", after=timedelta(0), blameless=True)
+                await self._give_back([job for (job, _), _ in held[number:]])
                 return
             result = await self._parse_large(item)
             await self._finish((job, item), result, owners)
 
+    async def _give_back(self, left: Sequence[Job]) -> None:
+        await give_all_back(self._store, left, "", after=timedelta(0), blameless=True)
+
     async def _finish(self, one: Held, parsed: ParsedMessage, owners: Owners) -> None:
         """Record what took its time to read."""
-        auth = await to_thread.run_sync(self._authenticity.known, one[1], parsed)
+        auth = await in_thread(self._authenticity.known, one[1], parsed)
         await self._settle([((one, parsed), auth)], owners)
 
     async def _settle(self, judged: Sequence[Judged], owners: Owners) -> None:
@@ -169,14 +205,12 @@ class Read:
 
     async def _parse_large(self, item: Stored) -> ParsedMessage:
         try:
-            raw = await to_thread.run_sync(self._store.blobs.unpack, item.packed)
+            raw = await in_thread(self._store.blobs.unpack, item.packed)
             return await self._process.parse(
                 raw, mail_from=item.mail_from, limits=self._limits, lean=True
             )
         except Unreadable as error:
             return _failed(error)
-        except OSError as error:
-            raise StoreError(f"no parser can be started: {error.strerror or error}") from error
 
     def _reading(
         self, job: Job, item: Stored, parsed: ParsedMessage, owners: Owners, auth: Auth
@@ -228,3 +262,16 @@ class Read:
 
 def _failed(error: Exception) -> ParsedMessage:
     return ParsedMessage(state="failed", defects=(f"store: {error}"[:500],))
+
+
+def _in_turn(items: Iterable[Stored]) -> list[Stored]:
+    """Return messages, to be taken from the end: one of each inbox, the shortest of these first.
+
+    Those of one inbox stay in their order.
+    """
+    seen: Counter[int] = Counter()
+    ranked: list[tuple[int, int, Stored]] = []
+    for item in sorted(items, key=attrgetter("id")):
+        seen[item.inbox_id] += 1
+        ranked.append((seen[item.inbox_id], item.size, item))
+    return [item for _, _, item in sorted(ranked, key=itemgetter(0, 1), reverse=True)]

@@ -10,10 +10,17 @@ import smtplib
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.mails import ANN, mail
+from tests.mails import ANN, DESK, mail
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from inboxkit import InboxKit
+    from inboxkit.store.writer import Tx
 
 ROOT = Path(__file__).parents[2]
 STRACE = shutil.which("strace")
@@ -70,3 +77,28 @@ def test_an_acknowledgement_without_fsync_would_be_seen() -> None:
     told = '7 sendto(9, "354 go"...) = 6\n7 sendto(9, "250 2.0.0 Message accepted"...) = 9\n'
     assert unsynced(told) == (1, 1)
     assert unsynced(told.replace("\n", "\n8 fdatasync(3) = 0\n", 1)) == (1, 0)
+
+
+@pytest.mark.sqlite
+async def test_a_mail_is_stored_with_an_fsync_also_after_a_lease_without_one(kit: InboxKit) -> None:
+    """What needs no strace: the level that SQLite was told when each mail was stored."""
+    heard: list[str] = []
+
+    def listen(tx: Tx) -> None:
+        driver: sqlite3.Connection = tx.connection.connection.dbapi_connection  # type: ignore[assignment]
+        driver.set_trace_callback(heard.append)
+
+    await kit.inbox(DESK)
+    store = kit.runtime.store
+    await store.write(listen)
+    for number in range(3):
+        await store.write_lightly(store.beat)
+        raw = mail(to=DESK, subject=f"{number}")
+        await kit.runtime.accept.mail(raw, mail_from=ANN, rcpt_to=[DESK])
+    level, levels = "", list[str]()
+    for statement in heard:
+        level = statement if statement.startswith("PRAGMA synchronous=") else level
+        levels += [level] if statement.startswith("INSERT INTO inboxkit_arriving") else []
+    assert len(levels) >= 3  # a statement is heard again at each row of its trigger
+    assert set(levels) == {"PRAGMA synchronous=FULL"}
+    assert "PRAGMA synchronous=NORMAL" in heard

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def send(kit: InboxKit, raw: bytes) -> int:
-    """Hand a mail in by SMTP; return the code of the answer."""
+    """Hand a mail in by SMTP; return the code of the last answer."""
     with smtplib.SMTP(*kit.smtp_address, timeout=30) as client:
         client.ehlo()
         client.mail(ANN)
-        client.rcpt(DESK)
-        return client.data(raw)[0]
+        code = client.rcpt(DESK)[0]
+        return client.data(raw)[0] if code == 250 else code

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
 from inboxkit import InboxKit, Message, Router
 from inboxkit.clock import Clock
-from inboxkit.store import runs, workers
+from inboxkit.store import inboxes, purge, runs, workers
 from inboxkit.store.store import Store
-from inboxkit.store.workers import DEAD_AFTER, Pulses
 from inboxkit.testing.settling import settle
 from tests.mails import DESK, arrive
+
+if TYPE_CHECKING:
+    from inboxkit.store.writer import Tx
+
+
+def deleted(tx: Tx, address: str) -> None:
+    """Delete an inbox as another process does: our addresses are not told."""
+    found = inboxes.find(tx.connection, address)
+    assert found is not None
+    purge.inbox(tx, found.id)
 
 
 class JumpingClock(Clock):
@@ -57,6 +67,19 @@ async def test_after_a_jump_every_message_is_still_handled_once(
     assert [run.attempts for run in found] == [1, 1]
 
 
+async def test_a_jump_back_lets_no_address_be_remembered_for_longer(database: str) -> None:
+    clock = JumpingClock()
+    async with InboxKit(database=database, clock=clock) as kit:
+        store, addresses = kit.runtime.store, kit.runtime.addresses
+        await kit.inbox(DESK)
+        assert await addresses.resolve(DESK) is not None
+        clock.offset = timedelta(hours=-1)
+        await store.write(deleted, DESK)
+        with anyio.fail_after(30):
+            while await addresses.resolve(DESK) is not None:
+                await store.bell.wait("none", 0, timeout=0.1)
+
+
 async def test_a_jump_by_a_day_buries_no_living_neighbour(store: Store, database: str) -> None:
     clock = JumpingClock()
     other = Store(database, clock)
@@ -65,12 +88,3 @@ async def test_a_jump_by_a_day_buries_no_living_neighbour(store: Store, database
     await other.write(other.beat)
     assert await store.write(workers.beat, store.worker_id, store.clock.beat())
     await other.close()
-
-
-def test_a_worker_is_still_when_its_beat_has_not_changed_for_ten_seconds() -> None:
-    pulses, beat, long = Pulses(), Clock().now(), DEAD_AFTER.total_seconds()
-    assert not pulses.is_still(1, beat, 0.0)
-    assert not pulses.is_still(1, beat, long)
-    assert pulses.is_still(1, beat, long + 0.1)
-    assert not pulses.is_still(1, beat + timedelta(seconds=2), long + 0.2)
-    assert not pulses.is_still(2, beat, long + 0.2)

@@ -113,14 +113,18 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(database: str, *providers: AnyProvider) -> AsyncGenerator[Bench]:
+async def bench(
+    database: str, *providers: AnyProvider, send_concurrency: int = 32
+) -> AsyncGenerator[Bench]:
     fake = MailgunFake(Mailgun().configure(OPTIONS), lambda: datetime.now(UTC))
     async with FakeProvider(fake) as server:
         options = {**OPTIONS, "base_url": server.url}
         configured = [
             Configured(p, p.configure(options if p.transport == "http" else {})) for p in providers
         ]
-        settings = Settings(database=database, domain="shop.example")
+        settings = Settings(
+            database=database, domain="shop.example", send_concurrency=send_concurrency
+        )
         kit = InboxKit(settings=settings)
         kit.only_look()
         async with kit, anyio.create_task_group() as tasks:

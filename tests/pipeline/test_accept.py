@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import io
 import secrets
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from inboxkit import InboxKit, NotFound, StoreError
-from inboxkit.pipeline.accept import UnknownRecipient
+from inboxkit.pipeline.accept import Arriving, UnknownRecipient
 from inboxkit.store import inboxes, purge
 from tests.faults.locking import impatient, locked
 from tests.mails import ANN, DESK, mail
-from tests.outages import lose_an_answer
+from tests.outages import lose_an_answer, refuse_a_look
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +79,28 @@ async def test_mail_whose_commit_was_made_but_not_confirmed_is_whole(kit: InboxK
     assert [before for _, before in await take(kit, raw, *both)] == [True, True]
     found = await inbox.wait_for_message(timeout=30)
     assert await found.attachments[0].read() == LARGE["large.bin"]
+
+
+@pytest.mark.sqlite
+async def test_a_large_mail_beside_a_repeated_one_keeps_its_file(kit: InboxKit) -> None:
+    inbox, accept = await kit.inbox(DESK), kit.runtime.accept
+    first, second = mail("first"), mail("second", files=LARGE)
+    await take(kit, first)
+    both = [await accept.prepare(arriving(raw)) for raw in (first, second)]
+    await kit.runtime.store.write(lambda tx: refuse_a_look(driver(tx)))
+    await asyncio.gather(*(accept.store(copies) for copies in both), return_exceptions=True)
+    await take(kit, second)
+    found = [await inbox.wait_for_message(timeout=30) for _ in both]
+    assert await found[1].attachments[0].read() == LARGE["large.bin"]
+
+
+def arriving(raw: bytes) -> Arriving:
+    sha256 = hashlib.sha256(raw).hexdigest()
+    return Arriving(raw=raw, mail_from=ANN, rcpt_to=(DESK,), size=len(raw), sha256=sha256)
+
+
+def driver(tx: Tx) -> Any:
+    return tx.connection.connection.dbapi_connection
 
 
 def test_an_unknown_recipient_is_not_found() -> None:

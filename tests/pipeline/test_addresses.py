@@ -105,6 +105,22 @@ async def test_a_reply_token_leads_to_the_inbox_that_sent(database: str, reply_d
     assert (came.inbox, came.answers, came.thread_reason) == (DESK, sent, "token")
 
 
+async def test_a_token_goes_before_an_inbox_of_that_name(kit: InboxKit) -> None:
+    sent = await (await kit.inbox(DESK)).send(ANN, "Size?")
+    good = sent.reply_to[0].email
+    await kit.inbox(good)
+    assert await resolved(kit, good) == DESK
+    assert await resolved(kit, good.upper()) == DESK
+
+
+async def test_a_token_says_nothing_of_another_address(kit: InboxKit) -> None:
+    sent = await (await kit.inbox(DESK)).send(ANN, "Size?")
+    await kit.inbox("other@inbox.example")
+    tag = sent.reply_to[0].email.partition("+")[2]
+    assert await resolved(kit, f"other+{tag}") == "other@inbox.example"
+    assert await resolved(kit, f"nobody+{tag}") is None
+
+
 async def test_a_token_that_is_not_ours_leads_nowhere_at_the_reply_domain(database: str) -> None:
     async with await with_settings(database, reply_domain="replies.example") as kit:
         sent = await (await kit.inbox(DESK)).send(ANN, "Size?")

@@ -18,14 +18,15 @@ from inboxkit.providers.memory import Memory
 from inboxkit.store import backlog, deliveries, jobs
 from inboxkit.tokens import row_id
 
-from .outbox_bench import Keyed, bench
+from .outbox_bench import Bench, Keyed, bench
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from inboxkit.providers.registry import AnyProvider
+    from inboxkit.store.jobs import Job
 
-ANN = "ann@example.com"
+ANN, BEN = "ann@example.com", "ben@example.com"
 NOTHING = HttpResponse(200, body=b'{"items": []}')  # to the question what became of a send
 
 
@@ -45,6 +46,15 @@ class Broken(Mailgun):
 
     def parse_send(self, response: Any, message: Outgoing, config: MailgunConfig) -> Sent:
         raise KeyError("id")
+
+
+class Choosy(Mailgun):
+    """A provider that refuses one recipient of a message."""
+
+    name = "choosy"
+
+    def parse_send(self, response: Any, message: Outgoing, config: MailgunConfig) -> Sent:
+        return Sent("p-1", recipients={BEN: "not here"})
 
 
 async def test_a_send_left_in_the_middle_is_asked_about_and_not_repeated(database: str) -> None:
@@ -167,6 +177,48 @@ async def test_whoever_lost_the_lease_sends_nothing(database: str) -> None:
         assert b.posts == 0
         await b.run(theirs)
         assert (await b.state(sent), b.posts) == ("accepted", 1)
+
+
+async def lost(b: Bench) -> Job:
+    """Take the lease of the send that is under way from whoever has it; lease it again."""
+    await b.kit.runtime.store.write(jobs.release, [b.kit.runtime.store.worker_id])
+    return await b.lease()
+
+
+@pytest.mark.parametrize(
+    ("provider", "ben"), [(Mailgun(), "accepted"), (Choosy(), "rejected")], ids=["all", "but one"]
+)
+async def test_what_was_sent_is_known_although_the_lease_was_lost_meanwhile(
+    database: str, provider: AnyProvider, ben: str
+) -> None:
+    async with bench(database, provider) as b:
+        sent, held, bell = await b.send(ANN, BEN), b.server.hold_next(), b.kit.runtime.store.bell
+        b.server.answer_next(NOTHING)
+        await b.outbox.work([await b.lease()])
+        await held.reached.wait()
+        other, done = await lost(b), bell.count("done")
+        await b.outbox.work([other])
+        await asyncio.wait_for(bell.wait("done", done), 30)
+        assert await b.state(sent) == "unknown"
+        held.release.set()
+        await b.outbox.idle()
+        assert await b.deliveries(sent) == {"ann": "accepted", "ben": ben}
+        await b.drain()
+        assert (await b.state(sent), b.posts) == ("accepted", 1)
+
+
+async def test_who_takes_over_does_not_send_what_was_sent_after_its_look(database: str) -> None:
+    async with bench(database, Mailgun(), send_concurrency=1) as b:
+        sent, held, now = await b.send(), b.server.hold_next(), b.kit.clock.now()
+        await b.outbox.work([await b.lease()])
+        await held.reached.wait()
+        other, number = await lost(b), row_id("msg", sent.id)
+        await b.kit.runtime.store.write(deliveries.requeue, number, [ANN], at=now)
+        await b.outbox.work([other])  # looks, and waits until the first has ended
+        held.release.set()
+        await b.outbox.idle()
+        assert (await b.state(sent), b.posts) == ("accepted", 1)
+        assert await b.kit.runtime.store.read(backlog.count, ["send"]) == 0
 
 
 class Refusals(logging.Handler):

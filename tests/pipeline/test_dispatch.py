@@ -101,6 +101,22 @@ async def test_a_handler_that_never_works_ends_as_failed_with_an_event(sandbox: 
     assert ("broken", "failed") in await run_states(sandbox)
 
 
+async def test_a_send_that_can_never_be_taken_ends_its_run_at_once(sandbox: Sandbox) -> None:
+    router, calls = Router(retries=FAST), list[int]()
+
+    @router.on_message()
+    async def twice(message: Message) -> None:
+        calls.append(1)
+        await message.reply("One", key="answer")
+        await message.reply("Another", key="answer")
+
+    sandbox.include(router)
+    await write(sandbox)
+    assert ("twice", "failed") in await run_states(sandbox)
+    await sandbox.advance(timedelta(hours=1))
+    assert (len(calls), len(sandbox.outbox)) == (1, 0)
+
+
 async def test_a_handler_that_hangs_is_cancelled_and_tried_again(sandbox: Sandbox) -> None:
     router, calls = Router(retries=FAST, timeout=0.1), list[int]()
 

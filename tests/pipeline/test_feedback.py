@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
 from inboxkit import Event, EventType, Message
@@ -187,6 +188,18 @@ async def test_mail_that_is_only_told_of_is_fetched(mailgun: Account, failures: 
     assert (await received(mailgun, BOT)).message_id == "<m1@example.com>"
     assert [r.method for r in mailgun.server.requests] == ["GET"] * (failures + 1)
     assert await mailgun.webhooks() == [("done", "")]
+
+
+async def test_a_slow_download_holds_up_no_later_webhook(mailgun: Account) -> None:
+    other, held = await mailgun.sandbox.inbox("other@shop.example"), mailgun.server.hold_next()
+    await mailgun.post(stored_mail(mailgun, f"{mailgun.server.url}/x"))
+    with anyio.fail_after(30):
+        await held.reached.wait()
+    await mailgun.post(mailgun.fake.inbound(MAIL, recipient=other.address, mail_from=ANN))
+    try:
+        assert (await other.wait_for_message(timeout=10)).subject
+    finally:
+        held.release.set()
 
 
 async def test_a_failing_download_is_tried_ever_more_slowly(mailgun: Account) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inboxkit import File, SendError
+from inboxkit.clock import Clock
 from inboxkit.smtp.incoming import Incoming
 from inboxkit.smtp.listener import Listener
 from inboxkit.smtp.replies import SmtpRefused
@@ -58,7 +59,7 @@ async def relay() -> AsyncGenerator[Relay]:
     server = Server()
     server.replies[DEAD] = SmtpRefused(550, "5.1.1", "no such user")
     server.replies[FULL] = SmtpRefused(452, "4.2.2", "mailbox full")
-    listener = Listener(SmtpSettings(), server.keep, server.check)
+    listener = Listener(SmtpSettings(), server.keep, server.check, Clock())
     await listener.start()
     options = {"smtp": {"host": "127.0.0.1", "port": listener.port, "timeout": 5}}
     runner = Runner(provider=("smtp",), domain="shop.example", options=options)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import update
 
 from inboxkit.clock import Clock
 from inboxkit.dkim_keys import DkimKey, new_key, public_record
 from inboxkit.dns_records import DnsRecord
 from inboxkit.pipeline.signing import Signer
 from inboxkit.store import domains
+from inboxkit.store.api_tables import DEFAULT_POD
 from inboxkit.store.domains import DomainRecord
+from inboxkit.store.tables import inbox
 
 from .test_relay import ANN, relay
 
 if TYPE_CHECKING:
     from inboxkit.store.store import Store
+    from inboxkit.store.writer import Tx
 
 DKIM: Any = import_module("dkim")  # it has no types
 NAME = "inboxkit._domainkey.shop.example"
@@ -86,8 +91,44 @@ async def test_a_key_is_looked_up_anew_after_a_while(key: DkimKey, store: Store)
 
     store.clock = clock = Later()
     signer = Signer(store)
-    assert await signer.key("a@shop.example") is None
+    assert await signer.key("a@shop.example", None) is None
     await store.write(domains.create, domain(key, "VALID"))
-    assert await signer.key("a@Shop.Example") is None
+    assert await signer.key("a@Shop.Example", None) is None
     clock.ahead = timedelta(seconds=11)
-    assert await signer.key("a@Shop.Example") == key
+    assert await signer.key("a@Shop.Example", None) == key
+
+
+SENDERS = [
+    (None, "pod_a", True),
+    (None, DEFAULT_POD, True),
+    ("pod_a", "pod_a", True),
+    ("pod_a", DEFAULT_POD, True),
+    ("pod_a", "pod_b", False),
+    (DEFAULT_POD, "pod_b", False),
+]
+
+
+@pytest.mark.parametrize(("owner", "sender", "signed"), SENDERS)
+async def test_the_key_of_a_pods_domain_signs_for_no_other_pod(
+    key: DkimKey, store: Store, owner: str | None, sender: str, signed: bool
+) -> None:
+    await store.write(domains.create, replace(domain(key, "VALID"), pod_id=owner))
+    found = await Signer(store).key("ceo@shop.example", sender)
+    assert found == (key if signed else None)
+
+
+async def test_what_leaves_is_signed_as_its_inbox_may(key: DkimKey) -> None:
+    async with relay() as opened:
+        store = opened.runner.kit.runtime.store
+        foreign = replace(domain(key, "VALID"), pod_id="pod_b")
+        await opened.runner.acall(store.write, domains.create, foreign)
+        await opened.send(ANN)
+        await opened.runner.acall(store.write, settled_in, "pod_a")
+        await opened.send(ANN)
+        signed = [isinstance(m.body, bytes) and is_signed(m.body, key) for m in opened.server.mails]
+        assert signed == [True, False]
+
+
+def settled_in(tx: Tx, pod_id: str) -> None:
+    """Move all inboxes into a pod."""
+    tx.connection.execute(update(inbox).values(pod_id=pod_id))

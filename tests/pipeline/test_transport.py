@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inboxkit.clock import Clock
 from inboxkit.compose import Composition, compose
 from inboxkit.pipeline.transport import NotDelivered, Transport
 from inboxkit.providers.base import FetchPlan, HttpRequest, SmtpRequest
@@ -293,7 +294,7 @@ async def listening(
         kept.bodies.append(mail.body if isinstance(mail.body, bytes) else mail.body.read())
 
     kept = Kept()
-    listener = Listener(SmtpSettings(**settings), keep, check)
+    listener = Listener(SmtpSettings(**settings), keep, check, Clock())
     await listener.start()
     kept.port = listener.port
     try:

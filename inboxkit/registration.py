@@ -1,0 +1,82 @@
+"""What a decorator refuses as it registers a handler: what would match all, nothing, or crash."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_PATTERN = 'a glob such as "support@*", or a compiled regex of text'
+_TEXT, _BOOL = (str, "a text"), (bool, "True or False")
+_KINDS: Mapping[str, tuple[type, str]] = {
+    "content_type": (str, 'a glob such as "image/*"'),
+    "tag": _TEXT,
+    "auto_replies": _BOOL,
+    "require_auth": _BOOL,
+    "after": (timedelta, "a timedelta such as timedelta(days=3)"),
+    "repeat": (int, "a whole number"),
+}
+
+
+def check_filters(handler: str, filters: Mapping[str, object]) -> None:
+    """Raise ConfigurationError for a filter of the wrong kind, by the names of both."""
+    for name in ("to", "sender", "subject"):
+        if not _is_pattern(filters[name]):
+            raise _refused(handler, name, filters[name], _PATTERN)
+    for name, (kind, said) in _KINDS.items():
+        if not isinstance(filters[name], kind):
+            raise _refused(handler, name, filters[name], said)
+    when = filters["when"]
+    if when is not None and not _is_condition(when):
+        said = "a function (not an async one) of the message that returns True or False"
+        raise _refused(handler, "when", when, said)
+
+
+def check_parameters(handler: str, function: Callable[..., object], *, has_resource: bool) -> None:
+    """Raise ConfigurationError for a handler that cannot be called as it will be."""
+    if _takes(function, 1 + has_resource):
+        return
+    if has_resource:
+        said = "what it handles and the router's resource"
+    else:
+        said = "what it handles alone; a second one needs Router(resource=...)"
+    raise ConfigurationError(f"{handler}{_parameters(function)}: its parameters must take {said}")
+
+
+def _refused(handler: str, name: str, value: object, said: str) -> ConfigurationError:
+    return ConfigurationError(f"{handler}: {name}={value!r} must be {said}")
+
+
+def _is_pattern(value: object) -> bool:
+    text = getattr(value, "pattern", None)
+    return isinstance(value, str) or (isinstance(value, re.Pattern) and isinstance(text, str))
+
+
+def _is_condition(value: object) -> bool:
+    if not callable(value) or inspect.iscoroutinefunction(value):
+        return False
+    return not inspect.iscoroutinefunction(type(value).__call__) and _takes(value, 1)
+
+
+def _takes(function: Callable[..., object], number: int) -> bool:
+    """Whether it can be called with so many values; yes for what does not show its parameters."""
+    try:
+        signature = inspect.signature(function, follow_wrapped=False)
+    except ValueError:
+        return True
+    try:
+        signature.bind(*range(number))
+    except TypeError:
+        return False
+    return True
+
+
+def _parameters(function: Callable[..., object]) -> str:
+    names = inspect.signature(function, follow_wrapped=False).parameters
+    return f"({', '.join(names)})"
