@@ -64,12 +64,18 @@ def test_a_replay_sends_nothing_twice(api: Api) -> None:
     sent = f"/v0/inboxes/{inbox}/messages?labels=sent"
     before = api.good("GET", sent)["count"]
 
-    assert api.good("POST", f"/v0/runs/{run['run_id']}/replay", {}) == {"replayed": 1}
+    assert api.good("POST", f"/v0/runs/{run['run_id']}/replay", {}) == {
+        "replayed": 1,
+        "under_way": 0,
+    }
     settle(api)
 
     assert api.good("GET", f"/v0/runs/{run['run_id']}")["state"] == "done"
     assert api.good("GET", sent)["count"] == before
-    assert api.good("POST", "/v0/runs/replay", {"handler": "none"}) == {"replayed": 0}
+    assert api.good("POST", "/v0/runs/replay", {"handler": "none"}) == {
+        "replayed": 0,
+        "under_way": 0,
+    }
 
 
 def test_an_explanation_names_thread_handlers_and_what_was_withheld(api: Api) -> None:

@@ -99,6 +99,18 @@ def test_tenants_do_not_meet_under_one_key() -> None:
         assert send(tenant, theirs, "order-1", "Another").status == 200
 
 
+def test_keys_of_inboxes_do_not_meet_under_one_key() -> None:
+    with serving(api_key="k" * 20) as server:
+        admin = server.of("k" * 20)
+        inboxes = [admin.inbox(username=name) for name in ("one", "two")]
+        keys = [admin.good("POST", f"/v0/inboxes/{i}/api-keys", {})["api_key"] for i in inboxes]
+        tenants = [server.of(key) for key in keys]
+        sent = [send(t, i, "order-1", i) for t, i in zip(tenants, inboxes, strict=True)]
+        assert [answer.status for answer in sent] == [200, 200]
+        assert send(tenants[0], inboxes[0], "order-1", inboxes[0]).json == sent[0].json
+        assert send(tenants[0], inboxes[0], "order-1", "Another").code == "conflict"
+
+
 def test_a_send_is_what_was_asked_for(api: Api, inbox: str) -> None:
     asked = {
         "to": ["Ann <ann@example.com>", "ben@example.com"],
@@ -173,7 +185,8 @@ def test_where_the_settings_say_so_the_very_same_send_is_answered_as_the_first()
         assert unkeyed(one, inbox) not in (first, *others)
 
 
-def test_what_is_stored_is_answered_even_if_nothing_can_be_read_any_more() -> None:
+def test_what_cannot_be_answered_is_not_stored_either() -> None:
+    """A caller that hears of a failure sends again: nothing of the first time may go out."""
     with serving() as api:
         inbox, store = api.inbox(), api.runner.kit.runtime.store
 
@@ -181,9 +194,12 @@ def test_what_is_stored_is_answered_even_if_nothing_can_be_read_any_more() -> No
             tx.connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
 
         api.runner.call(store.write, rename, "inboxkit_label", "gone")  # what every reading needs
-        sent = api.send(inbox)
+        assert send(api, inbox, "first").status == 503
         api.runner.call(store.write, rename, "gone", "inboxkit_label")
-        assert api.good("GET", path(inbox, sent["message_id"]))["thread_id"] == sent["thread_id"]
+        assert api.good("GET", f"/v0/inboxes/{inbox}/messages")["count"] == 0
+        sent = send(api, inbox, "first")
+        assert sent.status == 200
+        assert api.good("GET", f"/v0/inboxes/{inbox}/messages")["count"] == 1
 
 
 def test_an_inbox_that_was_paused_sends_again_under_the_same_key(api: Api, inbox: str) -> None:

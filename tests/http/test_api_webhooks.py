@@ -157,11 +157,11 @@ def test_a_disabled_endpoint_gets_what_it_missed_only_when_asked(
     assert api.good("PATCH", path, {"enabled": True})["inboxkit"] == {}
     asked = api.good("POST", f"{path}/replay", {"failed_since": "2026-01-01T00:00:00Z"})
 
-    assert asked == {"replayed": 1}
+    assert asked == {"replayed": 1, "under_way": 0}
     assert json.loads(receiver.next().body)["message"]["inboxkit"]["id"] == missed.id
     elapse(api, timedelta(seconds=1))
     again = api.good("POST", f"{path}/replay", {"failed_since": "2026-01-01T00:00:00Z"})
-    assert again == {"replayed": 0}
+    assert again == {"replayed": 0, "under_way": 0}
 
 
 def test_a_long_message_says_what_was_left_out(api: Api, receiver: Receiver) -> None:

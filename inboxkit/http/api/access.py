@@ -54,6 +54,13 @@ class Identity:
         """The inbox that the key is bound to."""
         return None if self.key is None else self.key.inbox_id
 
+    @property
+    def claims_in(self) -> str:
+        """Where its idempotency keys hold; the same key elsewhere is another one."""
+        if self.inbox_id is not None:
+            return f"inbox:{self.inbox_id}"
+        return "organization" if self.pod_id is None else self.pod_id
+
     def allows(self, permission: str) -> bool:
         """Whether the key has a permission; "" is what every key has."""
         return not permission or self.permissions is None or bool(self.permissions.get(permission))
@@ -127,8 +134,8 @@ def check_local(request: web.Request) -> None:
     origin = request.headers.get("Origin")
     good = (
         (peer is None or is_loopback(str(peer[0])))
-        and is_loopback(_host(f"//{request.headers.get('Host', '')}"))
-        and (origin is None or is_loopback(_host(origin)))
+        and _is_here(f"//{request.headers.get('Host', '')}")
+        and (origin is None or _is_here(origin))
         and request.headers.get("Sec-Fetch-Site") != "cross-site"
         and not any(name in request.headers for name in _PROXY_HEADERS)
     )
@@ -140,8 +147,10 @@ def check_local(request: web.Request) -> None:
         )
 
 
-def _host(url: str) -> str:
+def _is_here(url: str) -> bool:
+    """Whether a URL names this machine; so do all names below localhost (RFC 6761 section 6.3)."""
     try:
-        return urlsplit(url).hostname or ""
+        host = urlsplit(url).hostname or ""
     except ValueError:
-        return ""
+        return False
+    return is_loopback(host) or host.endswith(".localhost")

@@ -6,8 +6,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from anyio import to_thread
 
+from ...blocking import in_thread
 from . import openapi
 from .envelope import CODES
 
@@ -29,7 +29,7 @@ def route(table: Table) -> Callable[[web.Request], Awaitable[web.Response]]:
 
     async def answer(_request: web.Request) -> web.Response:
         return web.Response(
-            text=await to_thread.run_sync(_whole, table),
+            text=await in_thread(_whole, table),
             content_type="text/html",
             headers={"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"},
         )

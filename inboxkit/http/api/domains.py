@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from anyio import to_thread
-
+from ...blocking import in_thread
 from ...compose import check_address
 from ...dkim_keys import SELECTOR, new_key, public_record
 from ...dns_records import (
@@ -48,7 +47,7 @@ async def create(call: Call[CreateDomainRequest]) -> Domain:
         raise ApiError("forbidden", "A key that is bound to an inbox makes no domains")
     asked, now = call.given, call.now
     name = _name(asked.domain)
-    key = await to_thread.run_sync(new_key, name)
+    key = await in_thread(new_key, name)
     made = DomainRecord(
         id=name,
         pod_id=call.reach.pod_id,
@@ -147,7 +146,7 @@ async def verify(call: Call[Nothing]) -> Domain:
     def look() -> Sequence[DnsRecord]:
         return [checked(record, resolver) for record in known.records]
 
-    found = await to_thread.run_sync(look)
+    found = await in_thread(look)
     made = await call.store.write(
         domains.verified, known.id, status=status(found), records=found, now=call.now
     )

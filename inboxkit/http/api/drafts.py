@@ -155,7 +155,7 @@ async def listed(call: Call[ListDraftsQuery]) -> ListDraftsResponse:
     """List drafts, newest first."""
     asked = call.given
     page = call.by_id("drafts", asked)
-    found = await call.store.read(
+    found = await call.store.read_at_length(
         drafts.listed,
         call.reach,
         page,

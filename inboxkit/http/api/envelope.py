@@ -18,8 +18,8 @@ from ...errors import (
     UnsupportedFeature,
 )
 from ...pipeline.policies import Forbidden, Paused
+from ...store.claims import Taken
 from ...store.domains import DomainTaken
-from ...store.inboxes import Taken
 from ...store.templates import TemplateTaken
 from .schemas.errors import ErrorResponse, FieldError
 

@@ -108,7 +108,7 @@ async def shown(live: Live, told: Iterable[Announcement]) -> list[Event]:
 async def labelled(call: Call[PageQuery]) -> ListInboxEventsResponse:
     """List which labels came and went in an inbox, newest first."""
     page = call.by_id("label-events", call.given)
-    rows = await call.store.read(label_events.listed, call.reach, call.inbox.id, page)
+    rows = await call.store.read_at_length(label_events.listed, call.reach, call.inbox.id, page)
     items, more = call.cut("label-events", page, rows, lambda row: [row.id])
     found = [_inbox_event(call, row) for row in items]
     return ListInboxEventsResponse(events=found, **more)

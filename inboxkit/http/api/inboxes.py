@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...compose import check_address
-from ...store import inboxes
-from ...store.api_tables import DEFAULT_POD
+from ...store import claims, inboxes
 from ...tokens import encode, new_id
 from .envelope import ApiError, invalid
 from .routing import At, Route
@@ -51,9 +50,10 @@ async def make(
     except ValueError as error:
         raise invalid(str(error), field) from None
     record = await call.store.write(
-        inboxes.claim,
+        claims.make,
+        call.reach,
         address,
-        pod_id=call.reach.pod_id or DEFAULT_POD,
+        shared=call.parts.settings.domain,
         client_id=asked.client_id,
         now=call.now,
         display_name=asked.display_name or "",
@@ -67,7 +67,7 @@ async def make(
 async def listed(call: Call[PageQuery]) -> ListInboxesResponse:
     """List inboxes, newest first."""
     page = call.by_id("inboxes", call.given)
-    found = await call.store.read(inboxes.listed, call.reach, page)
+    found = await call.store.read_at_length(inboxes.listed, call.reach, page)
     items, fields = call.cut("inboxes", page, found, lambda record: [record.id])
     return ListInboxesResponse(inboxes=[inbox(record) for record in items], **fields)
 
@@ -75,7 +75,7 @@ async def listed(call: Call[PageQuery]) -> ListInboxesResponse:
 async def search(call: Call[SearchInboxesQuery]) -> ListInboxesResponse:
     """Search inboxes by the beginnings of words in the address or the display name."""
     page = call.by_id("inboxes-search", call.given)
-    found = await call.store.read(inboxes.search, call.reach, call.given.q, page)
+    found = await call.store.read_at_length(inboxes.search, call.reach, call.given.q, page)
     exact = inboxes.normalize(call.given.q)
 
     def key(record: InboxRecord) -> list[int]:

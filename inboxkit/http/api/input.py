@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from ..intake import Intake
 
 M = TypeVar("M", bound=BaseModel)
-_SECONDS = 60  # for a body to arrive
 _MOST_FIELDS = 1_000
 _NO_BODY = (b"", b"null")
 
@@ -28,16 +26,13 @@ async def body(request: web.Request, model: type[M], intake: Intake, most_bytes:
     if (request.content_length or 0) > most_bytes:
         raise too_large
     try:
-        async with (
-            asyncio.timeout(_SECONDS),
-            intake.body(request.content.iter_any(), most=most_bytes) as data,
-        ):
+        async with intake.of(request, most=most_bytes) as data:
             return _read(request, model, data.strip())
-    except TimeoutError:
-        raise invalid(f"the body did not arrive within {_SECONDS} s") from None
     except BodyRefused as refused:
         if refused.status == 413:
             raise too_large from None
+        if refused.status != 503:
+            raise invalid(str(refused)) from None
         raise ApiError("service_unavailable", str(refused)) from None
 
 

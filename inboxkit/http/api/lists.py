@@ -71,7 +71,7 @@ async def listed(call: Call[PageQuery]) -> ListListEntriesResponse:
     key = _key(call)
     kind = f"list-{key.direction}-{key.list_type}"
     page = call.by_id(kind, call.given.model_copy(update={"ascending": True}))
-    found = await call.store.read(lists.listed, key, page)
+    found = await call.store.read_at_length(lists.listed, key, page)
     items, fields = call.cut(kind, page, found, lambda record: [record.entry])
     return ListListEntriesResponse(entries=[_shown(call, one) for one in items], **fields)
 

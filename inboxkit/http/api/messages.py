@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...store import messages, purge, records, search, wire_ids
+from ...pipeline.deletion import delete_messages
+from ...store import messages, records, search, wire_ids
 from ...store.query import Query, Term, parse_query
 from ...tokens import row_id
 from . import downloads
@@ -49,7 +50,7 @@ async def listed(call: Call[ListMessagesQuery]) -> ListMessagesResponse:
     asked = call.given
     terms = {"from": asked.from_, "to": asked.to, "subject": asked.subject}
     page = call.by_id("messages", asked)
-    rows = await call.store.read(
+    rows = await call.store.read_at_length(
         search.page,
         call.reach,
         query_of(asked, terms),
@@ -86,7 +87,9 @@ async def find(call: Call[SearchQuery]) -> SearchMessagesResponse:
     """Search messages by words, phrases and fields such as ``from:ann``, newest first."""
     page = call.by_id("messages-search", call.given)
     query = searched(call)
-    rows = await call.store.read(search.page, call.reach, query, page, hidden=call.hidden({}))
+    rows = await call.store.read_at_length(
+        search.page, call.reach, query, page, hidden=call.hidden({})
+    )
     ids, fields = call.cut("messages-search", page, rows, lambda row: [row])
     found = [search_item(m, highlights(m.message, query)) for m in await shown(call, ids)]
     return SearchMessagesResponse(messages=found, **fields)
@@ -177,7 +180,7 @@ async def delete(call: Call[Nothing]) -> None:
 
 async def removed(call: Call[Any], rows: Sequence[int]) -> None:
     """Delete messages, their files once that is committed."""
-    call.store.blobs.remove(await call.store.write(purge.messages, rows))
+    await delete_messages(call.store, rows)
 
 
 async def batch_get(call: Call[BatchGetMessagesRequest]) -> BatchGetMessagesResponse:

@@ -51,9 +51,9 @@ async def events(call: Call[EventMetricsQuery]) -> EventMetrics:
     asked, span = call.given, _span(call)
     names = asked.event_types or sorted(TYPES)
     plain = {kind for name in names for kind in types_named(name)}
-    counted = await call.store.read(measures.events, call.reach, sorted(plain), span)
+    counted = await call.store.read_at_length(measures.events, call.reach, sorted(plain), span)
     hidden = {
-        f"{RECEIVED}.{label}": await call.store.read(
+        f"{RECEIVED}.{label}": await call.store.read_at_length(
             measures.received_with, call.reach, label, span
         )
         for label in measures.VARIANTS
@@ -88,7 +88,7 @@ async def usage(call: Call[UsageQuery]) -> UsageMetrics:
     asked, span = call.given, _span(call)
     found: dict[str, Sequence[UsagePoint]] = {}
     for name in asked.usage_types or USAGES:
-        before, during = await call.store.read(measures.usage, call.reach, name, span)
+        before, during = await call.store.read_at_length(measures.usage, call.reach, name, span)
         sums = itertools.accumulate((during.get(n, 0) for n in _stretches(span)), initial=before)
         ends = [min(span.at(n + 1), span.end) for n in _stretches(span)]
         points = zip(ends, list(sums)[1:], strict=True)
@@ -105,7 +105,7 @@ async def rates(call: Call[RatesQuery]) -> RateMetrics:
     if len(_stretches(wide)) > _MOST_STRETCHES:
         raise invalid("is too long for such short periods", "window")
     kinds = [_SENT, *_OF_RATES.values()]
-    counted = await call.store.read(measures.events, call.reach, kinds, wide)
+    counted = await call.store.read_at_length(measures.events, call.reach, kinds, wide)
     reach = before // span.period
     found = {
         name: _page(_points(counted, _OF_RATES[name], wide, reach, _stretches(span)), asked)
@@ -168,7 +168,7 @@ def prometheus(
         if not who.allows("metrics_read") or who.pod_id or who.inbox_id:
             raise ApiError("missing_permission", "The key lacks the permission metrics_read")
         since: datetime = parts.store.clock.beat() - _ALIVE
-        found = await parts.store.read(measures.gauges, since)
+        found = await parts.store.read_at_length(measures.gauges, since)
         text = "".join(f"inboxkit_{name} {value}\n" for name, value in sorted(found.items()))
         return web.Response(text=text, content_type="text/plain", charset="utf-8")
 

@@ -7,10 +7,10 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import web
-from anyio import to_thread
 from pydantic.json_schema import models_json_schema
 
 from ... import __version__
+from ...blocking import in_thread
 from .routing import PREFIXES, At, Mounted, Table
 from .schemas.errors import ErrorResponse
 from .schemas.wire import Nothing, Plain
@@ -31,7 +31,7 @@ def route(table: Table) -> Callable[[web.Request], Awaitable[web.Response]]:
 
     async def answer(_request: web.Request) -> web.Response:
         if not made:
-            made.append(json.dumps(await to_thread.run_sync(document, table)).encode())
+            made.append(json.dumps(await in_thread(document, table)).encode())
         return web.Response(body=made[0], content_type="application/json")
 
     return answer

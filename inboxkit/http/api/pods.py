@@ -31,7 +31,7 @@ async def create(call: Call[CreatePodRequest]) -> Pod:
 async def listed(call: Call[PageQuery]) -> ListPodsResponse:
     """List pods, newest first."""
     page = call.by_id("pods", call.given)
-    found = await call.store.read(pods.listed, call.reach, page)
+    found = await call.store.read_at_length(pods.listed, call.reach, page)
     items, fields = call.cut("pods", page, found, lambda record: [record.id])
     return ListPodsResponse(pods=[pod(record) for record in items], **fields)
 
@@ -75,8 +75,8 @@ async def organization(call: Call[Nothing]) -> Organization:
     since = call.now if first is None else first.created_at
     return Organization(
         organization_id=ORGANIZATION,
-        inbox_count=await call.store.read(inboxes.count, call.reach),
-        domain_count=await call.store.read(pods.domains, call.reach),
+        inbox_count=await call.store.read_at_length(inboxes.count, call.reach),
+        domain_count=await call.store.read_at_length(pods.domains, call.reach),
         updated_at=since,
         created_at=since,
     )

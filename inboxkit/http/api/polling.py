@@ -26,7 +26,7 @@ from .schemas.polling import (
     polling_webhook,
 )
 from .schemas.wire import Nothing, PageQuery
-from .webhooks import narrowed, pod_of
+from .webhooks import check_types, key_of, narrowed, pod_of
 
 if TYPE_CHECKING:
     from asyncio import BaseTransport
@@ -45,6 +45,7 @@ async def create(call: Call[CreatePollingWebhookRequest]) -> CreatePollingWebhoo
     at ``GET /v0/polling``.
     """
     asked = call.given
+    check_types(call, asked.event_types)
     rows, pods = await narrowed(call, asked.inbox_ids, asked.pod_ids)
     wanted = SubscriptionRecord(
         pod_id=pod_of(call),
@@ -54,6 +55,7 @@ async def create(call: Call[CreatePollingWebhookRequest]) -> CreatePollingWebhoo
         pod_ids=pods,
         inbox_ids=rows,
         forbidden=tuple(call.reach.forbidden),
+        key_id=key_of(call),
         created_at=call.now,
         updated_at=call.now,
     )
@@ -106,18 +108,26 @@ def route(parts: Parts) -> Callable[[web.Request], Awaitable[web.StreamResponse]
     """Return the handler that reads the events of a token."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        found = await parts.store.read(subscriptions.by_token, bearer(request))
-        if found is None:
-            raise ApiError(
-                "unknown_api_key",
-                "The polling token is unknown, or a newer one took its place",
-                fix="get one: POST /v0/webhooks/polling with the same client_id",
-            )
+        token = bearer(request)
+        found = await _of_token(parts, token)
         asked = input.query(request.query_string, PollQuery)
         said = await _polled(parts, found, asked, request.transport)
+        if said.data:
+            await _of_token(parts, token)  # its key may have been revoked while it waited
         return web.Response(body=said.dumped(), content_type=said.media_type)
 
     return answer
+
+
+async def _of_token(parts: Parts, token: str) -> SubscriptionRecord:
+    found = await parts.store.read(subscriptions.by_token, token, parts.store.clock.now())
+    if found is None:
+        raise ApiError(
+            "unknown_api_key",
+            "The polling token is unknown, a newer one took its place, or its API key has ended",
+            fix="get one: POST /v0/webhooks/polling with the same client_id",
+        )
+    return found
 
 
 async def _polled(

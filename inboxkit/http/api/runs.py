@@ -30,7 +30,7 @@ async def listed(call: Call[RunsQuery]) -> ListRunsResponse:
     """List Runs, newest first."""
     asked = call.given
     page = call.by_id("runs", asked)
-    found = await call.store.read(
+    found = await call.store.read_at_length(
         handled.listed,
         call.reach,
         page,
@@ -74,7 +74,7 @@ async def replay(call: Call[ReplayRequest]) -> Replayed:
 
 async def replay_failed(call: Call[ReplayRunsRequest]) -> Replayed:
     """Call the handlers of the Runs that failed again, 500 at most; the answer says how many."""
-    found = await call.store.read(
+    found = await call.store.read_at_length(
         handled.failed, call.reach, call.given.handler, limit=_MOST_REPLAYED
     )
     return await _again(call, list(found))
@@ -82,7 +82,7 @@ async def replay_failed(call: Call[ReplayRunsRequest]) -> Replayed:
 
 async def _again(call: Call[Any], rows: list[int]) -> Replayed:
     done = await call.store.write(runs.again, rows, call.now, send_again=call.given.send_again)
-    return Replayed(replayed=done)
+    return Replayed(replayed=done, under_way=len(rows) - done)
 
 
 _ITEM = "/runs/{run_id}"

@@ -137,8 +137,8 @@ def claimed(call: Call[Any], endpoint: str) -> Claim | None:
         return _same(call, endpoint)
     if not key.strip() or len(key) > _MOST_KEY_CHARACTERS:
         raise invalid(f"has 1 to {_MOST_KEY_CHARACTERS} characters", "Idempotency-Key")
-    scope = "organization" if call.who.pod_id is None else call.who.pod_id
-    return Claim(scope, key.strip(), _fingerprint(call, endpoint), call.now + _KEPT)
+    until = call.now + _KEPT
+    return Claim(call.who.claims_in, key.strip(), _fingerprint(call, endpoint), until)
 
 
 def _same(call: Call[Any], endpoint: str) -> Claim | None:

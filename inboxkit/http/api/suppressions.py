@@ -36,7 +36,7 @@ async def listed(call: Call[SuppressionsQuery]) -> ListSuppressionsResponse:
     asked, page = call.given, call.page("suppressions", call.given)
     if page.after is not None:
         page = replace(page, after=(page.after[0], page.after[1]))
-    found = await call.store.read(
+    found = await call.store.read_at_length(
         suppressions.listed, page, domain=asked.domain, address=asked.address
     )
     items, fields = call.cut("suppressions", page, found, lambda one: [one.address, one.domain])

@@ -44,7 +44,7 @@ async def listed(call: Call[ListThreadsQuery]) -> ListThreadsResponse:
     page = call.page("threads", asked)
     if page.after is not None:
         page = replace(page, after=(moment(page.after[0]), page.after[1]))
-    found = await call.store.read(
+    found = await call.store.read_at_length(
         conversations.listed,
         call.reach,
         query_of(asked, terms),
@@ -59,7 +59,7 @@ async def search(call: Call[SearchQuery]) -> SearchThreadsResponse:
     """Search threads by what their messages say, newest first."""
     page = call.by_id("threads-search", call.given)
     query = searched(call)
-    found = await call.store.read(
+    found = await call.store.read_at_length(
         conversations.found, call.reach, query, page, hidden=call.hidden({})
     )
     items, more = call.cut("threads-search", page, found, lambda pair: [pair[0]])

@@ -13,7 +13,7 @@ from ...tokens import row_id
 from .envelope import ApiError, invalid
 from .events import inbox_rows
 from .routing import EVERYWHERE, Route
-from .schemas.events import names_of_type
+from .schemas.events import USUAL, WITHOUT_MESSAGE, names_of_type
 from .schemas.webhooks import (
     AttemptsQuery,
     CreateWebhookRequest,
@@ -29,7 +29,7 @@ from .schemas.webhooks import (
     webhook,
 )
 from .schemas.wire import Nothing, PageQuery
-from .websocket import check_pods
+from .websocket import PERMISSION, check_pods
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +50,7 @@ async def create(call: Call[CreateWebhookRequest]) -> Webhook:
         Guard(call.parts.settings.egress_networks).check_url(asked.url)
     except BlockedTarget as error:
         raise _blocked(str(error)) from None
+    check_types(call, asked.event_types)
     rows, pods = await narrowed(call, asked.inbox_ids, asked.pod_ids)
     wanted = EndpointRecord(
         pod_id=pod_of(call),
@@ -62,6 +63,7 @@ async def create(call: Call[CreateWebhookRequest]) -> Webhook:
         inbox_ids=rows,
         forbidden=tuple(call.reach.forbidden),
         headers=dict(asked.headers or {}),
+        key_id=key_of(call),
         created_at=call.now,
         updated_at=call.now,
     )
@@ -72,6 +74,17 @@ async def create(call: Call[CreateWebhookRequest]) -> Webhook:
 def _blocked(message: str) -> ApiError:
     fix = "use a public https:// URL, or allow the network by the setting egress_networks"
     return invalid(message, "url", fix=fix)
+
+
+def check_types(call: Call[Any], types: Sequence[str]) -> None:
+    """Raise ApiError when events of these types show messages that the key may not read."""
+    if frozenset(types or USUAL) - WITHOUT_MESSAGE and not call.who.allows(PERMISSION):
+        raise ApiError("missing_permission", f"The key lacks the permission {PERMISSION}")
+
+
+def key_of(call: Call[Any]) -> int | None:
+    """Return the key that what a request makes ends with; None for that of the settings."""
+    return None if call.who.key is None else call.who.key.id
 
 
 def pod_of(call: Call[Any]) -> str | None:
@@ -95,7 +108,7 @@ async def narrowed(
 async def listed(call: Call[PageQuery]) -> ListWebhooksResponse:
     """List endpoints, newest first."""
     page = call.by_id("webhooks", call.given)
-    found = await call.store.read(endpoints.listed, call.reach, page)
+    found = await call.store.read(endpoints.listed, call.reach, page, call.now)
     items, fields = call.cut("webhooks", page, found, lambda record: [record.id])
     named = {i for record in items for i in record.inbox_ids}
     known = await call.store.read(inboxes.addresses, named)
@@ -108,7 +121,7 @@ async def wanted(call: Call[Any]) -> EndpointRecord:
         row = row_id("ep", call.name("webhook_id"))
     except ValueError:
         raise call.unknown("Webhook", "webhook_id") from None
-    found = await call.store.read(endpoints.find, call.reach, row)
+    found = await call.store.read(endpoints.find, call.reach, row, call.now)
     if found is None:
         raise call.unknown("Webhook", "webhook_id")
     return found
@@ -116,7 +129,7 @@ async def wanted(call: Call[Any]) -> EndpointRecord:
 
 async def shown(call: Call[Any], endpoint_id: int) -> Webhook:
     """Return an endpoint for the wire; raise ApiError 404 when it was deleted meanwhile."""
-    record = await call.store.read(endpoints.by_id, endpoint_id)
+    record = await call.store.read(endpoints.by_id, endpoint_id, call.now)
     if record is None:
         raise ApiError("not_found", "Webhook not found")
     return webhook(record, await call.store.read(inboxes.addresses, set(record.inbox_ids)))
@@ -133,13 +146,15 @@ async def update(call: Call[UpdateWebhookRequest]) -> Webhook:
     What happened while it was off is not posted later; it can be asked for by replay.
     """
     found, asked = await wanted(call), call.given
+    if asked.enabled is not False:
+        check_types(call, asked.event_types or found.event_types)
     values: dict[str, Any] = {}
     if asked.event_types:
         values["event_types"] = list(asked.event_types)
     if asked.enabled is not None:
         values["enabled"] = asked.enabled
         if asked.enabled:
-            values["forbidden"] = list(call.reach.forbidden)
+            values |= {"forbidden": list(call.reach.forbidden), "key_id": key_of(call)}
     added, pods = await narrowed(call, asked.add_inbox_ids, asked.add_pod_ids)
     removed, _ = await narrowed(call, asked.remove_inbox_ids, ())
     values |= _choice("inbox_ids", found.inbox_ids, added, removed, _MOST_INBOXES)
@@ -187,7 +202,7 @@ async def list_attempts(call: Call[AttemptsQuery]) -> ListAttemptsResponse:
     """List what was posted to an endpoint and how it answered, newest first."""
     found, asked = await wanted(call), call.given
     page = call.by_id(f"attempts-{found.id}", asked)
-    rows = await call.store.read(
+    rows = await call.store.read_at_length(
         attempts.listed,
         found.id,
         page,
@@ -212,17 +227,18 @@ async def replay(call: Call[ReplayWebhookRequest]) -> Replayed:
     At most 500 at a time; the answer says how many.
     """
     found, asked = await wanted(call), call.given
+    check_types(call, ())  # any event may be asked for by its id
     if not found.enabled:
         raise ApiError("unprocessable", "The webhook is disabled", fix="enable it first")
     if asked.failed_since is None:
         seqs: Sequence[int] = [_seq(one) for one in asked.event_ids]
     else:
-        seqs = await call.store.read(
+        seqs = await call.store.read_at_length(
             attempts.lost, found.id, asked.failed_since, limit=_MOST_REPLAYED
         )
     allowed = await call.store.read(endpoints.reachable, found, seqs)
     done = await call.store.write(endpoints.give_again, found.id, allowed, call.now)
-    return Replayed(replayed=done)
+    return Replayed(replayed=done, under_way=len(allowed) - done)
 
 
 _LIST, _ITEM, _AT = "/webhooks", "/webhooks/{webhook_id}", EVERYWHERE

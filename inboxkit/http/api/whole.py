@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import NotFound
 from ...store import conversations, inboxes, records, search
 from ...store.api_tables import DEFAULT_POD
+from ...store.claims import Taken
 from ...store.query import Query, parse_query
 from ...tokens import row_id
 from . import sends
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from .call import Call
 
 _MOST_STATE_CHARACTERS = 64 * 1024
-_MOST_MEMBERS = 500
 
 
 async def opened(call: Call[OpenInboxRequest]) -> OpenedInbox:
@@ -82,7 +82,7 @@ async def _made(call: Call[Any], asked: OpenInboxRequest) -> InboxRecord:
     address = asked.address or chosen(call, asked)
     try:
         return await make(call, asked, address=address, field="address")
-    except inboxes.Taken:  # somebody was quicker; within reach it is the one that was asked for
+    except Taken:  # somebody was quicker; within reach it is the one that was asked for
         found = await call.store.read(inboxes.within, call.reach, address)
         if found is None:
             raise
@@ -99,7 +99,7 @@ async def listed(call: Call[WholeMessagesQuery]) -> WholeMessagesResponse:
         found = await call.store.read(_within, call.reach, asked.ids, call.parts.actions)
         return WholeMessagesResponse(count=len(found), messages=[whole(m) for m in found])
     page = call.by_id("whole", asked)
-    rows = await call.store.read(_rows, call, page)
+    rows = await call.store.read_at_length(_rows, call, page)
     ids, fields = call.cut("whole", page, rows, lambda row: [row])
     found = await call.store.read(records.messages, ids, call.parts.actions)
     return WholeMessagesResponse(messages=[whole(m) for m in found], **fields)

@@ -53,6 +53,7 @@ _NAMES = {str(kind): name for kind, name in (*_AGENTMAIL.items(), *_OURS.items()
 _OF_VARIANTS = tuple(f"{RECEIVED}.{label}" for label in _VARIANTS)
 # What whoever names no type is told of: what AgentMail's clients know, without what lists hide.
 USUAL = frozenset(_AGENTMAIL.values())
+WITHOUT_MESSAGE = frozenset((_AGENTMAIL[EventType.DOMAIN_VERIFIED],))
 # A client of AgentMail may name these; here they never happen.
 _NEVER = (
     *(f"message.security.{name}" for name in ("completed", "review", "override")),

@@ -62,9 +62,13 @@ class ReplayRunsRequest(ReplayRequest):
 
 
 class Replayed(Wire):
-    """How many Runs are done again; a process that has the handlers does them."""
+    """How many Runs are done again; a process that has the handlers does them.
+
+    ``under_way``: how many are left out, as they are being done already.
+    """
 
     replayed: int
+    under_way: int
 
 
 class ThreadChoice(Wire):

@@ -32,7 +32,7 @@ class CreateSuppressionRequest(Request):
 
 
 class Suppression(Wire):
-    """An entry; without ``domain`` it holds for all sending domains."""
+    """An entry; without ``domain`` it holds for all mail, with a pod's id for that pod's."""
 
     address: str
     domain: str | None = None

@@ -170,9 +170,10 @@ class ReplayWebhookRequest(Request):
 
 
 class Replayed(Wire):
-    """How many are done again."""
+    """How many are done again, and how many are left out, as they are being posted already."""
 
     replayed: int
+    under_way: int
 
 
 def webhook(record: EndpointRecord, addresses: Mapping[int, str]) -> Webhook:
