@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
 import click
 
 from ..edges import smtp_settings
@@ -11,12 +15,17 @@ from ..kit import check_domain
 from ..pipeline import configured
 from ..providers.base import Feature
 from ..providers.registry import PROVIDERS, provider
-from ..settings import masked
+from ..settings import PREFIX, Settings, masked, provider_option
 from ..store.database import parse_url
 from ..store.store import open_bucket
 from .opening import settings_of
 from .printing import as_json
 from .serving import HTTP, SMTP
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+_OF_COMMANDS = ("config", "url")  # flags of the command line that are no settings
 
 
 @click.group()
@@ -39,7 +48,7 @@ def show(ctx: click.Context, json_: bool) -> None:
 @config.command()
 @click.pass_context
 def check(ctx: click.Context) -> None:
-    """Check the settings as the start would, without starting."""
+    """Check the settings as the start would, without handlers and without the database."""
     settings = settings_of(ctx)
     parse_url(settings.database)
     configured.configure(settings)
@@ -50,10 +59,29 @@ def check(ctx: click.Context) -> None:
     if settings.object_store:
         read.add("object_store")
         open_bucket(settings.object_store, settings.provider_options("object_store")).close()
+    unread = _unread(os.environ, read)
     for name in sorted(set(settings.options) - read):
-        known = ", ".join(sorted(PROVIDERS))
-        click.echo(f"warning: nothing reads [{name}]; the providers are {known}", err=True)
+        if not any(variable.startswith(f"{PREFIX}{name.upper()}_") for variable in unread):
+            unread[f"[{name}]"] = f"the providers are {', '.join(sorted(PROVIDERS))}"
+    for name, hint in unread.items():
+        click.echo(f"warning: nothing reads {name}{hint and '; '}{hint}", err=True)
     click.echo("ok")
+
+
+def _unread(environ: Mapping[str, str], read: Collection[str]) -> dict[str, str]:
+    """Return the variables with our prefix that nothing reads, and what was meant perhaps.
+
+    They stop nothing: a program's own may begin like ours.
+    """
+    fields, found = sorted(Settings.model_fields), dict[str, str]()
+    for variable in sorted(v for v in environ if v.startswith(PREFIX)):
+        key = variable.removeprefix(PREFIX).lower()
+        reader, option = provider_option(key)
+        if key in {*fields, *_OF_COMMANDS} or (reader in read and option):
+            continue
+        meant = get_close_matches(key, fields, n=1, cutoff=0.8)
+        found[variable] = f"did you mean {PREFIX}{meant[0].upper()}?" if meant else ""
+    return found
 
 
 @click.command("webhook-url")
@@ -64,4 +92,6 @@ def webhook_url(name: str, base: str) -> None:
     found = provider(name)
     if not {Feature.EVENTS, Feature.INBOUND} & found.capabilities:
         raise ConfigurationError(f"provider {name}: has no webhooks")
+    if not base.startswith(("http://", "https://")):
+        raise click.BadParameter(f"--base {base}: write https://{base}")
     click.echo(f"{base.rstrip('/')}/webhooks/{found.name}")

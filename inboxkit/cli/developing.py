@@ -16,6 +16,7 @@ import click
 from .. import discovery, matching
 from ..egress import LOOPBACK
 from ..errors import ConfigurationError
+from ..listening import raise_limit
 from ..settings import ROLES
 from ..store import events as store_events
 from ..store import runs as store_runs
@@ -59,19 +60,24 @@ _RUNS_SHOWN = 100
 @click.option("--no-reload", is_flag=True, help="Do not watch the handlers for changes.")
 @click.pass_context
 def dev(ctx: click.Context, /, no_reload: bool, **flags: str | None) -> None:
-    """Run for development: any recipient is taken, arrivals are printed, handlers reload.
+    """Run for development: any recipient and any login are taken, handlers reload.
+
+    Arrivals are printed.
 
     HANDLERS is a folder (``handlers`` by default) or ``package.module:kit`` of your own.
     """
-    known = settings_of(ctx, any_recipient=True, **flags)
+    known = settings_of(ctx, **flags)
+    open_to: dict[str, Any] = {"any_recipient": True, "role": ROLES}
+    open_to |= {} if known.smtp_users else {"smtp_any_login": True}
     # Webhooks may go to programs on this machine, beside what the settings allow.
     flags["egress_networks"] = " ".join((*known.egress_networks, *LOOPBACK))
-    settings = settings_of(ctx, any_recipient=True, role=ROLES, **flags)
+    settings = settings_of(ctx, **open_to, **flags)
     log_to_stderr(settings)
+    raise_limit()
     warn_missing(settings)
     # A file that changes twice in a second, to the same length, would be taken from its cache.
     sys.dont_write_bytecode = True
-    given = flags_of(ctx, any_recipient=True, role=ROLES, **flags)
+    given = flags_of(ctx, **open_to, **flags)
     watched = None if no_reload or is_app(settings.handlers) else Path(settings.handlers)
     run_async(_develop(Source(settings, given, watched)))
 
@@ -81,12 +87,13 @@ async def _develop(source: Source) -> None:
     printer, kit = Printer(), source.load()
     with stop_signals() as told:
         while True:
-            async with kit:
+            async with contextlib.AsyncExitStack() as stack:
+                kit = await source.entered(stack, kit)
                 await listen(kit)
                 if await printer.begin(kit):
                     announce(kit)
                 else:
-                    click.echo("handlers changed and loaded again", err=True)
+                    click.echo(source.told(kit), err=True)
                 source.keep_ports(kit)
                 changed = partial(source.changed, told)
                 follow, watch = partial(printer.follow, kit), partial(printer.watch, kit)
@@ -94,7 +101,7 @@ async def _develop(source: Source) -> None:
                 await kit.runtime.drain(_DRAIN_SECONDS)
             if source.next is None:
                 return
-            kit, source.next = source.next, None
+            source.last, kit, source.next = kit, source.next, None
 
 
 class Source:
@@ -106,12 +113,30 @@ class Source:
         self._folder = folder
         self._seen: Mapping[Path, tuple[int, int]] = {}
         self.next: InboxKit | None = None
+        self.last: InboxKit | None = None  # that ran before
 
     def load(self) -> InboxKit:
         """Return a kit with the handlers as they are now; raise ConfigurationError."""
         self._seen = self._state()
         discovery.forget()
         return make_kit(self._settings, self._flags)
+
+    async def entered(self, stack: contextlib.AsyncExitStack, kit: InboxKit) -> InboxKit:
+        """Start a kit; when its handlers cannot begin, such as for a resource, the one before."""
+        try:
+            return await stack.enter_async_context(kit)
+        except Exception:
+            if self.last is None:
+                raise
+            log.exception("back to the old handlers: the new ones cannot begin")
+        self.last.settings = kit.settings  # with the ports as they are
+        return await stack.enter_async_context(self.last)
+
+    def told(self, kit: InboxKit) -> str:
+        """Return what there is to say of a kit that has begun."""
+        if kit is self.last:
+            return "the old handlers are at work again"
+        return "handlers changed and loaded again"
 
     def keep_ports(self, kit: InboxKit) -> None:
         """Let later kits listen where this one does."""
@@ -127,6 +152,8 @@ class Source:
                 self.next = self.load()
             except ConfigurationError as error:
                 log.error("the old handlers go on: %s", error, exc_info=error.__cause__)
+            except Exception:
+                log.exception("the old handlers go on: the new ones cannot be loaded")
             else:
                 return
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..pipeline.deletion import delete_inbox
 from ..store import inboxes as store_inboxes
-from ..store import purge
 from .looking import looked
 from .opening import opened, run
 from .printing import as_json, flat, moment, table
@@ -110,7 +110,7 @@ async def _delete(ctx: click.Context, address: str) -> None:
     async with looked(ctx) as look:
         store = look.store
         record = await store.read(store_inboxes.require, address)
-        store.blobs.remove(await store.write(purge.inbox, record.id))
+        await delete_inbox(store, record.id)
 
 
 def inbox_row(record: InboxRecord) -> dict[str, Any]:

@@ -161,6 +161,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(error.exit_code)
     except InboxKitError as error:
         _explain(error)
+    except OSError as error:  # a folder that cannot be written, a file that went away
+        if not error.filename:
+            raise
+        click.echo(f"error: {error.filename}: {error.strerror or error}", err=True)
+        sys.exit(EXIT_ERROR)
 
 
 def _explain(error: InboxKitError) -> NoReturn:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import click
 
+from ..pipeline.deletion import delete_portion
 from ..store import inboxes as store_inboxes
 from ..store import purge as store_purge
 from .looking import looked
@@ -60,6 +61,6 @@ async def _purge(
             return await store.read(store_purge.older_than, before, inbox_id=inbox_id)
 
         while ids := await some():
-            store.blobs.remove(await store.write(store_purge.messages, ids))
+            await delete_portion(store, ids)
             number += len(ids)
     return number

@@ -45,8 +45,8 @@ def replay(
     """
     if not ids and not failed:
         raise click.UsageError("name Runs or messages, or give --failed")
-    number = run(_replay(ctx, ids, failed, handler, read_again, send_again))
-    click.echo(f"replayed {number}", err=True)
+    number, busy = run(_replay(ctx, ids, failed, handler, read_again, send_again))
+    click.echo(f"replayed {number}{f', {busy} under way already' if busy else ''}", err=True)
 
 
 async def _replay(
@@ -56,7 +56,8 @@ async def _replay(
     handler: str,
     read_again: bool,
     send_again: bool,
-) -> int:
+) -> tuple[int, int]:
+    """Return how many are done again, and how many are not, as they are under way."""
     named = [row_number("run", i) for i in ids if not i.startswith("msg_")]
     about = [row_number("msg", i) for i in ids if i.startswith("msg_")]
     async with looked(ctx) as look:
@@ -68,13 +69,15 @@ async def _replay(
             about, done = [], len(about)
         else:
             done = 0
+        busy = 0
         chosen = [*named, *await _of_messages(store, about, handler, now)]
         if failed:
             chosen += await _given_up(store, handler)
         for start in range(0, len(chosen), _AT_ONCE):
             some = chosen[start : start + _AT_ONCE]
-            done += await store.write(store_runs.again, some, now, send_again=send_again)
-        return done
+            queued = await store.write(store_runs.again, some, now, send_again=send_again)
+            done, busy = done + queued, busy + len(some) - queued
+        return done, busy
 
 
 async def _require(store: Store, named: list[int], about: list[int]) -> None:
@@ -105,4 +108,5 @@ async def _of_messages(store: Store, about: list[int], handler: str, now: dateti
 
 def _plan(tx: Tx, number: int, now: datetime) -> None:
     jobs.cancel(tx, "plan", [str(number)])
-    jobs.put(tx, [jobs.new_job("plan", number, inbox_id=0, due_at=now)])
+    if not jobs.is_known(tx.connection, "plan", str(number)):
+        jobs.put(tx, [jobs.new_job("plan", number, inbox_id=0, due_at=now)])

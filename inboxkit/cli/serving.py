@@ -19,6 +19,7 @@ import click
 from .. import discovery, matching
 from ..errors import ConfigurationError
 from ..kit import InboxKit
+from ..listening import raise_limit
 from ..pipeline.handlers import check_patterns
 from ..settings import Settings, checked
 from ..store import inboxes as store_inboxes
@@ -57,6 +58,7 @@ def run(ctx: click.Context, /, **flags: str | None) -> None:
     """
     settings, given = settings_of(ctx, **flags), flags_of(ctx, **flags)
     log_to_stderr(settings)
+    raise_limit()
     joined = channel()
     if joined is None:
         chosen = make_kit(settings, given).settings if is_app(settings.handlers) else settings

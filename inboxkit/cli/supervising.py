@@ -26,6 +26,7 @@ import anyio
 
 from ..edges import Shared
 from ..errors import ConfigurationError
+from ..listening import BACKLOG
 from ..settings import host_port
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.run")
 _VARIABLE = "_INBOXKIT_WORKER"  # not INBOXKIT_: it is no setting
-_BACKLOG = 1024
 _SPREADS = sys.platform == "linux"  # SO_REUSEPORT gives all to one process elsewhere
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # clients of a dead worker wait meanwhile
 _STEADY_SECONDS = 60.0  # who lived so long has not died of how it was started
@@ -109,7 +109,7 @@ def _listening(at: str, *, spread: bool) -> socket.socket:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.setblocking(False)
         listening.bind(address)
-        listening.listen(_BACKLOG)
+        listening.listen(BACKLOG)
     except OSError:
         listening.close()
         raise

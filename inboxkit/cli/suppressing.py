@@ -131,7 +131,11 @@ def add(
     ctx: click.Context, addresses: tuple[str, ...], sending_domain: str | None, reason: str
 ) -> None:
     """Write no more to these addresses."""
-    entries = [Entry(address, sending_domain or "", reason) for address in addresses]
+    try:
+        checked = [check_address(address.strip()) for address in addresses]
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    entries = [Entry(address, sending_domain or "", reason) for address in checked]
     click.echo(f"added {run(_add(ctx, entries))}", err=True)
 
 

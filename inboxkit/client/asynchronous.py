@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
+import anyio
 from yarl import URL
 
 from ..errors import ConfigurationError
@@ -58,6 +59,10 @@ class AsyncTransport:
         except (aiohttp.ClientError, OSError) as error:
             why = str(error) or type(error).__name__
             raise Unreachable(f"nobody answers at {self._where.url}: {why}") from None
+
+    async def pause(self, seconds: float) -> None:
+        """Return after so many seconds."""
+        await anyio.sleep(seconds)
 
 
 class AsyncClient:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import ssl
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -75,6 +76,10 @@ class BlockingTransport:
             why = str(error) or type(error).__name__
             raise Unreachable(f"nobody answers at {self._where.url}: {why}") from None
         return answer
+
+    async def pause(self, seconds: float) -> None:
+        """Block for so many seconds."""
+        time.sleep(seconds)  # noqa: ASYNC251 - it is what this transport is for
 
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._where.host, self._where.port

@@ -111,6 +111,10 @@ class Server:
             raise failure(answer)
         return answer
 
+    async def pause(self, seconds: float) -> None:
+        """Return after so many seconds, blocking or not as the requests do."""
+        await self._transport.pause(seconds)
+
 
 def target(path: str, query: Mapping[str, Asked]) -> str:
     """Return a path with its query; the items of a list one by one, without what is None."""

@@ -42,6 +42,10 @@ class Transport(Protocol):
         """Return the answer; raise Unreachable."""
         ...
 
+    async def pause(self, seconds: float) -> None:
+        """Return after so many seconds."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigurationError, WaitTimeout
+from ..errors import ConfigurationError, StoreError, WaitTimeout
 from . import values
 from .server import piece
+from .transport import Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _POLL_SECONDS = 50.0  # below the minute after which proxies give up a silent request
 _GRACE_SECONDS = 15.0
+_PAUSE_SECONDS = 0.5
+_MET_SECONDS = 1.0  # a connection that broke later than this was one
 
 
 class Waiting:
@@ -48,17 +52,26 @@ class Waiting:
         return await self._until(sent.inbox, {"reply_to": sent.id}, timeout)
 
     async def events(self, after: str | None) -> AsyncIterator[Event]:
-        """Iterate over the event log for ever, from a cursor or from now on."""
-        cursor = after
+        """Iterate over the event log for ever, from a cursor or from now on.
+
+        A server that starts anew meanwhile is asked again.
+        """
+        cursor, patience = after, _Patience(self._server, math.inf)
         while True:
-            found, cursor = await self.page(cursor, wait=_POLL_SECONDS if cursor else 0)
-            for event in found:
-                yield event
+            said = await self._page(patience, cursor, _POLL_SECONDS if cursor else 0)
+            if said is not None:
+                found, cursor = await self._events(said)
+                for event in found:
+                    yield event
 
     async def page(self, after: str | None, *, wait: float) -> tuple[list[Event], str]:
         """Return events after a cursor, waiting for the first, and where to go on."""
-        query: dict[str, Asked] = {"after": after, "wait": wait}
-        said = await self._server.get("/v0/events", query, timeout=wait + _GRACE_SECONDS)
+        return await self._events(await self._page(_Patience(self._server, 0), after, wait))
+
+    async def _page(self, patience: _Patience, after: str | None, wait: float) -> Any:
+        return await patience.ask("/v0/events", {"after": after, "wait": wait}, wait)
+
+    async def _events(self, said: Mapping[str, Any]) -> tuple[list[Event], str]:
         facts = [(one["event_id"], one["inboxkit"]) for one in said["events"] if _of_message(one)]
         about = await self._about([fact["id"] for _, fact in facts])
         found = [
@@ -73,16 +86,45 @@ class Waiting:
     async def _until(self, inbox: str, query: Mapping[str, Asked], timeout: float) -> Message:
         """Ask again and again, each time for as long as a request may be silent."""
         path, end = f"/v0/inboxes/{piece(inbox)}/wait", time.monotonic() + timeout
+        patience = _Patience(self._server, end)
         while True:
-            left = max(0.0, end - time.monotonic())
-            poll = min(left, _POLL_SECONDS)
+            poll = min(max(0.0, end - time.monotonic()), _POLL_SECONDS)
             asked: dict[str, Asked] = {**query, "whole": True, "timeout": round(poll, 3)}
-            said = await self._server.get(path, asked, timeout=poll + _GRACE_SECONDS)
+            said = await patience.ask(path, asked, poll)
+            if said is None:
+                continue
             if said["found"]:
                 return values.message(said["whole"], self._actions)
-            if left <= _POLL_SECONDS:
+            if time.monotonic() >= end:
                 arrived = [values.message(one, self._actions) for one in said["arrived_whole"]]
                 raise WaitTimeout(said["reason"].partition("\n")[0], arrived)
+
+
+class _Patience:
+    """Asks a server that may start anew meanwhile, until ``end``.
+
+    One that was not there in the first place is unreachable at once.
+    """
+
+    def __init__(self, server: Server, end: float) -> None:
+        self._server = server
+        self._end = end
+        self._is_met = False
+
+    async def ask(self, path: str, query: Mapping[str, Asked], poll: float) -> Any:
+        """Ask for what may take ``poll`` seconds; return None when it is to be asked again."""
+        begun = time.monotonic()
+        try:
+            said = await self._server.get(path, query, timeout=poll + _GRACE_SECONDS)
+        except (StoreError, Unreachable) as error:
+            now = time.monotonic()
+            self._is_met |= isinstance(error, StoreError) or now - begun > _MET_SECONDS
+            if not self._is_met or now + _PAUSE_SECONDS > self._end:
+                raise
+            await self._server.pause(_PAUSE_SECONDS)
+            return None
+        self._is_met = True
+        return said
 
 
 def _of_message(said: Mapping[str, Any]) -> bool:

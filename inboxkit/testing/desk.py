@@ -34,7 +34,7 @@ class Fault:
     seconds: float = 2.0
 
 
-# By local part, up to a plus sign; what becomes of taken messages is in providers/fake.py.
+# By local part, up to a plus sign; what becomes of taken messages is in providers/fakes/fake.py.
 _BY_ADDRESS = {
     "ratelimit": Fault("status", status=429),
     "error": Fault("status", status=503),

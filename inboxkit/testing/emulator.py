@@ -17,10 +17,12 @@ import anyio
 from aiohttp import web
 
 from ..errors import ConfigurationError, UnsupportedFeature
+from ..http.api.access import check_local
+from ..http.api.envelope import ApiError
 from ..providers.base import Feature
 from ..providers.fakes.fake import outcome
 from ..providers.registry import PROVIDERS
-from ..settings import host_port
+from ..settings import host_port, is_loopback
 from ..values import EventType
 from .catch import Catch, Mail
 from .desk import Desk, Fault
@@ -81,9 +83,10 @@ class Emulator:
     ) -> None:
         self.catch = Catch()
         self.accounts: dict[str, Account] = {}
-        self.app = web.Application(client_max_size=MOST_BODY_BYTES)
         self._names = chosen(vendors)
         self._bind = host_port(bind)
+        middlewares = [_local] if is_loopback(self._bind[0]) else []
+        self.app = web.Application(client_max_size=MOST_BODY_BYTES, middlewares=middlewares)
         self._options = options or {}
         self._webhooks = webhooks or {}
         self._keep = keep
@@ -237,6 +240,18 @@ class Emulator:
             raise UnsupportedFeature(f"{mail.vendor} brings no mail in")
         raw, to = mail.reply(recipient, text or "Thank you.")
         return fake.inbound(raw, recipient=to, mail_from=recipient)
+
+
+@web.middleware
+async def _local(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Let nobody in whom a web page sends: a browser on this machine reaches this port as well."""
+    try:
+        check_local(request)
+    except ApiError as error:
+        return web.json_response({"message": error.message}, status=error.status)
+    return await handler(request)
 
 
 _TOLD = (

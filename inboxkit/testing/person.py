@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import smtplib
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -35,11 +36,11 @@ class Person:
     ) -> Message:
         """Send a mail by SMTP; return it as it arrived in the inbox.
 
-        ``headers`` come in place of those that a mail client would write.
+        ``headers`` come in place of those that a mail client would write. The files of ``attach``
+        have the type that goes with their names.
         """
         mail = self._mail(to, subject, text, headers or {})
-        for name, data in (attach or {}).items():
-            mail.add_attachment(data, maintype="application", subtype="octet-stream", filename=name)
+        _attach(mail, attach or {})
         return await self._deliver(mail, to)
 
     async def next_message(self, *, timeout: float = 10) -> Message:
@@ -48,8 +49,18 @@ class Person:
         self._seen.add(found.id)
         return found
 
-    async def reply(self, message: Message, text: str) -> Message:
-        """Answer a message that this person got, quoting it, to its Reply-To."""
+    async def reply(
+        self,
+        message: Message,
+        text: str,
+        *,
+        attach: Mapping[str, bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Message:
+        """Answer a message that this person got, quoting it, to its Reply-To.
+
+        ``attach`` and ``headers`` are as in ``send``.
+        """
         to = (message.reply_to or (message.sender,))[0].email
         chain = [*message.references, message.message_id]
         quoted = "\n".join(f"> {line}" for line in message.text.splitlines())
@@ -58,8 +69,10 @@ class Person:
         subject = message.subject
         if not subject.lower().startswith("re:"):
             subject = f"Re: {subject}"
-        headers = {"In-Reply-To": message.message_id, "References": " ".join(chain)}
-        return await self._deliver(self._mail(to, subject, body, headers), to)
+        threading = {"In-Reply-To": message.message_id, "References": " ".join(chain)}
+        mail = self._mail(to, subject, body, {**threading, **(headers or {})})
+        _attach(mail, attach or {})
+        return await self._deliver(mail, to)
 
     def _mail(self, to: str, subject: str, text: str, headers: Mapping[str, str]) -> EmailMessage:
         mail = EmailMessage()
@@ -79,3 +92,11 @@ class Person:
     def _smtp(self, mail: EmailMessage, to: str) -> None:
         with smtplib.SMTP(self._sandbox.smtp_host, self._sandbox.smtp_port) as smtp:
             smtp.send_message(mail, self.address, [to])
+
+
+def _attach(mail: EmailMessage, files: Mapping[str, bytes]) -> None:
+    for name, data in files.items():
+        guessed, encoding = mimetypes.guess_type(name)
+        kind = guessed if guessed and not encoding else "application/octet-stream"
+        main, _, sub = kind.partition("/")
+        mail.add_attachment(data, maintype=main, subtype=sub, filename=name)

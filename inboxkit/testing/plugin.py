@@ -38,7 +38,7 @@ def sandbox() -> Iterator[Sandbox]:
     from .runner import Runner  # imports the runtime, which only tests that use it pay for
     from .sandbox import Sandbox
 
-    runner = Runner(any_recipient=True)
+    runner = Runner(any_recipient=True, smtp_any_login=True)
     runner.start()
     try:
         yield Sandbox(runner)
@@ -51,7 +51,7 @@ def inboxkit_server() -> Iterator[Runner]:
     """The mail server that all ``mailbox`` views of a session share."""
     from .runner import Runner  # see above
 
-    runner = Runner(any_recipient=True)
+    runner = Runner(any_recipient=True, smtp_any_login=True)
     runner.start()
     try:
         yield runner

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import anyio
 
@@ -17,21 +17,18 @@ from .settling import advance, settle
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from contextlib import AbstractAsyncContextManager
     from datetime import timedelta
 
     from ..inbox import Inbox
     from ..kit import InboxKit
     from ..models import Event, Message
-    from ..router import Router
+    from ..router import Resource, Router
     from .runner import Runner
+
+R = TypeVar("R")
 
 _SETTLE_SECONDS = 10.0
 _NEVER_SENT = ("scheduled", "rejected", "failed", "recorded")
-
-
-class _Opener(Protocol):
-    def __call__(self) -> AbstractAsyncContextManager[Any]: ...
 
 
 class Sandbox:
@@ -69,7 +66,11 @@ class Sandbox:
         """What was sent or is on its way, oldest first; not what is refused or not yet due."""
         return self._runner.call(self._sent)
 
-    def include(self, router: Router[...], /, *, resource: _Opener | None = None) -> None:
+    @overload
+    def include(self, router: Router[...], /) -> None: ...
+    @overload
+    def include(self, router: Router[[R]], /, *, resource: Resource[R]) -> None: ...
+    def include(self, router: Any, /, *, resource: Any = None) -> None:
         """Load a router; ``resource`` replaces the one that it was made with."""
         self._runner.call(self.kit.runtime.include, router, resource)
 

@@ -101,5 +101,9 @@ class Serving(Process):
 
     def send(self, raw: bytes, to: str = "echo@inbox.example") -> None:
         """Hand a mail in by SMTP."""
-        with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=LIMIT_SECONDS) as smtp:
+        with self.client() as smtp:
             smtp.sendmail("ann@example.com", [to], raw)
+
+    def client(self) -> smtplib.SMTP:
+        """Return a connection to its SMTP port; it ends with its context."""
+        return smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=LIMIT_SECONDS)

@@ -179,3 +179,25 @@ def test_a_file_that_is_no_database_is_named(bare: Command) -> None:
         done = bare("db", command)
         assert (done.code, done.out) == (1, "")
         assert "inboxkit.db: file is not a database" in done.err
+
+
+def test_variables_that_nothing_reads_are_named_and_stop_nothing(
+    inboxkit: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {
+        "DOMAINN": "x",
+        "WORKER": "2",
+        "MAILGUM_API_KEY": "x",
+        "TICKETS": "x",
+        "URL": "http://x",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"INBOXKIT_{name}", value)
+    done = inboxkit("config", "check")
+    assert (done.code, done.out) == (0, "ok\n")
+    assert done.err.splitlines() == [
+        "warning: nothing reads INBOXKIT_DOMAINN; did you mean INBOXKIT_DOMAIN?",
+        "warning: nothing reads INBOXKIT_MAILGUM_API_KEY",
+        "warning: nothing reads INBOXKIT_TICKETS",
+        "warning: nothing reads INBOXKIT_WORKER; did you mean INBOXKIT_WORKERS?",
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import smtplib
 from typing import TYPE_CHECKING
 from urllib.request import Request, urlopen
 
@@ -33,12 +34,32 @@ def test_arrivals_are_printed_and_a_signal_ends_it(
     assert [said.partition(": ")[2] for said in told] == [f"stopping ({number.name})"]
 
 
+def test_an_application_may_log_in_by_any_name_unless_users_are_set(inboxkit: Command) -> None:
+    with Serving(inboxkit.folder, "dev") as server, server.client() as application:
+        assert application.login("apikey", "whatever")[0] == 235
+    config = 'smtp_auth_without_tls = true\n[smtp_users]\nshop = "s3cret"\n'
+    (inboxkit.folder / "inboxkit.toml").write_text(config)
+    with Serving(inboxkit.folder, "dev") as server, server.client() as application:
+        with pytest.raises(smtplib.SMTPAuthenticationError):
+            application.login("apikey", "whatever")
+        assert application.login("shop", "s3cret")[0] == 235
+
+
 def takes_a_webhook_to_this_machine(url: str) -> bool:
     wanted = {"url": "http://127.0.0.1:9/hook", "event_types": ["message.sent"]}
     headers = {"Content-Type": "application/json"}
     asked = Request(f"{url}/v0/webhooks", json.dumps(wanted).encode(), headers)
     with urlopen(asked, timeout=30) as answer:
         return bool(json.load(answer)["enabled"])
+
+
+def another_handler_answers_and_it_ends(inboxkit: Command, server: Serving, name: str) -> None:
+    write_handler(inboxkit.folder, ECHO.replace("echo@", "two@"), name)
+    server.line("loaded again", "err")
+    server.send(mail(2), to="two@inbox.example")
+    server.line("(accepted)")
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
 
 
 @pytest.mark.long
@@ -50,12 +71,7 @@ def test_changed_handlers_answer_on_the_same_ports(inboxkit: Command) -> None:
         server.line("loaded again", "err")
         server.send(mail(1))
         server.line("(accepted)")
-        write_handler(inboxkit.folder, ECHO.replace("echo@", "two@"), "two.py")
-        server.line("loaded again", "err")
-        server.send(mail(2), to="two@inbox.example")
-        server.line("(accepted)")
-        server.signal(signal.SIGTERM)
-        assert server.wait() == 0
+        another_handler_answers_and_it_ends(inboxkit, server, "two.py")
     assert answers(inboxkit) == ["You wrote", "New words"]
     assert server.said["out"].count(server.ready) == 1
 
@@ -78,6 +94,40 @@ def test_handlers_that_cannot_be_loaded_leave_the_old_ones(
         server.send(mail())
         server.line("(accepted)")
     assert answers(inboxkit) == ["You wrote"]
+
+
+CLOSED = """\
+from contextlib import asynccontextmanager
+
+from inboxkit import Message, Router
+
+
+@asynccontextmanager
+async def open_crm():
+    raise OSError("the crm is down")
+    yield
+
+
+router = Router(resource=open_crm)
+
+
+@router.on_message(to="crm@*")
+async def note(message: Message, crm: object) -> None: ...
+"""
+
+
+@pytest.mark.long
+def test_handlers_that_cannot_begin_leave_the_old_ones_on_the_same_ports(
+    inboxkit: Command,
+) -> None:
+    write_handler(inboxkit.folder)
+    with Serving(inboxkit.folder, "dev") as server:
+        write_handler(inboxkit.folder, CLOSED, "crm.py")
+        server.line("OSError: the crm is down", "err")
+        server.line("the old handlers are at work again", "err")
+        server.send(mail(1))
+        server.line("(accepted)")
+        another_handler_answers_and_it_ends(inboxkit, server, "crm.py")
 
 
 FAILING = ECHO.replace("echo@", "bad@").replace("message.text", "message.nothing")

@@ -83,6 +83,9 @@ def test_version(inboxkit: Command) -> None:
         ("link a@inbox.example --timeout 0.1", 4, "no link for a@inbox.example"),
         ("wait a@inbox.example --timeout 0.1", 4, "nothing came"),
         ("send --from a@inbox.example --to nobody --text x", 1, "'nobody'"),
+        ("suppressions add nonsense", 2, "nonsense"),
+        ("webhook-url mailgun --base mail.example.com", 2, "https://mail.example.com"),
+        ("init /dev/null/x", 1, "/dev/null/x"),
     ],
 )
 def test_exit_codes(inboxkit: Command, arguments: str, code: int, says: str) -> None:

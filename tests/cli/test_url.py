@@ -82,7 +82,7 @@ def test_what_fails_exits_as_on_the_database(
 
 
 def test_a_wrong_key_is_a_wrong_setting(there: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INBOXKIT_API_KEY", "guessed")
+    monkeypatch.setenv("INBOXKIT_API_KEY", "guessed" * 3)
     done = there("messages")
     assert done.code == 2 and "key" in done.err
 

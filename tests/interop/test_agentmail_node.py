@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 SDK = "agentmail@0.5"
 STORY = Path(__file__).parent / "node" / "story.mjs"
 ME = "node@inbox.example"
-NODE, NPM = shutil.which("node"), shutil.which("npm")
-pytestmark = pytest.mark.skipif(not (NODE and NPM), reason="node or npm is not on PATH")
+HERE = Path(sysconfig.get_path("scripts"))  # where the wheel of Node puts its programs
+NODE, NPM = (str(shutil.which(name, path=str(HERE))) for name in ("node", "npm"))
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def folder(pytestconfig: pytest.Config) -> Path:
     folder = pytestconfig.cache.mkdir("agentmail-node")
     if not (folder / "node_modules" / ".package-lock.json").exists():  # npm writes it last
         quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run([str(NPM), "install", "--prefix", folder, *quiet, SDK], check=True)
+        subprocess.run([NPM, "install", "--prefix", folder, *quiet, SDK], check=True)
     return folder
 
 
@@ -42,7 +43,7 @@ def story(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def told(server: Server, folder: Path) -> Iterator[dict[str, Any]]:
-    asked = [str(NODE), str(STORY), server.runner.kit.url, str(folder)]
+    asked = [NODE, str(STORY), server.runner.kit.url, str(folder)]
     with subprocess.Popen(asked, stdout=subprocess.PIPE, encoding="utf-8") as node:
         assert node.stdout is not None
         try:

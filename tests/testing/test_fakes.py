@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+import aiohttp
 import pytest
 from aiohttp import web
 
 from inboxkit.pipeline.transport import NotDelivered, Transport
 from inboxkit.providers.base import Feature, HttpRequest, Outgoing, ProviderEvent, Sent, Verified
 from inboxkit.providers.registry import PROVIDERS, provider
+from inboxkit.testing.emulator import Emulator
 from inboxkit.testing.vendors import VENDORS, chosen
 from inboxkit.values import Address, EventType
 
@@ -86,6 +88,41 @@ def test_a_host_may_name_the_vendor(mailgun: FakeAccount) -> None:
     assert connection.getresponse().status == 401
     connection.close()
     assert mailgun.requests[0].url.endswith("/v3/x/events")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"X-Forwarded-For": "192.0.2.1"}, 403),
+        ({"Host": "localhost.evil.example"}, 403),
+        ({"Host": "mailgun.localhost", "Origin": "http://app.localhost:3000"}, 401),
+        ({"Origin": "http://127.0.0.1:3000"}, 401),
+    ],
+    ids=str,
+)
+def test_a_foreign_web_page_is_not_let_in(
+    mailgun: FakeAccount, headers: dict[str, str], status: int
+) -> None:
+    port = int(mailgun.url.split(":")[2].split("/")[0])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    named = headers.get("Host") == "mailgun.localhost"
+    path = "/v3/x/events" if named else "/mailgun/v3/x/events"
+    connection.request("GET", path, headers=headers)
+    assert connection.getresponse().status == status
+    connection.close()
+
+
+async def test_a_port_that_others_reach_is_for_others_too() -> None:
+    async with Emulator(["mailgun"], bind="0.0.0.0:0") as emulator:
+        port = int(emulator.url.rpartition(":")[2])
+        async with (
+            aiohttp.ClientSession(headers={"Host": "fake:8026"}) as session,
+            session.get(f"http://127.0.0.1:{port}/mailgun/v3/x/events") as answer,
+        ):
+            assert answer.status == 401
 
 
 def test_an_unknown_vendor_is_answered_with_those_there_are(fake_provider: Fakes) -> None:

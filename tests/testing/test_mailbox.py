@@ -40,6 +40,13 @@ def test_a_code_is_read(mailbox: Mailbox) -> None:
     assert code.message.subject == "Your code"
 
 
+def test_an_application_may_log_in_as_it_would_elsewhere(mailbox: Mailbox) -> None:
+    with smtplib.SMTP(mailbox.host, mailbox.port, timeout=30) as client:
+        client.login("apikey", "whatever")
+        client.sendmail(APP, [USER], mail("Logged in", sender=APP, to=USER))
+    assert mailbox.wait_for_message(to=USER).text.strip() == "Logged in"
+
+
 def test_a_link_is_read(mailbox: Mailbox) -> None:
     send(mailbox, text="Reset your password: https://shop.example/reset?token=a1b2c3d4e5f6")
     assert mailbox.wait_for_link().startswith("https://shop.example/reset")

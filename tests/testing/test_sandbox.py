@@ -359,3 +359,18 @@ async def test_a_handler_that_asks_the_sandbox_itself_is_told(sandbox: Sandbox) 
 async def test_a_long_mail_is_read_in_a_process_of_its_own(sandbox: Sandbox) -> None:
     got = await sandbox.person(ANN).send(DESK, "Long", "word " * 100_000)
     assert (got.state, len(got.text) > 450_000) == ("parsed", True)
+
+
+async def test_a_file_has_the_type_of_its_name_in_a_mail_and_in_an_answer(sandbox: Sandbox) -> None:
+    await sandbox.inbox(DESK)
+    ann = sandbox.person(ANN)
+    files = {"a.csv": b"a,b\n", "b.png": b"\x89PNG", "c.tar.gz": b"z", "d": b"d"}
+    types = ["text/csv", "image/png", "application/octet-stream", "application/octet-stream"]
+    got = await ann.send(DESK, "Files", "text", attach=files)
+    assert [file.content_type for file in got.attachments] == types
+    await got.reply("Thanks.")
+    back = await ann.reply(
+        await ann.next_message(), "More.", attach={"e.pdf": b"%PDF-1"}, headers={"X-Try": "2"}
+    )
+    assert [file.content_type for file in back.attachments] == ["application/pdf"]
+    assert back.thread_id == got.thread_id and back.headers.get("X-Try") == "2"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from inboxkit import Event, EventType, Message, Router
+from inboxkit import Event, EventType, InboxKit, Message, Router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -47,3 +47,16 @@ async def wrong_resource(message: Message, number: str) -> None: ...
 
 @with_number.on_event(EventType.BOUNCED)
 async def right_event(event: Event, anything: int) -> None: ...
+
+
+@asynccontextmanager
+async def open_word() -> AsyncGenerator[str]:
+    yield "one"
+
+
+kit = InboxKit()
+kit.include(router)
+kit.include(with_number)
+kit.include(with_number, resource=open_number)
+kit.include(with_number, resource=open_word)  # error
+kit.include(router, resource=open_number)  # error
