@@ -188,7 +188,7 @@ async def grow(store: Store, letters: Letters, count: int, *, begun: datetime) -
         taken = await store.write_lightly(
             jobs.claim, "read", worker=store.worker_id, now=_LATE, limit=count, start=start
         )
-        start = taken[-1].inbox_id
+        start = jobs.last_in_turn(taken, start)
         known = await store.read(readings.unread, [int(job.key) for job in taken])
         await store.write(
             readings.record,

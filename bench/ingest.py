@@ -35,6 +35,7 @@ import peers
 from running import stop
 from smtp_load import MAX_MESSAGES, RECIPIENT, SENDER, SESSIONS, run_loop
 
+from inboxkit.clock import Clock
 from inboxkit.smtp.listener import Listener
 from inboxkit.smtp.settings import SmtpSettings
 
@@ -103,7 +104,7 @@ SERVERS: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
 async def _listen(accept: Callable[[Incoming], Awaitable[None]]) -> None:
     async def check_recipient(address: str) -> None: ...
 
-    listener = Listener(SmtpSettings(hostname="bench"), accept, check_recipient)
+    listener = Listener(SmtpSettings(hostname="bench"), accept, check_recipient, Clock())
     await listener.start()
     print(listener.port, flush=True)
     stopped = asyncio.Event()

@@ -31,8 +31,7 @@ TOLERANCE = 0.2
 _BATCH = 32  # mails read at once
 _MAILS = 4_000
 _SQLITE_WRITERS = 1
-# How SQLite waits for another process: it looks again after these pauses, in seconds.
-_BUSY_SECONDS = [n / 1000 for n in (1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, *[100] * 20)]
+_LOOK_SECONDS = 0.001  # how often who waits in line for SQLite's lock looks (store/turns.py)
 _SWITCH_SECONDS = 0.005  # after which Python gives its lock to another thread
 
 
@@ -179,11 +178,10 @@ class Process:
             left -= _SWITCH_SECONDS
 
     def _written(self, microseconds: float) -> Generator[Step, None, None]:
-        for pause in _BUSY_SECONDS:
-            if self._course.writing.holder is None:
-                break
-            yield "sleep", pause
+        waits = self._course.writing.holder is not None
         yield "take", self._course.writing
+        if waits:  # it sees so at its next look
+            yield "sleep", _LOOK_SECONDS / 2
         yield from self._work(microseconds)
         yield "sleep", self._course.costs.fsync / 1e6
         yield "free", self._course.writing
