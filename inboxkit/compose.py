@@ -53,13 +53,16 @@ _RESERVED = frozenset(
         "cc",
         "date",
         "dkim-signature",
+        "errors-to",
         "from",
         "message-id",
         "mime-version",
         "received",
         "return-path",
+        "sender",
         "subject",
         "to",
+        "x-inboxkit-loop",
     }
 )
 # Names for tests and for networks without DNS: RFC 6761, RFC 6762, and what routers hand out.

@@ -5,7 +5,7 @@ InboxKitError
 ├── HandlerError            a handler did what a handler must not do
 ├── NotFound                no inbox, message, thread or Run has that id
 ├── SendError               a message could not be taken for sending
-│   ├── Suppressed          the recipient bounced, complained or unsubscribed before
+│   ├── Suppressed          nobody is left: all bounced, complained or unsubscribed before
 │   ├── UnsupportedFeature  the provider lacks what the message asks for
 │   └── KeyReused           the same key came with other content
 ├── StoreError              the database or the disk refused; try again later

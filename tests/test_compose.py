@@ -99,6 +99,12 @@ def test_header_that_is_ours_to_write_is_refused_by_name(name: str) -> None:
         compose(composition)
 
 
+@pytest.mark.parametrize("name", ["Sender", "errors-to", "X-Inboxkit-Loop"])
+def test_header_that_speaks_for_somebody_else_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"header {name}:")):
+        compose(made(Draft(text="a", headers={name: "x"})))
+
+
 @pytest.mark.parametrize(
     "name", ["", "X A", "X:", "X\r\nBcc", "Ü", "X\0", "X" * 80, "Bcc: eve@far.example\r\nX"]
 )

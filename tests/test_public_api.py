@@ -18,6 +18,7 @@ LIGHT = {
     "inboxkit",
     "inboxkit.errors",
     "inboxkit.models",
+    "inboxkit.registration",
     "inboxkit.router",
     "inboxkit.values",
 }

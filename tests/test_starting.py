@@ -15,6 +15,7 @@ from inboxkit.clock import Clock
 from inboxkit.pipeline.configured import configure
 from inboxkit.runtime import Runtime
 from inboxkit.store.database import open_database
+from inboxkit.store.filelock import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -57,7 +58,14 @@ def left_open(folder: Path) -> list[str]:
     mine = [t for t in threading.enumerate() if t not in _BEFORE]
     threads = [t.name for t in mine if t.name.startswith("inboxkit")]
     tasks = [task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}]
-    return [*threads, *tasks, *(path.name for path in folder.glob("*.files/*.lock"))]
+    locks = [path.name for path in folder.glob("*.files/worker-*.lock")]
+    held = [path.name for path in folder.glob("*.files/*.lock") if not is_free(path)]
+    return [*threads, *tasks, *locks, *held]
+
+
+def is_free(path: Path) -> bool:
+    with path.open("ab") as file:
+        return try_lock(file)
 
 
 async def works_again(database: str) -> bool:
