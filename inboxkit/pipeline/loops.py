@@ -92,6 +92,7 @@ class Consumer:
         self._start = 0
         self._takers = store.takers
         self._exhausted: int | None = None  # rung so often when nothing was left to claim
+        self._left = 0  # ``Takers.left`` before that claim
         self._due: datetime | None = None  # when the next job is due, as far as is known
 
     async def run(self) -> None:
@@ -136,6 +137,7 @@ class Consumer:
         if handed := self._takers.collect(self._kind, room):
             return handed
         now, rung = self._store.clock.now(), self._takers.rung(self._kind)
+        left = self._takers.left(self._kind)
         if rung == self._exhausted and (self._due is None or now < self._due):
             return []
         taken, self._due = await self._store.write_lightly(
@@ -148,6 +150,7 @@ class Consumer:
             full=self._full(),
         )
         self._exhausted = rung if len(taken) < room else None
+        self._left = left
         if taken:
             self._start = jobs.last_in_turn(taken, self._start)
         return taken
@@ -166,7 +169,7 @@ class Consumer:
             return
         if timeout > 0 and not self._is_behind() and not self._full():
             # Nobody waited longer than what comes now.
-            self._takers.offer(self._kind, self._room())
+            self._takers.offer(self._kind, self._room(), left=self._left)
         try:
             await self._store.bell.wait(self._kind, seen, timeout=max(timeout, 0.02))
         finally:

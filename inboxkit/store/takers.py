@@ -2,7 +2,8 @@
 
 A step that has nothing to do says so. Who puts one or two jobs for it stores them as leased, and
 they are handed over once they are committed: no claim, no commit of its own. More of them are left
-to be claimed, as many share the commits that follow then.
+to be claimed, as many share the commits that follow then. What comes after those is left too, or it
+would be begun before or behind them out of its order.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Takers:
         self._bell = bell
         self._lock = threading.Lock()
         self._offers: dict[str, int] = {}
+        self._left: defaultdict[str, int] = defaultdict(int)
         self._handed: defaultdict[str, deque[Job]] = defaultdict(deque)
         self._hands: defaultdict[str, int] = defaultdict(int)
         self._doubted: frozenset[int] = frozenset()
@@ -38,14 +40,25 @@ class Takers:
 
     # by the step, in the event loop
 
-    def offer(self, kind: str, room: int) -> None:
-        """Say that a few jobs of a kind, if there is room for them, would be begun at once."""
+    def offer(self, kind: str, room: int, *, left: int) -> None:
+        """Say that a few jobs of a kind, if there is room for them, would be begun at once.
+
+        ``left`` is what ``left`` was before the last claim, which found no more. Since then others
+        may have been left to be claimed: they come first, and nothing is offered.
+        """
         with self._lock:
-            self._offers[kind] = 0 if self._closed else min(room, _FEW)
+            is_next = not self._closed and left == self._left[kind]
+            self._offers[kind] = min(room, _FEW) if is_next else 0
 
     def withdraw(self, kind: str) -> None:
         """Say that the step is busy."""
-        self.offer(kind, 0)
+        with self._lock:
+            self._offers[kind] = 0
+
+    def left(self, kind: str) -> int:
+        """Return how often jobs of a kind were left to be claimed."""
+        with self._lock:
+            return self._left[kind]
 
     def collect(self, kind: str, most: int) -> list[Job]:
         """Return at most so many jobs that were handed over, in their order."""
@@ -82,9 +95,17 @@ class Takers:
 
     # by who puts jobs, in a thread of the writer
 
-    def waits(self, kinds: Iterable[str]) -> bool:
-        """Whether a step waits for one of these kinds; mostly none does while there is much."""
-        return any(self._offers.get(kind) for kind in kinds)
+    def waits(self, kinds: Collection[str]) -> bool:
+        """Whether a step waits for one of these kinds; mostly none does while there is much.
+
+        If none does, the jobs count as left to be claimed.
+        """
+        with self._lock:
+            if any(self._offers.get(kind) for kind in kinds):
+                return True
+            for kind in kinds:
+                self._left[kind] += 1
+        return False
 
     def reserve(self, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Return those rows of jobs that are due now and would be begun at once."""
@@ -111,7 +132,10 @@ class Takers:
             self._doubted -= leases
 
     def _use(self, kind: str, number: int) -> bool:
-        left = self._offers.get(kind, 0)
-        if number <= left:
-            self._offers[kind] = left - number
-        return number <= left
+        offered = self._offers.get(kind, 0)
+        if number <= offered:
+            self._offers[kind] = offered - number
+            return True
+        self._offers[kind] = 0
+        self._left[kind] += 1
+        return False

@@ -197,7 +197,7 @@ async def test_a_job_of_a_lane_in_which_one_is_leased_is_not_leased_at_birth(sto
     early, late = (jobs.new_job("run", k, inbox_id=1, due_at=now, lane="l") for k in ("a", "b"))
     await store.write(jobs.put, [late])
     (held,) = await claim(store)
-    store.takers.offer("run", 2)
+    store.takers.offer("run", 2, left=store.takers.left("run"))
     await store.write(jobs.put, [early])
     assert not store.takers.has("run")
     await store.write(jobs.complete, [held])

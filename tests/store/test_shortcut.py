@@ -142,7 +142,7 @@ def test_a_mail_that_comes_again_is_not_read_again(connection: Connection) -> No
 def waited_for(connection: Connection) -> Tx:
     """Return a transaction of a process whose reader waits."""
     takers = Takers(7, Clock(), Bell())
-    takers.offer("read", 2)
+    takers.offer("read", 2, left=0)
     return Tx(connection, takers)
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from inboxkit.store.jobs import Job
     from inboxkit.store.store import Store
-    from inboxkit.store.takers import Takers
     from inboxkit.store.writer import Tx
 
 SECOND = timedelta(seconds=1)
@@ -29,6 +28,11 @@ async def put(
     due = store.clock.now() + later
     rows = [jobs.new_job("run", key, inbox_id=1, due_at=due, lane=lane) for key in keys]
     await store.write(jobs.put, rows)
+
+
+def offer(store: Store, kind: str = "run", room: int = 5) -> None:
+    """Wait for jobs as a step does that has just found none to claim."""
+    store.takers.offer(kind, room, left=store.takers.left(kind))
 
 
 async def handed(store: Store, number: int) -> list[str]:
@@ -53,7 +57,7 @@ async def claimed(store: Store) -> list[str]:
 
 
 async def test_what_a_step_waits_for_is_handed_to_it(store: Store) -> None:
-    store.takers.offer("run", 5)
+    offer(store)
     await put(store, "a")
     assert await claimed(store) == []
     assert await handed(store, 1) == ["a"]
@@ -61,7 +65,7 @@ async def test_what_a_step_waits_for_is_handed_to_it(store: Store) -> None:
 
 
 async def test_an_offer_is_used_up(store: Store) -> None:
-    store.takers.offer("run", 5)
+    offer(store)
     for key in "abc":
         await put(store, key)
     assert await claimed(store) == ["c"]
@@ -70,32 +74,47 @@ async def test_an_offer_is_used_up(store: Store) -> None:
 
 
 async def test_many_at_once_are_left_to_be_claimed(store: Store) -> None:
-    store.takers.offer("run", 5)
+    offer(store)
     await put(store, "a", "b", "c")
     assert await claimed(store) == ["a", "b", "c"]
 
 
-WITHOUT: list[Callable[[Takers], None]] = [
-    lambda takers: takers.offer("plan", 5),
-    lambda takers: takers.offer("run", 0),
-    lambda takers: takers.withdraw("run"),
-    lambda takers: takers.close(),
+async def test_what_comes_behind_those_left_to_be_claimed_is_left_too(store: Store) -> None:
+    offer(store)
+    await put(store, "a", "b", "c")
+    await put(store, "d")
+    assert await claimed(store) == ["a", "b", "c", "d"]
+
+
+async def test_what_was_left_since_the_last_claim_comes_first(store: Store) -> None:
+    left = store.takers.left("run")
+    await put(store, "a")
+    store.takers.offer("run", 5, left=left)
+    await put(store, "b")
+    assert await claimed(store) == ["a", "b"]
+
+
+WITHOUT: list[Callable[[Store], None]] = [
+    lambda store: offer(store, "plan"),
+    lambda store: offer(store, room=0),
+    lambda store: store.takers.withdraw("run"),
+    lambda store: store.takers.close(),
 ]
 
 
 @pytest.mark.parametrize("change", WITHOUT, ids=["another kind", "no room", "busy", "stopping"])
 async def test_nothing_is_handed_to_who_does_not_wait(
-    store: Store, change: Callable[[Takers], None]
+    store: Store, change: Callable[[Store], None]
 ) -> None:
     if change is not WITHOUT[0]:
-        store.takers.offer("run", 5)
-    change(store.takers)
+        offer(store)
+    change(store)
     await put(store, "a")
     assert await claimed(store) == ["a"]
 
 
 async def test_what_is_due_later_waits(store: Store) -> None:
-    store.takers.offer("run", 5)
+    offer(store)
     await put(store, "later", later=SECOND)
     assert await claimed(store) == []
     store.clock.advance(SECOND)
@@ -103,7 +122,7 @@ async def test_what_is_due_later_waits(store: Store) -> None:
 
 
 async def test_of_a_lane_only_the_first_is_handed_over(store: Store) -> None:
-    store.takers.offer("run", 5)
+    offer(store)
     await put(store, "a", "b", lane="l")
     await put(store, "c", lane="l")
     assert await handed(store, 1) == ["a"]
@@ -115,7 +134,7 @@ async def test_what_was_undone_is_not_handed_over(store: Store) -> None:
         jobs.put(tx, [jobs.new_job("run", "a", inbox_id=1, due_at=store.clock.now())])
         raise ZeroDivisionError
 
-    store.takers.offer("run", 5)
+    offer(store)
     async with anyio.create_task_group() as tasks:  # they share a transaction
         tasks.start_soon(put, store, "b")
         with pytest.raises(ZeroDivisionError):
@@ -125,7 +144,7 @@ async def test_what_was_undone_is_not_handed_over(store: Store) -> None:
 
 
 async def test_the_lease_of_a_process_that_died_is_free_again(store: Store) -> None:
-    store.takers.offer("run", 5)
+    offer(store)
     await put(store, "a")
     await store.write(workers.leave, [store.worker_id])
     assert await claimed(store) == ["a"]
@@ -151,7 +170,7 @@ async def test_a_lease_whose_commit_broke_off_is_given_up(store: Store) -> None:
     await put(store, "claimed")
     with pytest.raises(StoreError):
         await store.write(claim)
-    store.takers.offer("run", 5)
+    offer(store)
     with pytest.raises(StoreError):
         await store.write(born)
     assert await claimed(store) == []
