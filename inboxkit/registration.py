@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError
+from .values import EventType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _PATTERN = 'a glob such as "support@*", or a compiled regex of text'
 _TEXT, _BOOL = (str, "a text"), (bool, "True or False")
@@ -47,6 +48,19 @@ def check_parameters(handler: str, function: Callable[..., object], *, has_resou
     else:
         said = "what it handles alone; a second one needs Router(resource=...)"
     raise ConfigurationError(f"{handler}{_parameters(function)}: its parameters must take {said}")
+
+
+def event_types(given: Iterable[EventType]) -> tuple[EventType, ...]:
+    """Return event types, which may be given by their names; ConfigurationError for any other."""
+    found: list[EventType] = []
+    for one in given:
+        try:
+            found.append(EventType(one))
+        except ValueError:
+            known = ", ".join(EventType)
+            said = f"on_event({one!r}): there is no such event; the known ones are {known}"
+            raise ConfigurationError(said) from None
+    return tuple(found)
 
 
 def _refused(handler: str, name: str, value: object, said: str) -> ConfigurationError:

@@ -12,12 +12,14 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
-from typing import Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
 from .errors import ConfigurationError
 from .models import Attachment, Event, Message, Otp, Thread
-from .registration import check_filters, check_parameters
-from .values import EventType, Pattern
+from .registration import check_filters, check_parameters, event_types
+
+if TYPE_CHECKING:
+    from .values import EventType, Pattern
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -232,8 +234,7 @@ class Router(Generic[P]):
                 "on_event() names no event type: write on_event(EventType.BOUNCED), "
                 "or on_event(*EventType) for all; QUEUED and DOMAIN_VERIFIED call no handler"
             )
-        filters = Filters(types=tuple(EventType(t) for t in types), tag=tag)
-        return self._registrar(HandlerKind.EVENT, filters)
+        return self._registrar(HandlerKind.EVENT, Filters(types=event_types(types), tag=tag))
 
     def on_no_reply(
         self, *, tag: str, after: timedelta, repeat: int = 1

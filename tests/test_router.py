@@ -123,6 +123,14 @@ def test_filters_that_can_never_match_are_refused(
         register()
 
 
+def test_an_unknown_event_is_named_beside_those_there_are() -> None:
+    router = Router()
+    with pytest.raises(ConfigurationError, match=r"'bounce'.*bounced, "):
+        router.on_event(EventType.FAILED, cast("EventType", "bounce"))
+    router.on_event(cast("EventType", "bounced"))(takes_event)
+    assert router.handlers[0].filters.types == (EventType.BOUNCED,)
+
+
 @pytest.mark.parametrize("to", ["*", "a@b.example", "a?b", "[ab]*", re.compile("support")])
 def test_patterns_that_can_match_an_address_are_taken(to: str | re.Pattern[str]) -> None:
     router = Router()
