@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from .postgres import own_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from sqlalchemy import Engine
 
@@ -29,10 +29,13 @@ _LONGEST_SETTLING = 0.5  # while a transaction stays open, whosever it is
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
 _TELL = "SELECT pg_notify(%s, %s)"
-_HORIZON = (
-    "SELECT horizon, EXISTS (SELECT FROM inboxkit_event WHERE seq >= horizon)"
+_LOOK = (
+    "SELECT horizon, EXISTS (SELECT FROM inboxkit_event WHERE seq >= horizon){and_more}"
     " FROM inboxkit_event_horizon() AS horizon"
 )
+_ONLY_LOOK = _LOOK.format(and_more="")
+# Looked before it is told: an entry that was held up then is told of again, whoever was quicker.
+_LOOK_AND_TELL = _LOOK.format(and_more=", pg_notify(%s, %s)")
 
 
 class Notices:
@@ -117,26 +120,31 @@ class Notices:
             if any(key.fileobj is connection for key, _ in ready):
                 self._take(connection)
             topics = self._drain()
-            if topics:
-                self._tell(connection, topics)
             if "event" in topics or pause is not None:
-                pause = self.rest(connection, pause)
+                pause = self.rest(connection, pause, topics)
+            elif topics:
+                self._tell(connection, _TELL, topics)
             if self._stopping.is_set() and not self._pending:
                 return
 
-    def _tell(self, connection: Any, topics: set[str]) -> None:
+    def _tell(self, connection: Any, statement: str, topics: Collection[str]) -> Any:
         try:
-            connection.execute(_TELL, (_CHANNEL, " ".join(sorted(topics))))
+            return connection.execute(statement, (_CHANNEL, " ".join(sorted(topics)))).fetchone()
         except BaseException:
             self.ring(topics)  # by the next connection
             raise
 
-    def rest(self, connection: Any, pause: float | None) -> float | None:
+    def rest(
+        self, connection: Any, pause: float | None, topics: Collection[str] = ()
+    ) -> float | None:
         """Look whether entries are held up; return when to look again, ever later, or None.
 
-        Whoever reads is told of each that can be read now.
+        Every process is told of ``topics``, and whoever reads of each entry that can be read now.
         """
-        horizon, is_held_up = connection.execute(_HORIZON).fetchone()
+        if topics:
+            horizon, is_held_up, _ = self._tell(connection, _LOOK_AND_TELL, topics)
+        else:
+            horizon, is_held_up = connection.execute(_ONLY_LOOK).fetchone()
         has_moved, self._horizon = horizon != self._horizon, horizon
         if pause is not None and has_moved:
             self._heard(("event",))

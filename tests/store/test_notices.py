@@ -7,7 +7,7 @@ import os
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -126,6 +126,30 @@ async def test_readers_of_every_process_are_told_when_an_older_transaction_ends(
     assert len(await here.read(events.after, 0)) == 1
     await here.close()
     await there.close()
+    opened.close()
+
+
+def test_entries_are_looked_at_before_they_are_told_of(database: str) -> None:
+    opened = open_database(database)
+    notices = Notices(opened.writer, [])
+    notices.listen(lambda _topics: None)
+    with opened.writer.connect() as older, psycopg.connect(database, autocommit=True) as told:
+
+        class Quicker:
+            """Lets the older transaction end as soon as the others are told."""
+
+            def execute(self, *args: Any) -> Any:
+                found = told.execute(*args)
+                if "pg_notify" in args[0]:
+                    older.commit()
+                return found
+
+        told.execute("SET search_path TO inboxkit")
+        put(Tx(older), "open")
+        with opened.writer.begin() as ours:
+            appended(Tx(ours))
+        assert notices.rest(Quicker(), None, ["event"]) == 0.005
+    notices.close()
     opened.close()
 
 
