@@ -29,6 +29,16 @@ class Unsure(StoreError):
     """
 
 
+class TooLong(StoreError):
+    """A search or a list was broken off; asked for less, it may be quick."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"the query was broken off after {seconds:g} s: ask for less, such as one inbox, "
+            "a shorter time, or rarer words"
+        )
+
+
 def is_fatal(error: DBAPIError) -> bool:
     """Whether the whole transaction is lost: a full disk, a lock, a broken connection."""
     if error.connection_invalidated:

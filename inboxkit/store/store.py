@@ -17,6 +17,7 @@ from ..tokens import Keyring, new_id
 from . import arrivals, jobs, schema, shortcut, token_keys, workers
 from .bell import Bell
 from .blobs import Blobs
+from .breakable import Breakable
 from .chunks import Chunks
 from .database import Database, open_database
 from .doorbell import Doorbell
@@ -55,6 +56,7 @@ TOPICS = (
 
 _READERS = 4
 _LONG_READERS = 2
+_LONGEST_QUERY = 30.0  # seconds
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -95,6 +97,7 @@ class Store:
         self._readers = Readers(_READERS)
         self.patience = Patience(lambda: self._writer.answers + self._readers.answers)
         self._long_readers = Readers(_LONG_READERS)
+        self.longest_query = _LONGEST_QUERY
         self._doorbell: Doorbell | Notices | None = None
         self._lock: LockFile | None = None
         self._pulses = workers.Pulses(clock)
@@ -202,8 +205,16 @@ class Store:
     async def read_at_length(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a query that may take long, such as a search: only others of its kind wait for it."""
-        return await self._asked(self._long_readers, lambda c: function(c, *args, **kwargs))
+        """Run a query that may take long, such as a search: only others of its kind wait for it.
+
+        Raise TooLong when it takes more than ``longest_query`` s.
+        """
+        query = Breakable(self.longest_query)
+
+        def limited(connection: Connection) -> T:
+            return query.run(connection, lambda: function(connection, *args, **kwargs))
+
+        return await query.watch(self._asked(self._long_readers, limited))
 
     async def _asked(self, readers: Readers, query: Callable[[Connection], T]) -> T:
         def work() -> T:

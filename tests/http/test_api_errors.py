@@ -209,3 +209,27 @@ def test_a_failing_database_is_told_without_its_words(api: Api) -> None:
     assert (answer.status, answer.code) == (503, "service_unavailable")
     assert "inboxkit_pod" not in answer.json["message"] and answer.headers["retry-after"]
     assert api.ask("GET", "/v0/pods").status == 200
+
+
+def test_a_list_that_takes_too_long_is_told_what_to_do(api: Api) -> None:
+    store = api.runner.kit.runtime.store
+
+    def never_end(tx: Any) -> None:
+        tx.connection.exec_driver_sql("ALTER TABLE inboxkit_pod RENAME TO inboxkit_lost")
+        tx.connection.exec_driver_sql(
+            "CREATE VIEW inboxkit_pod AS WITH RECURSIVE n(i) AS"
+            " (SELECT 1 UNION ALL SELECT 1 FROM n)"
+            " SELECT inboxkit_lost.* FROM inboxkit_lost, (SELECT count(*) FROM n)"
+        )
+
+    def mend(tx: Any) -> None:
+        tx.connection.exec_driver_sql("DROP VIEW inboxkit_pod")
+        tx.connection.exec_driver_sql("ALTER TABLE inboxkit_lost RENAME TO inboxkit_pod")
+
+    usual, store.longest_query = store.longest_query, 0.05
+    api.runner.call(store.write, never_end)
+    answer = api.ask("GET", "/v0/pods")
+    api.runner.call(store.write, mend)
+    store.longest_query = usual
+    assert (answer.status, answer.code) == (422, "unprocessable")
+    assert "ask for less" in answer.json["message"]

@@ -20,6 +20,7 @@ from ...errors import (
 from ...pipeline.policies import Forbidden, Paused
 from ...store.claims import Taken
 from ...store.domains import DomainTaken
+from ...store.refusals import TooLong
 from ...store.templates import TemplateTaken
 from .schemas.errors import ErrorResponse, FieldError
 
@@ -84,6 +85,7 @@ _OF_ERRORS: tuple[tuple[type[InboxKitError], str], ...] = (
     (UnsupportedFeature, "unsupported_feature"),
     (SendError, "validation_error"),
     (ConfigurationError, "validation_error"),
+    (TooLong, "unprocessable"),
     (StoreError, "service_unavailable"),
     (RemoteError, "bad_gateway"),
     (InboxKitError, "service_unavailable"),

@@ -1,0 +1,73 @@
+"""Queries that are broken off when they take too long: whoever asks for much stops no other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from ..blocking import in_thread
+from .refusals import TooLong
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sqlalchemy import Connection
+
+T = TypeVar("T")
+_AGAIN_SECONDS = 1.0  # it may have been between two statements
+_CANCEL_SECONDS = 5.0  # of asking PostgreSQL, by a connection of its own
+
+
+class Breakable:
+    """One query, and how many seconds it may take from its own beginning on."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._lock = threading.Lock()  # held while it is broken off: the connection is still its
+        self._driver: Any = None
+        self._begun = 0.0
+        self._is_broken = False
+
+    def run(self, connection: Connection, query: Callable[[], T]) -> T:
+        """Return what the query returns; raise TooLong when it was broken off."""
+        with self._lock:
+            self._driver = connection.connection.driver_connection
+            self._begun = time.monotonic()
+        try:
+            return query()
+        except DBAPIError as error:
+            if self._is_broken:
+                raise TooLong(self._seconds) from error
+            raise
+        finally:
+            with self._lock:
+                self._driver = None
+
+    async def watch(self, asked: Awaitable[T]) -> T:
+        """Return what the query gives that runs in another thread; break it off when it is time."""
+        task, left = asyncio.ensure_future(asked), self._seconds
+        try:
+            while not (await asyncio.wait((task,), timeout=left))[0]:
+                await in_thread(self.break_off)
+                left = _AGAIN_SECONDS
+            return task.result()
+        finally:
+            task.cancel()
+
+    def break_off(self) -> None:
+        """End the statement that is running, unless it has waited for its turn until now."""
+        with self._lock:
+            if self._driver is None or time.monotonic() - self._begun < self._seconds:
+                return
+            self._is_broken = True
+            if isinstance(self._driver, sqlite3.Connection):
+                self._driver.interrupt()
+                return
+            with contextlib.suppress(Exception):  # it is asked again
+                self._driver.cancel_safe(timeout=_CANCEL_SECONDS)
