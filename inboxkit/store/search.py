@@ -131,8 +131,8 @@ def hits(connection: Connection, query: Query, inbox_id: int | None = None) -> H
         joined = search_sqlite.hits.join(message, message.c.id == search_sqlite.hit)
         filters.insert(0, search_sqlite.matches(query, inbox_id))
         return Hits(joined, search_sqlite.hit, filters)
-    matching = search_postgres.conditions(connection, query, inbox_id)
-    return Hits(message, message.c.id, matching + filters)
+    source, hit, matching = search_postgres.hits(connection, query, inbox_id)
+    return Hits(source, hit, [matching, *filters])
 
 
 def _labelled(query: Query, filters: list[ColumnElement[bool]]) -> Hits:
@@ -154,7 +154,7 @@ def is_hit(
     if not query.words:
         return filters
     if connection.dialect.name != "sqlite":
-        return search_postgres.conditions(connection, query, inbox_id) + filters
+        return [search_postgres.is_hit(query, inbox_id), *filters]
     mine = search_sqlite.hit == message.c.id
     return [exists().where(search_sqlite.matches(query, inbox_id), mine), *filters]
 

@@ -22,6 +22,7 @@ from inboxkit.store import (
     known_threads,
     runs,
     search,
+    search_postgres,
     sends,
     untaken,
 )
@@ -279,6 +280,25 @@ def test_a_search_on_postgres_takes_its_hits_as_one_value(connection: Connection
     assert "ANY" in hits
     lists: list[list[int]] = [value for value in given.values() if isinstance(value, list)]
     assert [len(value) for value in lists] == [30]
+
+
+@pytest.mark.postgres
+def test_a_search_on_postgres_for_what_is_frequent_walks_from_the_newest_on(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tx = Tx(connection)
+    made = [staged(tx, subject="A cellar") for _ in range(30)]
+    sends.store(tx, made)
+    monkeypatch.setattr(search_postgres, "_PROBE", 5)
+
+    mine = Reach(None, made[0].row["inbox_id"])
+    for reach, index in ((EVERYTHING, "search_pkey"), (mine, "message_inbox")):
+        steps = plan(connection, lambda c, reach=reach: page(c, "cellar", reach), -1)
+        assert f"Scan Backward using inboxkit_{index}" in steps, steps
+        assert "Sort" not in steps, steps
+        assert ("SubPlan" in steps) == (reach is mine), steps  # words looked up a message
+    assert page(connection, "cellar") == sorted((one.id for one in made), reverse=True)
+    assert page(connection, "cellar -garden") and not page(connection, "cellar garden")
 
 
 @pytest.mark.postgres
