@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import anyio
 
 from ..errors import ConfigurationError, WaitTimeout
-from ..store import deliveries, events, messages, records
+from ..store import deliveries, events, messages, records, runs
 from ..store.deliveries import Outcome
 from ..tokens import row_id
 from ..values import Direction, EventType
@@ -145,8 +145,14 @@ class Sandbox:
                     if found.id not in seen and _reached(found, recipient):
                         return found
                 await bell.wait("any", count)
-        asked = f"nothing was sent to {recipient} within {timeout:g} s"
+        asked = f"nothing was sent to {recipient} within {timeout:g} s{await self._failures()}"
         raise WaitTimeout(asked, await self._sent())  # the last look may have been cut short
+
+    async def _failures(self) -> str:
+        """Return which handlers failed: as a rule that is why nothing was sent."""
+        rows = await self.kit.runtime.store.read(runs.listed)
+        why = {row.handler: row.error.strip().splitlines()[-1] for row in rows if row.error.strip()}
+        return "".join(f"; {handler} failed: {line}" for handler, line in why.items())
 
     async def _arrived(self, message_id: str, to: str) -> Message:
         runtime = self.kit.runtime

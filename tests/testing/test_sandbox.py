@@ -116,6 +116,22 @@ async def test_a_person_who_gets_nothing_sees_what_was_sent_to_others(sandbox: S
     assert b"For Bob" in await caught.value.arrived[0].raw()
 
 
+async def test_a_wait_in_vain_names_the_handler_that_failed(sandbox: Sandbox) -> None:
+    router = Router()
+
+    @router.on_message(to="*")
+    async def answer(message: Message) -> None:
+        raise LookupError("no such order")
+
+    sandbox.include(router)
+    await sandbox.inbox(DESK)
+    ann = sandbox.person(ANN)
+    await ann.send(DESK, "Order 7")
+    await sandbox.settle()
+    with pytest.raises(WaitTimeout, match=r"answer failed: LookupError: no such order"):
+        await ann.next_message(timeout=0.01)
+
+
 async def test_a_failed_wait_lists_what_did_arrive(sandbox: Sandbox) -> None:
     inbox = await sandbox.inbox(DESK)
     await sandbox.person(ANN).send(DESK, "An invoice", "Nothing to confirm.")
