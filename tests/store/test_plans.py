@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -293,7 +294,7 @@ def test_a_search_on_postgres_for_what_is_frequent_walks_from_the_newest_on(
 
     mine = Reach(None, made[0].row["inbox_id"])
     for reach, index in ((EVERYTHING, "search_pkey"), (mine, "message_inbox")):
-        steps = plan(connection, lambda c, reach=reach: page(c, "cellar", reach), -1)
+        steps = plan(connection, partial(page, asked="cellar", reach=reach), -1)
         assert f"Scan Backward using inboxkit_{index}" in steps, steps
         assert "Sort" not in steps, steps
         assert ("SubPlan" in steps) == (reach is mine), steps  # words looked up a message
