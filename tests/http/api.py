@@ -9,8 +9,10 @@ from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+import anyio
 from sqlalchemy import select
 
+from inboxkit.store import events
 from inboxkit.store.tables import content
 from inboxkit.testing.runner import Runner
 from inboxkit.tokens import row_id
@@ -119,10 +121,17 @@ class Api:
         return found
 
     def arrive(self, to: str, text: str = "Hello", **given: Any) -> Message:
-        """Let a mail come in; return it once it is read."""
-        raw = mail(text, to=to, **given)
-        receive = self.runner.kit.receive
-        return self.runner.call(receive, raw, mail_from="ann@example.com", rcpt_to=[to])
+        """Let a mail come in; return it once it is read, and those who listen can be told of it."""
+        return self.runner.call(self._arrived, mail(text, to=to, **given), to)
+
+    async def _arrived(self, raw: bytes, to: str) -> Message:
+        kit = self.runner.kit
+        came = await kit.receive(raw, mail_from="ann@example.com", rcpt_to=[to])
+        last, notify = await kit.runtime.store.read(events.last), kit.runtime.notify
+        with anyio.fail_after(30):
+            while notify.cursor < last:  # the log is followed a few milliseconds behind
+                await notify.bell.wait("any", notify.bell.count("any"), timeout=0.1)
+        return came
 
 
 def path(inbox: str, message: Message | str, suffix: str = "") -> str:

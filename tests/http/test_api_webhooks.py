@@ -136,7 +136,8 @@ def test_after_five_days_an_endpoint_is_disabled_and_said_so(api: Api, receiver:
     assert (found["enabled"], len(attempts(api, hook))) == (False, 9)
     assert "5 days" in found["inboxkit"]["disabled_because"]
     (said,) = api.good(
-        "GET", f"/v0/events?after=start&event_types=webhook.disabled&inbox_ids={inbox}"
+        "GET",
+        f"/v0/events?after=start&event_types=webhook.disabled&inbox_ids={inbox}&wait=5",
     )["events"]
     assert said["inboxkit"]["data"] == {"webhook_id": hook["webhook_id"]}
 
