@@ -58,9 +58,7 @@ class FileReader:
         except TimeoutError:
             return None
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await asyncio.shield(process.wait())
+            await processes.end(process)
         return str(json.loads(answer)) if answer and process.returncode == 0 else None
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
+
+import anyio
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -13,13 +16,23 @@ if TYPE_CHECKING:
 
 async def start(module: str, *, stderr: int | None = None) -> Process:
     """Start ``inboxkit.parsing.MODULE``, with pipes to and from it; raise OSError."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",  # what lies in the working directory is not ours to import
-        "-m",
-        f"inboxkit.parsing.{module}",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=stderr,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
+    with anyio.CancelScope(shield=True):  # half started it could not be ended
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # what lies in the working directory is not ours to import
+            "-m",
+            f"inboxkit.parsing.{module}",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+    raise AssertionError("nobody cancels a shield")
+
+
+async def end(process: Process) -> None:
+    """Kill a process; return when it is gone, also where everything is cancelled."""
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    with anyio.CancelScope(shield=True):
+        await process.wait()

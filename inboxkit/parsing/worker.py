@@ -7,7 +7,6 @@ would run the user's own script a second time.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import pickle
 import signal
@@ -98,11 +97,8 @@ class ParserProcess:
 
     async def _end(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        if process is not None:
+            await processes.end(process)
 
 
 async def _exchange(process: Process, raw: bytes, given: Mapping[str, Any]) -> ParsedMessage:

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
-from inboxkit.parsing import Limits, parse
+from inboxkit.parsing import Limits, parse, processes
 from inboxkit.parsing.worker import ParserProcess, needs_process
 
 from .corpus import sample
@@ -86,3 +87,11 @@ async def test_cancelled_message_does_not_answer_for_the_next(process: ParserPro
 def test_only_long_or_odd_messages_need_it() -> None:
     assert not needs_process(sample("alternative"))
     assert needs_process(b"Subject: x\r\n\r\n" + b"x" * 300_000)
+
+
+async def test_a_process_is_gone_also_where_everything_is_cancelled() -> None:
+    process = await processes.start("worker")
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await processes.end(process)
+    assert process.returncode is not None
