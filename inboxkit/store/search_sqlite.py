@@ -6,6 +6,7 @@ one inbox, however many hits others have, and has something to take ``-not`` fro
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Text, bindparam
@@ -30,8 +31,8 @@ hit = hits.c.rowid
 
 def index(connection: Connection, ids: Sequence[int]) -> None:
     """Add messages to the index, once their content is stored."""
-    sql = f"INSERT INTO inboxkit_search({_COLUMNS}) {_SOURCE} = ?"
-    driver.change(connection, sql, [(row_id,) for row_id in ids], many=True)
+    sql = f"INSERT INTO inboxkit_search({_COLUMNS}) {_SOURCE} IN (SELECT value FROM json_each(?))"
+    driver.change(connection, sql, (json.dumps(list(ids)),))
 
 
 def remove(connection: Connection, ids: Sequence[int]) -> None:
