@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from ..tokens import new_id
 from . import queues
@@ -164,48 +164,41 @@ def claim(
         lease = _lease_others if full else _lease_due
         given |= {"most": limit, "worker": worker, "lease": _new_lease(tx)}
         return _leased(lease(tx.connection, **given))
-    found = queues.in_turn(tx.connection, **given)
-    share = -(-limit // max(len(found), 1))
-    ids: list[int] = []
-    for queue in found:
-        if len(ids) < limit:
-            most = min(share, limit - len(ids))
-            ids += queues.due(tx.connection, kind, queue, now, most)
-    return _lease(tx, ids, worker) if ids else []
+    turned = queues.in_turn(tx.connection, **given)
+    if not turned:
+        return []
+    given |= {"queues": turned, "share": -(-limit // len(turned)), "most": limit}
+    found = _find_due(tx.connection, **given)
+    return _lease(tx, found, worker) if found else []
 
 
-_COLUMNS = (
-    job.c.id,
-    job.c.kind,
-    job.c.key,
-    job.c.inbox_id,
-    job.c.due_at,
-    job.c.attempts,
-    job.c.token,
-    job.c.data,
-    job.c.lane,
-    job.c.queue,
-)
+_LEASED: dict[str, Any] = {
+    "state": "leased",
+    "worker_id": bindparam("worker"),
+    "token": bindparam("lease"),
+    "attempts": job.c.attempts + 1,
+}
 
 
-def _leasing(chosen: ColumnElement[bool]) -> ReturningUpdate[*tuple[Any, ...]]:
-    values: dict[str, Any] = {
-        "state": "leased",
-        "worker_id": bindparam("worker"),
-        "token": bindparam("lease"),
-        "attempts": job.c.attempts + 1,
-    }
-    return update(job).where(chosen, job.c.state == "ready").values(values).returning(*_COLUMNS)
+def _leasing(*, but_full: bool) -> ReturningUpdate[*tuple[Any, ...]]:
+    picked = job.c.id.in_(queues.picked(but_full=but_full))
+    columns = (job.c[name] for name in _FIELDS)
+    return update(job).where(picked, job.c.state == "ready").values(_LEASED).returning(*columns)
 
 
-_lease_all = Prepared(_leasing(among(job.c.id)))
-# A whole claim as one statement of PostgreSQL, where each is a trip to the server.
-_lease_due = Prepared(_leasing(job.c.id.in_(queues.picked())))
-_lease_others = Prepared(_leasing(job.c.id.in_(queues.picked(but_full=True))))
+# A whole claim as one statement of PostgreSQL, where each is a trip to the server. SQLite would
+# return the rows of an UPDATE one by one, each after waiting for the GIL.
+_lease_due, _lease_others = (Prepared(_leasing(but_full=full)) for full in (False, True))
+_find_due = Prepared(queues.due_of(_FIELDS), at_once=True)
+_lease_found = Prepared(update(job).where(among(job.c.id)).values(_LEASED))
 
 
-def _lease(tx: Tx, ids: Sequence[int], worker: int) -> list[Job]:
-    return _leased(_lease_all(tx.connection, ids=ids, worker=worker, lease=_new_lease(tx)))
+def _lease(tx: Tx, found: Sequence[Mapping[str, Any]], worker: int) -> list[Job]:
+    """Lease what this transaction has just found: SQLite has one writer at a time."""
+    token = _new_lease(tx)
+    ids = [row["id"] for row in found]
+    _lease_found.number(tx.connection, ids=ids, worker=worker, lease=token)
+    return _leased({**row, "token": token, "attempts": row["attempts"] + 1} for row in found)
 
 
 def last_in_turn(taken: Sequence[Job], start: int) -> int:

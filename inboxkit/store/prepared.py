@@ -94,10 +94,13 @@ class Prepared:
     """A statement with bind parameters; rows come as mappings by column name.
 
     It must not hold an expanding IN, whose SQL depends on the values: see ``among``.
+    ``at_once``: on SQLite its rows come as one value, without bytes. The driver lets go of the GIL
+    before each row, and gets it back only when another thread pauses.
     """
 
-    def __init__(self, statement: Statement) -> None:
+    def __init__(self, statement: Statement, *, at_once: bool = False) -> None:
         self._statement = statement
+        self._at_once = at_once
         self._compiled: dict[str, _Ready] = {}
 
     def __call__(self, connection: Connection, **values: Any) -> list[dict[str, Any]]:
@@ -130,7 +133,9 @@ class Prepared:
     def _for(self, dialect: Dialect) -> _Ready:
         ready = self._compiled.get(dialect.name)
         if ready is None:
-            ready = self._compiled[dialect.name] = _Ready(self._statement, dialect)
+            at_once = self._at_once and dialect.name == "sqlite"
+            ready = (_AtOnce if at_once else _Ready)(self._statement, dialect)
+            self._compiled[dialect.name] = ready
         return ready
 
 
@@ -141,19 +146,22 @@ def _named(names: Sequence[str]) -> Any:
     return type("Row", (tuple,), {"__slots__": (), "_mapping": mapping, **columns})
 
 
+def _literal(value: int | str) -> str:
+    return str(int(value)) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+
+
 class _Ready:
     """A statement as one dialect wants it."""
 
     def __init__(self, statement: Statement, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
-        self.sql = str(compiled)
         self._defaults = compiled.params
-        self._order: Sequence[str] | None = compiled.positiontup
         self._bind: dict[str, Callable[[Any], Any]] = {}
         for name, parameter in compiled.binds.items():
             processor = parameter.type.dialect_impl(dialect).bind_processor(dialect)
             if processor is not None:
                 self._bind[name] = processor
+        self.sql, self._order = self._with_constants(compiled)
         columns = statement.exported_columns
         self._names = [c.name for c in columns]
         self._converting = [
@@ -162,6 +170,30 @@ class _Ready:
             if (processor := c.type.dialect_impl(dialect).result_processor(dialect, None))
         ]
         self._kind = _named(self._names)
+
+    def _with_constants(self, compiled: SQLCompiler) -> tuple[str, Sequence[str] | None]:
+        """Return the SQL, on SQLite with its constants written out, and the order of the others.
+
+        A parameter that SQLite compares with what a partial index is for, such as a job's state,
+        decides whether the index serves: it would prepare the statement anew for each value.
+        """
+        if compiled.positiontup is None:
+            return str(compiled), None
+        constants = {
+            name: self._bind[name](bind.value) if name in self._bind else bind.value
+            for name, bind in compiled.binds.items()
+            if bind.unique
+        }
+        sql, *rest = str(compiled).split("?")
+        order: list[str] = []
+        for name, following in zip(compiled.positiontup, rest, strict=True):
+            constant = constants.get(name)
+            if isinstance(constant, (int, str)):
+                sql += _literal(constant) + following
+            else:
+                order.append(name)
+                sql += "?" + following
+        return sql, order
 
     def fetch(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
         return driver.fetch(connection, self.sql, self.bound(values))
@@ -183,6 +215,20 @@ class _Ready:
         for place, processor in self._converting:
             values[place] = processor(values[place])
         return values
+
+
+class _AtOnce(_Ready):
+    """A query of SQLite whose rows come as JSON."""
+
+    def __init__(self, statement: Statement, dialect: Dialect) -> None:
+        super().__init__(statement, dialect)
+        columns = ", ".join(map(dialect.identifier_preparer.quote, self._names))
+        self.sql = f"SELECT json_group_array(json_array({columns})) FROM ({self.sql})"
+
+    def fetch(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
+        [[rows]] = super().fetch(connection, values)
+        found: Sequence[Any] = json.loads(rows)
+        return found
 
 
 class BulkUpdate:

@@ -28,12 +28,14 @@ from sqlalchemy import (
 )
 
 from .backlog import is_first
-from .prepared import Prepared, among
+from .prepared import Ids, Prepared, among
 from .tables import job
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import datetime
+
+    from sqlalchemy import Subquery
 
 _QUEUES_A_CLAIM = 32
 _FIRST, _LAST = -1, 2**63 - 1  # what every queue is above, and not above
@@ -53,40 +55,21 @@ def of_handler(inbox_id: int, handler: str) -> int:
     return (inbox_id << _MARK.bit_length()) & _LAST | mark(handler)
 
 
-def in_turn(
-    connection: Connection, kind: str, now: datetime, start: int, full: Collection[int]
-) -> list[int]:
-    """Return the queues with a due job that come next in turn after ``start``."""
-    walk = _walk_others if full else _walk_all
-    given: dict[str, Any] = {"kind": kind, "now": now, "full": full}
-    found = walk(connection, **given, after=start, last=_LAST, number=0)
-    if len(found) < _QUEUES_A_CLAIM:
-        found += walk(connection, **given, after=_FIRST, last=start, number=len(found))
-    return [row["queue"] for row in found]
-
-
-def due(connection: Connection, kind: str, queue: int, now: datetime, most: int) -> list[int]:
-    """Return the ids of a queue's first due jobs."""
-    rows = _due_jobs(connection, kind=kind, now=now, queue=queue, most=most)
-    return [row["id"] for row in rows]
-
-
 def _walk(
     name: str,
     after: ColumnElement[int],
     last: ColumnElement[int],
-    number: ColumnElement[int],
     *,
     but_full: bool = False,
 ) -> Select[Any]:
     """Walk from queue to queue (a loose scan), not over the backlog.
 
     The queues are those above ``after`` up to ``last`` that have a due job, as many as a claim
-    serves less ``number``; the full ones are stepped over.
+    serves; the full ones are stepped over.
     """
     here = job.c.queue <= last
     walk = (
-        select(func.min(job.c.queue).label("queue"), number.label("n"))
+        select(func.min(job.c.queue).label("queue"), literal(0).label("n"))
         .where(_DUE, job.c.queue > after, here)
         .cte(name, recursive=True)
     )
@@ -110,12 +93,32 @@ def _due(queue: ColumnElement[int], most: Any) -> Select[Any]:
     )
 
 
+def in_turn(
+    connection: Connection, kind: str, now: datetime, start: int, full: Collection[int]
+) -> list[int]:
+    """Return the queues with a due job that come next in turn after ``start``: only on SQLite."""
+    walk = _walk_others if full else _walk_all
+    rows = walk(connection, kind=kind, now=now, start=start, full=full)
+    return [row["queue"] for row in rows]
+
+
+def due_of(columns: Sequence[str]) -> Select[Any]:
+    """Select the first ``share`` due jobs of each of ``queues``, ``most`` in all, for SQLite.
+
+    It has no LATERAL. That each queue has its turn in the order given is how it joins: the left
+    side first.
+    """
+    wanted = func.json_each(bindparam("queues", type_=Ids())).table_valued("value", name="wanted")
+    found = job.alias("found")
+    share, most = (bindparam(name, type_=Integer) for name in ("share", "most"))
+    due_jobs = _due(wanted.c.value, share).correlate(wanted)
+    joined = wanted.join(found, found.c.id.in_(due_jobs))
+    return select(*(found.c[name] for name in columns)).select_from(joined).limit(most)
+
+
 def picked(*, but_full: bool = False) -> Select[Any]:
     """Select all that a claim takes, at once: ``most`` jobs of ``kind``, in turn from ``start``."""
-    start, lowest = bindparam("start", type_=BigInteger), literal(_FIRST, BigInteger)
-    ahead = _walk("ahead", start, literal(_LAST, BigInteger), literal(0), but_full=but_full)
-    behind = _walk("behind", lowest, start, literal(0), but_full=but_full)
-    walk = union_all(ahead, behind).subquery()
+    walk, start = _walks(but_full=but_full)
     turned = (
         select(walk.c.queue)
         .order_by(walk.c.queue <= start, walk.c.queue)
@@ -132,10 +135,18 @@ def picked(*, but_full: bool = False) -> Select[Any]:
     return select(chosen.prefix_with("MATERIALIZED").c.id)
 
 
+def _walks(*, but_full: bool) -> tuple[Subquery, ColumnElement[int]]:
+    """Return the queues with a due job from ``start`` on, then those before, and ``start``."""
+    start, lowest = bindparam("start", type_=BigInteger), literal(_FIRST, BigInteger)
+    ahead = _walk("ahead", start, literal(_LAST, BigInteger), but_full=but_full)
+    behind = _walk("behind", lowest, start, but_full=but_full)
+    return union_all(ahead, behind).subquery("walk"), start
+
+
 def _prepared(*, but_full: bool) -> Prepared:
-    after, last, number = (bindparam(n, type_=BigInteger) for n in ("after", "last", "number"))
-    return Prepared(_walk("walk", after, last, number, but_full=but_full))
+    # Not sorted: SQLite takes what is ahead first, and to set up a sort costs more than the walks.
+    walk, _start = _walks(but_full=but_full)
+    return Prepared(select(walk.c.queue).limit(_QUEUES_A_CLAIM), at_once=True)
 
 
 _walk_all, _walk_others = _prepared(but_full=False), _prepared(but_full=True)
-_due_jobs = Prepared(_due(bindparam("queue"), bindparam("most", type_=Integer)))

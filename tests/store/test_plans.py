@@ -205,19 +205,19 @@ def claim(connection: Connection, full: Sequence[int] = ()) -> object:
 
 
 @pytest.mark.sqlite
-@pytest.mark.parametrize("number", [0, 1, 2], ids=["queues ahead", "queues behind", "jobs"])
+@pytest.mark.parametrize(("number", "looks"), [(0, 4), (1, 1)], ids=["queues", "jobs"])
 @pytest.mark.parametrize("full", [(), (7,)], ids=["all", "but the full ones"])
 def test_a_claim_walks_the_index_of_due_jobs_and_sorts_nothing(
-    connection: Connection, number: int, full: Sequence[int]
+    connection: Connection, number: int, looks: int, full: Sequence[int]
 ) -> None:
     put = [jobs.new_job("read", "a", inbox_id=1, due_at=NOW, lane="l")]
     jobs.put(Tx(connection), put)
     steps = plan(connection, lambda c: claim(c, full), number)
 
-    assert "USING INDEX inboxkit_job_due (kind=? AND queue" in steps, steps
+    assert steps.count("USING INDEX inboxkit_job_due (kind=? AND queue") == looks, steps
     assert "B-TREE" not in steps, steps
     assert "SCAN inboxkit_job" not in steps, steps
-    if number == 2:
+    if number == 1:
         assert "inboxkit_job_lane (lane=? AND state=? AND id<?)" in steps, steps
         assert "inboxkit_job_lane (lane=? AND state=?)" in steps, steps
 
