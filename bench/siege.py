@@ -21,10 +21,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Callable, Coroutine
 
 PROBE, TARGET = "probe@inbox.example", "target@inbox.example"
 _MB = 1024 * 1024
@@ -98,7 +98,7 @@ class Client:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, port: int, *, host: str = "127.0.0.1") -> AsyncIterator[Client]:
+    async def open(cls, port: int, *, host: str = "127.0.0.1") -> AsyncGenerator[Client]:
         """Connect from ``host`` and greet."""
         local = None if host == "127.0.0.1" else (host, 0)
         client = cls(*await asyncio.open_connection("127.0.0.1", port, local_addr=local))
@@ -162,7 +162,7 @@ class Probe:
             self.failures += await step != 250
             self.seconds.append(time.perf_counter() - begun)
 
-    def figures(self) -> dict[str, float]:
+    def figures(self) -> dict[str, int]:
         """Return quantiles in ms."""
         ordered = sorted(self.seconds)
         quantiles = {"p50": 0.5, "p99": 0.99, "max": 1.0}
@@ -254,7 +254,7 @@ async def _read(server: Server, mails: int) -> None:
         await asyncio.sleep(0.5)
 
 
-_MODES: dict[str, Callable[[Server, str], Awaitable[dict[str, object]]]] = {
+_MODES: dict[str, Callable[[Server, str], Coroutine[Any, Any, dict[str, Any]]]] = {
     "line": line,
     "large": large,
     "idle": idle,
