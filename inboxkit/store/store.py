@@ -147,9 +147,13 @@ class Store:
         return self.keys.signing(self.clock.now())
 
     async def close(self) -> None:
-        """Give back what is leased, finish what is queued, close."""
-        with contextlib.suppress(StoreError):
-            await self.write(workers.leave, [self.worker_id])
+        """Finish what is queued, give back what is leased, close.
+
+        In this order: what has ended would be given back, and done once more.
+        """
+        self._writer.refuse()
+        with contextlib.suppress(StoreError, SQLAlchemyError):
+            await in_thread(self._writer.stop, partial(workers.leave, workers=[self.worker_id]))
         await self._release()
 
     async def _release(self) -> None:

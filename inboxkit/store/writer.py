@@ -137,13 +137,23 @@ class Writer:
     def refuse(self) -> None:
         """Take nothing from now on: StoreError. What was taken is finished by ``stop``."""
         self._is_over = True
+        self._flush(asyncio.get_running_loop())
 
-    def stop(self) -> None:
-        """Finish what is queued, then end the threads."""
+    def stop(self, last: Callable[[Tx], object] | None = None) -> None:
+        """Finish what is queued, end the threads, then run ``last`` in a transaction.
+
+        Raise StoreError or SQLAlchemyError when the database refuses that.
+        """
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
             thread.join()
+        if last is not None:
+            future: Future[object] = Future()
+            with self._engine.connect() as connection:
+                unit = _Unit(last, (), False, True, _settling(future), None)
+                self._commit(connection, [unit])
+            future.result()
 
     async def run(self, function: Callable[..., T], *args: Any, durable: bool = True) -> T:
         """Run ``function(tx, *args)`` in a transaction; return when it is committed.
@@ -162,11 +172,7 @@ class Writer:
     def call(self, function: Callable[..., T], *args: Any) -> T:
         """Run a unit from another thread, blocking until it is committed."""
         future: Future[T] = Future()
-
-        def done(value: Any, error: BaseException | None) -> None:
-            future.set_result(value) if error is None else future.set_exception(error)
-
-        self._queue.put([_Unit(function, args, False, True, done, None)])
+        self._queue.put([_Unit(function, args, False, True, _settling(future), None)])
         return future.result()
 
     async def _submit(
@@ -193,7 +199,7 @@ class Writer:
             loop.call_soon(self._flush, loop)
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._queue.put(self._waiting.pop(loop))
+        self._queue.put(self._waiting.pop(loop, []))
 
     def _work(self, connection: Connection) -> None:
         with connection:
@@ -350,6 +356,13 @@ class Writer:
         for unit in units:
             values, error = self._alone(tx, function, ([unit.args[0]],))
             yield (values[0] if error is None else None), error
+
+
+def _settling(future: Future[Any]) -> Callable[[Any, BaseException | None], None]:
+    def done(value: Any, error: BaseException | None) -> None:
+        future.set_result(value) if error is None else future.set_exception(error)
+
+    return done
 
 
 def _place_in_batch(unit: _Unit) -> str:

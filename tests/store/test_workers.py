@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from inboxkit.tokens import new_id
 
 if TYPE_CHECKING:
     from inboxkit.store.jobs import Job
+    from inboxkit.store.writer import Tx
 
 BEAT = Clock().now()
 LATER = BEAT + timedelta(seconds=BEAT_SECONDS)
@@ -161,3 +163,29 @@ async def test_one_that_registers_again_keeps_what_it_leased_meanwhile(database:
     assert await store.read(living) == {store.worker_id, other.worker_id}
     await other.close()
     await store.close()
+
+
+def finish(tx: Tx, ended: list[Job]) -> list[None]:
+    jobs.complete(tx, ended)
+    return [None] * len(ended)
+
+
+async def test_what_ended_before_the_close_is_not_given_back(database: str) -> None:
+    store = Store(database, Clock())
+    await store.open()
+    now = store.clock.now()
+    keys = [str(number) for number in range(40)]
+    await store.write(jobs.put, [jobs.new_job("run", k, inbox_id=1, due_at=now) for k in keys])
+    held = await store.write(
+        jobs.claim, "run", worker=store.worker_id, now=now, limit=len(keys), start=0
+    )
+    ends = [asyncio.create_task(store.write_grouped(finish, job)) for job in held[1:]]
+    await asyncio.sleep(0)  # they are handed over in this turn of the loop
+    await store.close()
+    await asyncio.gather(*ends)
+
+    after = Store(database, Clock())
+    await after.open()
+    left = await after.read(lambda c: c.execute(select(job.c.key, job.c.state)).all())
+    assert left == [("0", "ready")]
+    await after.close()
