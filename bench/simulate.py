@@ -15,7 +15,7 @@ import heapq
 import json
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -31,13 +31,17 @@ TOLERANCE = 0.2
 _BATCH = 32  # mails read at once
 _MAILS = 4_000
 _SQLITE_WRITERS = 1
+_ONE_PROCESS = 0.7  # of a core
 _LOOK_SECONDS = 0.001  # how often who waits in line for SQLite's lock looks (store/turns.py)
 _SWITCH_SECONDS = 0.005  # after which Python gives its lock to another thread
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Microseconds for each mail; ``fsync`` for each commit."""
+    """Microseconds for each mail in one process; ``fsync`` for each commit.
+
+    ``dearer`` is what a mail takes, in times of that, where so many processes share the cores.
+    """
 
     client: float  # of the load, which shares the cores
     listener: float  # taking it off the wire
@@ -46,7 +50,20 @@ class Costs:
     record: float  # threads, index, jobs, Runs, the database's lock held
     fsync: float
     bytes: float = 0.0
+    dearer: dict[str, float] = field(default_factory=dict[str, float])
     measured: dict[str, float] = field(default_factory=dict[str, float])
+
+    def shared(self, processes: int) -> Costs:
+        """Return what a mail costs where so many processes work; beyond what is known, the most."""
+        known = [times for number, times in self.dearer.items() if int(number) <= processes]
+        times = max(known, default=1.0)
+        return replace(
+            self,
+            listener=self.listener * times,
+            accept=self.accept * times,
+            handle=self.handle * times,
+            record=self.record * times,
+        )
 
     @property
     def server(self) -> float:
@@ -191,7 +208,7 @@ class Course:
     """A run of ``bench/whole.py``: sessions that send in lockstep until all mails are handled."""
 
     def __init__(self, costs: Costs, *, processes: int, cores: float) -> None:
-        self.costs = costs
+        self.costs = costs.shared(processes)
         self.writing = Lock()
         self._machine = Machine(cores)
         self._left = _MAILS - SESSIONS
@@ -250,13 +267,13 @@ def check(costs: Costs, cores: float) -> bool:
 
 def needs(costs: Costs, rate: float) -> None:
     """Print what so many mails a second need, and what is at its end first."""
+    if rate * costs.server / 1e6 > _ONE_PROCESS:
+        costs = costs.shared(max(map(int, costs.dearer), default=1))
     cores = rate * costs.server / 1e6
     held = (costs.accept + costs.record) / 1e6 + 2 * costs.fsync / 1e6 / _BATCH
-    print(
-        f"{rate:,.0f} mails a second: {cores:,.1f} cores of ours, {math.ceil(cores / 0.7)} "
-        f"processes at 70 %,",
-        end=" ",
-    )
+    processes = math.ceil(cores / _ONE_PROCESS)
+    print(f"{rate:,.0f} mails a second: {cores:,.1f} cores of ours,", end=" ")
+    print(f"{processes} processes at {_ONE_PROCESS:.0%},", end=" ")
     print(
         f"{rate * costs.bytes / 1e6:,.0f} MB/s and {rate * costs.bytes * 86_400 / 1e12:,.1f} TB "
         "a day on the disk,",

@@ -250,7 +250,10 @@ def main() -> None:
 
 
 def costs(found: dict[int, Course], listener: float) -> dict[str, Any]:
-    """Return what a mail costs one process in us, with the rates, as ``simulate.py`` reads it."""
+    """Return what a mail costs one process in us, as ``simulate.py`` reads it.
+
+    With the rates, and how much dearer a mail is where more processes share the cores.
+    """
     one = found[1]
     recorded = sum(
         one.steps[n] for n in ("take jobs", "record", "thread", "index", "plan", "dispatch")
@@ -263,6 +266,7 @@ def costs(found: dict[int, Course], listener: float) -> dict[str, Any]:
         "record": recorded,
         "fsync": _fsync_us(),
         "bytes": one.bytes,
+        "dearer": {str(workers): c.cpu_ms / one.cpu_ms for workers, c in found.items()},
         "measured": {str(workers): course_.rate for workers, course_ in found.items()},
     }
 

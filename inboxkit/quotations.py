@@ -40,8 +40,11 @@ def quotation_marks(
     """
     fresh: list[str] = []
     quoted: dict[int, list[str]] = {}
+    lines = text[:_MOST_CHARACTERS].splitlines()
+    if text == new and ">" not in text:  # as most mails are: nothing of it is quoted
+        return tuple(sorted(_marks(lines))[:_MOST_OWN]), ()
     own_lines = {line.strip() for line in new[:_MOST_CHARACTERS].splitlines()}
-    for line in text[:_MOST_CHARACTERS].splitlines():
+    for line in lines:
         mark = _QUOTED.match(line) if ">" in line else None
         if mark:
             quoted.setdefault(mark[0].count(">"), []).append(line[mark.end() :])
