@@ -160,7 +160,8 @@ class Sendgrid:
     ) -> Verified | Unverified:
         """Check the signature over timestamp and body, with the key of events or of mail.
 
-        What has no key is known by user and password; with neither it is refused for now.
+        What has no key is known by user and password; with neither it is
+        answered with 503, so that SendGrid tries again and nothing is lost until one is set.
         """
         is_mail = forms.is_form(request.header("content-type"))
         key = config.parse_key if is_mail else config.verification_key
