@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
@@ -56,9 +57,8 @@ class Bell:
 
     def call_from_thread(self, function: Callable[[T], None], argument: T) -> None:
         """Call something in the event loop, from any thread; nothing once the loop has ended."""
-        loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(function, argument)
+        if self._loop is not None:
+            tell(self._loop, function, argument)
 
     def fail(self, failure: BaseException) -> None:
         """Wake everybody with an error: what rang here has ended, so nothing will come any more."""
@@ -75,6 +75,12 @@ class Bell:
                 await self._waiting[topic].wait()
         if self._failure is not None:
             raise stopped(self._failure)
+
+
+def tell(loop: asyncio.AbstractEventLoop, function: Callable[[T], None], argument: T) -> None:
+    """Call something in an event loop, from any thread; nothing once that has ended."""
+    with suppress(RuntimeError):  # asked first, it could still end before it is called
+        loop.call_soon_threadsafe(function, argument)
 
 
 def stopped(failure: BaseException) -> InboxKitError:

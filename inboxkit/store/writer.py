@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from ..errors import StoreError
+from .bell import tell
 from .calls import called
 from .refusals import LOOKS, Unsure, is_fatal, is_late, may_pass, refusal
 from .transactions import Gone, begun, hurry, savepoint
@@ -376,8 +377,8 @@ def _deliver(batch: list[_Unit], results: Sequence[Result]) -> None:
         mine = [(unit.done, result) for unit, result in pairs if unit.loop is loop]
         if loop is None:
             _finish(mine)
-        elif not loop.is_closed():
-            loop.call_soon_threadsafe(_finish, mine)
+        else:
+            tell(loop, _finish, mine)
 
 
 def _finish(mine: list[tuple[Callable[[Any, BaseException | None], None], Result]]) -> None:

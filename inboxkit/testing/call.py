@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -27,7 +28,8 @@ class Call(Generic[T]):
 
     def abandon(self, undo: Callable[[T], Awaitable[None]] | None = None) -> None:
         """Cancel the work; what it has got by then goes to ``undo``, for nobody reads it."""
-        self._loop.call_soon_threadsafe(self._abandon, undo, context=Context())
+        with suppress(RuntimeError):  # the loop has ended, and with it the work
+            self._loop.call_soon_threadsafe(self._abandon, undo, context=Context())
 
     # in the loop
 

@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,15 +54,20 @@ class Runner:
 
     def stop(self) -> None:
         """Stop the kit and its loop, and delete the database; raise what broke meanwhile."""
-        if self._loop is not None and self._over is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self.kit.stop)
-            self._loop.call_soon_threadsafe(self._over.set)
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it has ended, perhaps just now
+                self._loop.call_soon_threadsafe(self._end)  # one call: after it, it may be gone
         self._thread.join(_STOP_SECONDS)
         if self._thread.is_alive():
             raise RuntimeError("the runtime does not stop; does a handler block its event loop?")
         self._folder.cleanup()
         if self._failure is not None:
             raise self._failure
+
+    def _end(self) -> None:
+        assert self._over is not None
+        self.kit.stop()
+        self._over.set()
 
     def _run(self) -> None:
         asyncio.run(self._serve())

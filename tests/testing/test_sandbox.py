@@ -9,7 +9,8 @@ import threading
 import time
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -32,7 +33,7 @@ from inboxkit.testing.runner import Runner
 from tests.mails import ANN, DESK, mail
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
 
 def test_a_sync_test_uses_it_too(sandbox: Sandbox) -> None:
@@ -337,6 +338,36 @@ def test_a_runtime_that_breaks_is_told_to_waits_and_at_the_end() -> None:
         asyncio.run(asyncio.wait_for(story(), 30))
     with pytest.raises(InboxKitError, match="the clock has stopped"):
         runner.stop()
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_kit_that_has_ended_meanwhile_is_stopped(
+    before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its loop has ended once it was told to, or before: somebody else stopped the kit."""
+    runner = Runner()
+    runner.start()
+    database = Path(runner.kit.settings.database.removeprefix("sqlite:///"))
+    assert database.exists()
+
+    async def running() -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
+        return asyncio.get_running_loop(), threading.current_thread()
+
+    loop, thread = runner.call(running)
+    told, here = loop.call_soon_threadsafe, threading.current_thread()
+
+    def tell(function: Callable[..., None], *args: Any) -> None:
+        if threading.current_thread() is not here:  # of the loop's own threads
+            told(function, *args)
+            return
+        told(runner.kit.stop if before else function)
+        thread.join(30)
+        if before:
+            told(function)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", tell)
+    runner.stop()
+    assert not database.parent.exists()
 
 
 def test_a_start_that_fails_raises_and_leaves_nothing() -> None:
