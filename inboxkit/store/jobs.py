@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from ..tokens import new_id
-from . import queues
-from .backlog import next_due
+from . import lanes, queues
+from .backlog import is_first, next_due
 from .bulk import BulkInsert, Finder
 from .prepared import Prepared, among
 from .tables import job
@@ -22,8 +22,6 @@ from .tables import job
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
-
-    from sqlalchemy.sql.dml import ReturningUpdate
 
     from .writer import Tx
 
@@ -110,13 +108,13 @@ def _firsts(
     connection: Connection, rows: Sequence[Mapping[str, Any]]
 ) -> Iterator[Mapping[str, Any]]:
     """Yield the rows of jobs that no other of their lane holds up."""
-    lanes = {row["lane"] for row in rows if row["lane"] is not None}
-    taken = {row[0] for row in _in_lanes(connection, list(lanes))} if lanes else set[str]()
+    free = lanes.hold(connection, {row["lane"] for row in rows if row["lane"] is not None})
+    free -= {row[0] for row in _in_lanes(connection, list(free))}
     for row in rows:
         if row["lane"] is None:
             yield row
-        elif row["lane"] not in taken:
-            taken.add(row["lane"])
+        elif row["lane"] in free:
+            free.remove(row["lane"])
             yield row
 
 
@@ -161,9 +159,8 @@ def claim(
     """
     given: dict[str, Any] = {"kind": kind, "now": now, "start": start, "full": full}
     if tx.connection.dialect.name == "postgresql":
-        lease = _lease_others if full else _lease_due
-        given |= {"most": limit, "worker": worker, "lease": _new_lease(tx)}
-        return _leased(lease(tx.connection, **given))
+        picked = (_pick_others if full else _pick_all)(tx.connection, **given, most=limit)
+        return _lease_firsts(tx, picked, worker) if picked else []
     turned = queues.in_turn(tx.connection, **given)
     if not turned:
         return []
@@ -180,21 +177,33 @@ _LEASED: dict[str, Any] = {
 }
 
 
-def _leasing(*, but_full: bool) -> ReturningUpdate[*tuple[Any, ...]]:
-    picked = job.c.id.in_(queues.picked(but_full=but_full))
-    columns = (job.c[name] for name in _FIELDS)
-    return update(job).where(picked, job.c.state == "ready").values(_LEASED).returning(*columns)
-
-
-# A whole claim as one statement of PostgreSQL, where each is a trip to the server. SQLite would
-# return the rows of an UPDATE one by one, each after waiting for the GIL.
-_lease_due, _lease_others = (Prepared(_leasing(but_full=full)) for full in (False, True))
+_pick_all, _pick_others = (Prepared(queues.picked(but_full=full)) for full in (False, True))
+_lease_picked = Prepared(
+    update(job)
+    .where(among(job.c.id), is_first())
+    .values(_LEASED)
+    .returning(*(job.c[name] for name in _FIELDS))
+)
 _find_due = Prepared(queues.due_of(_FIELDS), at_once=True)
 _lease_found = Prepared(update(job).where(among(job.c.id)).values(_LEASED))
 
 
+def _lease_firsts(tx: Tx, picked: Sequence[Mapping[str, Any]], worker: int) -> list[Job]:
+    """Lease what this transaction has locked, on PostgreSQL.
+
+    Others may have leased from its lanes since the statement that picked began, but not since it
+    ended: this one sees them.
+    """
+    ids = [row["id"] for row in picked]
+    rows = _lease_picked(tx.connection, ids=ids, worker=worker, lease=_new_lease(tx))
+    return _leased(rows)
+
+
 def _lease(tx: Tx, found: Sequence[Mapping[str, Any]], worker: int) -> list[Job]:
-    """Lease what this transaction has just found: SQLite has one writer at a time."""
+    """Lease what this transaction has just found: SQLite has one writer at a time.
+
+    It would return the rows of an UPDATE one by one, each after waiting for the GIL.
+    """
     token = _new_lease(tx)
     ids = [row["id"] for row in found]
     _lease_found.number(tx.connection, ids=ids, worker=worker, lease=token)
@@ -233,10 +242,10 @@ def _held_up(connection: Connection, done: Sequence[Job]) -> set[str]:
 
     On PostgreSQL another transaction may be putting one that is not to be seen yet.
     """
-    lanes = {j.lane: j.kind for j in done if j.lane is not None}
+    kinds = {j.lane: j.kind for j in done if j.lane is not None}
     if connection.dialect.name == "postgresql":
-        return set(lanes.values())
-    return {lanes[row[0]] for row in _in_lanes(connection, list(lanes))}
+        return set(kinds.values())
+    return {kinds[row[0]] for row in _in_lanes(connection, list(kinds))}
 
 
 def put_back(

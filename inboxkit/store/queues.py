@@ -22,11 +22,13 @@ from sqlalchemy import (
     func,
     literal,
     not_,
+    or_,
     select,
     true,
     union_all,
 )
 
+from . import lanes
 from .backlog import is_first
 from .prepared import Ids, Prepared, among
 from .tables import job
@@ -82,10 +84,10 @@ def _walk(
     return found.where(not_(among(walk.c.queue.op("&")(_MARK), "full"))) if but_full else found
 
 
-def _due(queue: ColumnElement[int], most: Any) -> Select[Any]:
+def _due(queue: ColumnElement[int], most: Any, *columns: ColumnElement[Any]) -> Select[Any]:
     """Select a queue's due jobs, in the order of the index; of a lane only the first."""
     return (
-        select(job.c.id)
+        select(job.c.id, *columns)
         .where(_DUE, job.c.queue == queue, is_first())
         .order_by(job.c.due_at, job.c.id)
         .limit(most)
@@ -117,7 +119,10 @@ def due_of(columns: Sequence[str]) -> Select[Any]:
 
 
 def picked(*, but_full: bool = False) -> Select[Any]:
-    """Select all that a claim takes, at once: ``most`` jobs of ``kind``, in turn from ``start``."""
+    """Select all that a claim takes, at once: ``most`` jobs of ``kind``, in turn from ``start``.
+
+    Only on PostgreSQL: of lanes that another transaction may be leasing from there is none.
+    """
     walk, start = _walks(but_full=but_full)
     turned = (
         select(walk.c.queue)
@@ -127,12 +132,11 @@ def picked(*, but_full: bool = False) -> Select[Any]:
     )
     most, number = bindparam("most", type_=Integer), func.greatest(func.count(), 1)
     share = select((most + number - 1) // number).select_from(turned).scalar_subquery()
-    due_jobs = _due(turned.c.queue, share).lateral("due")
+    due_jobs = _due(turned.c.queue, share, job.c.lane).lateral("due")
     # Materialized: looked for more than once, it might lock others each time.
-    chosen = (
-        select(due_jobs.c.id).select_from(turned.join(due_jobs, true())).limit(most).cte("picked")
-    )
-    return select(chosen.prefix_with("MATERIALIZED").c.id)
+    chosen = select(due_jobs.c.id, due_jobs.c.lane).select_from(turned.join(due_jobs, true()))
+    found = chosen.limit(most).cte("picked").prefix_with("MATERIALIZED")
+    return select(found.c.id).where(or_(found.c.lane.is_(None), lanes.is_held(found.c.lane)))
 
 
 def _walks(*, but_full: bool) -> tuple[Subquery, ColumnElement[int]]:
