@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, not_, select, update
 
 from ..tokens import new_id
 from . import lanes, queues
@@ -22,6 +22,8 @@ from .tables import job
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+
+    from sqlalchemy.sql.dml import ReturningUpdate
 
     from .writer import Tx
 
@@ -159,8 +161,9 @@ def claim(
     """
     given: dict[str, Any] = {"kind": kind, "now": now, "start": start, "full": full}
     if tx.connection.dialect.name == "postgresql":
-        picked = (_pick_others if full else _pick_all)(tx.connection, **given, most=limit)
-        return _lease_firsts(tx, picked, worker) if picked else []
+        given |= {"most": limit, "worker": worker, "lease": _new_lease(tx)}
+        rows = (_lease_others if full else _lease_due)(tx.connection, **given)
+        return _leased(_still_first(tx, rows))
     turned = queues.in_turn(tx.connection, **given)
     if not turned:
         return []
@@ -177,33 +180,36 @@ _LEASED: dict[str, Any] = {
 }
 
 
-_pick_all, _pick_others = (Prepared(queues.picked(but_full=full)) for full in (False, True))
-_lease_picked = Prepared(
-    update(job)
-    .where(among(job.c.id), is_first())
-    .values(_LEASED)
-    .returning(*(job.c[name] for name in _FIELDS))
-)
+def _leasing(*, but_full: bool) -> ReturningUpdate[*tuple[Any, ...]]:
+    picked = job.c.id.in_(queues.picked(but_full=but_full))
+    columns = (job.c[name] for name in _FIELDS)
+    return update(job).where(picked, job.c.state == "ready").values(_LEASED).returning(*columns)
+
+
+# A whole claim as one statement of PostgreSQL, where each is a trip to the server. SQLite would
+# return the rows of an UPDATE one by one, each after waiting for the GIL.
+_lease_due, _lease_others = (Prepared(_leasing(but_full=full)) for full in (False, True))
 _find_due = Prepared(queues.due_of(_FIELDS), at_once=True)
 _lease_found = Prepared(update(job).where(among(job.c.id)).values(_LEASED))
+_BACK = {"state": "ready", "worker_id": None, "token": None, "attempts": job.c.attempts - 1}
+_leave = Prepared(
+    update(job).where(among(job.c.id), not_(is_first())).values(_BACK).returning(job.c.id)
+)
 
 
-def _lease_firsts(tx: Tx, picked: Sequence[Mapping[str, Any]], worker: int) -> list[Job]:
-    """Lease what this transaction has locked, on PostgreSQL.
+def _still_first(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Leave those of the jobs just leased that others of their lanes hold up, on PostgreSQL.
 
-    Others may have leased from its lanes since the statement that picked began, but not since it
-    ended: this one sees them.
+    Others may have been leased since the statement that found these began, but not since it ended,
+    as it took their lanes: this one sees them.
     """
-    ids = [row["id"] for row in picked]
-    rows = _lease_picked(tx.connection, ids=ids, worker=worker, lease=_new_lease(tx))
-    return _leased(rows)
+    in_lanes = [row["id"] for row in rows if row["lane"] is not None]
+    left = {row["id"] for row in _leave(tx.connection, ids=in_lanes)} if in_lanes else set[int]()
+    return (row for row in rows if row["id"] not in left)
 
 
 def _lease(tx: Tx, found: Sequence[Mapping[str, Any]], worker: int) -> list[Job]:
-    """Lease what this transaction has just found: SQLite has one writer at a time.
-
-    It would return the rows of an UPDATE one by one, each after waiting for the GIL.
-    """
+    """Lease what this transaction has just found: SQLite has one writer at a time."""
     token = _new_lease(tx)
     ids = [row["id"] for row in found]
     _lease_found.number(tx.connection, ids=ids, worker=worker, lease=token)
@@ -336,8 +342,7 @@ def is_known(connection: Connection, kind: str, key: str) -> bool:
 def give_up(tx: Tx, worker: int, leases: Collection[int]) -> int:
     """Make jobs ready again that were leased under these tokens and given to nobody."""
     mine = and_(job.c.worker_id == worker, job.c.state == "leased", job.c.token.in_(leases))
-    ready = {"state": "ready", "worker_id": None, "token": None, "attempts": job.c.attempts - 1}
-    kinds = tx.connection.execute(update(job).where(mine).values(**ready).returning(job.c.kind))
+    kinds = tx.connection.execute(update(job).where(mine).values(_BACK).returning(job.c.kind))
     freed = list(kinds.scalars())
     tx.wake(*freed)
     return len(freed)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import func, select, text
 
 from inboxkit.clock import Clock
 from inboxkit.store import jobs
@@ -16,7 +19,7 @@ from inboxkit.store.takers import Takers
 from inboxkit.store.writer import Tx
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from sqlalchemy import Connection
 
@@ -88,28 +91,53 @@ def test_a_lane_is_free_again_when_who_leases_from_it_gives_up(opened: Database)
     assert keys(claimed(opened)) == ["a"]
 
 
-class Between(set[int]):
-    """Leases of a claim that something else happens before, after it has found its jobs."""
-
-    def __init__(self, then: Callable[[], None]) -> None:
-        super().__init__()
-        self._then = then
-
-    def add(self, element: int) -> None:
-        super().add(element)
-        self._then()
+_GATE = 1_042
 
 
-def test_a_claim_takes_nothing_that_was_held_up_since_it_looked(opened: Database) -> None:
-    """A lease is committed after the claim's first statement began, before it has the lane."""
+@pytest.fixture
+def gate(opened: Database) -> Iterator[Connection]:
+    """Give a transaction that holds up whoever leases a job, within the statement, until it ends.
 
-    def lease_another() -> None:
-        with opened.writer.begin() as other:
-            row = jobs.new_job("run", "a", inbox_id=1, due_at=NOW, lane="l")
-            other.execute(job.insert(), [row | {"state": "leased", "worker_id": 9}])
+    The tables outlive a test, so what is put into them for it is taken out.
+    """
+    function = f"BEGIN PERFORM pg_advisory_xact_lock({_GATE}); RETURN NEW; END"
+    made = (
+        f"CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS '{function}'",
+        "CREATE TRIGGER gate BEFORE UPDATE ON inboxkit_job FOR EACH ROW EXECUTE FUNCTION gate()",
+    )
+    with opened.writer.begin() as connection:
+        for statement in made:
+            connection.execute(text(statement))
+    with opened.writer.connect() as holder:
+        holder.execute(select(func.pg_advisory_xact_lock(_GATE)))
+        yield holder
+    with opened.writer.begin() as connection:
+        connection.execute(text("DROP FUNCTION gate CASCADE"))
 
+
+def wait_for_who_is_held_up(connection: Connection) -> None:
+    waiting = text(f"SELECT count(*) FROM pg_locks WHERE NOT granted AND objid = {_GATE}")
+    end = time.monotonic() + 30
+    while not connection.execute(waiting).scalar_one():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_claim_takes_nothing_that_was_held_up_since_it_began(
+    opened: Database, gate: Connection
+) -> None:
+    """A lease is committed after the claim's statement has looked for one in the lane."""
     with opened.writer.begin() as connection:
         put(connection, "b")
         put(connection, "c", lane="m")
+    with ThreadPoolExecutor(1) as thread, gate:
+        claiming = thread.submit(claimed, opened)
+        with opened.writer.begin() as other:
+            wait_for_who_is_held_up(other)
+            row = jobs.new_job("run", "a", inbox_id=1, due_at=NOW, lane="l")
+            other.execute(job.insert(), [row | {"state": "leased", "worker_id": 9}])
+        gate.rollback()
+        assert keys(claiming.result(30)) == ["c"]
     with opened.writer.begin() as connection:
-        assert keys(claim(Tx(connection, leases=Between(lease_another)))) == ["c"]
+        left = connection.execute(select(job.c.state, job.c.attempts).where(job.c.key == "b"))
+        assert left.one() == ("ready", 0)
