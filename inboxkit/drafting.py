@@ -72,8 +72,11 @@ class Drafting:
             await self._store.write(self._fail, job, record, str(error))
 
     def _fail(self, tx: Tx, job: Job, record: DraftRecord, error: str) -> None:
-        jobs.complete(tx, [job])
-        drafts.fail(tx, record, error, self._store.clock.now())
+        now = self._store.clock.now()
+        if drafts.fail(tx, record, error, now):
+            jobs.complete(tx, [job])
+        else:  # it was changed meanwhile: look again at what it is now
+            jobs.put_back(tx, job, due_at=now, error=error)
 
 
 def drafted(record: DraftRecord) -> Draft:

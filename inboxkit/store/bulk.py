@@ -146,13 +146,13 @@ class Finder:
         *wanted: Column[Any],
         within: Column[Any] | None = None,
         where: str = "",
-        keep: bool = False,
+        keep: bool | str = False,
     ) -> None:
         names = ", ".join(c.name for c in wanted)
         condition = f"{where} AND " if where else ""
         self._start = f"SELECT {names} FROM {column.table.name} WHERE {condition}{column.name} IN ("
         self._within = None if within is None else within.name
-        self._keep = keep
+        self._keep = "KEY SHARE" if keep is True else keep
 
     def __call__(
         self, connection: Connection, values: Sequence[Any], within: Any = None
@@ -167,5 +167,5 @@ class Finder:
         if self._within is not None:
             sql, given = f"{sql} AND {self._within} = {mark}", (*given, within)
         if self._keep and not is_sqlite:
-            sql += " FOR KEY SHARE"
+            sql += f" FOR {self._keep}"
         return driver.fetch(connection, sql, given)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select
+
 from ..compose import check_address
-from ..errors import InboxKitError
+from ..errors import InboxKitError, NotFound
+from ..tokens import new_id
 from . import domains, inboxes
-from .api_tables import DEFAULT_POD
+from .api_tables import DEFAULT_POD, pod
 from .inboxes import DELETING
 
 if TYPE_CHECKING:
@@ -39,6 +42,13 @@ def check(connection: Connection, reach: Reach, address: str, *, shared: str) ->
         raise Taken(f"the address {address} is not open to this key; choose one without a plus")
 
 
+def hold_pod(tx: Tx, pod_id: str) -> None:
+    """Keep a pod from being deleted until this transaction ends; raise NotFound."""
+    mine = select(pod.c.id).where(pod.c.id == pod_id)
+    if tx.connection.execute(mine.with_for_update(read=True, key_share=True)).first() is None:
+        raise NotFound("the pod was deleted meanwhile")
+
+
 def make(
     tx: Tx,
     reach: Reach,
@@ -63,9 +73,12 @@ def make(
         name = inboxes.normalize(address)
         raise Taken(f"the address {name} is taken; choose another username")
     check(tx.connection, reach, address, shared=shared)
-    return inboxes.create(
+    hold_pod(tx, pod_id)
+    number = new_id()
+    made = inboxes.create(
         tx,
         address,
+        row_id=number,
         now=now,
         display_name=display_name,
         metadata=metadata,
@@ -73,3 +86,7 @@ def make(
         pod_id=pod_id,
         status=status,
     )
+    is_the_callers = client_id is not None and (made.client_id, made.pod_id) == (client_id, pod_id)
+    if made.id != number and not is_the_callers:  # another transaction made it meanwhile
+        raise Taken(f"the address {made.address} is taken; choose another username")
+    return made

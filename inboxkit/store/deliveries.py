@@ -118,6 +118,7 @@ def requeue(tx: Tx, message_id: int, recipients: Sequence[str], *, at: datetime)
 
     What a provider has taken meanwhile stays as it is.
     """
+    tx.connection.execute(_SELECT_SEND, {"send": message_id})  # events move it too
     tx.connection.execute(
         update(delivery)
         .where(

@@ -37,16 +37,25 @@ class Departure:
     job: Job | None = None
     said: dict[str, Any] = field(default_factory=dict[str, Any])
 
+    def _answered(self, tx: Tx) -> list[int] | None:
+        """Return the send that was made under the same key, if one was."""
+        known = self.claim and idempotency.answered(tx.connection, self.claim, self.now)
+        if not known:
+            return None
+        self.said.update(known)
+        return [int(known["row"])]
+
     def store(self, tx: Tx, staged: Sequence[Staged]) -> list[int]:
         """Store the send; raise Changed when the draft is not what it was when it was read."""
-        if self.claim is not None:
-            known = idempotency.answered(tx.connection, self.claim, self.now)
-            if known is not None:
-                self.said.update(known)
-                return [int(known["row"])]
+        answered = self._answered(tx)
+        if answered is not None:
+            return answered
         if self.job is not None:
             jobs.complete(tx, [self.job])
         if not drafts.remove(tx, self.draft):
+            answered = self._answered(tx)  # by who has just removed it
+            if answered is not None:
+                return answered
             raise Changed(f"draft {self.draft.id}: was changed or sent meanwhile")
         (sent,) = sends.store(tx, staged)
         if self.labels:

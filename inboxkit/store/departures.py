@@ -118,7 +118,7 @@ def proceed(tx: Tx, steps: list[Start | Took]) -> list[Later | LeaseLost | None]
 
 # begun
 
-_LEASED = Finder(job.c.id, job.c.id, job.c.token)
+_LEASED = Finder(job.c.id, job.c.id, job.c.token, keep="NO KEY UPDATE")
 
 
 def _start(tx: Tx, starts: Sequence[Start]) -> Iterator[tuple[Start, Later | LeaseLost | None]]:

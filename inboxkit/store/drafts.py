@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Row, String, cast, delete, insert, select, update
 
+from ..errors import NotFound
 from ..tokens import new_id
 from ..values import File
-from . import jobs
+from . import inboxes, jobs
 from .api_tables import draft_file
 from .messages import preview
 from .pages import Page, paged
@@ -87,6 +88,8 @@ _PLAIN = (
 
 def create(tx: Tx, wanted: DraftRecord, files: Sequence[File]) -> DraftRecord:
     """Store a draft, or return the one that the inbox has under this ``client_id`` already."""
+    if not inboxes.hold(tx, wanted.inbox_id):
+        raise NotFound("the inbox was deleted meanwhile")
     known = _of_client(tx.connection, wanted)
     if known is not None:
         return known
@@ -170,6 +173,11 @@ def change(
     now: datetime,
 ) -> DraftRecord | None:
     """Change columns and files; None when the draft has been sent, changed or deleted since."""
+    mine = (draft.c.id == known.id) & (draft.c.updated_at == known.updated_at)
+    # Two changes within a microsecond must still be told apart.
+    later = max(now, known.updated_at + type(now).resolution)
+    if not tx.connection.execute(update(draft).where(mine).values(updated_at=later)).rowcount:
+        return None
     kept = [one for one in known.files if one.id not in remove]
     said = [
         {name: getattr(one, name) for name in DraftFile.__slots__} for one in kept
@@ -179,12 +187,8 @@ def change(
     changed = {k: list(v) if k in _MANY else v for k, v in values.items()}
     if "text" in values:
         changed["preview"] = preview(values["text"])
-    mine = (draft.c.id == known.id) & (draft.c.updated_at == known.updated_at)
-    # Two changes within a microsecond must still be told apart.
-    later = max(now, known.updated_at + type(now).resolution)
-    written = update(draft).where(mine).values(updated_at=later, attachments=said, **changed)
-    if not tx.connection.execute(written).rowcount:
-        return None
+    written = update(draft).where(draft.c.id == known.id).values(attachments=said, **changed)
+    tx.connection.execute(written)
     made = require(tx.connection, known.id)
     if "send_at" in changed:
         schedule(tx, made)
@@ -202,11 +206,11 @@ def schedule(tx: Tx, known: DraftRecord) -> None:
         jobs.put(tx, [due])
 
 
-def fail(tx: Tx, known: DraftRecord, error: str, now: datetime) -> None:
-    """Keep a draft that could not be sent at its time, and say why."""
+def fail(tx: Tx, known: DraftRecord, error: str, now: datetime) -> bool:
+    """Keep a draft that could not be sent at its time, and say why; False when it was changed."""
     mine = (draft.c.id == known.id) & (draft.c.updated_at == known.updated_at)
     values = {"send_status": FAILED, "error": error[:2_000], "updated_at": now}
-    tx.connection.execute(update(draft).where(mine).values(**values))
+    return bool(tx.connection.execute(update(draft).where(mine).values(**values)).rowcount)
 
 
 def remove(tx: Tx, known: DraftRecord) -> bool:

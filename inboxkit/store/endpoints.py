@@ -155,6 +155,8 @@ def rotate(tx: Tx, endpoint_id: int, secret: str, now: datetime, overlap: timede
 
     With no ``overlap`` all earlier ones sign no more.
     """
+    row = select(endpoint.c.id).where(endpoint.c.id == endpoint_id)
+    tx.connection.execute(row.with_for_update())
     held = by_id(tx.connection, endpoint_id, now)
     if held is None:
         return

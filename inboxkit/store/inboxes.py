@@ -84,10 +84,13 @@ def create(
     aliases: Sequence[str] = (),
     pod_id: str = DEFAULT_POD,
     status: str = "active",
+    row_id: int | None = None,
 ) -> InboxRecord:
     """Create the inbox, or return the one that has the address or the ``client_id`` already."""
     asked: dict[str, Any] = {"pod_id": pod_id, "display_name": display_name, "client_id": client_id}
     asked |= {"metadata": dict(metadata or {}), "status": status, "expires_at": expires_at}
+    if row_id is not None:
+        asked["id"] = row_id
     for _ in range(_TRIES):  # meanwhile others may make it or delete it
         row_id = _held(tx, address, client_id, pod_id) or _insert(tx, address, now, asked)
         if row_id is not None:
@@ -318,6 +321,8 @@ def change(
     metadata: Mapping[str, Any] | None,
 ) -> InboxRecord:
     """Change columns, and merge metadata: a value of None deletes its key."""
+    mine = select(inbox.c.id).where(inbox.c.id == inbox_id)
+    tx.connection.execute(mine.with_for_update(key_share=True))  # what is merged was read before
     known = by_id(tx.connection, inbox_id)
     if known is None or known.status == DELETING:
         raise NotFound("the inbox was deleted meanwhile")

@@ -16,6 +16,7 @@ from ..errors import StoreError
 from .bulk import BulkInsert, Finder
 from .prepared import BulkUpdate, Prepared
 from .tables import message, reference, thread
+from .threads import lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -112,6 +113,10 @@ class KnownThreads:
                     )
                     self._references[inbox_id, known.rfc_id] = known
 
+    def hold(self) -> None:
+        """Lock the threads that the batch's ids point to, in one order."""
+        lock(self._tx, {known.thread_id for known in self._references.values() if known})
+
     def prefetch_waiting(self, wanted: Iterable[tuple[int, str]]) -> None:
         """Read which of these bare subjects have threads whose parent may still come: few do."""
         by_inbox: defaultdict[int, set[str]] = defaultdict(set)
@@ -144,6 +149,7 @@ class KnownThreads:
 
     def _adopt(self, new: KnownReference) -> None:
         mine = (reference.c.inbox_id == new.inbox_id) & (reference.c.rfc_id == new.rfc_id)
+        mine &= reference.c.message_id.is_(None)
         self._tx.connection.execute(update(reference).where(mine).values(**new.row))
 
     def thread(self, thread_id: int) -> ThreadColumns:

@@ -205,7 +205,10 @@ def succeeded(tx: Tx, providers: AbstractSet[str], now: datetime) -> None:
         row = _Circuit(**found)
         if row.provider not in providers or (row.until > now and not row.failures):
             continue
-        tx.connection.execute(delete(circuit).where(circuit.c.provider == row.provider))
+        seen = (circuit.c.provider == row.provider) & (circuit.c.changed_at == row.changed_at)
+        seen &= (circuit.c.until == row.until) & (circuit.c.failures == row.failures)
+        if not tx.connection.execute(delete(circuit).where(seen)).rowcount:
+            continue  # it was told otherwise meanwhile
         waits = and_(job.c.kind == "send", job.c.state == "ready", job.c.due_at == row.until)
         if tx.connection.execute(update(job).where(waits).values(due_at=now)).rowcount:
             tx.wake("send")

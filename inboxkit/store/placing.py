@@ -69,6 +69,7 @@ def place(tx: Tx, readings: Sequence[Reading]) -> list[dict[str, Any]]:
     tx.take_turns(reading.stored.inbox_id for reading in readings)
     known = KnownThreads(tx)
     known.prefetch(pair for reading in readings for pair in _ids(reading))
+    known.hold()
     known.prefetch_waiting(
         (r.stored.inbox_id, base) for r in readings if (base := base_subject(r.parsed.subject))
     )

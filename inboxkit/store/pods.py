@@ -60,6 +60,8 @@ def listed(connection: Connection, reach: Reach, page: Page[str]) -> list[PodRec
 
 def remove(tx: Tx, pod_id: str) -> bool:
     """Delete an empty pod and its keys; False when it still has things or is the default one."""
+    held = select(pod.c.id).where(pod.c.id == pod_id).with_for_update()
+    tx.connection.execute(held)  # whoever is adding to it has done so
     used = (table.c.pod_id == pod_id for table in (inbox, domain, template))
     if pod_id == DEFAULT_POD or any(
         tx.connection.execute(select(exists().where(mine))).scalar() for mine in used

@@ -51,7 +51,9 @@ def messages(tx: Tx, ids: Sequence[int]) -> list[str]:
     files = list(tx.connection.execute(located).scalars())
     search.remove(tx, _with_content(tx.connection, ids))
     touched = select(message.c.thread_id).where(message.c.id.in_(ids)).distinct()
-    threads = [t for t in tx.connection.execute(touched).scalars() if t is not None]
+    threads = sorted(t for t in tx.connection.execute(touched).scalars() if t is not None)
+    held = select(thread.c.id).where(thread.c.id.in_(threads)).order_by(thread.c.id)
+    tx.connection.execute(held.with_for_update()).all()  # whoever is adding to them has done so
     for kind in ("read", "plan", "send"):
         jobs.cancel(tx, kind, [str(i) for i in ids])
     hanging = (raw, content, attachment, label, label_event, delivery, event, run, mailgun_send)

@@ -13,6 +13,7 @@ from . import jobs, placing, reports, screening, search
 from .bell import inbox_topic
 from .blobs import Packed
 from .bulk import BulkInsert
+from .calls import turns_first
 from .messages import pairs, preview
 from .prepared import BulkUpdate, Prepared, among
 from .tables import attachment, content, event, label, message, raw
@@ -91,6 +92,7 @@ class Reading:
     labels: tuple[str, ...] = ()
 
 
+@turns_first
 def record(tx: Tx, readings: Sequence[Reading]) -> list[int]:
     """Fill in what was read, place each message in its thread, and plan the handlers.
 

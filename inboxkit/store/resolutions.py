@@ -62,7 +62,10 @@ def by_hand(tx: Tx, row_id: int, how: Resolution, *, now: datetime) -> list[str]
 
 def _check_free(tx: Tx, row_id: int) -> None:
     mine = (job.c.kind == "send") & (job.c.key == str(row_id))
-    if tx.connection.execute(select(job.c.state).where(mine)).scalar() == "leased":
+    if (
+        tx.connection.execute(select(job.c.state).where(mine).with_for_update()).scalar()
+        == "leased"
+    ):
         raise SendError(f"{public_id('msg', row_id)}: it is being asked about now; try again")
 
 

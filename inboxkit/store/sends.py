@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from ..errors import KeyReused
+from ..errors import KeyReused, NotFound
 from ..parsing.attachments import safe_name
 from ..tokens import new_id
 from ..values import EventType, File
 from . import caps, events, jobs, search, threads
-from .bulk import BulkInsert
+from .bulk import BulkInsert, Finder
+from .inboxes import DELETING
 from .messages import blank, preview
 from .prepared import Prepared
-from .tables import attachment, content, delivery, event, message, raw
+from .tables import attachment, content, delivery, event, inbox, message, raw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,6 +91,11 @@ def store(tx: Tx, staged: Sequence[Staged]) -> list[int]:
     """
     fresh: dict[int, tuple[Staged, dict[str, Any]]] = {}
     by_key: dict[tuple[int, str], Staged] = {}
+    wanted = {item.row["inbox_id"] for item in staged}
+    living = {row[0] for row in _inboxes(tx.connection, sorted(wanted)) if row[1] != DELETING}
+    if wanted - living:
+        raise NotFound("the inbox was deleted meanwhile")
+    threads.lock(tx, {item.thread_id for item in staged if item.thread_id is not None})
     ids = [_known_or_new(tx, item, fresh, by_key) for item in staged]
     _keep_back(tx, fresh)
     _insert(tx, list(fresh.values()))
@@ -142,6 +148,7 @@ class _First:
     fingerprint: str
 
 
+_inboxes = Finder(inbox.c.id, inbox.c.id, inbox.c.status, keep=True)
 _insert_messages = BulkInsert(message)
 _insert_contents = BulkInsert(content)
 _insert_raws = BulkInsert(raw)
@@ -211,7 +218,7 @@ def _file_rows(item: Staged) -> list[dict[str, Any]]:
 
 def _thread_of(tx: Tx, item: Staged) -> int:
     if item.thread_id is not None:
-        known = threads.resolve(tx.connection, item.thread_id)
+        known = threads.held(tx, item.thread_id)
         if known is not None:
             return int(known.id)
     row = item.row
@@ -295,7 +302,9 @@ def learn_aliases(tx: Tx, row_id: int, aliases: Sequence[str]) -> None:
     if not aliases:
         return
     row = tx.connection.execute(
-        select(message.c.inbox_id, message.c.thread_id).where(message.c.id == row_id)
+        select(message.c.inbox_id, message.c.thread_id)
+        .where(message.c.id == row_id)
+        .with_for_update(key_share=True)  # a merge moves it and its ids together
     ).first()
     if row is None or row.thread_id is None:
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from ..errors import InboxKitError
+from ..errors import InboxKitError, NotFound
 from ..templates.rendering import Sources
 from ..tokens import new_id
 from .api_tables import template, template_version
@@ -103,13 +103,21 @@ def describe(tx: Tx, known: TemplateRecord, description: str, now: datetime) -> 
 
 def remove(tx: Tx, known: TemplateRecord) -> None:
     """Delete a template with its versions."""
+    _hold(tx, known.id)
     mine = template_version.c.template_id == known.id
     tx.connection.execute(delete(template_version).where(mine))
     tx.connection.execute(delete(template).where(template.c.id == known.id))
 
 
+def _hold(tx: Tx, template_id: int) -> bool:
+    mine = select(template.c.id).where(template.c.id == template_id)
+    return tx.connection.execute(mine.with_for_update()).first() is not None
+
+
 def add_version(tx: Tx, wanted: VersionRecord) -> VersionRecord:
     """Store a version; the first of a template is active. Raise TemplateTaken."""
+    if not _hold(tx, wanted.template_id):
+        raise NotFound("the template was deleted meanwhile")
     if version(tx.connection, wanted.template_id, wanted.tag) is not None:
         raise TemplateTaken(f"the version {wanted.tag} is there already")
     row = {f.name: getattr(wanted, f.name) for f in fields(wanted)}

@@ -18,6 +18,7 @@ from .tables import message, reference, thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from .writer import Tx
@@ -154,6 +155,25 @@ def sent(
     _count_sent(tx.connection, [changed])
 
 
+def lock(tx: Tx, ids: AbstractSet[int]) -> None:
+    """Lock several threads in one order, or two that do would wait for each other."""
+    if len(ids) > 1 and tx.connection.dialect.name == "postgresql":
+        _lock(tx.connection, ids=sorted(ids))
+
+
+_lock = Prepared(
+    select(thread.c.id).where(among(thread.c.id)).order_by(thread.c.id).with_for_update()
+)
+
+
+def held(tx: Tx, thread_id: int) -> Row[Any] | None:
+    """Return the thread's row, or that of the thread it was merged into; it stays so."""
+    row: Row[Any] | None = _held.one(tx.connection, id=thread_id)
+    if row is not None and row.merged_into is not None:
+        row = _held.one(tx.connection, id=row.merged_into)
+    return row
+
+
 _held = Prepared(select(thread).where(thread.c.id == bindparam("id")).with_for_update())
 _count_sent = BulkUpdate(
     thread,
@@ -172,15 +192,13 @@ _count_sent = BulkUpdate(
 
 def update_state(tx: Tx, thread_id: int, state: Mapping[str, Any], now: datetime) -> bool:
     """Merge into a thread's state; False when it is gone."""
-    known = tx.connection.execute(
-        select(thread.c.state).where(thread.c.id == thread_id).with_for_update()
-    ).scalar()
+    known = held(tx, thread_id)
     if known is None:
         return False
     tx.connection.execute(
         update(thread)
-        .where(thread.c.id == thread_id)
-        .values(state={**known, **state}, updated_at=now)
+        .where(thread.c.id == known.id)
+        .values(state={**known.state, **state}, updated_at=now)
     )
     return True
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ..errors import StoreError
 from .bell import tell
-from .calls import called
+from .calls import called, takes_turns
 from .refusals import LOOKS, Unsure, is_fatal, is_late, may_pass, refusal
 from .transactions import Gone, begun, hurry, savepoint
 
@@ -366,8 +366,9 @@ def _settling(future: Future[Any]) -> Callable[[Any, BaseException | None], None
     return done
 
 
-def _place_in_batch(unit: _Unit) -> str:
-    return getattr(unit.function, "__qualname__", "") if unit.grouped else ""
+def _place_in_batch(unit: _Unit) -> tuple[bool, str]:
+    name = getattr(unit.function, "__qualname__", "") if unit.grouped else ""
+    return not takes_turns(unit.function), name
 
 
 def _deliver(batch: list[_Unit], results: Sequence[Result]) -> None:
