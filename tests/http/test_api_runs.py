@@ -155,6 +155,7 @@ def test_metrics_that_cannot_be_are_refused(api: Api, kind: str, query: str) -> 
 
 
 def test_a_monitoring_system_reads_gauges(api: Api) -> None:
+    api.arrive(api.inbox())
     lines = api.ask("GET", "/metrics").body.decode().splitlines()
     gauges = dict(line.rsplit(" ", 1) for line in lines)
     assert int(gauges["inboxkit_workers"]) == 1 and int(gauges["inboxkit_events_total"]) > 0
