@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from ..quotations import quotation_marks
 from ..subjects import base_subject, is_reply_subject
@@ -147,9 +147,7 @@ def _merge(
     """Join two threads that a message shows to be one conversation; ids stay resolvable."""
     if loser == winner:
         return
-    for table in (message, reference, event, run):
-        moved = update(table).where(table.c.thread_id == loser).values(thread_id=winner)
-        tx.connection.execute(moved)
+    _move(tx.connection, winner, loser)
     for row in batch:
         if row["thread_id"] == loser:
             row["thread_id"] = winner
@@ -158,6 +156,17 @@ def _merge(
     known.change(loser, {"merged_into": winner})
     earlier = update(thread).where(thread.c.merged_into == loser).values(merged_into=winner)
     tx.connection.execute(earlier)
+
+
+def _move(connection: Connection, winner: int, loser: int) -> None:
+    """Move what a thread holds; the log and the Runs, which have no index of threads, first."""
+    held = select(message.c.id).where(message.c.thread_id == loser)
+    for table in (event, run):
+        mine = table.c.message_id.in_(held) & (table.c.thread_id == loser)
+        connection.execute(update(table).where(mine).values(thread_id=winner))
+    for table in (message, reference):
+        moved = update(table).where(table.c.thread_id == loser).values(thread_id=winner)
+        connection.execute(moved)
 
 
 def _joined(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

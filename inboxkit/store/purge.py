@@ -59,9 +59,8 @@ def messages(tx: Tx, ids: Sequence[int]) -> list[str]:
     hanging = (raw, content, attachment, label, label_event, delivery, event, run, mailgun_send)
     for table in hanging:
         tx.connection.execute(delete(table).where(table.c.message_id.in_(ids)))
-    tx.connection.execute(
-        update(reference).where(reference.c.message_id.in_(ids)).values(message_id=None)
-    )
+    cited = reference.c.thread_id.in_(threads) & reference.c.message_id.in_(ids)
+    tx.connection.execute(update(reference).where(cited).values(message_id=None))
     tx.connection.execute(delete(message).where(message.c.id.in_(ids)))
     for thread_id in threads:
         _recount(tx, thread_id)
@@ -89,7 +88,7 @@ def _recount(tx: Tx, thread_id: int) -> None:
         return
     jobs.cancel_prefix(tx, "timer", f"{thread_id}:")
     tx.connection.execute(delete(reference).where(reference.c.thread_id == thread_id))
-    tx.connection.execute(delete(thread).where(mine))
+    tx.connection.execute(delete(thread).where(mine | (thread.c.merged_into == thread_id)))
 
 
 def older_than(

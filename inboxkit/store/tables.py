@@ -155,6 +155,7 @@ class ThreadRow(Base, table=True):
         Index("inboxkit_thread_subject", *_SUBJECT),
         partial("inboxkit_thread_orphan", *_SUBJECT, where="orphan IS TRUE"),
         Index("inboxkit_thread_topic", "inbox_id", "topic", "last_at"),
+        partial("inboxkit_thread_merged", "merged_into", where="merged_into IS NOT NULL"),
     )
     id: int = id_()
     inbox_id: int = big()

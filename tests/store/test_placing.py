@@ -22,6 +22,7 @@ from inboxkit.store.workers import register
 from inboxkit.store.writer import Tx
 from inboxkit.tokens import new_id
 
+from .listening import walks
 from .sending import NOW, transaction
 
 if TYPE_CHECKING:
@@ -116,6 +117,19 @@ def test_a_mail_that_cites_two_threads_of_its_batch_makes_them_one(tx: Tx) -> No
     assert set(tx.connection.execute(select(event.c.thread_id)).scalars()) == {
         rows["one"].thread_id
     }
+
+
+def test_what_is_merged_and_deleted_is_found_by_indexes(tx: Tx) -> None:
+    rows = _read(tx, _mail("one", subject="A"), _mail("two", subject="B"))
+    joining = _parsed(tx, _mail("both", "one", "two", subject="C"))
+    assert walks(tx.connection, lambda: readings.record(tx, joining)) == []
+    assert _thread(tx, rows["two"].thread_id).merged_into == rows["one"].thread_id
+
+    log = select(event.c.thread_id).where(event.c.message_id == rows["two"].id)
+    assert set(tx.connection.execute(log).scalars()) == {rows["one"].thread_id}
+    every = [rows["one"].id, rows["two"].id, joining[0].stored.id]
+    assert walks(tx.connection, lambda: purge.messages(tx, every)) == []
+    assert not tx.connection.execute(select(thread)).all()  # nor those that were merged
 
 
 def test_threads_of_earlier_batches_are_merged_as_well(tx: Tx) -> None:

@@ -5,14 +5,12 @@ Each index is there for one of these; without it, SQLite sorts or walks all, and
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import event
 
 from inboxkit.store import (
     backlog,
@@ -32,10 +30,11 @@ from inboxkit.store.query import Query, parse_query
 from inboxkit.store.reach import EVERYTHING, HIDDEN_LABELS, Reach
 from inboxkit.store.writer import Tx
 
+from .listening import listening
 from .sending import NOW, staged, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -141,19 +140,6 @@ SEARCHES = {
 def connection(database: str) -> Iterator[Connection]:
     with transaction(database) as held:
         yield held.connection
-
-
-@contextmanager
-def listening(connection: Connection) -> Generator[list[tuple[str, Any]]]:
-    """Yield the queries that are asked meanwhile, with their parameters."""
-    asked: list[tuple[str, Any]] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        asked.append((statement, parameters))
-
-    event.listen(connection, "before_cursor_execute", note)
-    yield asked
-    event.remove(connection, "before_cursor_execute", note)
 
 
 def plan(
