@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import event
 
@@ -36,7 +36,8 @@ def walks(connection: Connection, change: Callable[[], object]) -> list[str]:
     found: list[str] = []
     for statement, parameters in asked:
         if statement.startswith(("UPDATE", "DELETE")):
-            given: Any = parameters[0] if type(parameters) is list else parameters
+            many = isinstance(parameters, list)
+            given = cast("list[Any]", parameters)[0] if many else parameters
             explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
             rows = connection.exec_driver_sql(f"{explain} {statement}", given)
             steps = [row[3] if is_sqlite else row[0] for row in rows]
