@@ -168,11 +168,17 @@ class InboxKit:
         return self.runtime.actions.search(None, query, limit)
 
     def events(self, *, after: str | None = None) -> AsyncIterator[Event]:
-        """Iterate over the event log for ever, from a cursor (an event's id) or from now on."""
+        """Iterate over the event log from a cursor (an event's id), or from now on.
+
+        It ends when the kit is closed. Waits that are under way then raise InboxKitError.
+        """
         return self.runtime.events(after)
 
     async def receive(self, raw: bytes, *, mail_from: str, rcpt_to: Sequence[str]) -> Message:
-        """Take a mail in as if it had come by SMTP; return it once it is stored and read."""
+        """Take a mail in as if it had come by SMTP; return it once it is stored and read.
+
+        Raise InboxKitError when the kit is closed meanwhile.
+        """
         return await self.runtime.receive(raw, mail_from, rcpt_to)
 
     async def webhook(

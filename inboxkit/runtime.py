@@ -124,6 +124,7 @@ class Runtime:
         # A task of its own, awaited in ``stop``: anyio's scopes must not cross the user's,
         # and test frameworks enter and leave a fixture in different tasks.
         self._main = asyncio.create_task(self._work(started, works), name="inboxkit")
+        self._closing.callback(self.store.bell.close)  # once no step waits there any more
         self._closing.push_async_callback(self._end, self._main)
         self._closing.push_async_callback(self.edges.close)
         await self._started(self._main, started)
@@ -325,7 +326,7 @@ class Runtime:
         )
 
     async def receive(self, raw: bytes, mail_from: str, rcpt_to: Sequence[str]) -> Message:
-        """Accept a mail and return it once it is read."""
+        """Accept a mail and return it once it is read; raise InboxKitError when closed before."""
         pairs = await self.accept.mail(raw, mail_from=mail_from, rcpt_to=rcpt_to)
         wanted = public_id("msg", pairs[0][0])
         while True:

@@ -1,7 +1,8 @@
 """Waits: look, then sleep until something happens in the inbox, then look again. No polling.
 
 What a wait returns is marked as taken in the same step, so two waits never get the same message;
-a wait that is cancelled in that step gives it back. A database that restarts ends no wait.
+a wait that is cancelled in that step gives it back. A database that restarts ends no wait; a kit
+that is closed ends them all.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ class Waits:
                 if refusal is None:
                     await self._notify.bell.wait(topic, seen)
                 else:
-                    await anyio.sleep(_PAUSE_AFTER_REFUSAL)
+                    await self._notify.bell.pause(_PAUSE_AFTER_REFUSAL)
                 seen = self._notify.bell.count(topic)
                 found, refusal = await self._looked(woken, search)
         if found is None and refusal is not None:
@@ -126,13 +127,17 @@ class Waits:
     async def _looked(
         self, look: Callable[[Search], Awaitable[Message | None]], search: Search
     ) -> tuple[Message | None, StoreError | None]:
-        """Look once; return what was found, or why the database could not be asked."""
+        """Look once; return what was found, or why the database could not be asked.
+
+        Raise InboxKitError once the runtime has ended: its database refuses for good.
+        """
         try:
             for number, at in list(self._doubted.items()):
                 await self._store.write(untaken.give_back, [number], at)
                 self._doubted.pop(number, None)
             return await look(search), None
         except StoreError as error:
+            self._notify.bell.check()
             log.warning("a wait: %s; trying again", error)
             return None, error
 

@@ -27,7 +27,7 @@ from inboxkit import (
 )
 from inboxkit.clock import Clock
 
-from .mails import ANN, DESK, arrive
+from .mails import ANN, BEGINNING, DESK, arrive, mail
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -281,6 +281,49 @@ def test_a_script_without_a_guard_runs_once_though_a_parser_process_is_used(tmp_
         [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert (ran.stdout.splitlines(), ran.stderr) == (["loaded", "parsed True True"], "")
+
+
+async def test_closing_a_kit_ends_its_events_and_fails_its_waits_at_once(database: str) -> None:
+    told: list[str] = []
+    seen = anyio.Event()
+
+    async def follow(kit: InboxKit) -> None:
+        async for event in kit.events(after=BEGINNING):
+            told.append(event.type)
+            seen.set()
+
+    async with InboxKit(database=database) as kit:
+        inbox = await kit.inbox(DESK)
+        sent = await inbox.send(ANN, "Size?")
+        following = asyncio.create_task(follow(kit))
+        waits = [
+            asyncio.create_task(inbox.wait_for_message(timeout=60)),
+            asyncio.create_task(sent.wait_for_reply(timeout=60)),
+        ]
+        async with asyncio.timeout(30):
+            await seen.wait()
+    async with asyncio.timeout(20):  # less than a wait for the next ring
+        await following
+        results = await asyncio.gather(*waits, return_exceptions=True)
+    assert told
+    assert [(isinstance(r, InboxKitError), str(r)) for r in results] == [
+        (True, "the kit was closed")
+    ] * 2
+
+
+async def test_a_mail_that_nobody_has_read_when_the_kit_closes_keeps_nobody_waiting(
+    database: str,
+) -> None:
+    kit = InboxKit(database=database)
+    kit.only_look()  # so that it is stored, and never read
+    async with kit:
+        await kit.inbox(DESK)
+        bell, seen = kit.runtime.store.bell, kit.runtime.store.bell.count("read")
+        receiving = asyncio.create_task(kit.receive(mail(), mail_from=ANN, rcpt_to=[DESK]))
+        await bell.wait("read", seen, timeout=30)
+    async with asyncio.timeout(3):  # less than it takes until it would look again
+        with pytest.raises(InboxKitError, match="closed"):
+            await receiving
 
 
 _SPARED: ContextVar[bool] = ContextVar("_SPARED", default=False)

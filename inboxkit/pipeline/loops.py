@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import NoReturn
 
+    from ..store.bell import Bell
     from ..store.jobs import Job
     from ..store.store import Store
 
@@ -33,14 +34,18 @@ _LONGER = 5  # a fault of our own lasts
 _BROKEN = Retries(first=timedelta(seconds=5))
 
 
-async def patiently(name: str, look: Callable[[], Awaitable[T]]) -> T:
-    """Return what a look finds; a database that refuses is asked again, however long it does."""
+async def patiently(name: str, look: Callable[[], Awaitable[T]], bell: Bell) -> T:
+    """Return what a look finds; a database that refuses is asked again, however long it does.
+
+    Raise InboxKitError once the runtime has ended, with which its database refuses for good.
+    """
     while True:
         try:
             return await look()
         except StoreError as error:
+            bell.check()
             log.warning("%s: %s; trying again", name, error)
-            await anyio.sleep(_PAUSE_AFTER_REFUSAL)
+            await bell.pause(_PAUSE_AFTER_REFUSAL)
 
 
 async def rounds(

@@ -9,7 +9,7 @@ import anyio
 from sqlalchemy import Row
 
 from ..store import events, records
-from ..store.bell import inbox_topic
+from ..store.bell import Closed, inbox_topic
 from .loops import patiently, rounds
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Notify:
         return found[::-1][:limit]
 
     async def follow(self, actions: Actions, after: int) -> AsyncIterator[Event]:
-        """Iterate over events from a place in the log on, for ever."""
+        """Iterate over events from a place in the log on, until the kit is closed."""
         cursor, seen = after, 0
 
         async def page() -> Sequence[Event] | None:
@@ -91,9 +91,12 @@ class Notify:
             return told
 
         while True:
-            told = await patiently("events", page)
-            if told is None:
-                await self.bell.wait("any", seen, timeout=30)
+            try:
+                told = await patiently("events", page, self.bell)
+                if told is None:
+                    await self.bell.wait("any", seen, timeout=30)
+            except Closed:
+                return
             for event in told or ():
                 yield event
 

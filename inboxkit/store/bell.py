@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _BUCKETS = 1024
+_PAUSE = "pause"  # never rung
 
 
 def inbox_topic(inbox_id: int) -> str:
@@ -24,6 +25,10 @@ def inbox_topic(inbox_id: int) -> str:
     So the bell's memory is bounded; whoever is woken looks whether it was meant.
     """
     return f"inbox:{inbox_id % _BUCKETS}"
+
+
+class Closed(InboxKitError):
+    """The kit was closed, so that nothing will come any more."""
 
 
 class Bell:
@@ -65,16 +70,29 @@ class Bell:
         self._failure = failure
         self.ring(list(self._waiting))
 
+    def close(self) -> None:
+        """Wake everybody with ``Closed``; what has broken before is what they are told."""
+        if self._failure is None:
+            self.fail(Closed("the kit was closed"))
+
+    def check(self) -> None:
+        """Raise InboxKitError when nothing will come any more."""
+        if self._failure is not None:
+            raise stopped(self._failure)
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep before another try; raise InboxKitError as soon as nothing will come any more."""
+        await self.wait(_PAUSE, self.count(_PAUSE), timeout=seconds)
+
     async def wait(self, topic: str, seen: int, *, timeout: float | None = None) -> None:
         """Return when the topic was rung more often than ``seen``, or after ``timeout`` s.
 
-        Raise InboxKitError when the runtime has died, instead of waiting for ever.
+        Raise InboxKitError when the runtime has died or was closed, instead of waiting for ever.
         """
         with anyio.move_on_after(timeout):
             while self._rings[topic] <= seen and self._failure is None:
                 await self._waiting[topic].wait()
-        if self._failure is not None:
-            raise stopped(self._failure)
+        self.check()
 
 
 def tell(loop: asyncio.AbstractEventLoop, function: Callable[[T], None], argument: T) -> None:
@@ -84,7 +102,9 @@ def tell(loop: asyncio.AbstractEventLoop, function: Callable[[T], None], argumen
 
 
 def stopped(failure: BaseException) -> InboxKitError:
-    """Return what to raise to whoever still counts on a runtime that has died."""
+    """Return what to raise to whoever still counts on a runtime that has died or was closed."""
+    if isinstance(failure, Closed):
+        return Closed(*failure.args)
     error = InboxKitError(f"the runtime has stopped: {shown(failure)}")
     error.__cause__ = failure
     return error

@@ -12,8 +12,9 @@ from sqlalchemy import insert, select
 
 from inboxkit import StoreError
 from inboxkit.pipeline.crew import Crew
-from inboxkit.pipeline.loops import Consumer, rounds
+from inboxkit.pipeline.loops import Consumer, patiently, rounds
 from inboxkit.store import jobs
+from inboxkit.store.bell import Bell, Closed
 from inboxkit.store.tables import job, setting
 
 if TYPE_CHECKING:
@@ -111,6 +112,24 @@ async def test_a_step_aside_outlives_the_database_and_faults_of_its_own(
 async def test_a_fault_of_a_step_that_others_need_is_raised() -> None:
     with pytest.raises(KeyError):
         await fail_twice(is_aside=False)
+
+
+async def test_a_look_that_is_refused_is_not_tried_again_once_the_bell_is_closed() -> None:
+    bell, looked = Bell(), anyio.Event()
+
+    async def look() -> None:
+        looked.set()
+        raise StoreError("the database is closed")
+
+    async def close() -> None:
+        await looked.wait()
+        bell.close()
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(close)
+            with pytest.raises(Closed, match="the kit was closed"):
+                await patiently("events", look, bell)
 
 
 @pytest.mark.parametrize("way", ["the database", "our code"])
