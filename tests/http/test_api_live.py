@@ -11,13 +11,23 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from inboxkit import InboxKit
+from inboxkit.http.api.access import Identity
+from inboxkit.http.api.call import Call
 from inboxkit.http.api.envelope import ApiError
 from inboxkit.http.api.listeners import Listeners
+from inboxkit.http.api.schemas.wait import WaitQuery
+from inboxkit.http.api.wait import wait
+from inboxkit.store import inboxes
+from inboxkit.store.reach import Reach
+from tests.mails import DESK, arrive
 
 from .api import Api, path, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+
+    from inboxkit.store.store import Store
 
 KEY = "k" * 20
 OTP = "Your verification code is 482913"
@@ -240,6 +250,45 @@ def test_who_hangs_up_takes_nothing(api: Api) -> None:
     within(api, hang_up)
     api.arrive(inbox)
     assert api.good("GET", f"/v0/inboxes/{inbox}/wait?timeout=1")["found"] is True
+
+
+class Line(asyncio.Transport):
+    """A connection to a client that can hang up."""
+
+    is_gone = False
+
+    def is_closing(self) -> bool:
+        return self.is_gone
+
+
+class Impatient(Call[WaitQuery]):
+    """A request of a client that hangs up when its answer begins to be made."""
+
+    @property
+    def store(self) -> Store:
+        assert isinstance(self.line, Line)
+        self.line.is_gone = True
+        return super().store
+
+
+async def test_who_hangs_up_while_the_answer_is_made_takes_nothing(database: str) -> None:
+    async with InboxKit(database=database) as kit:
+        inbox, parts = await kit.inbox(DESK), kit.runtime.parts
+        record = await parts.store.read(inboxes.find, DESK)
+        came = await arrive(kit)
+        call = Impatient(
+            parts=parts,
+            who=Identity(),
+            reach=Reach(),
+            given=WaitQuery(timeout=0),
+            ids={},
+            headers={},
+            base="",
+            named=record,
+            line=Line(),
+        )
+        assert (await wait(call)).found
+        assert (await inbox.wait_for_message(timeout=0)).id == came.id
 
 
 class Gone(asyncio.Transport):

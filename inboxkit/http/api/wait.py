@@ -47,9 +47,11 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
                 found = await actions.wait_for_reply(await _sent(call), timeout=asked.timeout)
     except WaitTimeout as late:
         return await _late(call, late)
-    if call.line is not None and call.line.is_closing():  # nobody is there to have it
+    answer = await _answer(call, found)
+    # Asked last, as the client may hang up while its answer is made.
+    if call.line is not None and call.line.is_closing():
         await actions.give_back(found)
-    return await _answer(call, found)
+    return answer
 
 
 async def _sent(call: Call[WaitQuery]) -> Message:
