@@ -26,7 +26,7 @@ from ..settings import host_port, is_loopback
 from ..values import EventType
 from .catch import Catch, Mail
 from .desk import Desk, Fault
-from .fake_provider import MOST_BODY_BYTES
+from .fake_provider import MOST_BODY_BYTES, STOP_SECONDS
 from .posting import deliver
 from .vendors import VENDORS, chosen
 
@@ -91,7 +91,9 @@ class Emulator:
         self._webhooks = webhooks or {}
         self._keep = keep
         self._delay = delay
-        self._runner = web.AppRunner(self.app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(
+            self.app, access_log=None, handle_signals=False, shutdown_timeout=STOP_SECONDS
+        )
         self._turns = anyio.CapacityLimiter(_AT_ONCE)
 
     async def __aenter__(self) -> Self:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..providers.fakes.fake import Fake
 
 MOST_BODY_BYTES = 64 * 1024 * 1024
+STOP_SECONDS = 1.0  # requests that hang on purpose would hold up the end of a test
 
 
 class FakeProvider:
@@ -28,7 +29,9 @@ class FakeProvider:
         self._desk = Desk(fake, self.requests)
         app = web.Application(client_max_size=MOST_BODY_BYTES)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=STOP_SECONDS
+        )
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()

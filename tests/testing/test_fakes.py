@@ -7,6 +7,7 @@ import base64
 import http.client
 import urllib.error
 import urllib.request
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -19,12 +20,14 @@ from aiohttp import web
 from inboxkit.pipeline.transport import NotDelivered, Transport
 from inboxkit.providers.base import Feature, HttpRequest, Outgoing, ProviderEvent, Sent, Verified
 from inboxkit.providers.registry import PROVIDERS, provider
+from inboxkit.testing.desk import Hold
 from inboxkit.testing.emulator import Emulator
+from inboxkit.testing.fake_provider import FakeProvider
 from inboxkit.testing.vendors import VENDORS, chosen
 from inboxkit.values import Address, EventType
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from inboxkit.providers.base import WebhookRequest
     from inboxkit.testing import FakeAccount, Fakes
@@ -303,6 +306,27 @@ async def test_who_signs_the_address_signs_the_one_it_posts_to(
     ours = adapter.configure({**account.options, "webhook_url": url})
     assert isinstance(adapter.verify(webhook, ours, datetime.now(UTC)), Verified)
     assert bodies.empty()
+
+
+async def ask_in_vain(url: str, held: Hold, stop: Callable[[], Awaitable[object]]) -> None:
+    """Stop a server while it keeps a request waiting."""
+    async with asyncio.timeout(30), aiohttp.ClientSession() as session:
+        asking = asyncio.ensure_future(session.post(url, data=b"{}"))
+        await held.reached.wait()
+        await stop()
+        with pytest.raises(aiohttp.ClientError):
+            await asking
+
+
+async def test_a_request_that_is_never_answered_does_not_hold_up_the_end() -> None:
+    held = Hold()
+    async with AsyncExitStack() as open_ones:
+        account = (await open_ones.enter_async_context(Emulator(["resend"]))).accounts["resend"]
+        account.desk.next.append(held)
+        await ask_in_vain(f"{account.url}/emails", held, open_ones.aclose)
+    async with AsyncExitStack() as open_ones:
+        server = await open_ones.enter_async_context(FakeProvider(account.desk.fake))
+        await ask_in_vain(f"{server.url}/emails", server.hold_next(), open_ones.aclose)
 
 
 def test_every_provider_with_an_api_can_be_emulated() -> None:
