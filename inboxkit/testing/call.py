@@ -33,14 +33,22 @@ class Call(Generic[T]):
 
     # in the loop
 
+    def refuse(self, error: Exception) -> None:
+        """Answer with an error, whatever comes of the work."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
     def _start(self) -> None:
         self._task = self._loop.create_task(self._work)
         self._task.add_done_callback(self._finish)
 
     def _finish(self, task: asyncio.Task[T]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if self.answer.done():  # it was refused
+            return
         if task.cancelled():
             self.answer.cancel()
-        elif (error := task.exception()) is not None:
+        elif error is not None:
             self.answer.set_exception(error)
         else:
             self.answer.set_result(task.result())

@@ -42,6 +42,9 @@ class Runner:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over: asyncio.Event | None = None
         self._failure: BaseException | None = None
+        self._lock = threading.Lock()  # of the two below
+        self._calls: set[Call[Any]] = set()  # those that are not answered
+        self._has_ended = False
 
     def start(self) -> None:
         """Start; raise what stopped the start."""
@@ -87,6 +90,15 @@ class Runner:
                 return
             self._failure = failure
             await self._over.wait()  # whoever calls meanwhile is told of the failure
+        finally:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        """Take no call any more, and answer those that nobody would: the loop is about to end."""
+        with self._lock:
+            self._has_ended, left = True, list(self._calls)
+        for call in left:
+            call.refuse(_not_running())
 
     def call(self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
         """Run a coroutine function in the kit's loop and wait for it, blocking."""
@@ -118,10 +130,22 @@ class Runner:
     def _begin(self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> Call[T]:
         if self._failure is not None:
             raise self._failure
-        if self._loop is None or self._loop.is_closed():
-            raise RuntimeError("the sandbox is not running")
 
         async def work() -> T:
             return await function(*args, **kwargs)
 
-        return Call(self._loop, work())
+        with self._lock:
+            if self._loop is None or self._has_ended:
+                raise _not_running()
+            begun = Call(self._loop, work())
+            self._calls.add(begun)
+        begun.answer.add_done_callback(lambda _: self._forget(begun))
+        return begun
+
+    def _forget(self, call: Call[Any]) -> None:
+        with self._lock:
+            self._calls.discard(call)
+
+
+def _not_running() -> RuntimeError:
+    return RuntimeError("the sandbox is not running")
