@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
@@ -72,6 +72,7 @@ class Waits:
         self._notify = notify
         self._actions = actions
         self._doubted: dict[int, datetime] = {}  # marked, perhaps: the database did not answer
+        self._undoing: set[asyncio.Task[None]] = set()  # for waits that were cancelled
 
     async def message(self, inbox: InboxRecord, want: Want, *, timeout: float) -> Message:
         """Return what is wanted, now or when it comes; raise WaitTimeout after ``timeout`` s."""
@@ -197,14 +198,23 @@ class Waits:
         try:
             return await asyncio.shield(writing)
         except anyio.get_cancelled_exc_class():
-            with anyio.CancelScope(shield=True):  # what was begun is committed all the same
-                # The give-back must not overtake it; what it raises is nobody's any more.
-                await asyncio.gather(writing, return_exceptions=True)
-                await self._let_go(search.inbox_id, taken, now)
+            undoing = asyncio.create_task(self._undo(writing, search.inbox_id, taken, now))
+            self._undoing.add(undoing)
+            undoing.add_done_callback(self._undoing.discard)
+            with anyio.CancelScope(shield=True):  # asyncio's own cancellation heeds no scope
+                await asyncio.shield(undoing)
             raise
         except StoreError:
             self._doubted |= dict.fromkeys(taken, now)
             raise
+
+    async def _undo(
+        self, writing: asyncio.Future[Any], inbox_id: int, taken: Sequence[int], at: datetime
+    ) -> None:
+        """Give back what is marked by a write that was begun, and is committed all the same."""
+        # The give-back must not overtake it; what it raises is nobody's any more.
+        await asyncio.gather(writing, return_exceptions=True)
+        await self._let_go(inbox_id, taken, at)
 
     async def _let_go(self, inbox_id: int, taken: Sequence[int], at: datetime) -> None:
         """Give back what was marked for somebody who has gone away; later if need be."""

@@ -309,9 +309,12 @@ async def cancelled(waiting: asyncio.Task[Message]) -> bool:
     return waiting.cancelled()
 
 
-async def test_a_woken_wait_cancelled_while_it_takes_loses_nothing(kit: InboxKit) -> None:
+@pytest.mark.parametrize("n", [1, 2])
+async def test_a_woken_wait_cancelled_while_it_takes_loses_nothing(kit: InboxKit, n: int) -> None:
     inbox, waiting, go = await held_back(kit)
-    waiting.cancel()
+    for _ in range(n):
+        waiting.cancel()
+        await asyncio.sleep(0)
     go.set()
     assert await cancelled(waiting)
     assert await inbox.wait_for_message(timeout=30)
