@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .smtp.incoming import Incoming
 
 log = logging.getLogger("inboxkit.edges")
+_GRACE = 30.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +84,15 @@ class Edges:
                 raise ConfigurationError(f"smtp: cannot listen on {smtp}: {error}") from None
             self._listener = listener
 
-    async def close(self) -> None:
-        """Stop listening, on both ports at once; mail and requests under way are finished."""
+    async def close(self, grace: float = _GRACE) -> None:
+        """Stop listening, on both ports at once; what is under way may take ``grace`` s more."""
         listener, self._listener = self._listener, None
         server, self._server = self._server, None
         async with anyio.create_task_group() as tasks:
-            for edge in (listener, server):
-                if edge is not None:
-                    tasks.start_soon(edge.stop)
+            if listener is not None:
+                tasks.start_soon(listener.stop, grace)
+            if server is not None:
+                tasks.start_soon(server.stop)
 
     @property
     def smtp_address(self) -> tuple[str, int]:

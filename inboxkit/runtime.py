@@ -255,9 +255,10 @@ class Runtime:
 
         What takes longer than ``seconds`` is cut off by ``stop`` and taken up again later.
         """
+        end = anyio.current_time() + seconds
         self._take_no_more()
-        await self.edges.close()
-        with anyio.move_on_after(seconds):
+        await self.edges.close(seconds)  # handlers and sends go on meanwhile
+        with anyio.CancelScope(deadline=end):
             for step in self._busy:
                 await step.idle()
 

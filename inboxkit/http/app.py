@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("inboxkit.http")
 _MOST_LINE_BYTES = 64 * 1024  # of a request; hundreds of ids may be asked for in one
 _KEPT_SECONDS = 75  # an idle connection; longer than proxies keep theirs
+_GRACE = 24.0  # seconds for requests under way; with the rest of a stop less than 30
 _LATER = {"Retry-After": "10"}
 
 DOOR = web.AppKey("door", Door)
@@ -111,7 +112,12 @@ class HttpServer:
     """An application that listens on one port."""
 
     def __init__(
-        self, app: web.Application, bind: str, listening: socket.socket | None = None
+        self,
+        app: web.Application,
+        bind: str,
+        listening: socket.socket | None = None,
+        *,
+        grace: float = _GRACE,
     ) -> None:
         server_log = logging.getLogger("inboxkit.http.server")
         server_log.addFilter(_is_ours)
@@ -122,6 +128,7 @@ class HttpServer:
             logger=server_log,
             max_line_size=_MOST_LINE_BYTES,
             keepalive_timeout=_KEPT_SECONDS,
+            shutdown_timeout=grace / 2,  # aiohttp waits for so long, breaks off bodies, waits again
         )
         self._host, self._port = host_port(bind)
         self._listening = listening
@@ -150,7 +157,7 @@ class HttpServer:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def stop(self) -> None:
-        """Finish the requests under way and close."""
+        """Finish the requests under way, within ``grace``, and close."""
         if self._server is not None:
             self._server.close()
         await self._runner.cleanup()

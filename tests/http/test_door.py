@@ -25,7 +25,7 @@ WHOLE = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 class Serving:
     """A server whose requests for ``/wait`` are answered when ``release`` is set."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, grace: float = 30) -> None:
         self.door = door
         app = web.Application(middlewares=[self.door.attend])
         app[DOOR] = self.door
@@ -33,7 +33,7 @@ class Serving:
         app.router.add_get("/wait", self._wait)
         app.router.add_get("/socket", self._socket)
         app.router.add_get("/large", self._large)
-        self.server = HttpServer(app, "127.0.0.1:0")
+        self.server = HttpServer(app, "127.0.0.1:0", grace=grace)
         self.clients: list[Client] = []
         self.reached, self.gone = asyncio.Semaphore(0), asyncio.Semaphore(0)
         self.release = asyncio.Event()
@@ -105,8 +105,10 @@ def idle_for(seconds: float, door: Door) -> None:
 
 
 @asynccontextmanager
-async def serving(*, stalled_seconds: float = 60, **limits: Any) -> AsyncGenerator[Serving]:
-    served = Serving(Door(Settings(**limits), stalled_seconds=stalled_seconds))
+async def serving(
+    *, stalled_seconds: float = 60, grace: float = 30, **limits: Any
+) -> AsyncGenerator[Serving]:
+    served = Serving(Door(Settings(**limits), stalled_seconds=stalled_seconds), grace)
     await served.server.start()
     try:
         yield served
@@ -190,3 +192,12 @@ async def test_the_server_has_the_limits_of_its_settings(database: str) -> None:
         client = await connected(kit.url)
         assert await client.status() == 0
         await client.close()
+
+
+async def test_a_stop_does_not_wait_for_a_client_that_reads_slowly() -> None:
+    async with serving(grace=0.1) as served:
+        client = await served.connect(WHOLE.replace(b"/ ", b"/large ", 1))
+        assert await client.reader.readexactly(8) == b"HTTP/1.1"
+        async with asyncio.timeout(20):
+            await served.server.stop()
+            await served.gone.acquire()
