@@ -1,4 +1,4 @@
-"""What blocks, in threads of our own: users' code has those of anyio.
+"""What blocks, in threads of our own: users' code has those of anyio. And what no cancel cuts off.
 
 Handlers are told to put what blocks into anyio's forty threads. Forty of them that wait there must
 hold up neither mail nor anything else of ours.
@@ -6,13 +6,14 @@ hold up neither mail nor anything else of ours.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CancelScope, CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -26,6 +27,25 @@ async def in_thread(function: Callable[[*Ts], T], *args: *Ts, abandon_on_cancel:
     return await to_thread.run_sync(
         function, *args, abandon_on_cancel=abandon_on_cancel, limiter=_limiter()
     )
+
+
+async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Return what the work returns, or raise what it raises; a cancel meanwhile is raised after it.
+
+    anyio's shield keeps out only anyio's own cancels: those of ``asyncio.timeout``, of a
+    ``TaskGroup`` and of Ctrl+C come through it.
+    """
+    task, cancelled = asyncio.create_task(work), None
+    with CancelScope(shield=True):
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError as error:
+                cancelled = error
+    result = task.result()
+    if cancelled is not None:
+        raise cancelled
+    return result
 
 
 def _limiter() -> CapacityLimiter:

@@ -27,18 +27,23 @@ _SELDOM_SECONDS = 60.0
 async def serve(
     factory: Callable[[], asyncio.BaseProtocol], at: socket.socket | tuple[str, int]
 ) -> asyncio.Server:
-    """Accept connections from a bound socket, or at a host and port."""
+    """Accept connections from a bound socket, or at a host and port; when cancelled, from none."""
     logging.getLogger("asyncio").addFilter(_SELDOM)
     # asyncio takes the backlog for the number to accept at once, and goes on when there is no
     # descriptor left: then each turn logs as many errors and plans as many tries.
     loop = asyncio.get_running_loop()
     if isinstance(at, tuple):
-        server = await loop.create_server(factory, *at, backlog=_AT_ONCE)
+        server = await loop.create_server(factory, *at, backlog=_AT_ONCE, start_serving=False)
     else:
-        server = await loop.create_server(factory, sock=at, backlog=_AT_ONCE)
-    for listening in server.sockets:
-        with listening.dup() as twin:
-            twin.listen(BACKLOG)
+        server = await loop.create_server(factory, sock=at, backlog=_AT_ONCE, start_serving=False)
+    try:
+        await server.start_serving()  # it listens, then lets the loop turn once
+        for listening in server.sockets:
+            with listening.dup() as twin:
+                twin.listen(BACKLOG)
+    except BaseException:
+        server.close()
+        raise
     return server
 
 

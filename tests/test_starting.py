@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
 from inboxkit import ConfigurationError, InboxKit, InboxKitError, Router, Settings
 from inboxkit.clock import Clock
+from inboxkit.edges import Shared
 from inboxkit.pipeline.configured import configure
 from inboxkit.runtime import Runtime
 from inboxkit.store.database import open_database
 from inboxkit.store.filelock import try_lock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Coroutine
     from datetime import datetime
     from pathlib import Path
 
@@ -133,3 +135,28 @@ async def test_a_timeout_around_a_kit_leaves_nothing_open(database: str, tmp_pat
             await anyio.sleep_forever()
     assert left_open(tmp_path) == []
     assert await works_again(database)
+
+
+@pytest.mark.parametrize("name", ["smtp", "http"])
+async def test_a_start_that_is_cancelled_as_its_port_opens_leaves_it_closed(
+    database: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with InboxKit(database=database) as kit:
+        bound = socket.socket()
+        bound.bind(("127.0.0.1", 0))
+        bound.setblocking(False)
+        where, loop = bound.getsockname(), asyncio.get_running_loop()
+        create = loop.create_server
+
+        def create_and_cancel(*args: Any, **kwargs: Any) -> Coroutine[Any, Any, asyncio.Server]:
+            loop.call_soon(opening.cancel)
+            return create(*args, **kwargs)
+
+        monkeypatch.setattr(loop, "create_server", create_and_cancel)
+        binds = {"smtp": "", "http": "", name: "127.0.0.1:0"}
+        shared = Shared(**{name: bound})
+        opening = asyncio.create_task(kit.runtime.edges.open(**binds, shared=shared))
+        await asyncio.wait({opening})
+        assert opening.cancelled()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(where)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 
+from ..blocking import uninterrupted
 from ..errors import ConfigurationError
 from ..listening import serve
 from ..settings import Settings, host_port, is_loopback
@@ -137,14 +138,16 @@ class HttpServer:
 
     async def start(self) -> None:
         """Listen; raise ConfigurationError when the port is taken."""
-        await self._runner.setup()
-        make = cast("Callable[[], asyncio.Protocol]", self._runner.server)
         try:
+            await self._runner.setup()
+            make = cast("Callable[[], asyncio.Protocol]", self._runner.server)
             self._server = await serve(
                 lambda: Visitor(self._door, make), self._listening or (self._host, self._port)
             )
-        except OSError as error:
-            await self._runner.cleanup()
+        except BaseException as error:
+            await uninterrupted(self._runner.cleanup())
+            if not isinstance(error, OSError):
+                raise
             raise ConfigurationError(
                 f"http: cannot listen on {self._host}:{self._port}: {error}"
             ) from None

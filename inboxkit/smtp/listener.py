@@ -97,7 +97,11 @@ class Listener:
         )
         listening = shared or await self._listen(loop)
         self._bound = listening.getsockname()[:2]
-        self._server = await serve(lambda: Session(service), listening)
+        try:
+            self._server = await serve(lambda: Session(service), listening)
+        except BaseException:
+            listening.close()
+            raise
 
     async def stop(self, grace: float = 30.0) -> None:
         """Take no more connections, end the idle ones, and let messages on their way finish.
