@@ -160,3 +160,30 @@ async def test_a_start_that_is_cancelled_as_its_port_opens_leaves_it_closed(
         assert opening.cancelled()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(where)
+
+
+async def test_a_start_that_is_cancelled_waits_for_what_its_resource_cleans_up(
+    database: str, tmp_path: Path
+) -> None:
+    opening, closing, go = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def slow() -> AsyncGenerator[int]:
+        opening.set()
+        try:
+            await anyio.sleep_forever()
+            yield 1
+        finally:
+            closing.set()
+            await go.wait()
+
+    start = asyncio.create_task(InboxKit(Router(resource=slow), database=database).__aenter__())
+    await asyncio.wait_for(opening.wait(), 30)
+    start.cancel()
+    await asyncio.wait_for(closing.wait(), 30)
+    start.cancel()
+    assert await asyncio.wait({start}, timeout=0.3) == (set(), {start})
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    assert left_open(tmp_path) == []

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from ..blocking import uninterrupted
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
@@ -23,14 +25,19 @@ class Resources:
         self._open: list[tuple[asyncio.Event, asyncio.Task[None]]] = []
 
     async def enter(self, resource: Resource) -> Any:
-        """Return what the resource gives; raise what it raises when it cannot be opened."""
+        """Return what the resource gives; raise what it raises when it cannot be opened.
+
+        When cancelled meanwhile, raise that once what was begun has been cleaned up.
+        """
         given: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         over = asyncio.Event()
         task = asyncio.create_task(_hold(resource, given, over), name="inboxkit-resource")
         try:
             await asyncio.wait({given, task}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
+            over.set()  # or one that opens in spite of the cancel would wait to be closed
             task.cancel()
+            await uninterrupted(asyncio.wait({task}))
             raise
         if not given.done():
             given.cancel()
