@@ -69,16 +69,23 @@ def run(ctx: click.Context, /, **flags: str | None) -> None:
 
 async def _serve(kit: InboxKit, joined: Channel | None) -> None:
     with stop_signals(supervised=joined is not None) as told:
-        async with kit:
-            if joined is None or joined.is_first:
-                await _warn_unreachable(kit)
-            await listen(kit, joined.shared if joined else None)
+        async with contextlib.AsyncExitStack() as stack:
+            await first(told.wait, partial(_start, stack, kit, joined))
+            if told.is_set():
+                return
             gc.collect()
             gc.freeze()  # what the start has made lives to the end: no collection need walk it
             announce(kit) if joined is None else joined.ready()
             await first(told.wait, kit.serve, *((joined.closed,) if joined else ()))
             drain = partial(kit.runtime.drain, _STOP_SECONDS)
             await first(drain, *((joined.cut_off,) if joined and told.is_set() else ()))
+
+
+async def _start(stack: contextlib.AsyncExitStack, kit: InboxKit, joined: Channel | None) -> None:
+    await stack.enter_async_context(kit)
+    if joined is None or joined.is_first:
+        await _warn_unreachable(kit)
+    await listen(kit, joined.shared if joined else None)
 
 
 async def supervise(settings: Settings, module: str = "inboxkit") -> int:
