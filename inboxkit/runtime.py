@@ -12,6 +12,7 @@ import anyio
 
 from . import drafting
 from .actions import LocalActions
+from .blocking import uninterrupted
 from .compose import check_address as checked_address
 from .edges import Edges
 from .egress import Guard
@@ -273,8 +274,7 @@ class Runtime:
 
     async def _close(self) -> None:
         self._take_no_more()
-        with anyio.CancelScope(shield=True):  # a timeout around the kit must leave nothing open
-            await self._closing.aclose()
+        await uninterrupted(self._closing.aclose())  # a timeout around it must leave nothing open
 
     async def _end(self, main: asyncio.Task[None]) -> None:
         main.cancel()

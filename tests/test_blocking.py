@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import pytest
 from anyio import to_thread
 
 import inboxkit
-from inboxkit.blocking import in_thread
+from inboxkit.blocking import in_thread, uninterrupted
 
 from .mails import ANN, DESK, mail
 
@@ -70,3 +71,37 @@ def test_only_users_code_runs_in_the_threads_of_anyio() -> None:
     sources = [p for p in root.rglob("*.py") if not of_theirs.intersection(p.parents)]
     told = {"router.py", "watchdog.py"}  # say in words what a handler is to do
     assert [p for p in sources if p.name not in told and _BARE.search(p.read_text())] == []
+
+
+async def test_what_is_not_to_be_interrupted_ends_before_the_cancel_is_raised() -> None:
+    go, ended = asyncio.Event(), list[str]()
+
+    async def work() -> None:
+        await go.wait()
+        ended.append("work")
+
+    waiting = asyncio.create_task(uninterrupted(work()))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        waiting.cancel()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert ended == ["work"]
+
+
+async def test_what_is_not_to_be_interrupted_gives_its_result_or_its_error() -> None:
+    assert await uninterrupted(asyncio.sleep(0, "done")) == "done"
+    with pytest.raises(ZeroDivisionError):
+        await uninterrupted(in_thread(divmod, 1, 0))
+
+
+async def test_a_timeout_around_what_is_not_to_be_interrupted_is_told_after_it() -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await uninterrupted(asyncio.sleep(0))
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await uninterrupted(asyncio.sleep(0))
+        await anyio.lowlevel.checkpoint()
+    assert scope.cancelled_caught

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from sqlalchemy import event
 
 from inboxkit import ConfigurationError, InboxKit, InboxKitError, Router, Settings
 from inboxkit.clock import Clock
@@ -18,6 +19,7 @@ from inboxkit.pipeline.configured import configure
 from inboxkit.runtime import Runtime
 from inboxkit.store.database import open_database
 from inboxkit.store.filelock import try_lock
+from inboxkit.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine
@@ -186,4 +188,47 @@ async def test_a_start_that_is_cancelled_waits_for_what_its_resource_cleans_up(
     go.set()
     with pytest.raises(asyncio.CancelledError):
         await start
+    assert left_open(tmp_path) == []
+
+
+async def test_a_start_that_is_cancelled_as_it_connects_leaves_nothing_open(
+    database: str, tmp_path: Path
+) -> None:
+    store, connecting, go = Store(database, Clock()), asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    @event.listens_for(store.database.writer, "do_connect")
+    def wait(*_: object) -> None:  # pyright: ignore[reportUnusedFunction] - called by its event
+        loop.call_soon_threadsafe(connecting.set)
+        go.wait(30)
+
+    opening = asyncio.create_task(store.open())
+    await asyncio.wait_for(connecting.wait(), 30)
+    opening.cancel()
+    assert await asyncio.wait({opening}, timeout=0.3) == (set(), {opening})
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert left_open(tmp_path) == []
+
+
+async def test_a_close_that_is_cancelled_leaves_nothing_open(database: str, tmp_path: Path) -> None:
+    kit, reading, go = InboxKit(database=database), asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def wait(_: object) -> bool:
+        loop.call_soon_threadsafe(reading.set)
+        return go.wait(30)
+
+    await kit.__aenter__()
+    query = asyncio.create_task(kit.runtime.store.read(wait))
+    await asyncio.wait_for(reading.wait(), 30)
+    closing = asyncio.create_task(kit.__aexit__())
+    for _ in range(2):
+        assert await asyncio.wait({closing}, timeout=0.2) == (set(), {closing})
+        closing.cancel()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert await query
     assert left_open(tmp_path) == []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 import anyio
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..blocking import in_thread
+from ..blocking import in_thread, uninterrupted
 from ..errors import ConfigurationError, StoreError
 from ..tokens import Keyring, new_id
 from . import arrivals, jobs, schema, shortcut, token_keys, workers
@@ -113,18 +113,18 @@ class Store:
         try:
             await self._open()
         except BaseException as error:
-            with anyio.CancelScope(shield=True):
-                await self._release()
+            await uninterrupted(self._release())
             if not isinstance(error, SQLAlchemyError):
                 raise
             raise StoreError(f"database {self.database.url}: cannot be opened: {error}") from error
 
     async def _open(self) -> None:
-        await in_thread(schema.ensure, self.database)
+        # A thread goes on when its wait is cancelled, and would open what has just been closed.
+        await uninterrupted(in_thread(schema.ensure, self.database))
         if self._turns is not None and self.files_folder is not None:
             self.files_folder.mkdir(mode=0o700, exist_ok=True)
             self._turns.open()
-        await in_thread(self._writer.start)
+        await uninterrupted(in_thread(self._writer.start))
         self._readers.start()
         self._long_readers.start()
         self.bell.attach()
@@ -134,7 +134,7 @@ class Store:
             self._doorbell.listen(self.bell.ring)
         else:
             self._doorbell = _notices(self.database.writer)
-            await in_thread(self._doorbell.listen, self.bell.ring_from_thread)
+            await uninterrupted(in_thread(self._doorbell.listen, self.bell.ring_from_thread))
         self.identity = await self.write(token_keys.identity)
         self.keys = await self.read(token_keys.load, self.identity)
         if self._bucket is not None:
