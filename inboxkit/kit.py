@@ -58,6 +58,7 @@ class InboxKit:
         self._plans = bool(routers)
         self._works = True
         self._runtime: Runtime | None = None
+        self._is_starting = False
 
     @overload
     def include(self, router: Router[...], /) -> None: ...
@@ -80,8 +81,16 @@ class InboxKit:
 
     async def __aenter__(self) -> Self:
         check_loop()
-        if self._runtime is not None:
+        if self._runtime is not None or self._is_starting:
             raise ConfigurationError("the kit is running already; make another InboxKit")
+        self._is_starting = True
+        try:
+            await self._start()
+        finally:
+            self._is_starting = False
+        return self
+
+    async def _start(self) -> None:
         check_patterns([router for router, _ in self._included])
         providers = configured.configure(self.settings)
         check_domain(self.settings)
@@ -98,7 +107,6 @@ class InboxKit:
         except BaseException:
             await self.__aexit__()
             raise
-        return self
 
     async def __aexit__(self, *exc: object) -> None:
         runtime, self._runtime = self._runtime, None

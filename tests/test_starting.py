@@ -232,3 +232,23 @@ async def test_a_close_that_is_cancelled_leaves_nothing_open(database: str, tmp_
         await closing
     assert await query
     assert left_open(tmp_path) == []
+
+
+async def test_a_kit_is_entered_once_however_many_try_at_once(
+    database: str, tmp_path: Path
+) -> None:
+    kit = InboxKit(database=database)
+    entered = await asyncio.gather(*(kit.__aenter__() for _ in range(3)), return_exceptions=True)
+    assert entered[0] is kit
+    assert [type(other) for other in entered[1:]] == [ConfigurationError] * 2
+    await kit.__aexit__()
+    assert left_open(tmp_path) == []
+
+
+async def test_a_kit_whose_start_has_failed_may_be_entered_again(database: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        kit = InboxKit(database=database, smtp=f"127.0.0.1:{other.getsockname()[1]}")
+        with pytest.raises(ConfigurationError, match="cannot listen"):
+            await kit.__aenter__()
+    async with kit:
+        assert kit.smtp_address[1] > 0
