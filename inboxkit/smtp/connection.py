@@ -56,6 +56,7 @@ class Service:
     tasks: set[asyncio.Task[None]]
     prototype: Mapping[str, object]
     loop: asyncio.AbstractEventLoop
+    closing: asyncio.Event  # set: what the system has accepted meanwhile is turned away
     serials: count[int] = field(default_factory=lambda: count(1))
 
 
@@ -98,9 +99,9 @@ class Connection(SMTP):
         if self._original_transport is None:
             self._allow(self.settings.idle_seconds)
             self.peer = peer_of(transport.get_extra_info("peername"))
-            full = self.service.connections.admit(self, self.heard_at)
-            if full is not None:
-                pipe.write(_REFUSALS[full])
+            refusal = self._refusal()
+            if refusal is not None:
+                pipe.write(refusal)
                 pipe.close()
                 return
             self._watch()
@@ -110,6 +111,13 @@ class Connection(SMTP):
         task = cast("asyncio.Task[None]", self._handler_coroutine)
         self.service.tasks.add(task)
         task.add_done_callback(self.service.tasks.discard)
+
+    def _refusal(self) -> bytes | None:
+        """Take a place among the connections, or return what to say instead."""
+        if self.service.closing.is_set():
+            return replies.SHUTTING_DOWN
+        full = self.service.connections.admit(self, self.heard_at)
+        return None if full is None else _REFUSALS[full]
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent."""

@@ -55,6 +55,7 @@ class Listener:
         )
         self._guesses = Guesses(clock)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._bound: tuple[str, int] | None = None
 
@@ -94,12 +95,15 @@ class Listener:
             tasks=self._tasks,
             prototype=self._prototype(loop),
             loop=loop,
+            closing=self._closing,
         )
         listening = shared or await self._listen(loop)
         self._bound = listening.getsockname()[:2]
         try:
+            self._closing.clear()
             self._server = await serve(lambda: Session(service), listening)
         except BaseException:
+            self._closing.set()
             listening.close()
             raise
 
@@ -111,6 +115,7 @@ class Listener:
         """
         if self._server is None:
             return
+        self._closing.set()
         self._server.close()
         for guest in self._connections:
             guest.retire()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from inboxkit.clock import Clock
 from inboxkit.errors import ConfigurationError
 from inboxkit.smtp.listener import Listener
-from inboxkit.smtp.replies import SmtpRefused
+from inboxkit.smtp.replies import SHUTTING_DOWN, SmtpRefused
 from inboxkit.smtp.settings import SmtpSettings
 
 if TYPE_CHECKING:
@@ -193,3 +193,24 @@ async def test_after_stop_nobody_listens(serving: Serving) -> None:
             socket.create_connection(("127.0.0.1", server.listener.port), timeout=30),
         ):
             pass
+
+
+async def test_who_was_accepted_as_the_stop_began_is_turned_away(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories, loop = list[Any](), asyncio.get_running_loop()
+    create = loop.create_server
+
+    def noted(factory: Any, *args: Any, **kwargs: Any) -> Any:
+        factories.append(factory)
+        return create(factory, *args, **kwargs)
+
+    monkeypatch.setattr(loop, "create_server", noted)
+    async with serving() as server:
+        await server.listener.stop()
+        ours, theirs = socket.socketpair()
+        await loop.connect_accepted_socket(factories[0], theirs)
+        reader, writer = await asyncio.open_connection(sock=ours)
+        assert await asyncio.wait_for(reader.read(), 30) == SHUTTING_DOWN
+        writer.close()
+        assert server.listener.connections == 0
