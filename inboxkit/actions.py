@@ -21,7 +21,7 @@ from .pipeline.policies import Forbidden, Paused
 from .pipeline.staging import active, current
 from .providers.base import Outgoing, refuse_unsupported
 from .saving import write_once
-from .sending import Composer, Context
+from .sending import Composer, Context, check_given
 from .store import inboxes, messages, records, search, sends, threads
 from .store.query import parse_query
 from .tokens import public_id, row_id
@@ -288,6 +288,7 @@ class LocalActions:
 
     async def _stage(self, draft: Draft, context: Context, now: datetime) -> Staged:
         """Compose; in a thread what may be large, as it goes to a file or a bucket."""
+        check_given(draft, context.inbox.address)
         work = partial(self._composer.stage, draft, context, now)
         words = len(draft.text) + len(draft.html)
         if draft.attachments or context.forwarded or words > _LARGE_CHARACTERS:
