@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .models import Actions, Link, Message, Otp, Want
+from .models import Actions, Attachments, Link, Message, Otp, Want, attached
 from .router import address_glob
-from .values import Draft, Files, Pattern, ProviderOptions, Recipients, files, recipients
+from .values import Draft, Pattern, ProviderOptions, Recipients, recipients
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -37,7 +37,7 @@ class Inbox:
         cc: Recipients = (),
         bcc: Recipients = (),
         reply_to: Recipients = (),
-        attachments: Files = (),
+        attachments: Attachments = (),
         headers: Mapping[str, str] | None = None,
         tag: str = "",
         metadata: Mapping[str, str] | None = None,
@@ -59,7 +59,7 @@ class Inbox:
             cc=recipients(cc),
             bcc=recipients(bcc),
             reply_to=recipients(reply_to),
-            attachments=files(attachments),
+            attachments=attached(attachments),
             headers=headers or {},
             tag=tag,
             metadata=metadata or {},

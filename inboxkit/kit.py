@@ -12,6 +12,7 @@ from .pipeline.handlers import check_patterns
 from .router import Router, checked_resource
 from .runtime import Runtime
 from .settings import Settings, load
+from .values import recipients
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .models import Event, Message, Thread
     from .pipeline.resources import Resource
     from .router import Resource as Opener
-    from .values import WebhookResponse
+    from .values import Recipients, WebhookResponse
 
 R = TypeVar("R")
 
@@ -182,12 +183,12 @@ class InboxKit:
         """
         return self.runtime.events(after)
 
-    async def receive(self, raw: bytes, *, mail_from: str, rcpt_to: Sequence[str]) -> Message:
+    async def receive(self, raw: bytes, *, mail_from: str, rcpt_to: Recipients) -> Message:
         """Take a mail in as if it had come by SMTP; return it once it is stored and read.
 
         Raise InboxKitError when the kit is closed meanwhile.
         """
-        return await self.runtime.receive(raw, mail_from, rcpt_to)
+        return await self.runtime.receive(raw, mail_from, recipients(rcpt_to))
 
     async def webhook(
         self, provider: str, method: str, headers: Mapping[str, str], query: str, body: bytes

@@ -7,10 +7,12 @@ so that no arrow points up from here.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
 
+from .errors import SendError
 from .values import (
     Address,
     Auth,
@@ -18,7 +20,7 @@ from .values import (
     Draft,
     Envelope,
     EventType,
-    Files,
+    File,
     Kind,
     Pattern,
     ProviderOptions,
@@ -28,10 +30,12 @@ from .values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import datetime
 
     from .parsing.model import ParsedMessage
+
+Attachments: TypeAlias = "File | Path | str | Sequence[File | Path | str]"
 
 
 class Otp(str):
@@ -194,7 +198,7 @@ class Message:
         all: bool = False,
         cc: Recipients = (),
         bcc: Recipients = (),
-        attachments: Files = (),
+        attachments: Attachments = (),
         headers: Mapping[str, str] | None = None,
         tag: str = "",
         metadata: Mapping[str, str] | None = None,
@@ -208,7 +212,7 @@ class Message:
             html=html,
             cc=recipients(cc),
             bcc=recipients(bcc),
-            attachments=files(attachments),
+            attachments=attached(attachments),
             headers=headers or {},
             tag=tag,
             metadata=metadata or {},
@@ -224,7 +228,7 @@ class Message:
         text: str = "",
         *,
         html: str = "",
-        attachments: Files = (),
+        attachments: Attachments = (),
         tag: str = "",
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
@@ -235,7 +239,7 @@ class Message:
             to=recipients(to),
             text=text,
             html=html,
-            attachments=files(attachments),
+            attachments=attached(attachments),
             tag=tag,
             metadata=metadata or {},
             key=key,
@@ -243,9 +247,11 @@ class Message:
         )
         return await self.actions.forward(self, draft)
 
-    async def label(self, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
-        """Add and remove labels; idempotent."""
-        await self.actions.label(self, add=tuple(add), remove=tuple(remove))
+    async def label(
+        self, *, add: str | Sequence[str] = (), remove: str | Sequence[str] = ()
+    ) -> None:
+        """Add and remove labels, one or many; idempotent."""
+        await self.actions.label(self, add=_many(add), remove=_many(remove))
 
     async def wait_for_reply(self, *, timeout: float) -> Message:
         """Wait for the next reply to this send; raise WaitTimeout after ``timeout`` s."""
@@ -278,7 +284,7 @@ class Thread:
         text: str = "",
         *,
         html: str = "",
-        attachments: Files = (),
+        attachments: Attachments = (),
         tag: str = "",
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
@@ -289,7 +295,7 @@ class Thread:
         draft = Draft(
             text=text,
             html=html,
-            attachments=files(attachments),
+            attachments=attached(attachments),
             tag=tag,
             metadata=metadata or {},
             key=key,
@@ -353,3 +359,28 @@ class Want:
     when: Callable[[Message], bool] | None = None
     after: datetime | None = None
     without: frozenset[str] = frozenset()  # labels of what is not looked for
+
+
+def _many(names: str | Sequence[str]) -> tuple[str, ...]:
+    """Return one name or many as a tuple: a text is one name, not its letters."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def attached(given: Attachments) -> tuple[File, ...]:
+    """Read what is to be attached: Files, and files at a path, one or many; raise SendError."""
+    listed = given if _is_list(given) else (given,)
+    return files([_file_or_path(one) for one in listed])
+
+
+def _is_list(given: Any) -> TypeGuard[Iterable[Any]]:
+    return isinstance(given, Iterable) and not isinstance(given, (str, bytes, bytearray, Mapping))
+
+
+def _file_or_path(one: Any) -> Path | File:
+    data: Any = one.data if isinstance(one, File) else b""
+    if isinstance(data, str):
+        raise SendError(f"attachments: {one.filename!r}: its data is no bytes; encode the text")
+    if not isinstance(one, (File, Path, str)):
+        kind = type(one).__name__
+        raise SendError(f"attachments: a path or a File(name, data) is wanted, not {kind}")
+    return Path(one) if isinstance(one, str) else one

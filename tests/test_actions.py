@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from inboxkit import EventType, File, InboxKit, Message, NotFound
+from inboxkit import EventType, File, InboxKit, Message, NotFound, SendError
 from inboxkit.parsing import parse
 
 from .mails import ANN, DESK, arrive, code, happened, mail
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from inboxkit import Inbox
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -114,6 +113,14 @@ async def test_labels_are_added_and_removed_and_that_is_idempotent(
     for _ in range(2):
         await got.label(add=["unread"], remove=["urgent"])
     assert (await kit.message(got.id)).labels == {"received", "unread", "Großkunde"}
+
+
+async def test_a_text_is_one_label_and_one_recipient(kit: InboxKit, desk: Inbox) -> None:
+    got = await kit.receive(mail(), mail_from=ANN, rcpt_to=DESK)
+    await got.label(add="urgent", remove="unread")
+    assert (await kit.message(got.id)).labels == {"received", "urgent"}
+    await got.label(remove="urgent")
+    assert (await kit.message(got.id)).labels == {"received"}
 
 
 @pytest.mark.parametrize(
@@ -238,6 +245,30 @@ async def test_files_and_inline_images_are_sent_and_read_back(
         a.filename: a.data for a in read.attachments
     }
     assert {a.filename: a.inline for a in stored.attachments}["logo.png"] is True
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["alone", "in a list"])
+@pytest.mark.parametrize("kind", [Path, str, File])
+async def test_a_path_or_a_file_is_attached_alone_or_in_a_list(
+    desk: Inbox, tmp_path: Path, kind: Any, many: bool
+) -> None:
+    (tmp_path / "terms.pdf").write_bytes(PDF)
+    given = File("terms.pdf", PDF) if kind is File else kind(tmp_path / "terms.pdf")
+    sent = await desk.send(ANN, "Terms", "Attached.", attachments=[given] if many else given)
+    assert [(a.filename, a.data) for a in parse(await sent.raw()).attachments] == [
+        ("terms.pdf", PDF)
+    ]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [PDF, [PDF], [("a", b"x")], {"a": b"x"}, 5, [5], None, File("a", cast("Any", "x"))],
+    ids=lambda value: str(value)[:20],
+)
+async def test_what_is_no_file_is_not_attached(kit: InboxKit, desk: Inbox, given: Any) -> None:
+    with pytest.raises(SendError, match="attachments: "):
+        await desk.send(ANN, "Terms", "Attached.", attachments=given)
+    assert [m async for m in kit.search("is:outbound")] == []
 
 
 async def test_headers_of_ones_own_are_sent(kit: InboxKit, desk: Inbox) -> None:
