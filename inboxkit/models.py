@@ -6,13 +6,14 @@ so that no arrow points up from here.
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
 
-from .errors import SendError
+from .errors import HandlerError, SendError
 from .values import (
     Address,
     Auth,
@@ -276,7 +277,11 @@ class Thread:
         return await self.actions.thread_messages(self)
 
     async def update(self, **state: Any) -> None:
-        """Merge into ``state``; in a handler, committed with the Run."""
+        """Merge into ``state``, JSON only; in a handler, committed with the Run.
+
+        Raise HandlerError that names what is no JSON. This object keeps the state it was read with.
+        """
+        _check_json(state)
         await self.actions.update_thread(self, state)
 
     async def send(
@@ -364,6 +369,15 @@ class Want:
 def _many(names: str | Sequence[str]) -> tuple[str, ...]:
     """Return one name or many as a tuple: a text is one name, not its letters."""
     return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _check_json(state: Mapping[str, Any]) -> None:
+    """Refuse what would fail only at the commit, which a Run would repeat in vain."""
+    for key, value in state.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise HandlerError(f"thread.update: {key}: is no JSON: {error}") from None
 
 
 def attached(given: Attachments) -> tuple[File, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from inboxkit import EventType, File, InboxKit, Message, NotFound, SendError
+from inboxkit import EventType, File, HandlerError, InboxKit, Message, NotFound, SendError
 from inboxkit.parsing import parse
 
 from .mails import ANN, DESK, arrive, code, happened, mail
@@ -170,6 +171,18 @@ async def test_the_state_of_a_thread_is_merged(kit: InboxKit, desk: Inbox) -> No
         "size": "M",
         "nested": {"a": [1, None]},
     }
+
+
+@pytest.mark.parametrize(
+    "value", [datetime(2026, 1, 1), {1}, b"x", float("nan"), [float("inf")], {"deep": object()}]
+)
+async def test_a_state_that_is_no_json_is_refused_by_its_key(
+    kit: InboxKit, desk: Inbox, value: Any
+) -> None:
+    thread = await (await arrive(kit)).thread()
+    with pytest.raises(HandlerError, match=r"thread\.update: when: is no JSON"):
+        await thread.update(step="size", when=value)
+    assert (await kit.thread(thread.id)).state == {}
 
 
 async def test_a_thread_is_written_to_as_its_people(kit: InboxKit, desk: Inbox) -> None:

@@ -302,6 +302,23 @@ async def test_waiting_for_a_reply_to_a_staged_send_is_refused(sandbox: Sandbox)
     assert "on_reply" in str(errors[0])
 
 
+async def test_a_state_that_is_no_json_ends_the_run_at_once(sandbox: Sandbox) -> None:
+    router, seen = Router(retries=FAST), list[object]()
+
+    @router.on_message()
+    async def remember(message: Message) -> None:
+        thread = await message.thread()
+        await thread.update(step="size")
+        seen.append((await message.thread()).state.get("step"))
+        await thread.update(when=message.received_at)
+
+    sandbox.include(router)
+    await write(sandbox)
+    await sandbox.advance(timedelta(minutes=5))
+    assert seen == [None]  # called once, and its own update comes with its end
+    assert await run_states(sandbox) == [("remember", "failed")]
+
+
 @pytest.mark.parametrize("times", [2, 5])
 async def test_a_key_answers_a_thread_once(sandbox: Sandbox, times: int) -> None:
     router = Router()
