@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from .clock import Clock
@@ -11,11 +12,11 @@ from .pipeline import configured
 from .pipeline.handlers import check_patterns
 from .router import Router, checked_resource
 from .runtime import Runtime
-from .settings import Settings, load
+from .settings import Settings, checked, load
 from .values import recipients
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Generator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from .inbox import Inbox
@@ -33,7 +34,8 @@ class InboxKit:
     """Programmatic inboxes in this process: an async context manager.
 
     It opens a port only if ``smtp=`` or ``http=`` is given; ``serve`` opens the configured ones.
-    Other settings come from ``INBOXKIT_*`` and ``inboxkit.toml``. The runtime is asyncio.
+    Other settings come from ``INBOXKIT_*`` and ``inboxkit.toml``, or are those of ``settings=``,
+    where ``smtp=`` and ``http=`` stand above them. The runtime is asyncio.
     """
 
     def __init__(
@@ -48,13 +50,13 @@ class InboxKit:
         clock: Clock | None = None,
     ) -> None:
         given = {"database": database, "provider": provider, "domain": domain}
-        given |= {"smtp": smtp, "http": http}
         asked = {k: v for k, v in given.items() if v is not None}
+        ports = {k: v for k, v in {"smtp": smtp, "http": http}.items() if v is not None}
         if settings is not None and asked:
             raise ConfigurationError(f"InboxKit: settings= and {', '.join(asked)}= are both given")
-        self.settings = settings or load(asked)
+        self.settings = load(asked | ports) if settings is None else _at_ports(settings, ports)
         self.clock = clock or Clock()
-        self._asked = asked
+        self._ports = ports
         self._included: list[tuple[Router[...], Resource | None]] = [(r, None) for r in routers]
         self._plans = bool(routers)
         self._works = True
@@ -102,8 +104,8 @@ class InboxKit:
         self._runtime = runtime
         try:
             await runtime.edges.open(
-                smtp=self.settings.smtp if "smtp" in self._asked else "",
-                http=self.settings.http if "http" in self._asked else "",
+                smtp=self.settings.smtp if "smtp" in self._ports else "",
+                http=self.settings.http if "http" in self._ports else "",
             )
         except BaseException:
             await self.__aexit__()
@@ -128,12 +130,16 @@ class InboxKit:
     @property
     def smtp_address(self) -> tuple[str, int]:
         """Host and port of the SMTP listener."""
-        return self.runtime.edges.smtp_address
+        runtime = self.runtime
+        with _told_of(self.settings.smtp):
+            return runtime.edges.smtp_address
 
     @property
     def url(self) -> str:
         """Where HTTP is served."""
-        return self.runtime.edges.url
+        runtime = self.runtime
+        with _told_of(self.settings.http):
+            return runtime.edges.url
 
     async def inbox(
         self,
@@ -215,6 +221,24 @@ class InboxKit:
         """Make ``serve`` return."""
         if self._runtime is not None:
             self._runtime.stopping.set()
+
+
+def _at_ports(settings: Settings, ports: Mapping[str, str]) -> Settings:
+    """Return the settings with these ports in place of their own; raise ConfigurationError."""
+    checked(ports)
+    return settings.model_copy(update=ports)
+
+
+@contextmanager
+def _told_of(configured: str) -> Generator[None]:
+    """Say of a port that is not open when the one of the settings would be."""
+    try:
+        yield
+    except ConfigurationError as error:
+        if not configured:
+            raise
+        told = f"{error}; serve() opens that of the settings, {configured}"
+        raise ConfigurationError(told) from None
 
 
 def check_loop() -> None:

@@ -53,10 +53,32 @@ def routers(first: str, second: str) -> tuple[Router[[]], Router[[]]]:
 async def test_no_port_is_open_unless_it_was_asked_for(database: str) -> None:
     settings = Settings(database=database, smtp="127.0.0.1:0", http="127.0.0.1:0")
     async with InboxKit(settings=settings) as kit:
-        with pytest.raises(ConfigurationError, match="smtp="):
+        with pytest.raises(ConfigurationError, match=r"smtp=.*serve\(\) opens .*127\.0\.0\.1:0"):
             _ = kit.smtp_address
-        with pytest.raises(ConfigurationError, match="http="):
+        with pytest.raises(ConfigurationError, match=r"http=.*serve\(\) opens .*127\.0\.0\.1:0"):
             _ = kit.url
+
+
+async def test_ports_may_be_given_beside_settings_and_are_open_at_once(database: str) -> None:
+    settings = Settings(database=database, smtp="127.0.0.1:1", http="127.0.0.1:1")
+    async with InboxKit(settings=settings, smtp="127.0.0.1:0", http="127.0.0.1:0") as kit:
+        assert kit.smtp_address[1] > 1
+        assert kit.url.startswith("http://127.0.0.1:")
+        assert (kit.settings.database, kit.settings.http) == (database, "127.0.0.1:0")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"domain": "a.example", "http": "127.0.0.1:0"}, "settings= and domain= are both given"),
+        ({"http": "8025"}, "http: '8025' is not HOST:PORT"),
+    ],
+)
+def test_what_contradicts_settings_or_is_no_port_is_refused(
+    given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        InboxKit(settings=Settings(), **given)
 
 
 async def test_the_ports_that_were_asked_for_are_open(database: str) -> None:
