@@ -135,6 +135,49 @@ def test_a_send_is_what_was_asked_for(api: Api, inbox: str) -> None:
     assert [(a["filename"], a["size"]) for a in got["attachments"]] == [("a.bin", 2)]
 
 
+LATER = "2099-01-02T03:04:05+00:00"
+
+
+@pytest.mark.parametrize("suffix", ["/send", "/reply", "/reply-all", "/forward"])
+@pytest.mark.parametrize("key", ["att", "At", "labels"])
+def test_a_key_of_ours_that_is_misspelt_is_named(
+    api: Api, inbox: str, suffix: str, key: str
+) -> None:
+    way = path(inbox, api.arrive(inbox), suffix)
+    target = f"/v0/inboxes/{inbox}/messages/send" if suffix == "/send" else way
+    to = {} if suffix == "/reply-all" else {"to": "ann@example.com"}
+    before = count(api, inbox)
+    answer = api.ask("POST", target, {**to, "text": "Hi", "inboxkit": {key: LATER}})
+    assert (answer.status, answer.code) == (400, "validation_error")
+    assert f"inboxkit.{key}: " in answer.json["message"]
+    assert count(api, inbox) == before
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"send_at": LATER},
+        {"send_at": LATER, "inboxkit": {"at": LATER}},
+        {"send_at": None, "inboxkit": {"at": LATER}},
+    ],
+)
+def test_a_send_leaves_at_its_time_and_is_taken_back_by_deleting_it(
+    api: Api, inbox: str, given: dict[str, Any]
+) -> None:
+    sent = api.send(inbox, to="ann@example.com", text="Later", **given)
+    item = path(inbox, sent["message_id"])
+    assert api.good("GET", item)["inboxkit"]["state"] == "scheduled"
+    api.good("DELETE", item)
+    assert api.ask("GET", item).status == 404
+
+
+def test_two_times_of_one_send_are_refused(api: Api, inbox: str) -> None:
+    times = {"send_at": LATER, "inboxkit": {"at": "2098-01-02T03:04:05Z"}}
+    body = {"to": "ann@example.com", "text": "Later", **times}
+    answer = api.ask("POST", f"/v0/inboxes/{inbox}/messages/send", body)
+    assert (answer.status, "send_at" in answer.json["message"]) == (400, True)
+
+
 def test_an_answer_goes_to_whom_it_should(api: Api, inbox: str) -> None:
     headers = {"Cc": f"ben@example.com, {inbox}", "Reply-To": "Team <team@example.com>"}
     came = api.arrive(inbox, "Hello\nyou", headers=headers)

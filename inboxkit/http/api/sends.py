@@ -197,7 +197,7 @@ def drafted(asked: ComposeRequest, attachments: Sequence[File]) -> Draft:
         tag=asked.inboxkit.tag,
         metadata=dict(asked.inboxkit.metadata),
         key=asked.inboxkit.key,
-        at=asked.inboxkit.at,
+        at=asked.inboxkit.at or asked.send_at,
         options=_options(asked),
     )
     if isinstance(asked, (SendMessageRequest, ReplyToMessageRequest)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -68,8 +68,10 @@ class SendOptions(Request):
 
     ``template`` is one that is stored at the provider, ``recipient_variables`` are by address.
     ``quote`` is whether an answer quotes what it answers, ``everyone`` whether it goes to all.
+    What is not known is refused, as no SDK of AgentMail's has it: it can only be misspelt.
     """
 
+    model_config = ConfigDict(extra="forbid")
     tag: Annotated[Line, Field(max_length=256)] = ""
     metadata: Mapping[Name, Text] = Field(default_factory=dict[str, str], max_length=100)
     key: Annotated[Line, Field(min_length=1, max_length=256)] | None = None
@@ -92,7 +94,7 @@ def _with_null(schema: dict[str, Any]) -> None:
 
 
 class ComposeRequest(Request):
-    """What every mail to send has."""
+    """What every mail to send has. ``send_at``, as drafts have it, is ``inboxkit.at``."""
 
     model_config = ConfigDict(json_schema_extra=_with_null)
     labels: Labels = ()
@@ -102,6 +104,7 @@ class ComposeRequest(Request):
     attachments: Sequence[SendAttachment] = ()
     headers: Mapping[Line, Text] = Field(default_factory=dict[str, str])
     track_opens: bool | None = None
+    send_at: Moment | None = None
     inboxkit: SendOptions = SendOptions()
 
     @model_validator(mode="before")
@@ -111,6 +114,12 @@ class ComposeRequest(Request):
         if isinstance(data, dict):
             return {k: v for k, v in data.items() if v is not None}  # pyright: ignore[reportUnknownVariableType] - JSON
         return data
+
+    @model_validator(mode="after")
+    def _one_time(self) -> Self:
+        if self.send_at is not None and self.inboxkit.at not in (None, self.send_at):
+            raise ValueError("send_at: is another time than inboxkit.at; give one")
+        return self
 
 
 class SendMessageRequest(ComposeRequest):
