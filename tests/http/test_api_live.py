@@ -228,6 +228,18 @@ def test_a_wait_that_ends_says_what_came(api: Api) -> None:
     assert api.good("GET", f"/v0/inboxes/{inbox}/wait?timeout=0")["found"] is False
 
 
+@pytest.mark.parametrize("kind", ["message", "otp", "link"])
+@pytest.mark.parametrize("sender", ["shop.example", "shop", ""])
+def test_a_wait_for_a_sender_that_no_address_can_be_is_refused(
+    api: Api, kind: str, sender: str
+) -> None:
+    url = f"/v0/inboxes/{api.inbox()}/wait?kind={kind}&timeout=0&sender="
+    answer = api.ask("GET", url + sender)
+    assert (answer.status, answer.code) == (400, "validation_error")
+    assert answer.json["errors"][0]["path"] == ["sender"]
+    assert api.good("GET", f"{url}*@shop.example")["found"] is False
+
+
 def test_a_wait_leaves_what_its_key_may_not_see(api: Api) -> None:
     inbox = api.inbox()
     came = api.arrive(inbox)

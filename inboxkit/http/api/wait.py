@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ...errors import WaitTimeout
+from ...errors import ConfigurationError, WaitTimeout
 from ...models import Want
+from ...router import address_glob
 from ...store import records, wire_ids
 from ...tokens import public_id, row_id
-from .envelope import not_found
+from .envelope import invalid, not_found
 from .routing import At, Route
 from .schemas.messages import item, message
 from .schemas.wait import WaitQuery, WaitResponse
@@ -17,6 +18,7 @@ from .schemas.whole import whole
 
 if TYPE_CHECKING:
     from ...models import Message
+    from ...values import Pattern
     from .call import Call
 
 _RECENT = timedelta(minutes=10)
@@ -33,7 +35,7 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
     asked, actions = call.given, call.parts.actions
     want = Want(
         kind=asked.kind,
-        sender=asked.sender,
+        sender=_address_glob(asked.sender),
         subject=asked.subject,
         host=asked.host,
         without=frozenset(call.reach.forbidden),
@@ -52,6 +54,14 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
     if call.line is not None and call.line.is_closing():
         await actions.give_back(found)
     return answer
+
+
+def _address_glob(sender: str) -> Pattern:
+    """Return a glob of addresses; raise ApiError for one that can match none."""
+    try:
+        return address_glob("sender", sender)
+    except ConfigurationError as error:
+        raise invalid(str(error), "sender") from None
 
 
 async def _sent(call: Call[WaitQuery]) -> Message:
