@@ -136,7 +136,7 @@ class LocalActions:
         return await in_thread(forensics, await self.raw(message))
 
     async def thread(self, thread_id: str) -> Thread:
-        found = await self._store.read(records.thread, row_id("thd", thread_id), self)
+        found = await self._store.read(records.thread, row_id("thd", str(thread_id)), self)
         if found is None:
             raise NotFound(f"no thread {thread_id}")
         return found
@@ -358,7 +358,7 @@ class LocalActions:
     async def message(self, message_id: str) -> Message:
         """Return a message; raise NotFound."""
         try:
-            wanted = row_id("msg", message_id)
+            wanted = row_id("msg", str(message_id))  # None is an id that nobody has
         except ValueError as error:
             raise NotFound(f"no message {message_id}: {error}") from None
         found = await self._store.read(records.messages, [wanted], self)

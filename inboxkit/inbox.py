@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from .errors import ConfigurationError
 from .models import Actions, Attachments, Link, Message, Otp, Want, attached
 from .router import address_glob
 from .values import Draft, Pattern, ProviderOptions, Recipients, recipients
@@ -85,12 +87,12 @@ class Inbox:
         want = Want(
             sender=address_glob("sender", sender), subject=subject, when=when, after=self.since
         )
-        return await self.actions.wait(self.address, want, timeout=timeout)
+        return await self.actions.wait(self.address, want, timeout=_seconds(timeout))
 
     async def wait_for_otp(self, *, timeout: float, sender: Pattern = "*") -> Otp:
         """Return the newest code that no wait has taken; raise WaitTimeout after ``timeout`` s."""
         want = Want(kind="otp", sender=address_glob("sender", sender), after=self.since)
-        message = await self.actions.wait(self.address, want, timeout=timeout)
+        message = await self.actions.wait(self.address, want, timeout=_seconds(timeout))
         assert message.otp is not None
         return message.otp
 
@@ -99,10 +101,17 @@ class Inbox:
     ) -> Link:
         """Return the newest link to act on; raise WaitTimeout after ``timeout`` s."""
         want = Want(kind="link", sender=address_glob("sender", sender), host=host, after=self.since)
-        message = await self.actions.wait(self.address, want, timeout=timeout)
+        message = await self.actions.wait(self.address, want, timeout=_seconds(timeout))
         assert message.link is not None
         return message.link
 
     async def delete(self) -> None:
         """Delete the inbox with everything in it."""
         await self.actions.delete_inbox(self.address)
+
+
+def _seconds(timeout: Any) -> float:
+    """Return a timeout; raise ConfigurationError for what is no number of seconds."""
+    if isinstance(timeout, (int, float)) and not isnan(timeout):
+        return timeout
+    raise ConfigurationError(f"timeout={timeout!r} is no number of seconds, such as 30")

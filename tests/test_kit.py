@@ -412,3 +412,19 @@ async def test_a_broken_runtime_is_not_ready_and_says_why_in_the_log(
 async def answer(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:
     async with session.get(url) as response:
         return response.status, await response.text()
+
+
+@pytest.mark.parametrize("timeout", ["5", None, float("nan")])
+async def test_a_timeout_that_is_no_number_is_refused(kit: InboxKit, timeout: Any) -> None:
+    inbox = await kit.inbox(DESK)
+    for wait in (inbox.wait_for_message, inbox.wait_for_otp, inbox.wait_for_link):
+        with pytest.raises(ConfigurationError, match=r"timeout=.* is no number of seconds"):
+            await wait(timeout=timeout)
+
+
+async def test_an_id_that_is_none_names_nothing(kit: InboxKit) -> None:
+    nobody: Any = None
+    with pytest.raises(NotFound, match="no message None"):
+        await kit.message(nobody)
+    with pytest.raises(NotFound, match="no thread None"):
+        await kit.thread(nobody)
