@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from . import search_postgres, search_sqlite
 from .pages import Page, paged
+from .reach import HIDDEN_LABELS
 from .tables import attachment, inbox, label, message
 
 if TYPE_CHECKING:
@@ -78,9 +79,13 @@ def find(
     before: int | None = None,
     limit: int = 50,
 ) -> list[int]:
-    """Return row ids of messages that match, newest first, older than ``before``."""
+    """Return row ids of messages that match, newest first, older than ``before``.
+
+    What is hidden is left out unless it is asked for; see ``left_out``.
+    """
     found = hits(connection, query, inbox_id)
     wanted = found.select(message.c.id).order_by(found.id.desc()).limit(limit)
+    wanted = wanted.where(*shown(left_out(query)))
     if inbox_id is not None:
         wanted = wanted.where(message.c.inbox_id == inbox_id)
     if before is not None:
@@ -103,6 +108,12 @@ def page(
     found = hits(connection, query, reach.inbox_id)
     wanted = found.select(message.c.id).where(*listed(reach, hidden))
     return list(connection.execute(paged(wanted, found.id, page)).scalars())
+
+
+def left_out(query: Query) -> Sequence[str]:
+    """Return the labels whose messages a search leaves out: none if it asks for one of them."""
+    labels = {term.value for term in query.filters if term.field == "label" and not term.negated}
+    return HIDDEN_LABELS if labels.isdisjoint(HIDDEN_LABELS) else ()
 
 
 def listed(reach: Reach, hidden: Sequence[str]) -> list[ColumnElement[bool]]:

@@ -52,7 +52,22 @@ def test_forbidden_labels_hide_whole_messages(api: Api) -> None:
     reader = api.of(api.good("POST", f"/v0/inboxes/{inbox}/api-keys", allowed)["api_key"])
     assert reader.ask("GET", f"/v0/messages/{spam.id}").code == "not_found"
     assert ids(reader.good("GET", f"/v0/messages?ids={spam.id}")) == []
-    assert ids(reader.good("GET", "/v0/messages")) == []
+    for query in ("", "?query=label:spam"):
+        assert ids(reader.good("GET", f"/v0/messages{query}")) == []
+
+
+def test_what_is_hidden_is_found_by_its_label_alone(api: Api) -> None:
+    inbox = api.inbox(username="junk")
+    spam = api.arrive(inbox)
+    api.good("PATCH", f"/v0/inboxes/{inbox}/messages/{spam.id}", {"add_labels": ["spam"]})
+    assert ids(api.good("GET", f"/v0/messages?inbox={inbox}")) == []
+    assert ids(api.good("GET", f"/v0/messages?inbox={inbox}&query=label:spam")) == [spam.id]
+    for kind in ("messages", "threads"):
+        searches = f"/v0/inboxes/{inbox}/{kind}/search?q="
+        assert api.good("GET", f"{searches}is:unread")["count"] == 0
+        assert api.good("GET", f"{searches}label:spam")["count"] == 1
+    assert ids(api.good("GET", f"/v0/messages?thread={spam.thread_id}")) == [spam.id]
+    assert ids(api.good("GET", f"/v0/messages?ids={spam.id}")) == [spam.id]
 
 
 def test_what_belongs_to_others_is_not_opened(tenant: Api, api: Api) -> None:

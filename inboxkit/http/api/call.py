@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from ...store import search
 from ...store.pages import Page
 from ...store.reach import HIDDEN_LABELS
 from . import page_tokens, targets
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from ...store.inboxes import InboxRecord
     from ...store.pods import PodRecord
+    from ...store.query import Query
     from ...store.reach import Reach
     from ...store.store import Store
     from ..parts import Parts
@@ -108,3 +110,7 @@ class Call(Generic[In]):
                 "missing_permission", f"The key lacks the permission label_{denied[0]}_read"
             )
         return [name for name in HIDDEN_LABELS if not wanted.get(name)]
+
+    def left_out(self, query: Query) -> Sequence[str]:
+        """Return the labels whose messages a search leaves out; what is forbidden always is."""
+        return search.left_out(query) or self.reach.forbidden

@@ -88,7 +88,7 @@ async def find(call: Call[SearchQuery]) -> SearchMessagesResponse:
     page = call.by_id("messages-search", call.given)
     query = searched(call)
     rows = await call.store.read_at_length(
-        search.page, call.reach, query, page, hidden=call.hidden({})
+        search.page, call.reach, query, page, hidden=call.left_out(query)
     )
     ids, fields = call.cut("messages-search", page, rows, lambda row: [row])
     found = [search_item(m, highlights(m.message, query)) for m in await shown(call, ids)]

@@ -60,7 +60,7 @@ async def search(call: Call[SearchQuery]) -> SearchThreadsResponse:
     page = call.by_id("threads-search", call.given)
     query = searched(call)
     found = await call.store.read_at_length(
-        conversations.found, call.reach, query, page, hidden=call.hidden({})
+        conversations.found, call.reach, query, page, hidden=call.left_out(query)
     )
     items, more = call.cut("threads-search", page, found, lambda pair: [pair[0]])
     hits = [m.message for m in await shown(call, [hit for hit, _ in items])]

@@ -93,6 +93,7 @@ async def listed(call: Call[WholeMessagesQuery]) -> WholeMessagesResponse:
     """List messages of all inboxes with all that is known of them, newest first.
 
     By the query language, of one inbox, of one thread (oldest first with ``ascending``), or by ids.
+    What is labelled spam and the like is found by ``label:spam``, in its thread and by its id.
     """
     asked = call.given
     if asked.ids:
@@ -118,7 +119,7 @@ def _rows(connection: Connection, call: Call[WholeMessagesQuery], page: Any) -> 
             raise ApiError("not_found", f"Thread not found: {asked.thread[:200]}")
         return conversations.members(connection, reach, found.id, page)
     query = parse_query(asked.query, now=call.now) if asked.query else Query()
-    return search.page(connection, reach, query, page, hidden=reach.forbidden)
+    return search.page(connection, reach, query, page, hidden=call.left_out(query))
 
 
 def _row(prefix: str, public: str, what: str) -> int:
