@@ -14,7 +14,7 @@ from anyio import to_thread
 from inboxkit import InboxKit
 from inboxkit.store import exports
 from inboxkit.tokens import public_id
-from inboxkit.trace import trace_fields
+from inboxkit.trace import trace_fields, without_trace_fields
 
 from .mails import ANN, DESK, mail
 
@@ -95,6 +95,42 @@ def test_what_a_client_says_ends_no_field(place: str, evil: str) -> None:
     assert fields.isascii()
     assert all(len(line) <= 998 for line in fields.split(b"\r\n"))
     assert fields.count(b"(") == fields.count(b")")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"trace": {}},
+        {"trace": {"peer": "2001:db8::7"}},
+        {"trace": {"helo": "mx.example"}},
+        {"mail_from": ""},
+        {"rcpt_to": []},
+        {"rcpt_to": [DESK, ANN]},
+        {"mail_from": "x)\r\n(\\"},
+        {"id": 2**63 - 1},
+        {"direction": "outbound"},
+    ],
+    ids=repr,
+)
+def test_what_stands_in_front_is_taken_off_again(given: dict[str, Any]) -> None:
+    for raw in (mail(), b""):
+        assert without_trace_fields(trace_fields(row(**given), "mail.example") + raw) == raw
+
+
+@pytest.mark.parametrize(
+    ("ours", "other"),
+    [
+        (b"(inboxkit)", b"(Postfix)"),
+        (b"Return-Path", b"return-path"),
+        (b"Return-Path: ", b"X-First: 1\r\nReturn-Path: "),
+        (b"\r\n", b"\n"),
+        (b"msg_", b"id_"),
+    ],
+)
+def test_trace_fields_of_others_are_kept(ours: bytes, other: bytes) -> None:
+    raw = (trace_fields(row(), "mail.example") + mail()).replace(ours, other)
+    assert without_trace_fields(raw) == raw
 
 
 async def test_mail_by_smtp_carries_the_trace_of_its_session(database: str) -> None:

@@ -15,6 +15,7 @@ from ..parsing import dates
 from ..parsing.mime import decode_headers
 from ..pipeline.accept import Arriving
 from ..store import backlog
+from ..trace import without_trace_fields
 from .envelopes import sender_of
 from .opening import flags_of, run, settings_of
 from .serving import make_kit
@@ -75,8 +76,12 @@ async def _import(
 
 
 def arriving(raw: bytes, inbox: str, *, silent: bool, record: bool) -> Arriving:
-    """Return a mail from a file as it would arrive, at the time its Date field says."""
+    """Return a mail from a file as it would arrive, at the time its Date field says.
+
+    The fields of an export say who sent it, and are not part of it: it is known by its own bytes.
+    """
     head = decode_headers(raw)
+    raw = without_trace_fields(raw)
     return Arriving(
         raw=raw,
         mail_from=sender_of(head),

@@ -102,6 +102,20 @@ def test_export_gives_the_bytes_back_behind_our_trace_fields(inboxkit: Command) 
         assert message_from_bytes(traced)["Delivered-To"] == "echo@inbox.example"
 
 
+def test_an_export_is_known_again(inboxkit: Command) -> None:
+    make_folder(inboxkit.folder / "mails")
+    (inboxkit.folder / "mails" / "report.eml").write_bytes(b"Return-Path: <>\n" + mail(4))
+    inboxkit(*INBOX, "mails")
+    inboxkit("export", "out")
+    assert inboxkit(*INBOX, "out").err == "imported 0, known already 4\n"
+    assert inboxkit("import", "--inbox", "copy@inbox.example", "out").err.startswith("imported 4,")
+    inboxkit("export", "--plain", "--inbox", "copy@inbox.example", "copy")
+    inboxkit("export", "--plain", "--inbox", "echo@inbox.example", "plain")
+    folders = [inboxkit.folder / name for name in ("copy", "plain")]
+    copied, plain = (sorted(f.read_bytes() for f in folder.iterdir()) for folder in folders)
+    assert copied == plain
+
+
 def test_purge_keeps_the_newest_or_the_young_and_what_is_not_done(inboxkit: Command) -> None:
     make_folder(inboxkit.folder / "mails")
     inboxkit(*INBOX, "mails")
