@@ -19,6 +19,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from ..errors import ConfigurationError
+from ..settings import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,17 +58,20 @@ def parse_url(url: str) -> URL:
     """Return the URL with our driver; raise ConfigurationError for what we do not run on."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # of a port that is no number
         raise ConfigurationError(
-            f"database: {url!r} is not a URL; write sqlite:///inboxkit.db or postgresql://host/name"
+            f"database: {without_password(url)!r} is not a URL; "
+            "write sqlite:///inboxkit.db or postgresql://host/name"
         ) from None
     backend = parsed.get_backend_name()
     if backend == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
     if backend != "sqlite":
         raise ConfigurationError(f"database: {backend} is not supported; use sqlite or postgresql")
-    if parsed.database in (None, "", ":memory:"):
+    if not parsed.database or parsed.database == ":memory:":
         raise ConfigurationError("database: SQLite needs a file, such as sqlite:///inboxkit.db")
+    if Path(parsed.database).is_dir():
+        raise ConfigurationError(f"database: {parsed.database} is a folder; name a file in it")
     return parsed
 
 

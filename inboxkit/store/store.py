@@ -116,7 +116,8 @@ class Store:
             await uninterrupted(self._release())
             if not isinstance(error, SQLAlchemyError):
                 raise
-            raise StoreError(f"database {self.database.url}: cannot be opened: {error}") from error
+            cause = getattr(error, "orig", None) or error  # its words alone, without a link
+            raise StoreError(f"database {self.database.url}: cannot be opened: {cause}") from error
 
     async def _open(self) -> None:
         # A thread goes on when its wait is cancelled, and would open what has just been closed.

@@ -175,10 +175,11 @@ def test_a_newer_schema_is_good_when_it_was_made_for_this_program(
 
 def test_a_file_that_is_no_database_is_named(bare: Command) -> None:
     (bare.folder / "inboxkit.db").write_text("This is no database, though long enough.")
-    for command in ("check", "upgrade"):
-        done = bare("db", command)
+    for command in ("db check", "db upgrade", "messages", "inbox list"):
+        done = bare(*command.split())
         assert (done.code, done.out) == (1, "")
-        assert "inboxkit.db: file is not a database" in done.err
+        assert done.err.startswith("error: database sqlite:///inboxkit.db: ")
+        assert done.err.endswith("file is not a database\n")
 
 
 def test_variables_that_nothing_reads_are_named_and_stop_nothing(

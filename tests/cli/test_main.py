@@ -50,6 +50,13 @@ def test_version(inboxkit: Command) -> None:
         ("messages --query is:purple", 2, "purple"),
         ("messages --query after:999999w", 2, "after:999999w is no time"),
         ("--database nonsense messages", 2, "'nonsense' is not a URL"),
+        ("--database sqlite:///. messages", 2, "database: . is a folder; name a file in it"),
+        ("--database sqlite:///.. config check", 2, "is a folder"),
+        (
+            "--database postgresql://a:pw@h:abc/m messages",
+            2,
+            "'postgresql://a:***@h:abc/m' is not a",
+        ),
         ("--database mysql://host/name messages", 2, "mysql is not supported"),
         ("--config nosuch.toml messages", 2, "nosuch.toml does not exist"),
         ("--set nonsense messages", 2, "nonsense is not KEY=VALUE"),
