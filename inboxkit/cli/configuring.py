@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -25,6 +27,7 @@ from .serving import HTTP, SMTP
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+_NAME = re.compile(rf"\b{PREFIX}\w+", re.ASCII)
 _OF_COMMANDS = ("config", "url")  # flags of the command line that are no settings
 
 
@@ -59,7 +62,7 @@ def check(ctx: click.Context) -> None:
     if settings.object_store:
         read.add("object_store")
         open_bucket(settings.object_store, settings.provider_options("object_store")).close()
-    unread = _unread(os.environ, read)
+    unread = _unread(os.environ, read, _named(Path(settings.handlers)))
     for name in sorted(set(settings.options) - read):
         if not any(variable.startswith(f"{PREFIX}{name.upper()}_") for variable in unread):
             unread[f"[{name}]"] = f"the providers are {', '.join(sorted(PROVIDERS))}"
@@ -68,7 +71,15 @@ def check(ctx: click.Context) -> None:
     click.echo("ok")
 
 
-def _unread(environ: Mapping[str, str], read: Collection[str]) -> dict[str, str]:
+def _named(handlers: Path) -> set[str]:
+    """Return the variables with our prefix that handlers name: they read them by themselves."""
+    files = handlers.rglob("*.py") if handlers.is_dir() else ()
+    return {name for file in files for name in _NAME.findall(file.read_text(errors="replace"))}
+
+
+def _unread(
+    environ: Mapping[str, str], read: Collection[str], named: Collection[str]
+) -> dict[str, str]:
     """Return the variables with our prefix that nothing reads, and what was meant perhaps.
 
     They stop nothing: a program's own may begin like ours.
@@ -77,7 +88,8 @@ def _unread(environ: Mapping[str, str], read: Collection[str]) -> dict[str, str]
     for variable in sorted(v for v in environ if v.startswith(PREFIX)):
         key = variable.removeprefix(PREFIX).lower()
         reader, option = provider_option(key)
-        if key in {*fields, *_OF_COMMANDS} or (reader in read and option):
+        known = key in {*fields, *_OF_COMMANDS} or variable in named
+        if known or (reader in read and option):
             continue
         meant = get_close_matches(key, fields, n=1, cutoff=0.8)
         found[variable] = f"did you mean {PREFIX}{meant[0].upper()}?" if meant else ""

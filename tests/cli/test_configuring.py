@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,7 @@ from inboxkit.store import schema
 if TYPE_CHECKING:
     from .conftest import Command
 
+HANDLERS = Path(__file__).parents[2] / "handlers"
 SECRETS = """\
 database = "postgresql://ann:canary-database@host/name?sslpassword=canary-argument"
 api_key = "canary-api-key-123"
@@ -202,3 +205,13 @@ def test_variables_that_nothing_reads_are_named_and_stop_nothing(
         "warning: nothing reads INBOXKIT_TICKETS",
         "warning: nothing reads INBOXKIT_WORKER; did you mean INBOXKIT_WORKERS?",
     ]
+
+
+def test_variables_that_handlers_name_are_read_by_them(
+    inboxkit: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(HANDLERS, inboxkit.folder / "handlers")
+    for name in ("FILES", "TICKETS", "FILE"):
+        monkeypatch.setenv(f"INBOXKIT_{name}", "x")
+    done = inboxkit("config", "check")
+    assert done.err == "warning: nothing reads INBOXKIT_FILE\n"
