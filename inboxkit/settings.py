@@ -15,7 +15,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from .errors import ConfigurationError
 
@@ -27,6 +27,9 @@ _PORTS_AND_TABLES = ("smtp", "object_store")  # a key each, and a table of optio
 TWO_WORDS = ("unisender_go",)  # the providers whose name has an underscore
 _SECRET_WORDS = ("key", "secret", "password", "token")
 _SHORTEST_KEY = 16
+_LABEL = r"""[^\s@<>()\[\],;:\\"'/.]{1,63}"""  # of any script: IDNA says the rest
+_DOMAIN = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
+_HOSTNAME = re.compile(r"[!-~]{1,253}")
 _RATES = re.compile(r"[1-9]\d{0,8}/[smhd]( [1-9]\d{0,8}/[smhd]){0,3}")
 _PASSWORD = re.compile(r"(://[^:/@]*:).*@")
 _PASSWORD_ARGUMENT = re.compile(r"([?&]\w*password=)[^&]*")
@@ -175,12 +178,50 @@ class Settings(BaseModel):
 
     @field_validator("domain", "reply_domain")
     @classmethod
-    def _lower(cls, value: str) -> str:
-        return value.strip().lower()
+    def _domain(cls, value: str, info: ValidationInfo) -> str:
+        value = value.strip().lower()
+        if not _DOMAIN.fullmatch(value) and (value or info.field_name == "domain"):
+            raise ValueError(f"{value[:80]!r} is no domain, such as mail.example.com")
+        return value
+
+    @field_validator("hostname")
+    @classmethod
+    def _hostname(cls, value: str) -> str:
+        if not _HOSTNAME.fullmatch(value):
+            raise ValueError(f"{value[:80]!r} is no name of a host, such as mx.example.com")
+        return value
+
+    @field_validator("provider")
+    @classmethod
+    def _providers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("one or more, such as memory, smtp or mailgun")
+        return value
+
+    @field_validator("dns_servers")
+    @classmethod
+    def _name_servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for server in value:
+            if not (server.startswith("https://") or _is_address(server)):
+                raise ValueError(
+                    f"{server!r} is no IP address, such as 192.0.2.53 or 192.0.2.53:5353"
+                )
+        return value
 
     def provider_options(self, name: str) -> Mapping[str, str]:
         """Return the options of one provider, from its TOML table and ``INBOXKIT_NAME_*``."""
         return {k: str(v) for k, v in self.options.get(name, {}).items()}
+
+
+def _is_address(server: str) -> bool:
+    """Whether this is an IP address, perhaps with a port; one of IPv6 is then in brackets."""
+    host, _, port = server.rpartition(":")
+    bare = host if port.isdigit() and (":" not in host or host.endswith("]")) else server
+    try:
+        ip_address(bare.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
 
 
 def host_port(bind: str) -> tuple[str, int]:

@@ -114,6 +114,16 @@ def test_a_file_in_the_working_directory_is_read(
         ({"catch_all": "perhaps"}, "catch_all: "),
         ({"smtp_users": "ann:secret"}, "smtp_users: write it as JSON"),
         ({"log_format": "xml"}, "log_format: "),
+        ({"domain": ""}, "domain: '' is no domain, such as mail.example.com"),
+        ({"domain": "foo bar"}, "domain: 'foo bar' is no domain"),
+        ({"domain": "a..example"}, "domain: 'a..example' is no domain"),
+        ({"domain": "ann@x.org"}, "domain: 'ann@x.org' is no domain"),
+        ({"reply_domain": "foo bar"}, "reply_domain: 'foo bar' is no domain"),
+        ({"hostname": "a b"}, "hostname: 'a b' is no name of a host, such as mx.example.com"),
+        ({"hostname": ""}, "hostname: '' is no name"),
+        ({"provider": ""}, "provider: one or more, such as memory, smtp or mailgun"),
+        ({"dns_servers": "bad host"}, "dns_servers: 'bad' is no IP address, such as 192.0.2.53"),
+        ({"dns_servers": "ns.example:53"}, "dns_servers: 'ns.example:53' is no IP address"),
         ({"options": "x"}, "options: "),
         ({"options": {"mailgun": "x"}}, "options.mailgun: "),
         ({"colour": "red", "max_recipients": 0}, "; "),
@@ -125,6 +135,16 @@ def test_a_wrong_value_names_its_key(values: dict[str, Any], says: str) -> None:
         checked(values)
     assert str(raised.value).startswith("settings: ")
     assert says in str(raised.value)
+
+
+def test_names_and_addresses_of_every_form_are_taken() -> None:
+    servers = ("192.0.2.53", "192.0.2.53:5353", "::1", "[::1]", "[::1]:53", "https://dns.example/q")
+    asked = checked(
+        {"dns_servers": " ".join(servers), "domain": "MÜNCHEN.example", "provider": "x"}
+    )
+    assert (asked.dns_servers, asked.domain, asked.reply_domain) == (servers, "münchen.example", "")
+    for name in ("localhost", "x_y.example", "xn--mnchen-3ya.example"):
+        assert checked({"domain": name, "reply_domain": name, "hostname": name}).domain == name
 
 
 @pytest.mark.parametrize("name", ["api_key", "tls_key", "smtp_users", "options"])
