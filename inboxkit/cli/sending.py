@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import click
 
+from ..errors import ConfigurationError, SendError
+from ..sending import people
 from .opening import run
 from .printing import as_json, message_row
 from .reaching import reached
@@ -50,11 +52,24 @@ def _moment(_ctx: click.Context, _option: click.Parameter, value: str | None) ->
     return moment
 
 
+def _recipients(
+    _ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse what is no address before anything is opened: that is wrong use, not a lost send."""
+    try:
+        people(given)
+    except SendError as error:
+        raise ConfigurationError(str(error)) from None
+    return given
+
+
 @click.command()
 @click.option("--from", "sender", required=True, metavar="ADDRESS", help="The inbox it is from.")
-@click.option("--to", required=True, multiple=True, help="Recipient; repeatable.")
-@click.option("--cc", multiple=True)
-@click.option("--bcc", multiple=True)
+@click.option(
+    "--to", required=True, multiple=True, callback=_recipients, help="Recipient; repeatable."
+)
+@click.option("--cc", multiple=True, callback=_recipients)
+@click.option("--bcc", multiple=True, callback=_recipients)
 @click.option("--subject", "-s", default="")
 @_text
 @_html

@@ -51,6 +51,12 @@ def test_a_message_is_sent_answered_and_shown(there: Command) -> None:
     assert [m["id"] for m in thread["messages"]] == [sent["id"], answer["id"]]
 
 
+@pytest.mark.parametrize(("sender", "to"), [("bad", "b@example.com"), (ADDRESS, "bad")])
+def test_what_is_no_address_is_wrong_use(there: Command, sender: str, to: str) -> None:
+    done = there("send", "--from", sender, "--to", to, "--text", "x")
+    assert done.code == 2 and "'bad'" in done.err
+
+
 def test_lists_are_as_on_the_database(there: Command, api: Api) -> None:
     came = [api.arrive("l@inbox.example", subject=f"Nr {n}") for n in range(3)]
     listed = there.rows("messages", "--inbox", "l@inbox.example", "--limit", "2")
