@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
-from inboxkit import EventType, InboxKit, Message
+from inboxkit import EventType, Message
 from inboxkit.store.query import QueryError
 from inboxkit.testing.runner import Runner
 from tests.databases import BACKENDS, empty
 from tests.mails import ANN, DESK, happened, mail
+
+if TYPE_CHECKING:
+    from inboxkit import InboxKit
 
 COUNT = 130
 BOB, ZOE = "bob@work.example", "Zoë Čapek <zoe@example.org>"
@@ -211,21 +215,3 @@ def test_an_inbox_searches_its_own_mail_only(filled: Runner) -> None:
         return {m.inbox async for m in inbox.search("garden")}
 
     assert filled.call(look) == {"other@inbox.example"}
-
-
-@pytest.mark.parametrize("label", ["spam", "blocked", "unauthenticated", "trash"])
-async def test_what_is_hidden_is_found_by_its_label_alone(database: str, label: str) -> None:
-    async def subjects(query: str) -> list[str]:
-        return [m.subject async for m in kit.search(query)]
-
-    async with InboxKit(database=database) as kit:
-        await kit.inbox(DESK)
-        for subject in ("Seen", "Hidden"):
-            await kit.receive(mail(subject=subject), mail_from=ANN, rcpt_to=[DESK])
-        await happened(kit, EventType.RECEIVED, times=2)
-        [last] = [m async for m in kit.search(limit=1)]
-        await last.label(add=[label])
-        for query in ("", "is:inbound", f"from:{ANN}", f"-label:{label}", "label:unread"):
-            assert await subjects(query) == ["Seen"]
-        for query in (f"label:{label}", f"label:{label} from:{ANN}"):
-            assert await subjects(query) == ["Hidden"]
