@@ -54,6 +54,7 @@ async def _events(
     follow: bool,
     json_: bool,
 ) -> None:
+    start = row_number("evt", after) if after else None
     if url_of(ctx):
         from . import following  # the client, which no database needs
 
@@ -61,7 +62,6 @@ async def _events(
             _print_event(event_row(found), json_)
             sys.stdout.flush()
         return
-    start = row_number("evt", after) if after else None
     async with looked(ctx) as look:
         about = await _known(look, message_id)
         rows = await _logged(look.store, start, about, limit)
@@ -101,7 +101,7 @@ def _print_event(row: dict[str, Any], json_: bool) -> None:
 @click.command()
 @click.argument("run_id", metavar="[RUN]", required=False)
 @click.option("--failed", is_flag=True, help="Only those that were given up.")
-@click.option("--state", default="", help="Only in this state: pending, retrying, done ...")
+@click.option("--state", type=click.Choice(store_runs.STATES), help="Only in this state.")
 @click.option("--message", "message_id", metavar="ID", help="Only of this message.")
 @limit_option(50)
 @json_option
@@ -110,7 +110,7 @@ def runs(
     ctx: click.Context,
     run_id: str | None,
     failed: bool,
-    state: str,
+    state: str | None,
     message_id: str | None,
     limit: int,
     json_: bool,
@@ -120,7 +120,7 @@ def runs(
     With RUN only that one, with the traceback of what it raised.
     """
     if run_id is None:
-        rows = run(_runs(ctx, "failed" if failed else state, message_id, limit))
+        rows = run(_runs(ctx, "failed" if failed else state or "", message_id, limit))
     else:
         rows = [run(_one_run(ctx, run_id))]
     shown = [_run_row(row) for row in rows]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..errors import ConfigurationError, NotFound
 from ..settings import Settings, load
-from ..tokens import row_id
+from ..tokens import public_id, row_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine
@@ -68,9 +68,12 @@ async def opened(
 def row_number(prefix: str, public: str) -> int:
     """Return the row id of a public id; raise NotFound for what is none."""
     try:
-        return row_id(prefix, public)
+        number = row_id(prefix, public)
     except ValueError:
-        raise NotFound(f"no {_KINDS[prefix]} {public}") from None
+        number = None
+    if number is None or public_id(prefix, number) != public.lower():  # one that was cut short
+        raise NotFound(f"no {_KINDS[prefix]} {public}")
+    return number
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -11,6 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 
 from ..errors import ConfigurationError
 
+STATES = frozenset(
+    """stored parsed limited recorded scheduled queued sending unknown accepted deferred sent
+    delivered opened clicked failed rejected bounced unsubscribed complained""".split()
+)
 _FIELDS = {
     "from": None,
     "to": None,
@@ -20,7 +24,7 @@ _FIELDS = {
     "after": None,
     "label": None,
     "is": frozenset({"unread", "read", "taken", "inbound", "outbound", "received", "sent"}),
-    "state": None,
+    "state": STATES,
     "kind": frozenset({"human", "auto_reply", "list", "bounce", "complaint", "challenge"}),
     "tag": None,
     "inbox": None,
@@ -71,11 +75,20 @@ def _term(match: re.Match[str], now: datetime) -> Term | None:
             field, value = "", f"{name}:{value}"
         else:
             raise QueryError(f"query: unknown field {name!r}; known are {', '.join(_FIELDS)}")
-    if not any(c.isalnum() for c in value):
-        return None
-    if not field:
-        return Term("", value, bool(minus))
-    return _filter(field, value, bool(minus), now)
+    if field:
+        return _filter(field, _meant(field, value, closed=phrase is not None), bool(minus), now)
+    if phrase is None and word.endswith(":") and word[:-1].lower() in _FIELDS:
+        _meant(word[:-1].lower(), "", closed=False)
+    return Term("", value, bool(minus)) if any(c.isalnum() for c in value) else None
+
+
+def _meant(field: str, value: str, *, closed: bool) -> str:
+    """Return the value of a field; a quote that opens words of the text is just a part of them."""
+    if not closed and value.startswith('"'):
+        raise QueryError(f"query: {field}:{value} opens a quote that is not closed")
+    if not value.strip():
+        raise QueryError(f'query: {field}: has no value; as words of the text write "{field}:"')
+    return value
 
 
 def _filter(field: str, value: str, negated: bool, now: datetime) -> Term:

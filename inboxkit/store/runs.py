@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from .writer import Tx
 
+STATES = ("pending", "retrying", "done", "failed", "rejected", "skipped", "withheld")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from inboxkit.store.query import QueryError, Term, parse_query
+from inboxkit.store import deliveries
+from inboxkit.store.query import STATES, QueryError, Term, parse_query
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -30,11 +31,20 @@ def fields(text: str) -> list[tuple[str, str, bool]]:
         ("KIND:Bounce", [("kind", "bounce", False)]),
         ("https://x.example/a", [("", "https://x.example/a", False)]),
         ("- -- !!", []),
+        ('5" "red lamp', [("", '5"', False), ("", '"red', False), ("", "lamp", False)]),
+        ("note: lamp", [("", "note:", False), ("", "lamp", False)]),
+        ('"from:"', [("", "from:", False)]),
+        ("label:!", [("label", "!", False)]),
+        ("STATE:Sent", [("state", "sent", False)]),
     ],
     ids=str,
 )
 def test_terms(text: str, expected: list[tuple[str, str, bool]]) -> None:
     assert fields(text) == expected
+
+
+def test_every_state_of_a_send_can_be_asked_for() -> None:
+    assert {state.name for state in deliveries.STATES} < STATES
 
 
 @pytest.mark.parametrize(
@@ -60,6 +70,12 @@ def test_times(text: str, moment: datetime) -> None:
         ("has:legs", "possible are attachment"),
         ("after:soon", "is no time"),
         ("kind:robot", "possible are"),
+        ("state:foo", "state:foo; possible are accepted, bounced, clicked, "),
+        ("subject:", "subject: has no value"),
+        ("from: ann", "from: has no value"),
+        ('lamp -label:""', "label: has no value"),
+        ('subject:" "', "subject: has no value"),
+        ('subject:"order 42', 'subject:"order opens a quote'),
     ],
     ids=str,
 )
