@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 
 
 _READ_SECONDS = 10.0
+_SIMULATED = (
+    EventType.DELIVERED,
+    EventType.DEFERRED,
+    EventType.BOUNCED,
+    EventType.COMPLAINED,
+    EventType.OPENED,
+    EventType.CLICKED,
+    EventType.UNSUBSCRIBED,
+)
 
 
 class Mailbox:
@@ -117,7 +126,10 @@ class Mailbox:
         """Let what would happen to a send happen to this message's sender: a bounce, a complaint.
 
         The event is logged on the message; a bounce also comes back to its envelope sender.
+        Raise ValueError for an event that does not happen to what has been sent.
         """
+        if type not in _SIMULATED:
+            raise ValueError(f"simulate: {type} is none of {', '.join(_SIMULATED)}")
         self._runner.call(self._simulate, type, message)
 
     def fail_next(self, code: int, *, times: int = 1) -> None:

@@ -171,6 +171,14 @@ def test_a_simulated_complaint_sends_nothing(mailbox: Mailbox) -> None:
     mailbox.assert_none(within=0.05)
 
 
+@pytest.mark.parametrize("type", [EventType.RECEIVED, EventType.HANDLER_FAILED])
+def test_what_does_not_happen_to_a_send_is_not_simulated(mailbox: Mailbox, type: EventType) -> None:
+    send(mailbox)
+    came = mailbox.wait_for_message()
+    with pytest.raises(ValueError, match=f"{type} is none of delivered, deferred, bounced, "):
+        mailbox.simulate(type, came)
+
+
 def test_the_environment_leads_an_app_in_another_process_here(mailbox: Mailbox) -> None:
     app = (
         "import os, smtplib\n"
