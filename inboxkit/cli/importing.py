@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mailbox
+import re
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,14 +19,16 @@ from ..store import backlog
 from ..trace import without_trace_fields
 from .envelopes import sender_of
 from .opening import flags_of, run, settings_of
+from .printing import flat
 from .serving import make_kit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ..store.arrivals import Arrival
 
 _AT_ONCE = 64
+_FIELD = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:>From [^\n]*\n)?[A-Za-z][\w-]*[ \t]*:", re.ASCII)
 _MAILDIR = ("cur", "new", "tmp")
 
 
@@ -41,17 +44,24 @@ def import_(
     """Take in mbox files, Maildirs, folders of .eml files and .eml files.
 
     The same mail is taken in once, however often it is imported. Returns when all of it is read.
+    A file that is no mail is named on standard error, the others are taken, and it exits 1.
     """
     if send and not dispatch:
         raise click.UsageError("--send goes with --dispatch")
     settings = settings_of(ctx)
     kit = make_kit(settings, flags_of(ctx)) if dispatch else InboxKit(settings=settings)
-    taken, known = run(_import(kit, inbox, paths, dispatch=dispatch, send=send))
+    skipped: list[Path] = []
+    found = (mail for path in paths for mail in mails(path, skipped))
+    taken, known = run(_import(kit, inbox, found, dispatch=dispatch, send=send))
     click.echo(f"imported {taken}, known already {known}", err=True)
+    for path in skipped:
+        click.echo(flat(f"error: {path}: no mail, as it begins with no header field"), err=True)
+    if skipped:
+        ctx.exit(1)
 
 
 async def _import(
-    kit: InboxKit, inbox: str, paths: tuple[Path, ...], *, dispatch: bool, send: bool
+    kit: InboxKit, inbox: str, found: Iterable[bytes], *, dispatch: bool, send: bool
 ) -> tuple[int, int]:
     counts = [0, 0]
     room = anyio.Semaphore(_AT_ONCE)
@@ -66,7 +76,7 @@ async def _import(
     async with kit:
         await kit.inbox(inbox)
         async with anyio.create_task_group() as tasks:
-            for raw in (mail for path in paths for mail in mails(path)):
+            for raw in found:
                 mail = arriving(raw, inbox, silent=not dispatch, record=dispatch and not send)
                 copies = await kit.runtime.accept.prepare(mail)  # one by one: ids keep the order
                 await room.acquire()
@@ -96,8 +106,12 @@ def arriving(raw: bytes, inbox: str, *, silent: bool, record: bool) -> Arriving:
     )
 
 
-def mails(path: Path) -> Iterator[bytes]:
-    """Iterate over the raw mails of a file or folder; hidden files and no files are left out."""
+def mails(path: Path, skipped: list[Path]) -> Iterator[bytes]:
+    """Iterate over the raw mails of a file or folder; hidden files and no files are left out.
+
+    A file that is called ``.eml`` or lies in a Maildir is a mail; what does not even begin like
+    one, such as the index of a mail program, comes to ``skipped``.
+    """
     if path.is_dir():
         is_maildir = (path / "cur").is_dir()
         for name in _MAILDIR[:2] if is_maildir else ():
@@ -105,13 +119,15 @@ def mails(path: Path) -> Iterator[bytes]:
             yield from (file.read_bytes() for file in files if file.is_file())
         for child in sorted(path.iterdir()):
             if _is_wanted(child, is_maildir):
-                yield from mails(child)
+                yield from mails(child, skipped)
     elif path.suffix.lower() != ".eml" and _is_mbox(path):
         mbox = mailbox.mbox(path, create=False)
         yield from (mbox.get_bytes(key) for key in mbox.keys())
         mbox.close()
-    else:
+    elif path.suffix.lower() == ".eml" or _is_mail(path):
         yield path.read_bytes()
+    else:
+        skipped.append(path)
 
 
 def _is_wanted(child: Path, is_maildir: bool) -> bool:
@@ -125,6 +141,11 @@ def _is_wanted(child: Path, is_maildir: bool) -> bool:
 def _is_mbox(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(5) == b"From "
+
+
+def _is_mail(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _FIELD.match(file.read(1_000)) is not None
 
 
 async def _until_done(kit: InboxKit, steps: tuple[str, ...]) -> None:

@@ -116,6 +116,20 @@ def test_an_export_is_known_again(inboxkit: Command) -> None:
     assert copied == plain
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"host\n", b"", b"SQLite format 3\0a: b", b"// <!-- <mdb:mork:z v='1.4'/> -->\na: b", b"\0\0"],
+)
+def test_a_file_that_does_not_begin_like_a_mail_is_named(inboxkit: Command, content: bytes) -> None:
+    folder = inboxkit.folder / "mails"
+    write_mail(folder / "1")
+    (folder / "2").write_bytes(b"\xef\xbb\xbf\r\n>From ann\r\n" + mail(2))
+    (folder / "Inbox.msf").write_bytes(content)
+    done = inboxkit(*INBOX, "mails")
+    said = "error: mails/Inbox.msf: no mail, as it begins with no header field"
+    assert (done.code, done.err.splitlines()) == (1, ["imported 2, known already 0", said])
+
+
 def test_purge_keeps_the_newest_or_the_young_and_what_is_not_done(inboxkit: Command) -> None:
     make_folder(inboxkit.folder / "mails")
     inboxkit(*INBOX, "mails")
