@@ -29,6 +29,8 @@ def receive(ctx: click.Context, rcpt_to: tuple[str, ...], mail_from: str | None)
     try again later, so that a mail server keeps the mail.
     """
     raw = sys.stdin.buffer.read()
+    if not raw.strip():
+        raise click.UsageError("standard input is empty: there is no mail to take in")
     sender = sender_of(decode_headers(raw)) if mail_from is None else mail_from.strip("<> ")
     try:
         number = run(_receive(ctx, raw, sender, rcpt_to))

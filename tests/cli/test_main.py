@@ -47,6 +47,8 @@ def test_version(inboxkit: Command) -> None:
         ("nosuch", 2, "No such command 'nosuch'"),
         ("messages --limit many", 2, "--limit"),
         ("messages --limit -1", 2, "--limit"),
+        ("receive --to a@inbox.example", 2, "standard input is empty"),
+        ("--url http://127.0.0.1:1 inbox list", 2, "url: inboxkit inbox list works on a database"),
         ("runs --state foo", 2, "'pending', 'retrying', 'done', 'failed', 'rejected', 'skipped'"),
         ("events --after evt_x", 3, "no event evt_x"),
         ("events --after evt_0000000000000x", 3, "no event"),
