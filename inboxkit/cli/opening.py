@@ -46,7 +46,7 @@ def work_on_a_database(ctx: click.Context) -> None:
     """Refuse a server that was named for a command that works on a database."""
     if url_of(ctx):
         raise ConfigurationError(
-            f"url: {ctx.info_name} works on a database; leave out --url (INBOXKIT_URL)"
+            f"url: {ctx.command_path} works on a database; leave out --url (INBOXKIT_URL)"
         )
 
 

@@ -69,6 +69,6 @@ def place(url: str) -> Place:
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
         raise wrong
     tls = parts.scheme == "https"
-    prefix = parts.path.rstrip("/")
+    prefix = parts.path.rstrip("/").removesuffix("/v0")  # which is in the paths of requests
     shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{prefix}"
     return Place(shown, host, port or (443 if tls else 80), tls, prefix)

@@ -57,6 +57,11 @@ def test_what_is_no_address_is_wrong_use(there: Command, sender: str, to: str) -
     assert done.code == 2 and "'bad'" in done.err
 
 
+def test_an_address_may_end_with_the_version_of_the_api(there: Command, api: Api) -> None:
+    for end in ("/v0", "/v0/"):
+        assert there("--url", api.url + end, "messages", "--limit", "1").code == 0
+
+
 def test_lists_are_as_on_the_database(there: Command, api: Api) -> None:
     came = [api.arrive("l@inbox.example", subject=f"Nr {n}") for n in range(3)]
     listed = there.rows("messages", "--inbox", "l@inbox.example", "--limit", "2")
