@@ -131,6 +131,8 @@ CASES: list[tuple[str, Test]] = [
     ("after:1h", lambda m: m.direction == "outbound" or m.inbox != DESK),
     ("label:Green", lambda m: m.inbox == DESK and "garden" in m.text),
     ("-label:Green is:inbound", lambda m: m.direction == "inbound" and "Green" not in m.labels),
+    ("label:green", lambda m: False),
+    ("gard*", lambda m: False),
     ("label:unread", lambda m: "unread" in m.labels),
     ("label:sent", lambda m: m.direction == "outbound"),
     ("label:received", lambda m: m.direction == "inbound"),
