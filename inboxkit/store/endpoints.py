@@ -206,7 +206,8 @@ def give(tx: Tx, portions: Sequence[Portion], now: datetime) -> None:
         moved = tx.connection.execute(update(endpoint).where(mine).values(cursor=portion.until))
         if moved.rowcount:
             to = portion.endpoint.id
-            jobs.put(tx, [_job(to, seq, of, name, now) for seq, of, name in portion.wanted])
+            made = [_job(to, seq, of, name, now) for seq, of, name in portion.wanted]
+            jobs.put_new(tx, TOPIC, made)  # one may have been given by its id already
 
 
 def are_behind(connection: Connection) -> bool:

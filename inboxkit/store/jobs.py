@@ -96,6 +96,19 @@ def put(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     tx.wake(*{row["kind"] for row in rows if row["id"] not in leased})
 
 
+def put_new(tx: Tx, kind: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store jobs of one kind but those whose key is there already; of several only the first."""
+    wanted = {row["key"]: row for row in reversed(rows)}
+    for found in _known(tx.connection, kind=kind, keys=list(wanted)) if wanted else ():
+        del wanted[found["key"]]
+    put(tx, list(reversed(wanted.values())))
+
+
+_known = Prepared(
+    select(job.c.key).where(job.c.kind == bindparam("kind"), among(job.c.key, "keys"))
+)
+
+
 def lease_at_birth(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> Mapping[int, Mapping[str, Any]]:
     """Return by id the rows, as leased, of those jobs that a step of this process waits for."""
     if tx.takers is None or not tx.takers.waits({row["kind"] for row in rows}):

@@ -91,5 +91,5 @@ def advance(tx: Tx, before: int, after: int, posts: Sequence[Mapping[str, Any]])
     moved = tx.connection.execute(update(setting).where(ours).values(value=str(after)))
     if not moved.rowcount:
         return False
-    jobs.put(tx, posts)
+    jobs.put_new(tx, KIND, posts)  # of a mail that is read again, its first post may still wait
     return True
