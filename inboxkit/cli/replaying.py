@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import NotFound
+from ..errors import InboxKitError, NotFound
 from ..store import jobs, messages
 from ..store import runs as store_runs
 from ..tokens import public_id
@@ -107,6 +107,13 @@ async def _of_messages(store: Store, about: list[int], handler: str, now: dateti
 
 
 def _plan(tx: Tx, number: int, now: datetime) -> None:
+    """Have a message matched with the handlers anew; one that waits to be read will be by itself.
+
+    That would put the job that is there by then, and could never be stored.
+    """
+    if messages.waits_to_be_read(tx.connection, number):
+        name = public_id("msg", number)
+        raise InboxKitError(f"message {name} is not read yet: handlers get it once that is done")
     jobs.cancel(tx, "plan", [str(number)])
     if not jobs.is_known(tx.connection, "plan", str(number)):
         jobs.put(tx, [jobs.new_job("plan", number, inbox_id=0, due_at=now)])

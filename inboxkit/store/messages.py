@@ -121,9 +121,20 @@ def set_labels(
     return True
 
 
+def waits_to_be_read(connection: Connection, message_id: int) -> bool:
+    """Whether a message came in and was not read so far."""
+    state = select(message.c.state).where(message.c.id == message_id)
+    return connection.execute(state).scalar() == "stored"
+
+
 def read_again(tx: Tx, message_id: int, now: datetime) -> None:
-    """Queue a message to be read anew, as after an upgrade of the parser; not while it is read."""
+    """Queue a message to be read anew, as after an upgrade of the parser; not while it is read.
+
+    One that waits to be read for the first time keeps waiting: handlers get it after that.
+    """
     row = tx.connection.execute(select(message.c.inbox_id).where(message.c.id == message_id)).one()
+    if waits_to_be_read(tx.connection, message_id):
+        return
     jobs.cancel(tx, "read", [str(message_id)])
     if jobs.is_known(tx.connection, "read", str(message_id)):
         return

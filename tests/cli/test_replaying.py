@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .mails import ECHO, write_handler, write_mail
+from inboxkit.store import arrivals, inboxes
+from inboxkit.store.arrivals import Arrival
+from inboxkit.store.blobs import Blobs
+from inboxkit.store.database import open_database
+from inboxkit.store.writer import Tx
+from inboxkit.tokens import new_id, public_id
+
+from .mails import ECHO, mail, write_handler, write_mail
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from sqlalchemy import Connection
+
     from .conftest import Command
 
 KEYED = ECHO.replace("message.text)", "message.text, key='once')")
@@ -79,3 +93,45 @@ def test_a_message_is_read_again(inboxkit: Command) -> None:
     work(inboxkit)
     (again,) = inboxkit.rows("messages")
     assert again | {"thread_reason": "new"} == message
+
+
+@pytest.fixture
+def unread(inboxkit: Command) -> str:
+    """A mail that came in and waits to be read."""
+    write_handler(inboxkit.folder)
+    inboxkit("inbox", "create", "echo@inbox.example")
+    now, raw = datetime.now(UTC), mail()
+    with opened(inboxkit) as connection:
+        found = inboxes.require(connection, "echo@inbox.example")
+        came = Arrival(
+            id=new_id(),
+            inbox_id=found.id,
+            received_at=now,
+            mail_from="ann@example.com",
+            rcpt_to=(found.address,),
+            packed=Blobs(None).pack(raw),
+            size=len(raw),
+            sha256=hashlib.sha256(raw).hexdigest(),
+        )
+        arrivals.accept(Tx(connection), [(came,)])
+    return public_id("msg", came.id)
+
+
+@contextmanager
+def opened(inboxkit: Command) -> Generator[Connection]:
+    database = open_database(f"sqlite:///{inboxkit.folder / 'inboxkit.db'}")
+    with database.writer.begin() as connection:
+        yield connection
+    database.close()
+
+
+@pytest.mark.parametrize("how", [(), ("--read",)], ids=["planned", "read-again"])
+def test_a_mail_that_waits_to_be_read_is_read_and_handled_all_the_same(
+    inboxkit: Command, unread: str, how: tuple[str, ...]
+) -> None:
+    refused = inboxkit("replay", *how, unread)
+    assert how or (refused.code and "is not read yet" in refused.err)
+    work(inboxkit)
+    (message,) = inboxkit.rows("messages", "-q", "is:received")
+    assert (message["id"], message["state"]) == (unread, "parsed")
+    assert [run["state"] for run in inboxkit.rows("runs")] == ["done"]
