@@ -29,6 +29,12 @@ async def delete_messages(store: Store, ids: Sequence[int]) -> None:
     await _remove(store, await store.write(purge.messages, ids))
 
 
+async def delete_scheduled(store: Store, ids: Sequence[int]) -> None:
+    """Take sends back whose time has not come; what has begun to leave meanwhile stays."""
+    for start in range(0, len(ids), PORTION):
+        await _remove(store, await store.write(purge.scheduled, ids[start : start + PORTION]))
+
+
 async def delete_portion(store: Store, ids: Sequence[int]) -> None:
     """Delete one portion of many, then let mail in: both need the writer."""
     await delete_messages(store, ids)

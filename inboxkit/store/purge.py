@@ -67,6 +67,13 @@ def messages(tx: Tx, ids: Sequence[int]) -> list[str]:
     return files
 
 
+def scheduled(tx: Tx, ids: Sequence[int]) -> list[str]:
+    """Delete those of these sends that have not begun to leave; return their files as above."""
+    mine = select(message.c.id).where(message.c.id.in_(ids), message.c.state == "scheduled")
+    held = tx.connection.execute(mine.order_by(message.c.id).with_for_update())
+    return messages(tx, list(held.scalars()))
+
+
 def _hold(tx: Tx, ids: Sequence[int]) -> None:
     """Wait for whoever is storing what was read of them: what it stores is deleted too."""
     held = select(message.c.id).where(message.c.id.in_(ids)).order_by(message.c.id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from ...errors import NotFound
-from ...pipeline.deletion import delete_messages
+from ...pipeline.deletion import delete_messages, delete_scheduled
 from ...providers import mailgun_requests
 from ...providers.mailgun_requests import Refusal, SendRequest
 from ...store import inboxes, mailgun_sends, records
@@ -111,7 +111,7 @@ async def delete(call: Call) -> Mapping[str, Any]:
 async def drop_scheduled(call: Call) -> Mapping[str, Any]:
     """Take back what a domain has not sent yet because its time has not come."""
     rows = await call.store.read_at_length(mailgun_sends.scheduled, call.reach, call.domain)
-    await delete_messages(call.store, rows)
+    await delete_scheduled(call.store, rows)
     return {"message": "done"}
 
 

@@ -1,0 +1,60 @@
+"""Scheduled sends that are taken back: only those that have not begun to leave are deleted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from inboxkit.pipeline.deletion import delete_scheduled
+from inboxkit.store import departures, jobs, mailgun_sends
+from inboxkit.store.blobs import Blobs
+from inboxkit.store.departures import Start, Took
+from inboxkit.store.looks import look
+from inboxkit.store.progress import WHOLE
+from inboxkit.store.reach import EVERYTHING
+from inboxkit.store.tables import job, message
+
+from .sending import ANN, NOW, stored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inboxkit.store.jobs import Job
+    from inboxkit.store.store import Store
+    from inboxkit.store.writer import Tx
+
+
+def scheduled(tx: Tx) -> int:
+    return stored(tx, ANN, state="scheduled")
+
+
+def due(tx: Tx) -> Job:
+    [held] = jobs.claim(tx, "send", worker=7, now=NOW, limit=1, start=0)
+    return held
+
+
+async def left(store: Store) -> Sequence[int]:
+    return await store.read(lambda c: c.execute(select(message.c.id)).scalars().all())
+
+
+@pytest.mark.parametrize("taken", [False, True], ids=["leaving", "left"])
+async def test_what_leaves_meanwhile_is_kept(store: Store, taken: bool) -> None:
+    number = await store.write(scheduled)
+    rows = await store.read(mailgun_sends.scheduled, EVERYTHING, "shop.example")
+    held = await store.write(due)
+    row = (await store.read(look, [number], Blobs(None)))[number].row
+    await store.write_grouped(departures.proceed, Start(held, row, [ANN], "smtp", NOW, WHOLE))
+    if taken:
+        took = Took(held, row, [ANN], "smtp", "x", (), NOW)
+        await store.write_grouped(departures.proceed, took)
+    await delete_scheduled(store, rows)
+    assert (rows, await left(store)) == ([number], [number])
+
+
+async def test_what_waits_is_deleted_with_its_job(store: Store) -> None:
+    number = await store.write(scheduled)
+    await delete_scheduled(store, [number])
+    assert await left(store) == []
+    assert await store.read(lambda c: c.execute(select(job.c.id)).all()) == []
