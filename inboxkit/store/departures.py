@@ -5,7 +5,7 @@ What goes otherwise than well is recorded one by one: see ``deliveries``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -94,12 +94,13 @@ class Took(Step):
 class Later:
     """Not now: the provider is given no more messages for the moment.
 
-    ``shut``: it takes none at all. ``data`` keeps the moment that was reserved.
+    ``shut``: ``provider`` takes none at all. ``data`` keeps the moment that was reserved.
     """
 
     until: datetime
     reason: str
     shut: bool = False
+    provider: str = ""
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -165,7 +166,7 @@ def _held_back(tx: Tx, provider: str, held: Sequence[Start]) -> Iterator[tuple[i
     first, others = limits.closed(tx, provider, now)
     for start, shut in zip(held, [first] + [others] * (len(held) - 1), strict=True):
         if shut is not None:
-            yield id(start), Later(shut.until, shut.reason, shut=True)
+            yield id(start), Later(shut.until, shut.reason, shut=True, provider=provider)
     open_ = [] if first is not None else list(held if others is None else held[:1])
     if rules.slots and open_:
         count = limits.take_slots(tx, provider, rules, [s.job for s in open_])
@@ -195,12 +196,20 @@ def _is_reserved(start: Start, now: datetime) -> bool:
 
 def put_off(tx: Tx, held: Job, row_id: int, later: Later, now: datetime) -> None:
     """Put a send back that may not go now; the attempt does not count. Raise LeaseLost."""
+    if later.shut:
+        later = _looked_up_again(tx, later, now)
     sends.note(tx, row_id, later.reason)
     jobs.put_back(tx, held, due_at=later.until, error=later.reason, data=later.data or held.data)
     uncounted = update(job).where(job.c.id == held.id).values(attempts=job.c.attempts - 1)
     tx.connection.execute(uncounted)
     if later.shut:
         limits.postpone(tx, later.until, now)
+
+
+def _looked_up_again(tx: Tx, later: Later, now: datetime) -> Later:
+    """Return until when a provider takes none: another send may have shown that it is back."""
+    shut = limits.still_closed(tx, later.provider, now)
+    return replace(later, until=now if shut is None else shut.until, shut=shut is not None)
 
 
 def go_on(tx: Tx, held: Job, now: datetime) -> None:

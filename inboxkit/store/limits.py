@@ -171,6 +171,12 @@ def closed(tx: Tx, provider: str, now: datetime) -> tuple[Closed | None, Closed 
     return None, Closed(now + _PROBE, row.reason)
 
 
+def still_closed(tx: Tx, provider: str, now: datetime) -> Closed | None:
+    """Return why a provider is given nothing now; that holds until this transaction ends."""
+    row = _circuit(tx.connection, provider)
+    return Closed(row.until, row.reason) if row is not None and row.until > now else None
+
+
 def failed(tx: Tx, provider: str, *, begun_at: datetime, now: datetime, reason: str) -> None:
     """Count a failure; those that were under way when the circuit opened are not counted again."""
     row = _circuit(tx.connection, provider)

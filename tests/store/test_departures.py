@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from inboxkit.store import deliveries, departures, jobs, suppressions
+from inboxkit.store import deliveries, departures, jobs, limits, suppressions
 from inboxkit.store.blobs import Blobs
 from inboxkit.store.deliveries import Outcome
 from inboxkit.store.departures import Later, Overtaken, Start, Took
 from inboxkit.store.jobs import Job, LeaseLost
+from inboxkit.store.limit_tables import circuit
 from inboxkit.store.limits import Rate, Rules
 from inboxkit.store.looks import Look, look
 from inboxkit.store.tables import delivery, event, job, message
@@ -157,6 +158,31 @@ def test_limits_let_some_go_and_tell_the_others_when(tx: Tx) -> None:
     departures.put_off(tx, sends[1][0], sends[1][1].row.id, second, NOW)
     later: Any = tx.connection.execute(select(job).where(job.c.state == "ready")).one()
     assert (later.due_at, later.attempts, later.data) == (second.until, 0, second.data)
+
+
+def shut(tx: Tx) -> tuple[Sends, Later]:
+    """Let the first of two sends try a provider that has failed; the second is to wait for it."""
+    for _ in range(5):
+        limits.failed(tx, "mailgun", begun_at=NOW, now=NOW, reason="down")
+    tx.connection.execute(update(circuit).values(until=NOW))
+    sends = leased(tx, (ANN,), (BEN,))
+    first, second = departures.proceed(tx, [start(s) for s in sends])
+    assert first is None
+    assert isinstance(second, Later) and second.shut
+    return sends, second
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_sends_wait_for_a_provider_until_another_has_shown_that_it_is_back(
+    tx: Tx, back: bool
+) -> None:
+    sends, later = shut(tx)
+    stored(tx, ANN)
+    if back:
+        departures.proceed(tx, [took(sends[0])])
+    departures.put_off(tx, sends[1][0], sends[1][1].row.id, later, NOW)
+    due = select(job.c.due_at).where(job.c.kind == "send", job.c.state == "ready")
+    assert set(tx.connection.execute(due).scalars()) == {NOW if back else later.until}
 
 
 @pytest.mark.parametrize(("domain", "blocked"), [("", True), ("shop.example", True), ("x", False)])
