@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from ..store import jobs, runs, threads
+from ..store import jobs, runs, threads, timers
 from ..store.runs import NewRun
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Remind:
             await self._store.write(self._fire, job)
 
     def _fire(self, tx: Tx, job: Job) -> None:
+        if timers.put_back(tx, job):
+            return
         data = job.data
         thread = threads.resolve(tx.connection, data["thread"])
         found = self._handlers.find(data["handler"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from . import jobs
 from .tables import job, message, thread
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from .jobs import Job
     from .writer import Tx
 
 
@@ -36,7 +37,7 @@ def start(tx: Tx, wanted: Sequence[NewTimer]) -> None:
         key = f"{timer.thread_id}:{timer.handler}"
         if _answered(tx.connection, timer):
             continue
-        if jobs.reschedule(tx, "timer", key, timer.due_at) or _leased(tx.connection, key):
+        if jobs.reschedule(tx, "timer", key, timer.due_at) or _moved(tx, key, timer):
             continue
         data = {
             "thread": timer.thread_id,
@@ -64,6 +65,22 @@ def _answered(connection: Connection, timer: NewTimer) -> bool:
     return connection.execute(answer.limit(1)).first() is not None
 
 
-def _leased(connection: Connection, key: str) -> bool:
-    mine = (job.c.kind == "timer") & (job.c.key == key)
-    return connection.execute(select(job.c.id).where(mine)).first() is not None
+def _moved(tx: Tx, key: str, timer: NewTimer) -> bool:
+    """Move the timer of a thread, though it is about to fire; False when there is none."""
+    mine = select(job.c.id, job.c.data).where(job.c.kind == "timer", job.c.key == key)
+    held = tx.connection.execute(mine.with_for_update()).first()
+    if held is None:
+        return False
+    values = {"due_at": timer.due_at, "data": {**held.data, "message": timer.message_id}}
+    tx.connection.execute(update(job).where(job.c.id == held.id).values(**values))
+    return True
+
+
+def put_back(tx: Tx, held: Job) -> bool:
+    """Put a leased timer back that a newer send has moved since; False when it is to fire."""
+    mine = select(job.c.due_at).where(job.c.id == held.id, job.c.token == held.token)
+    due_at = tx.connection.execute(mine.with_for_update()).scalar()
+    if due_at is None or due_at == held.due_at:
+        return False
+    jobs.put_back(tx, held, due_at=due_at, error="", blameless=True)
+    return True
