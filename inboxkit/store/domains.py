@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, tuple_, update
@@ -10,7 +10,7 @@ from sqlalchemy import literal as value_of
 
 from ..authentication.domains import organization
 from ..dkim_keys import DkimKey
-from ..dns_records import VALID, VERIFIED, DnsRecord
+from ..dns_records import PENDING, VALID, VERIFIED, DnsRecord, status
 from ..errors import InboxKitError
 from ..values import EventType
 from . import events
@@ -18,7 +18,7 @@ from .api_tables import DEFAULT_POD, domain
 from .columns import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from .pages import Page
@@ -136,29 +136,42 @@ def _held(reach: Reach) -> ColumnElement[bool]:
     return domain.c.id.is_not(None)
 
 
-def change(tx: Tx, name: str, values: Mapping[str, Any], now: datetime) -> None:
-    """Change columns of a domain."""
-    tx.connection.execute(
-        update(domain).where(domain.c.id == name).values(updated_at=now, **_columns(values))
-    )
+def change(
+    tx: Tx,
+    name: str,
+    uses: Mapping[str, Any],
+    records: Callable[[DomainRecord], Sequence[DnsRecord]],
+    now: datetime,
+) -> DomainRecord | None:
+    """Change what a domain is used for; ``records`` returns what DNS must have for that.
 
-
-def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(values)
-    if "records" in found:
-        found["records"] = _stored(found["records"])
-    return found
+    What is known of a record that it needs still is kept; the others are to be verified.
+    """
+    known = _held_now(tx, name)
+    if known is None:
+        return None
+    kept = {(r.type, r.name): r for r in known.records}
+    wanted = [kept.get((r.type, r.name), r) for r in records(replace(known, **uses))]
+    values: dict[str, Any] = {**uses, "records": wanted}
+    if known.status == VERIFIED and status(wanted) != VERIFIED:
+        values["status"] = PENDING
+    return _changed(tx, name, values, now)
 
 
 def verified(
-    tx: Tx, name: str, *, status: str, records: Sequence[DnsRecord], now: datetime
+    tx: Tx, name: str, found: Sequence[DnsRecord], *, now: datetime
 ) -> DomainRecord | None:
-    """Remember what DNS says; log it when the domain has become a verified one."""
-    known = by_name(tx.connection, name)
+    """Remember what DNS says; log it when the domain has become a verified one.
+
+    A record that the domain has needed since it was looked up is still to be verified.
+    """
+    known = _held_now(tx, name)
     if known is None:
         return None
-    values: dict[str, Any] = {"status": status, "records": records}
-    if status == VERIFIED and known.status != VERIFIED:
+    told = {(r.type, r.name, r.value): r for r in found}
+    records = [told.get((r.type, r.name, r.value), r) for r in known.records]
+    values: dict[str, Any] = {"status": status(records), "records": records}
+    if values["status"] == VERIFIED and known.status != VERIFIED:
         values["verified_at"] = now
         events.append(
             tx,
@@ -168,7 +181,19 @@ def verified(
             message_id=NOWHERE,
             data={"domain_id": name, "pod_id": known.pod_id},
         )
-    change(tx, name, values, now)
+    return _changed(tx, name, values, now)
+
+
+def _held_now(tx: Tx, name: str) -> DomainRecord | None:
+    """Return a domain as it is until this transaction ends: what it needs is changed from that."""
+    row = select(domain.c.id).where(domain.c.id == name)
+    tx.connection.execute(row.with_for_update())
+    return by_name(tx.connection, name)
+
+
+def _changed(tx: Tx, name: str, values: Mapping[str, Any], now: datetime) -> DomainRecord | None:
+    stored = {**values, "records": _stored(values["records"]), "updated_at": now}
+    tx.connection.execute(update(domain).where(domain.c.id == name).values(**stored))
     return by_name(tx.connection, name)
 
 

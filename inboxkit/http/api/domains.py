@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...blocking import in_thread
@@ -10,12 +11,9 @@ from ...compose import check_address
 from ...dkim_keys import SELECTOR, new_key, public_record
 from ...dns_records import (
     NOT_STARTED,
-    PENDING,
-    VERIFIED,
     Wanted,
     checked,
     records,
-    status,
     zone_file,
 )
 from ...store import domains
@@ -122,15 +120,14 @@ async def get(call: Call[Nothing]) -> Domain:
 
 async def update(call: Call[UpdateDomainRequest]) -> Domain:
     """Change what a domain is used for; what that needs must then be verified."""
-    known = await _wanted(call)
-    changed = replace(known, **call.given.uses())
-    kept = {(r.type, r.name): r for r in known.records}
-    wanted = tuple(kept.get((r.type, r.name), r) for r in _records(call, changed))
-    values: dict[str, Any] = {**call.given.uses(), "records": wanted}
-    if known.status == VERIFIED and status(wanted) != VERIFIED:
-        values["status"] = PENDING
-    await call.store.write(domains.change, known.id, values, call.now)
-    return domain(await _wanted(call))
+    known, uses, wanted = await _wanted(call), call.given.uses(), partial(_records, call)
+    return _there(call, await call.store.write(domains.change, known.id, uses, wanted, call.now))
+
+
+def _there(call: Call[Any], made: DomainRecord | None) -> Domain:
+    if made is None:  # deleted meanwhile
+        raise call.unknown("Domain", "domain_id")
+    return domain(made)
 
 
 async def delete(call: Call[Nothing]) -> None:
@@ -147,12 +144,7 @@ async def verify(call: Call[Nothing]) -> Domain:
         return [checked(record, resolver) for record in known.records]
 
     found = await in_thread(look)
-    made = await call.store.write(
-        domains.verified, known.id, status=status(found), records=found, now=call.now
-    )
-    if made is None:
-        raise call.unknown("Domain", "domain_id")
-    return domain(made)
+    return _there(call, await call.store.write(domains.verified, known.id, found, now=call.now))
 
 
 async def get_zone_file(call: Call[Nothing]) -> Plain:
