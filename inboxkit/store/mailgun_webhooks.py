@@ -9,9 +9,10 @@ from sqlalchemy import Connection, delete, insert, select, update
 from . import events, jobs
 from .mailgun_tables import mailgun_webhook
 from .tables import setting
+from .turn_numbers import numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from .writer import Tx
@@ -36,10 +37,21 @@ def everything(connection: Connection) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def put(
-    tx: Tx, domain: str, changed: Mapping[str, Sequence[str]], *, now: datetime, base: str
-) -> None:
-    """Set the URLs of some events of a domain; an event without any is taken out."""
+def change(
+    tx: Tx,
+    domain: str,
+    changes: Callable[[Mapping[str, Sequence[str]]], Mapping[str, Sequence[str]]],
+    *,
+    now: datetime,
+    base: str,
+) -> dict[str, list[str]]:
+    """Set the URLs of some events of a domain; return those of all.
+
+    ``changes`` returns them for what there is, which nobody else changes meanwhile; an event
+    without any is taken out.
+    """
+    tx.take_turns(numbered("mailgun webhooks", [domain]))
+    changed = changes(of_domain(tx.connection, domain))
     names = mailgun_webhook.c.name.in_(list(changed))
     mine = (mailgun_webhook.c.domain == domain) & names
     tx.connection.execute(delete(mailgun_webhook).where(mine))
@@ -51,6 +63,7 @@ def put(
     if rows:
         tx.connection.execute(insert(mailgun_webhook), rows)
     begin(tx, base)
+    return of_domain(tx.connection, domain)
 
 
 def cursor(connection: Connection) -> int | None:

@@ -14,7 +14,10 @@ from . import domains
 from .call import Call, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias
+
+    Known: TypeAlias = Mapping[str, Sequence[str]]
 
 NAMES = (
     "accepted",
@@ -45,46 +48,56 @@ async def create(call: Call) -> Mapping[str, Any]:
     """Post an event to up to three URLs; with ``event_types`` as v4 does, which SDKs ask v3 for."""
     if "event_types" in call.form:
         return await add_url(call)
-    name = _name(call.text("id"))
-    if (await _known(call)).get(name):
-        raise Refusal(400, "Webhook already exists")
-    return await _put(call, name, _urls(call), "Webhook has been created")
+    name, urls = _name(call.text("id")), _urls(call)
+
+    def made(known: Known) -> Known:
+        if known.get(name):
+            raise Refusal(400, "Webhook already exists")
+        return {name: urls}
+
+    await _change(call, made)
+    return {"message": "Webhook has been created", "webhook": {"urls": urls}}
 
 
 async def update(call: Call) -> Mapping[str, Any]:
     """Replace the URLs of an event."""
-    await _of(call)
-    return await _put(call, call.ids["name"], _urls(call), "Webhook has been updated")
+    name, urls = _name(call.ids["name"]), _urls(call)
+    await _change(call, lambda known: {name: urls} if _there(known, name) else {})
+    return {"message": "Webhook has been updated", "webhook": {"urls": urls}}
 
 
 async def delete(call: Call) -> Mapping[str, Any]:
     """Post an event nowhere any more."""
-    urls = await _of(call)
-    await _put(call, call.ids["name"], (), "")
+    name, urls = _name(call.ids["name"]), await _of(call)
+    await _change(call, lambda known: {name: ()} if _there(known, name) else {})
     return {"message": "Webhook has been deleted", "webhook": {"urls": urls}}
 
 
 async def add_url(call: Call) -> Mapping[str, Any]:
     """Post these events to a URL too."""
-    url = one_url(call)
-    known = await _known(call)
-    changed = {name: [*known.get(name, ()), url] for name in event_types(call)}
-    return await _put_all(call, changed)
+    url, wanted = one_url(call), event_types(call)
+    return await _change(call, lambda known: {n: [*known.get(n, ()), url] for n in wanted})
 
 
 async def set_url(call: Call) -> Mapping[str, Any]:
     """Post exactly these events to a URL."""
-    url = one_url(call)
-    wanted, known = event_types(call), await _known(call)
-    without = {name: [u for u in known.get(name, ()) if u != url] for name in NAMES}
-    return await _put_all(call, {n: [*us, url] if n in wanted else us for n, us in without.items()})
+    url, wanted = one_url(call), event_types(call)
+
+    def moved(known: Known) -> Known:
+        without = {name: [u for u in known.get(name, ()) if u != url] for name in NAMES}
+        return {n: [*us, url] if n in wanted else us for n, us in without.items()}
+
+    return await _change(call, moved)
 
 
 async def delete_url(call: Call) -> Mapping[str, Any]:
     """Post nothing to these URLs any more."""
     gone = {url for text in call.texts("url") for url in text.split(",")}
-    known = await _known(call)
-    return await _put_all(call, {n: [u for u in us if u not in gone] for n, us in known.items()})
+
+    def left(known: Known) -> Known:
+        return {n: [u for u in us if u not in gone] for n, us in known.items()}
+
+    return await _change(call, left)
 
 
 async def key(call: Call) -> Mapping[str, Any]:
@@ -103,24 +116,30 @@ async def _known(call: Call) -> dict[str, list[str]]:
     return await call.store.read(mailgun_webhooks.of_domain, call.domain)
 
 
-async def _of(call: Call) -> list[str]:
-    urls = (await _known(call)).get(_name(call.ids["name"]))
-    if not urls:
+async def _of(call: Call) -> Sequence[str]:
+    return _there(await _known(call), _name(call.ids["name"]))
+
+
+def _there(known: Known, name: str) -> Sequence[str]:
+    if not known.get(name):
         raise Refusal(404, "Webhook not found")
-    return urls
+    return known[name]
 
 
-async def _put(call: Call, name: str, urls: Sequence[str], message: str) -> Mapping[str, Any]:
-    await _put_all(call, {name: urls})
-    return {"message": message, "webhook": {"urls": list(urls)}}
+async def _change(call: Call, changes: Callable[[Known], Known]) -> Mapping[str, Any]:
+    """Set what ``changes`` returns for the URLs that there are; return those of all events."""
 
+    def changed(known: Known) -> Known:
+        once = {name: list(dict.fromkeys(urls)) for name, urls in changes(known).items()}
+        if any(len(urls) > MOST_URLS for urls in once.values()):
+            raise Refusal(400, f"An event is posted to {MOST_URLS} URLs at most")
+        return once
 
-async def _put_all(call: Call, changed: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
-    once = {name: list(dict.fromkeys(urls)) for name, urls in changed.items()}
-    if any(len(urls) > MOST_URLS for urls in once.values()):
-        raise Refusal(400, f"An event is posted to {MOST_URLS} URLs at most")
-    await call.store.write(mailgun_webhooks.put, call.domain, once, now=call.now, base=call.base)
-    return {"webhooks": _shown(await _known(call))}
+    await domains.require(call)
+    known = await call.store.write(
+        mailgun_webhooks.change, call.domain, changed, now=call.now, base=call.base
+    )
+    return {"webhooks": _shown(known)}
 
 
 def _shown(known: Mapping[str, Sequence[str]]) -> dict[str, Any]:
