@@ -30,7 +30,7 @@ def transaction(url: str) -> Generator[Tx]:
     database.close()
 
 
-def staged(tx: Tx, *to: str, **columns: Any) -> Staged:
+def staged(tx: Tx, /, *to: str, **columns: Any) -> Staged:
     """Return a send that is ready to be stored."""
     inbox = inboxes.create(tx, "support@shop.example", now=NOW)
     number = new_id()
@@ -59,7 +59,7 @@ def staged(tx: Tx, *to: str, **columns: Any) -> Staged:
     )
 
 
-def stored(tx: Tx, *to: str, **columns: Any) -> int:
+def stored(tx: Tx, /, *to: str, **columns: Any) -> int:
     """Store a send and return its row id."""
     [number] = sends.store(tx, [staged(tx, *to, **columns)])
     return number
