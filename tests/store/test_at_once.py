@@ -1,0 +1,138 @@
+"""What two transactions of PostgreSQL decide at once: the second sees what the first has done."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inboxkit.errors import NotFound
+from inboxkit.store import claims, endpoints, inboxes, limits, pods, templates
+from inboxkit.store.api_tables import DEFAULT_POD
+from inboxkit.store.endpoints import EndpointRecord
+from inboxkit.store.pages import Page
+from inboxkit.store.reach import Reach
+from inboxkit.store.templates import TemplateRecord, VersionRecord
+from inboxkit.tokens import new_id
+
+from .at_once import behind
+from .sending import NOW
+
+if TYPE_CHECKING:
+    from inboxkit.store.inboxes import InboxRecord
+    from inboxkit.store.store import Store
+    from inboxkit.store.writer import Tx
+
+pytestmark = pytest.mark.postgres
+SALES = "sales@inbox.example"
+HOUR = timedelta(hours=1)
+
+
+async def pod(store: Store, name: str) -> str:
+    return (await store.write(pods.create, name=name, client_id=None, now=NOW)).id
+
+
+def claim(tx: Tx, pod_id: str) -> InboxRecord:
+    return claims.make(tx, Reach(pod_id), SALES, shared="inbox.example", client_id=None, now=NOW)
+
+
+async def test_an_address_that_two_pods_ask_for_is_one_pods(store: Store) -> None:
+    first, second = [await pod(store, name) for name in "ab"]
+    with pytest.raises(claims.Taken):
+        await behind(store, partial(claim, pod_id=first), store.write(claim, second))
+    assert (await store.read(inboxes.require, SALES)).pod_id == first
+
+
+async def test_a_pod_to_which_an_inbox_is_added_is_not_deleted(store: Store) -> None:
+    mine = await pod(store, "a")
+    assert not await behind(store, partial(claim, pod_id=mine), store.write(pods.remove, mine))
+    assert await store.read(pods.find, mine) is not None
+
+
+async def test_no_inbox_is_made_in_a_pod_that_is_deleted(store: Store) -> None:
+    mine = await pod(store, "a")
+    with pytest.raises(NotFound, match="the pod was deleted"):
+        await behind(store, partial(pods.remove, pod_id=mine), store.write(claim, mine))
+    assert await store.read(inboxes.find, SALES) is None
+
+
+async def test_metadata_of_two_changes_is_merged(store: Store) -> None:
+    made = await store.write(inboxes.create, SALES, now=NOW)
+
+    def change(tx: Tx, name: str) -> None:
+        inboxes.change(tx, made.id, NOW, {}, {name: 1})
+
+    await behind(store, partial(change, name="a"), store.write(change, "b"))
+    assert (await store.read(inboxes.require, SALES)).metadata == {"a": 1, "b": 1}
+
+
+async def test_the_secrets_of_two_rotations_both_sign(store: Store) -> None:
+    wanted = EndpointRecord(
+        url="https://shop.example/hook",
+        secret="old",
+        event_types=(),
+        headers={},
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    made = await store.write(endpoints.create, wanted)
+
+    def rotate(tx: Tx, secret: str) -> None:
+        endpoints.rotate(tx, made.id, secret, NOW, HOUR)
+
+    await behind(store, partial(rotate, secret="one"), store.write(rotate, "two"))
+    found = await store.read(endpoints.by_id, made.id, NOW)
+    assert found is not None and sorted(found.signing(NOW)) == ["old", "one", "two"]
+
+
+async def template(store: Store) -> TemplateRecord:
+    wanted = partial(templates.create, pod_id=DEFAULT_POD, name="welcome", description="", now=NOW)
+    return await store.write(wanted)
+
+
+def add(tx: Tx, template_id: int, tag: str) -> None:
+    wanted = VersionRecord(
+        id=new_id(),
+        template_id=template_id,
+        tag=tag,
+        active=False,
+        engine="jinja",
+        comment="",
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    templates.add_version(tx, wanted)
+
+
+async def test_of_two_first_versions_one_is_active(store: Store) -> None:
+    made = await template(store)
+    await behind(store, lambda tx: add(tx, made.id, "a"), store.write(add, made.id, "b"))
+    found = await store.read(templates.versions, made.id, Page(5))
+    assert sorted((v.tag, v.active) for v in found) == [("a", True), ("b", False)]
+
+
+async def test_a_version_goes_with_its_template_that_is_deleted(store: Store) -> None:
+    made = await template(store)
+    await behind(store, lambda tx: add(tx, made.id, "a"), store.write(templates.remove, made))
+    assert await store.read(templates.versions, made.id, Page(5)) == []
+
+
+async def test_no_version_is_added_to_a_template_that_is_deleted(store: Store) -> None:
+    made = await template(store)
+    with pytest.raises(NotFound, match="the template was deleted"):
+        await behind(store, lambda tx: templates.remove(tx, made), store.write(add, made.id, "a"))
+    assert await store.read(templates.versions, made.id, Page(5)) == []
+
+
+async def test_a_pause_that_a_provider_asks_for_outlives_a_send_that_succeeds(
+    store: Store,
+) -> None:
+    await store.write(partial(limits.failed, begun_at=NOW, now=NOW, reason="x"), "mailgun")
+
+    def pause(tx: Tx) -> None:
+        limits.pause(tx, "mailgun", NOW + HOUR, now=NOW, reason="429")
+
+    await behind(store, pause, store.write(limits.succeeded, {"mailgun"}, NOW))
+    assert (await store.read(limits.circuits))["mailgun"].until == NOW + HOUR
