@@ -26,7 +26,7 @@ from .bulk import BulkInsert, Finder
 from .jobs import Job, LeaseLost
 from .limits import FREE, Rules
 from .prepared import Prepared, among
-from .tables import event, job
+from .tables import event, job, message
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -223,6 +223,7 @@ def go_on(tx: Tx, held: Job, now: datetime) -> None:
 _GONE = Prepared(
     delete(job).where(among(job.c.id), job.c.token == bindparam("held", type_=BigInteger))
 )
+_LEFT = Finder(message.c.id, message.c.id)
 _LOGGED = select(event.c.message_id, event.c.recipient).where(
     event.c.message_id.in_(bindparam("ids", expanding=True)),
     event.c.type == str(EventType.ACCEPTED),
@@ -235,17 +236,27 @@ def _take(tx: Tx, taken: Sequence[Took]) -> None:
     _let_go(tx, taken)
     # by events: they have told more already
     overtaken = progress.set_accepted(tx.connection, taken)
-    for provider in {t.provider for t in taken}:
-        mine = [t for t in taken if t.provider == provider]
-        progress.set_provider(tx.connection, provider, mine)
-    progress.correct(tx, [t for t in taken if overtaken or not t.whole], taken[0].at)
-    _log(tx, taken, _known(tx.connection, taken) if overtaken else set())
-    for took in taken:
+    there = _provided(tx, taken)
+    progress.correct(tx, [t for t in there if overtaken or not t.whole], taken[0].at)
+    _log(tx, there, _known(tx.connection, there) if overtaken else set())
+    for took in there:
         if not took.whole:
             progress.belongs(tx, took.row_id, took.recipients, took.provider, took.provider_id)
         sends.learn_aliases(tx, took.row_id, took.aliases)
     limits.succeeded(tx, {t.provider for t in taken}, taken[0].at)
     tx.wake("done", "event")
+
+
+def _provided(tx: Tx, taken: Sequence[Took]) -> Sequence[Took]:
+    """Remember which provider has each of these sends; return those not deleted under way."""
+    met = 0
+    for provider in {t.provider for t in taken}:
+        mine = [t for t in taken if t.provider == provider]
+        met += progress.set_provider(tx.connection, provider, mine)
+    if met == len(taken):
+        return taken
+    left = {row[0] for row in _LEFT(tx.connection, [t.row_id for t in taken])}
+    return [t for t in taken if t.row_id in left]
 
 
 def _let_go(tx: Tx, taken: Sequence[Took]) -> None:

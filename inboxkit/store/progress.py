@@ -165,12 +165,12 @@ def set_accepted(connection: Connection, taken: Sequence[Took]) -> bool:
     return met != len(pairs) + sum(len(t.recipients) for t in whole)
 
 
-def set_provider(connection: Connection, provider: str, taken: Sequence[Took]) -> None:
-    """Remember under which id a provider knows each of these sends."""
+def set_provider(connection: Connection, provider: str, taken: Sequence[Took]) -> int:
+    """Remember under which id a provider knows each of these sends; return how many there are."""
     name, at = connection.dialect.name, _number(taken[-1].at)
     ids, known = [t.row_id for t in taken], [t.provider_id or None for t in taken]
     told = (json.dumps(list(zip(ids, known, strict=True))),) if name == "sqlite" else (ids, known)
-    driver.change(connection, _ACCEPTED_BY[name], (at, provider, *told))
+    return driver.change(connection, _ACCEPTED_BY[name], (at, provider, *told))
 
 
 def belongs(

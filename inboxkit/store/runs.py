@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Row, select, update
 
 from ..tokens import new_id
 from . import jobs, queues
-from .bulk import BulkInsert
+from .bulk import BulkInsert, Finder
 from .prepared import BulkUpdate, Prepared, among
-from .tables import run
+from .tables import message, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,15 +43,23 @@ class NewRun:
 
 
 _insert = BulkInsert(run)
+_OF_THREADS = "timer"  # the kind that wants no message: a thread outlives its first one
+_kept = Finder(message.c.id, message.c.id, keep=True)
 _known = Prepared(select(run.c.key).where(among(run.c.key, "keys")))
 
 
 def insert_new(tx: Tx, found: Sequence[NewRun], now: datetime) -> list[int]:
-    """Store Runs that are not there yet and queue them; return the new row ids."""
+    """Store Runs that are not there yet and queue them; return the new row ids.
+
+    Of a message that was deleted meanwhile none is stored.
+    """
     if not found:
         return []
+    about = {f.message_id for f in found if f.kind != _OF_THREADS}
+    kept = {row[0] for row in _kept(tx.connection, list(about))}
     known = {row.key for row in _known.rows(tx.connection, keys=[f.key for f in found])}
-    fresh = [(new_id(), f) for f in found if f.key not in known]
+    there = (f for f in found if f.kind == _OF_THREADS or f.message_id in kept)
+    fresh = [(new_id(), f) for f in there if f.key not in known]
     if not fresh:
         return []
     _insert(tx.connection, [_row(row_id, f, now) for row_id, f in fresh])

@@ -17,7 +17,7 @@ from inboxkit.store.workers import register
 from inboxkit.tokens import new_id
 from inboxkit.values import EventType
 
-from .sending import NOW, transaction
+from .sending import ANN, NOW, stored, transaction
 from .test_endpoints import wanted
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def waiting(tx: Tx, kind: str) -> set[str]:
 def test_of_runs_those_under_way_go_on_and_the_others_are_done_again(tx: Tx) -> None:
     found = [
         NewRun(message_id=n, thread_id=None, inbox_id=1, router="r", handler="h", kind="message")
-        for n in (1, 2, 3)
+        for n in (stored(tx, ANN) for _ in range(3))
     ]
     ids = runs.insert_new(tx, found, NOW)
     busy = begin(tx, "run")
