@@ -15,6 +15,7 @@ from .api_tables import subscription
 from .pages import Page, paged
 from .rows import columns
 from .tables import inbox
+from .turn_numbers import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,6 +93,7 @@ def create(
 
 def _insert(tx: Tx, scope: Scope, wanted: SubscriptionRecord, more: Mapping[str, Any]) -> bool:
     """Store a new one; False when there are as many as there may be."""
+    tx.take_turns(numbered("subscriptions", [scope.name]))
     held = select(func.count()).where(subscription.c.scope == scope.name)
     if tx.connection.execute(held).scalar_one() >= _MOST:
         return False
