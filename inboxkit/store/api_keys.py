@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from ..tokens import new_id
+from . import claims
 from .api_tables import api_key
 from .pages import Page, paged
 from .prepared import Prepared, among
@@ -69,7 +70,11 @@ def hashed(secret: str) -> str:
 
 
 def create(tx: Tx, wanted: KeyRecord) -> tuple[KeyRecord, str]:
-    """Store a new key and return it with its secret, which is nowhere else."""
+    """Store a new key and return it with its secret, which is nowhere else.
+
+    Raise NotFound when the inbox or the pod that it is bound to was deleted meanwhile.
+    """
+    claims.hold_owner(tx, pod_id=wanted.pod_id, inbox_id=wanted.inbox_id)
     secret = f"ik_{'live' if wanted.live else 'test'}_{secrets.token_urlsafe(_BYTES)}"
     made = replace(wanted, id=new_id(), prefix=secret[:_SHOWN_CHARACTERS])
     row = {name: getattr(made, name) for name in KeyRecord.__slots__ if name != "inbox"}

@@ -49,6 +49,18 @@ def hold_pod(tx: Tx, pod_id: str) -> None:
         raise NotFound("the pod was deleted meanwhile")
 
 
+def hold_owner(tx: Tx, *, pod_id: str | None, inbox_id: int | None) -> None:
+    """Keep the inbox or the pod that something is made for from being deleted; raise NotFound.
+
+    What belongs to neither may be made at any time.
+    """
+    if inbox_id is not None:
+        if not inboxes.hold(tx, inbox_id):
+            raise NotFound("the inbox was deleted meanwhile")
+    elif pod_id is not None:
+        hold_pod(tx, pod_id)
+
+
 def make(
     tx: Tx,
     reach: Reach,

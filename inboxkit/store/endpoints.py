@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from ..tokens import new_id, public_id
-from . import announcements, api_keys, events, jobs
+from . import announcements, api_keys, claims, events, jobs
 from .api_tables import attempt, endpoint
 from .pages import Page, paged
 from .prepared import Prepared
@@ -88,8 +88,10 @@ def create(tx: Tx, wanted: EndpointRecord) -> EndpointRecord:
     """Store an endpoint that gets what happens from now on.
 
     One that has the ``client_id`` already within the same scope is returned instead; if it has
-    ended with its key, the new one takes its place.
+    ended with its key, the new one takes its place. Raise NotFound when the inbox or the pod that
+    it belongs to was deleted meanwhile.
     """
+    claims.hold_owner(tx, pod_id=wanted.pod_id, inbox_id=wanted.inbox_id)
     if wanted.client_id is not None:
         mine = (endpoint.c.scope == wanted.scope) & (endpoint.c.client_id == wanted.client_id)
         known = tx.connection.execute(_all().where(mine)).first()

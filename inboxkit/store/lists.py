@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 
 from ..tokens import new_id
+from . import claims
 from .api_tables import list_entry
 from .pages import Page, paged
 from .prepared import Prepared, among
@@ -74,7 +75,11 @@ class EntryRecord:
 
 
 def add(tx: Tx, key: ListKey, entry: str, *, reason: str, now: datetime) -> EntryRecord:
-    """Add an entry, or return the one that is there already."""
+    """Add an entry, or return the one that is there already.
+
+    Raise NotFound when the inbox or the pod that the list is of was deleted meanwhile.
+    """
+    claims.hold_owner(tx, pod_id=key.pod_id or None, inbox_id=key.inbox_id or None)
     known = find(tx.connection, key, entry)
     if known is not None:
         return known

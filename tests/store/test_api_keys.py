@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from inboxkit.store import api_keys
+from inboxkit.store import api_keys, pods
 from inboxkit.store.api_keys import KeyRecord
 from inboxkit.store.pages import Page
 from inboxkit.store.reach import EVERYTHING
@@ -49,9 +49,10 @@ async def test_a_pod_that_goes_without_keys_closes_no_door(store: Store) -> None
 
 
 async def test_keys_of_pods_that_go_leave_those_of_others(store: Store) -> None:
-    for pod in ("pod_a", "pod_b"):
-        gone, kept = await made(store, pod), await made(store)
-        await store.write(remove_of, pod)
+    for name in "ab":
+        pod = await store.write(pods.create, name=name, client_id=None, now=store.clock.now())
+        gone, kept = await made(store, pod.id), await made(store)
+        await store.write(remove_of, pod.id)
         left = await store.read(api_keys.listed, EVERYTHING, ALL)
         assert kept in left and gone not in left
 
