@@ -14,7 +14,7 @@ from inboxkit.store import domains
 from inboxkit.store.domains import DomainRecord
 from inboxkit.store.tables import event
 
-from .beside import behind
+from .at_once import behind
 from .sending import NOW, transaction
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from inboxkit.store import mailgun_webhooks
 
-from .beside import behind
+from .at_once import behind
 from .sending import NOW
 
 if TYPE_CHECKING:

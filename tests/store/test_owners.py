@@ -15,7 +15,7 @@ from inboxkit.store.api_tables import api_key, endpoint, list_entry
 from inboxkit.store.endpoints import EndpointRecord
 from inboxkit.store.lists import ListKey
 
-from .beside import behind
+from .at_once import behind
 from .sending import NOW
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from inboxkit.store import subscriptions
 from inboxkit.store.pages import Page
 from inboxkit.store.subscriptions import Scope, SubscriptionRecord
 
-from .beside import behind
+from .at_once import behind
 from .sending import NOW
 
 if TYPE_CHECKING:
