@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +10,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
 
 from inboxkit.store import suppressions
+from inboxkit.store.api_tables import idempotency
 
 from .api import Answer, Api, path, serving
 
@@ -60,6 +63,20 @@ def test_a_key_is_for_one_request(api: Api, inbox: str, other: str) -> None:
     else:
         again = send(api, inbox if other == "text" else api.inbox(), key, f"Once {other}")
     assert (again.status, again.code) == (409, "conflict")
+
+
+def test_a_request_is_known_by_what_it_says_alone(api: Api, inbox: str) -> None:
+    """So it stays the same request for a later version, whose requests have more fields."""
+    send(api, inbox, "pinned")
+    known = select(idempotency.c.fingerprint).where(idempotency.c.key == "pinned")
+    store = api.runner.kit.runtime.store
+
+    async def kept() -> str:
+        return await store.read(lambda c: c.execute(known).scalar_one())
+
+    found = api.runner.call(kept)
+    said = f'{inbox} send {{"text":"Once","to":["ann@example.com"]}}'
+    assert found == hashlib.sha256(said.encode()).hexdigest()
 
 
 def test_a_key_is_forgotten_after_a_day(api: Api, inbox: str) -> None:

@@ -151,7 +151,9 @@ def _same(call: Call[Any], endpoint: str) -> Claim | None:
 
 
 def _fingerprint(call: Call[Any], endpoint: str) -> str:
-    asked = f"{call.inbox.address} {endpoint} {call.given.model_dump_json()}"
+    # Without defaults: a field that a later version adds makes no request another one.
+    given = call.given.model_dump_json(exclude_defaults=True)
+    asked = f"{call.inbox.address} {endpoint} {given}"
     return hashlib.sha256(asked.encode("utf-8", "replace")).hexdigest()
 
 
