@@ -7,9 +7,9 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigurationError
-from .models import Actions, Attachments, Link, Message, Otp, Want, attached
+from .models import Actions, Link, Message, Otp, Want
 from .router import address_glob
-from .values import Draft, Pattern, ProviderOptions, Recipients, recipients
+from .values import Draft, Files, Pattern, ProviderOptions, Recipients, files, recipients
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -39,7 +39,7 @@ class Inbox:
         cc: Recipients = (),
         bcc: Recipients = (),
         reply_to: Recipients = (),
-        attachments: Attachments = (),
+        attachments: Files = (),
         headers: Mapping[str, str] | None = None,
         tag: str = "",
         metadata: Mapping[str, str] | None = None,
@@ -61,7 +61,7 @@ class Inbox:
             cc=recipients(cc),
             bcc=recipients(bcc),
             reply_to=recipients(reply_to),
-            attachments=attached(attachments),
+            attachments=files(attachments),
             headers=headers or {},
             tag=tag,
             metadata=metadata or {},

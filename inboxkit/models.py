@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .errors import HandlerError, SendError
+from .errors import HandlerError
 from .values import (
     Address,
     Auth,
@@ -21,7 +20,7 @@ from .values import (
     Draft,
     Envelope,
     EventType,
-    File,
+    Files,
     Kind,
     Pattern,
     ProviderOptions,
@@ -31,12 +30,10 @@ from .values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from datetime import datetime
 
     from .parsing.model import ParsedMessage
-
-Attachments: TypeAlias = "File | Path | str | Sequence[File | Path | str]"
 
 
 class Otp(str):
@@ -199,7 +196,7 @@ class Message:
         all: bool = False,
         cc: Recipients = (),
         bcc: Recipients = (),
-        attachments: Attachments = (),
+        attachments: Files = (),
         headers: Mapping[str, str] | None = None,
         tag: str = "",
         metadata: Mapping[str, str] | None = None,
@@ -213,7 +210,7 @@ class Message:
             html=html,
             cc=recipients(cc),
             bcc=recipients(bcc),
-            attachments=attached(attachments),
+            attachments=files(attachments),
             headers=headers or {},
             tag=tag,
             metadata=metadata or {},
@@ -229,7 +226,7 @@ class Message:
         text: str = "",
         *,
         html: str = "",
-        attachments: Attachments = (),
+        attachments: Files = (),
         tag: str = "",
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
@@ -240,7 +237,7 @@ class Message:
             to=recipients(to),
             text=text,
             html=html,
-            attachments=attached(attachments),
+            attachments=files(attachments),
             tag=tag,
             metadata=metadata or {},
             key=key,
@@ -289,7 +286,7 @@ class Thread:
         text: str = "",
         *,
         html: str = "",
-        attachments: Attachments = (),
+        attachments: Files = (),
         tag: str = "",
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
@@ -300,7 +297,7 @@ class Thread:
         draft = Draft(
             text=text,
             html=html,
-            attachments=attached(attachments),
+            attachments=files(attachments),
             tag=tag,
             metadata=metadata or {},
             key=key,
@@ -378,23 +375,3 @@ def _check_json(state: Mapping[str, Any]) -> None:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             raise HandlerError(f"thread.update: {key}: is no JSON: {error}") from None
-
-
-def attached(given: Attachments) -> tuple[File, ...]:
-    """Read what is to be attached: Files, and files at a path, one or many; raise SendError."""
-    listed = given if _is_list(given) else (given,)
-    return files([_file_or_path(one) for one in listed])
-
-
-def _is_list(given: Any) -> TypeGuard[Iterable[Any]]:
-    return isinstance(given, Iterable) and not isinstance(given, (str, bytes, bytearray, Mapping))
-
-
-def _file_or_path(one: Any) -> Path | File:
-    data: Any = one.data if isinstance(one, File) else b""
-    if isinstance(data, str):
-        raise SendError(f"attachments: {one.filename!r}: its data is no bytes; encode the text")
-    if not isinstance(one, (File, Path, str)):
-        kind = type(one).__name__
-        raise SendError(f"attachments: a path or a File(name, data) is wanted, not {kind}")
-    return Path(one) if isinstance(one, str) else one

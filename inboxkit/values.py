@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+
+from .errors import SendError
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
 Pattern: TypeAlias = str | re.Pattern[str]  # a glob ("support@*") or a compiled regex
 _SPECIALS = frozenset('()<>[]:;@\\,."')  # RFC 5322 section 3.2.3
 Recipients: TypeAlias = str | Sequence[str]
-Files: TypeAlias = Sequence["Path | File"]
+Files: TypeAlias = "File | Path | str | Sequence[File | Path | str]"
 
 
 class EventType(StrEnum):
@@ -179,6 +181,24 @@ def recipients(value: Recipients) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def files(values: Files) -> tuple[File, ...]:
-    """Read what was given as a path; what is a File already stays as it is."""
-    return tuple(v if isinstance(v, File) else File(v.name, v.read_bytes()) for v in values)
+def files(given: Files) -> tuple[File, ...]:
+    """Read what is to be attached: Files, and files at a path, one or many; raise SendError."""
+    listed = given if _is_list(given) else (given,)
+    return tuple(_file(one) for one in listed)
+
+
+def _is_list(given: Any) -> TypeGuard[Iterable[Any]]:
+    return isinstance(given, Iterable) and not isinstance(given, (str, bytes, bytearray, Mapping))
+
+
+def _file(one: Any) -> File:
+    if isinstance(one, (Path, str)):
+        path = Path(one)
+        return File(path.name, path.read_bytes())
+    if not isinstance(one, File):
+        kind = type(one).__name__
+        raise SendError(f"attachments: a path or a File(name, data) is wanted, not {kind}")
+    data: Any = one.data
+    if isinstance(data, str):
+        raise SendError(f"attachments: {one.filename!r}: its data is no bytes; encode the text")
+    return one
