@@ -19,7 +19,7 @@ from .parsing.images import dimensions
 from .pipeline import deletion, policies, replies, spooling
 from .pipeline.policies import Forbidden, Paused
 from .pipeline.staging import active, current
-from .providers.base import Outgoing, refuse_unsupported
+from .providers.base import Outgoing
 from .saving import write_once
 from .sending import Composer, Context, check_given
 from .store import inboxes, messages, records, search, sends, threads
@@ -350,8 +350,7 @@ class LocalActions:
                 "to lift that: inboxkit suppressions remove ADDRESS"
             )
         for chosen in self._providers[:1]:
-            asked, _ = chosen.fitted(_asked(draft, row))
-            refuse_unsupported(chosen.provider.name, asked, chosen.provider.capabilities)
+            chosen.check(_asked(draft, row), row["size"])
 
     # looking up
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from ..providers.base import Feature
-from ..providers.registry import AnyProvider, key_lasts, provider
+from ..providers.base import Feature, refuse_too_large, refuse_unsupported
+from ..providers.registry import AnyProvider, key_lasts, most_bytes, provider
 from ..providers.unsupported import spare, untracked, without
 
 if TYPE_CHECKING:
@@ -48,6 +48,13 @@ class Configured:
         if not (self.drops and lacking):
             return message, frozenset()
         return without(message, lacking), lacking
+
+    def check(self, message: Outgoing, size: int) -> None:
+        """Raise UnsupportedFeature or SendError for what can never leave; ``size`` in bytes."""
+        name = self.provider.name
+        fitted, _ = self.fitted(message)
+        refuse_unsupported(name, fitted, self.provider.capabilities)
+        refuse_too_large(name, message.id, size, most_bytes(self.provider))
 
 
 def configure(settings: Settings) -> tuple[Configured, ...]:

@@ -83,6 +83,7 @@ class AgentMail:
     name = "agentmail"
     transport: Transport = "http"
     most = Most(everybody=_MOST_RECIPIENTS, blind=_MOST_RECIPIENTS)
+    most_bytes = 6 * 1024 * 1024  # of a request
     key_lasts = timedelta(hours=24)
     capabilities = frozenset(Feature) - {
         Feature.RAW_MIME,

@@ -83,6 +83,7 @@ class Mailgun:
     name = "mailgun"
     transport: Transport = "http"
     most = Most(everybody=_MOST_RECIPIENTS, blind=_MOST_RECIPIENTS)
+    most_bytes = 25 * 1024 * 1024
     capabilities = frozenset(Feature) - {Feature.IDEMPOTENCY}
 
     def configure(self, options: Mapping[str, str]) -> MailgunConfig:

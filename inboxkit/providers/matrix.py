@@ -8,7 +8,7 @@ from __future__ import annotations
 from .base import Feature
 from .optional import Fetching, Lookup
 from .parts import Limited
-from .registry import PROVIDERS, batching
+from .registry import PROVIDERS, batching, most_bytes
 
 BEGIN, END = "<!-- matrix: begin -->", "<!-- matrix: end -->"
 _MEANINGS = {
@@ -44,6 +44,7 @@ def matrix() -> str:
     rows += [["webhooks call for downloads", *(_yes(_fetches(name)) for name in names)]]
     rows += [["queued sends share a request", *(_yes(_joins(name)) for name in names)]]
     rows += [["sends to very many leave in parts", *(_yes(_parts(name)) for name in names)]]
+    rows += [["MiB of a message, where documented", *(_size(name) for name in names)]]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -64,6 +65,11 @@ def _joins(name: str) -> bool:
 
 def _parts(name: str) -> bool:
     return isinstance(PROVIDERS[name], Limited)
+
+
+def _size(name: str) -> str:
+    most = most_bytes(PROVIDERS[name])
+    return "" if most is None else str(most // 1024**2)
 
 
 def _yes(value: bool) -> str:

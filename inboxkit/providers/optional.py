@@ -49,6 +49,14 @@ class Expiring(Protocol):
 
 
 @runtime_checkable
+class Sized(Protocol):
+    """A provider whose vendor documents how many bytes a message may have."""
+
+    @property
+    def most_bytes(self) -> int: ...
+
+
+@runtime_checkable
 class Fetching(Protocol[C]):
     """A provider whose webhooks only say where the mail or the details are."""
 

@@ -88,6 +88,7 @@ class Postmark:
     most = Most(
         to=_MOST_IN_A_FIELD, cc=_MOST_IN_A_FIELD, bcc=_MOST_IN_A_FIELD, blind=_MOST_IN_A_FIELD
     )
+    most_bytes = 10 * 1024 * 1024
     batch = Batch(_MOST_IN_A_BATCH)
     # MESSAGE_ID is not promised: X-PM-KeepID is asked for, but is no part of the reference
     capabilities = frozenset(Feature) - {

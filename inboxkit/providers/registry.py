@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..errors import ConfigurationError
 from .batches import Batch, Batching
-from .optional import Expiring, Fetching, KeyFetching, Lookup
+from .optional import Expiring, Fetching, KeyFetching, Lookup, Sized
 from .parts import Most
 from .provider import Provider
 
@@ -94,6 +94,11 @@ def lookup(provider: AnyProvider) -> Lookup[Any] | None:
 def key_lasts(provider: AnyProvider) -> timedelta | None:
     """Return for how long the same key sends once; None for good."""
     return provider.key_lasts if isinstance(provider, Expiring) else None
+
+
+def most_bytes(provider: AnyProvider) -> int | None:
+    """Return how large a message may be; None where its vendor documents no limit."""
+    return provider.most_bytes if isinstance(provider, Sized) else None
 
 
 def fetching(provider: AnyProvider) -> Fetching[Any] | None:

@@ -131,6 +131,7 @@ class Ses:
     name = "ses"
     transport: Transport = "http"
     most = Most(everybody=_MOST_RECIPIENTS, blind=_MOST_RECIPIENTS)
+    most_bytes = 40 * 1024 * 1024
     capabilities = frozenset(Feature) - {
         Feature.IDEMPOTENCY,
         Feature.LOOKUP,

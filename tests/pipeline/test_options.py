@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
 
-from inboxkit import Address, KeyReused, ProviderOptions, UnsupportedFeature
+from inboxkit import Address, File, KeyReused, ProviderOptions, SendError, UnsupportedFeature
 from inboxkit.pipeline.configured import Configured
 from inboxkit.providers.base import Feature, Outgoing
 from inboxkit.providers.registry import provider
+from inboxkit.store.tables import message
 from inboxkit.testing import Sandbox
 from inboxkit.testing.runner import Runner
 from inboxkit.testing.vendors import VENDORS
@@ -65,6 +67,18 @@ async def test_what_a_vendor_has_is_asked_for_and_what_it_lacks_is_refused(
         came = {f: await outcome(opened, options) for f, options in ASKED.items()}
     assert came == wanted
     assert len(fake_provider(name).sent) == list(wanted.values()).count("accepted")
+
+
+async def test_what_is_larger_than_the_vendor_takes_is_refused_before_it_is_stored(
+    fake_provider: Fakes,
+) -> None:
+    allowed, large = (File("a.bin", b"x" * (size * 1024**2)) for size in (9, 12))
+    async with sending("postmark", fake_provider) as opened:
+        await opened.send(ANN, attachments=[allowed])
+        with pytest.raises(SendError, match=r"postmark takes messages of at most 10485760 bytes"):
+            await opened.send(ANN, attachments=[large])
+        assert len(await opened.rows(select(message))) == 1
+    assert len(fake_provider("postmark").sent) == 1
 
 
 async def test_all_that_was_asked_for_is_on_the_vendors_wire(fake_provider: Fakes) -> None:
