@@ -8,11 +8,13 @@ import os
 import threading
 import time
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 _VALUES = {c: i for i, c in enumerate(_ALPHABET)}
 _EPOCH_MS = 1_577_836_800_000  # 2020-01-01T00:00:00Z
+_SINCE = datetime(2020, 1, 1, tzinfo=UTC)
+_LAST = (1 << 63) - 1
 _RANDOM_BITS = 22
 _RANDOM_BYTES = 3
 _DRAWN = 256
@@ -40,6 +42,12 @@ class IdSource:
         """Draw anew: after a fork both processes would make the same ids."""
         self._lock = threading.Lock()
         self._random = []
+
+
+def first_id(moment: datetime) -> int:
+    """Return the lowest row id that is made at a moment, within what a row id can be."""
+    millis = (moment - _SINCE) // timedelta(milliseconds=1)
+    return min(max(millis, 0) << _RANDOM_BITS, _LAST)
 
 
 def _drawn() -> list[int]:

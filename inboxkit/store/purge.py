@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, text, update
 
+from ..tokens import first_id
 from . import (
     api_keys,
     drafts,
@@ -20,6 +22,7 @@ from . import (
 from .api_tables import label_event
 from .mailgun_tables import mailgun_send
 from .tables import (
+    EARLIER,
     attachment,
     content,
     delivery,
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
 
 
 _AT_ONCE = 1_000
+# EARLIER holds of what was stored later after it came; ids are of whole milliseconds.
+_SLACK = timedelta(minutes=1, milliseconds=1)
 
 
 def messages(tx: Tx, ids: Sequence[int]) -> list[str]:
@@ -101,16 +106,20 @@ def _recount(tx: Tx, thread_id: int) -> None:
 def older_than(
     connection: Connection, moment: datetime, *, inbox_id: int | None = None, limit: int = 500
 ) -> list[int]:
-    """Return messages that came or went before a moment and are done with."""
-    query = (
-        select(message.c.id)
-        .where(message.c.received_at < moment, *_done())
-        .order_by(message.c.id)
-        .limit(limit)
-    )
+    """Return messages that came or went before a moment and are done with.
+
+    Two looks find them all: what was stored before that moment is walked by id and ends there, and
+    what came much earlier than it was stored has an index of its own.
+    """
+    old = select(message.c.id).where(message.c.received_at < moment, *_done()).limit(limit)
     if inbox_id is not None:
-        query = query.where(message.c.inbox_id == inbox_id)
-    return list(connection.execute(query).scalars())
+        old = old.where(message.c.inbox_id == inbox_id)
+    stored = old.where(message.c.id < first_id(moment + _SLACK)).order_by(message.c.id)
+    found = list(connection.execute(stored).scalars())
+    if len(found) < limit:
+        earlier = old.where(text(EARLIER)).order_by(message.c.received_at)
+        found += connection.execute(earlier).scalars()
+    return list(dict.fromkeys(found))[:limit]
 
 
 def beyond(connection: Connection, inbox_id: int, keep: int, *, limit: int = 500) -> list[int]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .database import Database
 
-HEAD = "0022"
+HEAD = "0023"
 COMPATIBLE = "0016"  # the oldest version whose programs can work with the schema of HEAD
 _SCRIPTS = Path(__file__).parent / "migrations"
 _COMPATIBLE_KEY = "schema_compatible"

@@ -39,6 +39,9 @@ class AliasRow(Base, table=True):
 
 _UNTAKEN = "taken_at IS NULL AND direction = 'inbound'"
 _CODE = "taken_at IS NULL AND otp IS NOT NULL"
+# Of a mail that came long before its row was made, as an import says: more than a minute, in
+# microseconds since 1970 as moments are, and in milliseconds since 2020 as row ids are.
+EARLIER = "received_at < ((id >> 22) + 1577836800000) * 1000 - 60000000"
 
 
 class MessageRow(Base, table=True):
@@ -54,6 +57,7 @@ class MessageRow(Base, table=True):
         partial("inboxkit_message_untaken", "inbox_id", "received_at", where=_UNTAKEN),
         partial("inboxkit_message_code", "inbox_id", "received_at", where=_CODE),
         partial("inboxkit_message_tag", "tag", "inbox_id", "created_at", where="tag <> ''"),
+        partial("inboxkit_message_earlier", "received_at", where=EARLIER),
     )
     id: int = id_()
     inbox_id: int = big()

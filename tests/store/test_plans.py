@@ -19,6 +19,7 @@ from inboxkit.store import (
     exports,
     jobs,
     known_threads,
+    purge,
     runs,
     search,
     search_postgres,
@@ -117,6 +118,7 @@ FEW = {  # so few that sorting them costs nothing
     "events of a message": by("inboxkit_event_message", lambda c: events.of_message(c, 5)),
     "runs of a message": by("inboxkit_run_message", lambda c: runs.listed(c, message_id=5)),
 }
+OLD = (("rowid<?", "Index Cond: (id <"), ("inboxkit_message_earlier",) * 2)  # the two looks
 UNTAKEN: dict[str, tuple[str, Callable[[Connection], object]]] = {
     "mails": ("inboxkit_message_untaken", lambda c: untaken.candidates(c, 5, "message", NOW)),
     "links": ("inboxkit_message_untaken", lambda c: untaken.candidates(c, 5, "link", NOW)),
@@ -227,6 +229,17 @@ def test_what_hangs_on_a_message_is_found_by_an_index(connection: Connection, lo
     steps = plan(connection, look.ask, avoided=("seqscan",))
 
     assert look.sqlite in steps, steps
+
+
+@pytest.mark.parametrize(("number", "indexes"), [*enumerate(OLD)], ids=["by id", "imported"])
+def test_what_is_too_old_is_walked_from_the_oldest_on_and_no_further(
+    connection: Connection, number: int, indexes: tuple[str, str]
+) -> None:
+    steps = plan(connection, lambda c: purge.older_than(c, NOW), number)
+
+    assert steps.count(" inboxkit_message ") == 1, steps
+    assert indexes[connection.dialect.name != "sqlite"] in steps, steps
+    assert not any(walk in steps for walk in ("Sort", "B-TREE", "SCAN", "Seq Scan")), steps
 
 
 @pytest.mark.sqlite  # what PostgreSQL prefers depends on what is in the tables
