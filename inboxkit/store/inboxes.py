@@ -27,6 +27,7 @@ from .pages import Page, paged
 from .prepared import Prepared, among
 from .rows import columns
 from .tables import alias, inbox, message
+from .turn_numbers import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -91,6 +92,8 @@ def create(
     asked |= {"metadata": dict(metadata or {}), "status": status, "expires_at": expires_at}
     if row_id is not None:
         asked["id"] = row_id
+    if any(find(tx.connection, name) is None for name in aliases):
+        _take_turns(tx, address, *aliases)  # at once, or two would wait for each other
     for _ in range(_TRIES):  # meanwhile others may make it or delete it
         row_id = _held(tx, address, client_id, pod_id) or _insert(tx, address, now, asked)
         if row_id is not None:
@@ -125,12 +128,23 @@ def hold(tx: Tx, inbox_id: int, *, alone: bool = False) -> bool:
 
 
 def _insert(tx: Tx, address: str, now: datetime, asked: Mapping[str, Any]) -> int | None:
-    """Return the new row's id; None when another was made in its place since we looked."""
+    """Return the new row's id; None when another has got the address since we looked."""
+    _take_turns(tx, address)
+    if _by_alias.one(tx.connection, address=normalize(address)) is not None:
+        return None
     row = {"id": new_id(), "address": normalize(address), "draft_policy": "auto", **asked}
     change = _INSERT[tx.connection.dialect.name](inbox).on_conflict_do_nothing()
     row |= {"created_at": now, "updated_at": now}
     done = tx.connection.execute(change, row, execution_options={"preserve_rowcount": True})
     return int(row["id"]) if done.rowcount == 1 else None
+
+
+def _take_turns(tx: Tx, *names: str) -> None:
+    """Let no other transaction give these addresses to an inbox until this one ends.
+
+    One may be the address of an inbox or an alias: no unique index is over both.
+    """
+    tx.take_turns(numbered("address", map(normalize, names)))
 
 
 _INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -152,6 +166,9 @@ def keep(tx: Tx, wanted: InboxRecord) -> bool:
 
 def _add_alias(tx: Tx, name: str, inbox_id: int) -> None:
     owner = find(tx.connection, name)
+    if owner is None:
+        _take_turns(tx, name)
+        owner = find(tx.connection, name)
     if owner is not None and owner.id != inbox_id:
         raise ConfigurationError(f"alias {name}: already belongs to {owner.address}")
     if owner is None:

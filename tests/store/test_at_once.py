@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inboxkit.errors import NotFound
-from inboxkit.store import claims, endpoints, inboxes, limits, pods, templates
+from inboxkit.errors import ConfigurationError, NotFound
+from inboxkit.store import (
+    claims,
+    endpoints,
+    inboxes,
+    limits,
+    mailgun_sends,
+    pods,
+    templates,
+)
 from inboxkit.store.api_tables import DEFAULT_POD
 from inboxkit.store.endpoints import EndpointRecord
 from inboxkit.store.pages import Page
-from inboxkit.store.reach import Reach
+from inboxkit.store.reach import EVERYTHING, Reach
 from inboxkit.store.templates import TemplateRecord, VersionRecord
 from inboxkit.tokens import new_id
 
@@ -21,6 +29,8 @@ from .at_once import behind
 from .sending import NOW
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inboxkit.store.inboxes import InboxRecord
     from inboxkit.store.store import Store
     from inboxkit.store.writer import Tx
@@ -43,6 +53,54 @@ async def test_an_address_that_two_pods_ask_for_is_one_pods(store: Store) -> Non
     with pytest.raises(claims.Taken):
         await behind(store, partial(claim, pod_id=first), store.write(claim, second))
     assert (await store.read(inboxes.require, SALES)).pod_id == first
+
+
+def keep(tx: Tx) -> bool:
+    """Make the inbox of a sender as the Mailgun API does."""
+    return inboxes.keep(tx, mailgun_sends.new_inbox(SALES, "", DEFAULT_POD, NOW))
+
+
+def add_alias(tx: Tx, address: str = "support@inbox.example", alias: str = SALES) -> InboxRecord:
+    return inboxes.create(tx, address, aliases=[alias], now=NOW)
+
+
+def claim_alone(tx: Tx) -> InboxRecord:
+    return claim(tx, DEFAULT_POD)
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["a new inbox's", "one that is there"])
+async def test_an_alias_that_is_being_added_is_made_no_inbox(store: Store, is_there: bool) -> None:
+    if is_there:
+        await store.write(inboxes.create, "support@inbox.example", now=NOW)
+    with pytest.raises(claims.Taken):
+        await behind(store, add_alias, store.write(claim_alone))
+    assert (await store.read(inboxes.require, SALES)).address == "support@inbox.example"
+    assert await store.read(inboxes.count, EVERYTHING) == 1
+
+
+async def test_an_alias_that_is_being_added_is_made_no_inbox_of_a_sender(store: Store) -> None:
+    assert not await behind(store, add_alias, store.write(keep))
+    assert await store.read(inboxes.count, EVERYTHING) == 1
+
+
+async def test_mail_for_an_alias_that_is_being_added_comes_to_its_inbox(store: Store) -> None:
+    made = await behind(store, add_alias, store.write(inboxes.create, SALES, now=NOW))
+    assert made.address == "support@inbox.example"
+
+
+@pytest.mark.parametrize("make", [claim_alone, keep], ids=["an API's", "a sender's"])
+async def test_an_inbox_that_is_being_made_becomes_no_alias(
+    store: Store, make: Callable[[Tx], object]
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"belongs to {SALES}"):
+        await behind(store, make, store.write(add_alias))
+    assert (await store.read(inboxes.require, SALES)).aliases == ()
+
+
+async def test_two_inboxes_each_with_the_other_as_its_alias_are_one(store: Store) -> None:
+    swapped = partial(add_alias, address=SALES, alias="support@inbox.example")
+    made = await behind(store, add_alias, store.write(swapped))
+    assert (made.address, made.aliases) == ("support@inbox.example", (SALES,))
 
 
 async def test_a_pod_to_which_an_inbox_is_added_is_not_deleted(store: Store) -> None:
