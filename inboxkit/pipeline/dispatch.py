@@ -15,6 +15,7 @@ from ..errors import HandlerError, Reject, RetryLater, SendError, SkipHandler, S
 from ..models import Actions, Thread
 from ..router import Handler, Retries, Router
 from ..store import events, jobs, runs, threads
+from ..store.inboxes import InboxGone
 from ..store.jobs import Job, LeaseLost
 from ..store.refusals import Unstorable
 from ..store.runs import NewRun
@@ -152,7 +153,7 @@ class Dispatch:
             await self._fail(job, row, error, router.retries)
         except (StoreError, LeaseLost):
             raise
-        except (SendError, HandlerError) as error:  # trying again would change nothing
+        except (SendError, HandlerError, InboxGone) as error:  # trying again would change nothing
             await self._fail(job, row, error, Retries(attempts=1))
         except BaseException as error:  # a handler is foreign code: sys.exit() in it ends its Run
             if isinstance(error, (CancelledError, KeyboardInterrupt, GeneratorExit)):
@@ -259,8 +260,8 @@ class Dispatch:
                 runs.settle(tx, row.id, "retrying", attempts=job.attempts, now=now, error=error)
                 return
             jobs.complete(tx, [job])
-            runs.settle(tx, row.id, "failed", attempts=job.attempts, now=now, error=error)
-            if row.kind != "event":  # or a failing on_event handler would call itself
+            there = runs.settle(tx, row.id, "failed", attempts=job.attempts, now=now, error=error)
+            if there and row.kind != "event":  # or a failing on_event handler would call itself
                 self._announce(tx, job, row, error)
 
         await self._store.write(commit)

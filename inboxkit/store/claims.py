@@ -56,7 +56,7 @@ def hold_owner(tx: Tx, *, pod_id: str | None, inbox_id: int | None) -> None:
     """
     if inbox_id is not None:
         if not inboxes.hold(tx, inbox_id):
-            raise NotFound("the inbox was deleted meanwhile")
+            raise inboxes.InboxGone
     elif pod_id is not None:
         hold_pod(tx, pod_id)
 

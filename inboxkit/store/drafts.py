@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Row, String, cast, delete, insert, select, update
 
-from ..errors import NotFound
 from ..tokens import new_id
 from ..values import File
 from . import inboxes, jobs
@@ -89,7 +88,7 @@ _PLAIN = (
 def create(tx: Tx, wanted: DraftRecord, files: Sequence[File]) -> DraftRecord:
     """Store a draft, or return the one that the inbox has under this ``client_id`` already."""
     if not inboxes.hold(tx, wanted.inbox_id):
-        raise NotFound("the inbox was deleted meanwhile")
+        raise inboxes.InboxGone
     known = _of_client(tx.connection, wanted)
     if known is not None:
         return known

@@ -68,6 +68,13 @@ class BeingDeleted(StoreError):
         self.inbox_id = found.id
 
 
+class InboxGone(NotFound):
+    """What is to be stored belongs to an inbox that has just been deleted: it never will be."""
+
+    def __init__(self, address: str = "") -> None:
+        super().__init__(f"the inbox was deleted meanwhile{address and ': '}{address}")
+
+
 def normalize(address: str) -> str:
     """Return the form an address is compared in: trimmed, lower case."""
     return address.strip().strip("<>").lower()
@@ -342,7 +349,7 @@ def change(
     tx.connection.execute(mine.with_for_update(key_share=True))  # what is merged was read before
     known = by_id(tx.connection, inbox_id)
     if known is None or known.status == DELETING:
-        raise NotFound("the inbox was deleted meanwhile")
+        raise InboxGone
     changed = dict(values)
     if metadata is not None:
         merged = {**known.metadata, **metadata}

@@ -143,14 +143,15 @@ def end(tx: Tx, endings: Sequence[Ending], now: datetime) -> None:
 
 def settle(
     tx: Tx, row_id: int, state: str, *, attempts: int, now: datetime, error: str = ""
-) -> None:
-    """Record how a Run stands: done, retrying, failed, rejected or skipped."""
+) -> bool:
+    """Record how a Run stands: done, retrying, failed, rejected or skipped.
+
+    False when it is gone, as its message was deleted.
+    """
     finished = None if state in ("pending", "retrying") else now
-    tx.connection.execute(
-        update(run)
-        .where(run.c.id == row_id)
-        .values(state=state, attempts=attempts, error=error[:8_000], finished_at=finished)
-    )
+    values = {"state": state, "attempts": attempts, "error": error[:8_000], "finished_at": finished}
+    mine = update(run).where(run.c.id == row_id).values(**values)
+    return tx.connection.execute(mine).rowcount == 1
 
 
 def skipped(connection: Connection, message_id: int, item: str) -> frozenset[str]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from ..errors import KeyReused, NotFound
+from ..errors import KeyReused
 from ..parsing.attachments import safe_name
 from ..tokens import new_id
 from ..values import EventType, File
 from . import caps, events, jobs, search, threads
 from .bulk import BulkInsert, Finder
-from .inboxes import DELETING
+from .inboxes import DELETING, InboxGone
 from .messages import blank, preview
 from .prepared import Prepared
 from .tables import attachment, content, delivery, event, inbox, message, raw
@@ -93,8 +93,9 @@ def store(tx: Tx, staged: Sequence[Staged]) -> list[int]:
     by_key: dict[tuple[int, str], Staged] = {}
     wanted = {item.row["inbox_id"] for item in staged}
     living = {row[0] for row in _inboxes(tx.connection, sorted(wanted)) if row[1] != DELETING}
-    if wanted - living:
-        raise NotFound("the inbox was deleted meanwhile")
+    for item in staged:
+        if item.row["inbox_id"] not in living:
+            raise InboxGone(item.row["sender_email"])
     threads.lock(tx, {item.thread_id for item in staged if item.thread_id is not None})
     ids = [_known_or_new(tx, item, fresh, by_key) for item in staged]
     _keep_back(tx, fresh)

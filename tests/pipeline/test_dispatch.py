@@ -117,6 +117,32 @@ async def test_a_send_that_can_never_be_taken_ends_its_run_at_once(sandbox: Sand
     assert (len(calls), len(sandbox.outbox)) == (1, 0)
 
 
+async def test_a_run_that_sends_for_an_inbox_that_is_gone_ends_at_once_and_says_so(
+    sandbox: Sandbox,
+) -> None:
+    router, calls, told = Router(retries=FAST), list[int](), list[Event]()
+    actions = sandbox.kit.runtime.actions
+
+    @router.on_message(to="bot@*")
+    async def forward(message: Message) -> None:
+        calls.append(1)
+        other = await sandbox.kit.inbox("sales@inbox.example")
+        await other.send(to="ben@example.com", subject="A lead", text=message.text)
+        await actions.delete_inbox(other.address)
+
+    @router.on_event(EventType.HANDLER_FAILED)
+    async def note(event: Event) -> None:
+        told.append(event)
+
+    sandbox.include(router)
+    await write(sandbox)
+    await sandbox.advance(timedelta(hours=1))
+    assert (len(calls), len(sandbox.outbox)) == (1, 0)
+    assert ("forward", "failed") in await run_states(sandbox)
+    why = "InboxGone: the inbox was deleted meanwhile: sales@inbox.example"
+    assert [event.reason.endswith(why) for event in told] == [True]
+
+
 async def test_a_handler_that_hangs_is_cancelled_and_tried_again(sandbox: Sandbox) -> None:
     router, calls = Router(retries=FAST, timeout=0.1), list[int]()
 

@@ -13,6 +13,7 @@ from inboxkit.errors import NotFound, SendError
 from inboxkit.store import (
     deliveries,
     departures,
+    events,
     inboxes,
     jobs,
     progress,
@@ -148,3 +149,4 @@ async def test_a_handlers_answer_goes_with_the_inbox_that_is_deleted_under_it(
         await arrive(kit)
         await advance(kit, timedelta(hours=1), timeout=30)
         assert await kit.runtime.store.read(numbers) == [0, 0]
+        assert await kit.runtime.store.read(events.last) == 0
