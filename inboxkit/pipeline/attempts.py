@@ -27,7 +27,7 @@ from ..tokens import public_id
 from . import redaction
 from .accept import Accept, UnknownRecipient
 from .batches import Batches
-from .outgoing import outgoing
+from .outgoing import Unsendable, outgoing
 from .signing import Signer
 from .transport import NotDelivered, Transport
 
@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("inboxkit.outbox")
 _NOT_HANDLED = (408, 425, 429, 503)  # RFC 9110 sections 15.5.9 and 15.6.4, RFC 8470, RFC 6585
 _CLOSING = 421
-UNSUPPORTED = "unsupported"  # the reason class of what this provider cannot send, others may
+# Reason classes: what this provider cannot send, others may; and what none can.
+UNSUPPORTED, UNSENDABLE = "unsupported", "unsendable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,8 @@ class Attempts:
         row = look.row
         try:
             prepared = await self._prepare(chosen, look, recipients)
+        except Unsendable as error:
+            return Attempt(chosen.provider, Refused(str(error), UNSENDABLE))
         except SendError as error:
             return Attempt(chosen.provider, Refused(str(error), UNSUPPORTED))
         except Exception as error:
@@ -157,8 +160,8 @@ class Attempts:
             return Unknown("the provider cannot be asked")
         packed = Packed(row.data, row.location)
         raw = await in_thread(self._store.blobs.unpack, packed)
-        message = outgoing(row, raw, recipients, chosen.provider)
         try:
+            message = outgoing(row, raw, recipients, chosen.provider)
             question = part.build_lookup(message, chosen.config, self._store.clock.now())
             async with self._turns:
                 answer = await self._transport.http(question)

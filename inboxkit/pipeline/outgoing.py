@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UnsupportedFeature
+from ..errors import SendError, UnsupportedFeature
 from ..outbound_headers import flat, is_message_id, plain_line
 from ..parsing import mime
 from ..parsing.attachments import attachments
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..providers.registry import AnyProvider
 
 ID_KEY = "inboxkit_id"  # in the metadata: providers' events bring it back
+_ANEW = "it can never leave; send it anew"
 # What compose writes besides the fields that Outgoing has: it tells other programs what this is.
 _BEHAVIOUR = (
     "auto-submitted",
@@ -36,11 +37,17 @@ _BEHAVIOUR = (
 )
 
 
+class Unsendable(SendError):
+    """What is stored of a send can go to no provider, now or later."""
+
+
 def outgoing(row: Any, raw: bytes, recipients: Sequence[str], chosen: AnyProvider) -> Outgoing:
     """Return a send for these recipients; its bytes are decoded only if the provider wants parts.
 
-    Raise UnsupportedFeature when they are beyond what is taken apart.
+    Raise UnsupportedFeature when they are beyond what is taken apart, Unsendable when something is
+    stored that is no text: by hand, or by an earlier version.
     """
+    headers, metadata = (_texts(name, getattr(row, name)) for name in ("headers", "metadata"))
     allowed = {r.lower() for r in recipients}
     mail = None if Feature.RAW_MIME in chosen.capabilities else _decoded(raw)
 
@@ -62,12 +69,12 @@ def outgoing(row: Any, raw: bytes, recipients: Sequence[str], chosen: AnyProvide
         subject=row.subject,
         text=row.text,
         html=row.html,
-        headers=_headers(row, mail, chosen),
+        headers=_headers(headers, row, mail, chosen),
         automatic=_is_automatic(mail),
         attachments=() if mail is None else _files(mail),
         tag=flat(row.tag),
         metadata={
-            **{flat(name): flat(value) for name, value in row.metadata.items()},
+            **{flat(name): flat(value) for name, value in metadata.items()},
             ID_KEY: public_id("msg", row.id),
         },
         **_options(row.options, recipients),
@@ -110,8 +117,27 @@ def without_id(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in metadata.items() if name != ID_KEY}
 
 
-def _headers(row: Any, mail: Mail | None, chosen: AnyProvider) -> dict[str, str]:
-    kept = dict(row.headers)
+def _texts(field: str, stored: Any) -> dict[str, str]:
+    """Return a stored table of texts; raise Unsendable when it is none."""
+    try:
+        table: dict[str, Any] = dict(stored)
+    except (TypeError, ValueError):
+        raise Unsendable(f"{field}: a mapping is wanted, not {_type(stored)}; {_ANEW}") from None
+    for name, value in table.items():
+        if not isinstance(value, str):
+            wanted = f"a text (str) is wanted, not {_type(value)}"
+            raise Unsendable(f"{field}.{name}: {wanted}; {_ANEW}")
+    return table
+
+
+def _type(value: object) -> str:
+    return type(value).__name__
+
+
+def _headers(
+    own: Mapping[str, str], row: Any, mail: Mail | None, chosen: AnyProvider
+) -> dict[str, str]:
+    kept = dict(own)
     if mail is not None and Feature.HEADERS in chosen.capabilities:
         kept |= {n: v for n, v in mail.headers if n.lower() in _BEHAVIOUR}
     if is_message_id(row.in_reply_to):  # a hostile mail may have any

@@ -8,14 +8,15 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, select, update
 
 from inboxkit import EventType
 from inboxkit.errors import UnsupportedFeature
 from inboxkit.providers.base import HttpRequest, HttpResponse, Outgoing, Sent
 from inboxkit.providers.mailgun import Mailgun, MailgunConfig
 from inboxkit.providers.memory import Memory
-from inboxkit.store import backlog, deliveries, jobs
+from inboxkit.store import backlog, deliveries, events, jobs
+from inboxkit.store.tables import message
 from inboxkit.tokens import row_id
 
 from .outbox_bench import Bench, Keyed, bench
@@ -264,3 +265,27 @@ async def test_events_that_came_first_end_the_send(database: str) -> None:
         await b.run()
         assert (await b.state(sent), b.posts) == ("delivered", 0)
         assert await store.read(backlog.count, ["send"]) == 0
+
+
+NO_TEXTS: dict[str, tuple[Any, str]] = {
+    "a number": ({"order": 42}, "metadata.order: a text (str) is wanted, not int"),
+    "null": ({"order": None}, "metadata.order: a text (str) is wanted, not NoneType"),
+    "no mapping": (["order"], "metadata: a mapping is wanted, not list"),
+}
+
+
+@pytest.mark.parametrize(("stored", "why"), NO_TEXTS.values(), ids=NO_TEXTS)
+async def test_a_send_whose_metadata_is_no_text_fails_once_and_says_so(
+    database: str, stored: Any, why: str
+) -> None:
+    async with bench(database, Mailgun(), Memory()) as b:
+        store = b.kit.runtime.store
+        number = row_id("msg", (await b.send()).id)
+        change = update(message).values(metadata=stored)
+        await store.write(lambda tx: tx.connection.execute(change).rowcount)
+        await b.run()
+        row = await store.read(lambda c: c.execute(select(message)).one())
+        assert (row.state, row.error) == ("failed", f"{why}; it can never leave; send it anew")
+        assert (b.posts, await store.read(backlog.count, ["send"])) == (0, 0)
+        told = await store.read(events.of_message, number)
+        assert [e.reason_class for e in told if e.type == EventType.FAILED] == ["unsendable"]
