@@ -24,7 +24,9 @@ from ..values import EventType
 from . import mailgun_sends
 from .database import to_json
 from .mailgun_tables import mailgun_send
-from .tables import event, inbox, message
+from .prepared import among
+from .tables import event, inbox, message, reference
+from .threads import ID_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,10 +81,44 @@ class Wanted:
 def find(connection: Connection, wanted: Wanted, after: int | None, limit: int) -> list[Row[Any]]:
     """Return entries of the log with their messages, from the place ``after`` on, it included."""
     query = _joined().where(*conditions(wanted))
+    if wanted.message_ids:
+        ids = _named(connection, wanted)
+        if not ids:
+            return []
+        query = query.where(among(event.c.message_id)).params(ids=ids)
     if after is not None:
         query = query.where(event.c.seq >= after if wanted.ascending else event.c.seq <= after)
     order = event.c.seq.asc() if wanted.ascending else event.c.seq.desc()
     return list(connection.execute(query.order_by(order).limit(limit)))
+
+
+def _named(connection: Connection, wanted: Wanted) -> list[int]:
+    """Return the messages with these Message-IDs, by what threads know of each inbox.
+
+    A second mail with an id that its inbox knows is in the thread of the first one.
+    """
+    names = _rfc_ids(wanted)
+    known = inbox.join(reference, reference.c.inbox_id == inbox.c.id).join(
+        message, message.c.thread_id == reference.c.thread_id
+    )
+    query = (
+        select(message.c.id)
+        .select_from(known)
+        .where(wanted.reach.inboxes(), *_of_domains(wanted))
+        .where(reference.c.rfc_id.in_([name[:ID_CHARACTERS] for name in names]))
+        .where(message.c.message_id.in_(names))
+    )
+    return list(connection.execute(query.distinct()).scalars())
+
+
+def _rfc_ids(wanted: Wanted) -> list[str]:
+    return [f"<{i.strip('<>')}>" for i in wanted.message_ids]
+
+
+def _of_domains(wanted: Wanted) -> list[ColumnElement[bool]]:
+    if not wanted.domains:
+        return []
+    return [or_(*(mailgun_sends.of_domain(name) for name in wanted.domains))]
 
 
 def by_seqs(connection: Connection, seqs: Sequence[int]) -> list[Row[Any]]:
@@ -139,8 +175,7 @@ def conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     """Return what holds for the entries that are asked for."""
     names = wanted.names or NAMES
     found = [wanted.reach.inboxes(), or_(false(), *(_NAMES[n] for n in names if n in _NAMES))]
-    if wanted.domains:
-        found.append(or_(*(mailgun_sends.of_domain(name) for name in wanted.domains)))
+    found += _of_domains(wanted)
     if wanted.severity:
         found.append(TEMPORARY if wanted.severity == "temporary" else _PERMANENT)
     if wanted.begin is not None:
@@ -156,7 +191,7 @@ def _about(wanted: Wanted) -> list[ColumnElement[bool]]:
     """Return what holds for the messages of the entries."""
     found: list[ColumnElement[bool]] = []
     if wanted.message_ids:
-        found.append(message.c.message_id.in_([f"<{i.strip('<>')}>" for i in wanted.message_ids]))
+        found.append(message.c.message_id.in_(_rfc_ids(wanted)))
     if wanted.senders:
         found.append(message.c.sender_email.in_([s.lower() for s in wanted.senders]))
     if wanted.subjects:

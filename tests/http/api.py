@@ -122,7 +122,11 @@ class Api:
 
     def arrive(self, to: str, text: str = "Hello", **given: Any) -> Message:
         """Let a mail come in; return it once it is read, and those who listen can be told of it."""
-        return self.runner.call(self._arrived, mail(text, to=to, **given), to)
+        return self.taken(mail(text, to=to, **given), to)
+
+    def taken(self, raw: bytes, to: str) -> Message:
+        """Let these bytes come in as a mail; return it as ``arrive`` does."""
+        return self.runner.call(self._arrived, raw, to)
 
     async def _arrived(self, raw: bytes, to: str) -> Message:
         kit = self.runner.kit

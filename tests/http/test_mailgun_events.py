@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.mails import mail
+
 from .api import serving
 from .mailgun import DOMAIN, Mailgun
 
@@ -92,3 +94,24 @@ def test_the_last_page_leads_to_what_comes_later(mailgun: Mailgun) -> None:
 def test_what_cannot_be_asked(mailgun: Mailgun, target: str, status: int) -> None:
     answer = mailgun.ask("GET", target)
     assert (answer.status, list(answer.json)) == (status, ["message"])
+
+
+def test_what_happened_to_one_message_or_its_copies_is_found_by_its_id() -> None:
+    shop, raw = f"shop@{DOMAIN}", mail("Hello", to=f"shop@{DOMAIN}")
+    with serving() as api:
+        found = Mailgun(api)
+        sent, other = found.send(), found.send()
+        taken = [
+            api.taken(copy, shop)
+            for copy in (raw, raw.replace(b"Hello", b"Again"), mail("Else", to=shop))
+        ]
+        found.settle()
+
+        def asked(*ids: str) -> list[tuple[str, str]]:
+            given = {"message-id": " OR ".join(ids)}
+            return told(found.good("GET", EVENTS, **given)["items"])
+
+        assert asked(sent.strip("<>")) == [("delivered", "ann"), ("accepted", "ann")]
+        assert asked(taken[0].message_id) == [("stored", "shop")] * 2
+        assert len(asked(sent, other, taken[2].message_id)) == 5
+        assert asked("nobody@knows.example") == []

@@ -19,20 +19,23 @@ from inboxkit.store import (
     exports,
     jobs,
     known_threads,
+    mailgun_events,
     purge,
     runs,
     search,
     search_postgres,
     sends,
     untaken,
+    wire_ids,
 )
+from inboxkit.store.api_tables import DEFAULT_POD
 from inboxkit.store.pages import Page
 from inboxkit.store.query import Query, parse_query
 from inboxkit.store.reach import EVERYTHING, HIDDEN_LABELS, Reach
 from inboxkit.store.writer import Tx
 
 from .listening import listening
-from .sending import NOW, staged, transaction
+from .sending import NOW, staged, stored, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,6 +60,9 @@ LOOK_UPS = {
     "our last message": ("_last_outbound", {"thread": 1}, "inboxkit_message_thread"),
 }
 ONE = Reach(None, 1)
+MAILGUN = mailgun_events.Wanted(
+    reach=Reach(DEFAULT_POD), domains=["shop.example"], message_ids=["a@shop.example"]
+)
 NOTHING = Query()
 
 
@@ -310,6 +316,41 @@ def test_a_probe_on_postgres_is_planned_for_its_word(connection: Connection) -> 
     known = [row[0] for row in connection.exec_driver_sql(prepared)]
     assert any("inboxkit_message" in statement for statement in known)
     assert not any("array_agg" in statement for statement in known)
+
+
+BY_RFC_ID: dict[str, tuple[Callable[[Connection], object], Sequence[Sequence[str]]]] = {
+    "an API's": (
+        lambda c: wire_ids.find(c, EVERYTHING, 5, ["<a@shop.example>"]),
+        [("autoindex_inboxkit_reference", "reference_pkey")],
+    ),
+    "a provider's": (
+        lambda c: sends.find_send(c, rfc_id="<a@shop.example>"),
+        [("inboxkit_message_rfc",) * 2],
+    ),
+    "Mailgun's": (
+        lambda c: mailgun_events.find(c, MAILGUN, None, 9),
+        [
+            ("autoindex_inboxkit_reference", "reference_pkey"),
+            ("inboxkit_event_message",) * 2,
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("ask", "indexes"), BY_RFC_ID.values(), ids=BY_RFC_ID)
+def test_a_message_is_found_by_its_message_id_without_a_walk(
+    connection: Connection,
+    ask: Callable[[Connection], object],
+    indexes: Sequence[Sequence[str]],
+) -> None:
+    stored(Tx(connection), message_id="<a@shop.example>")
+    for number, names in enumerate(indexes):
+        steps = plan(connection, ask, number, avoided=("seqscan",))
+
+        assert names[connection.dialect.name != "sqlite"] in steps, steps
+        for table in ("message", "reference", "event"):
+            assert f"SCAN inboxkit_{table}" not in steps, steps
+            assert f"Seq Scan on inboxkit_{table}" not in steps, steps
 
 
 @pytest.mark.sqlite
