@@ -19,13 +19,11 @@ from .parsing.images import dimensions
 from .pipeline import deletion, policies, replies, spooling
 from .pipeline.policies import Forbidden, Paused
 from .pipeline.staging import active, current
-from .providers.base import Outgoing
 from .saving import write_once
-from .sending import Composer, Context, check_given
+from .sending import Composer, Context, check_given, outgoing
 from .store import inboxes, messages, records, search, sends, threads
 from .store.query import parse_query
 from .tokens import public_id, row_id
-from .values import Address, Draft
 from .waits import Waits
 
 if TYPE_CHECKING:
@@ -44,6 +42,7 @@ if TYPE_CHECKING:
     from .store.sends import Staged
     from .store.store import Store
     from .store.writer import Tx
+    from .values import Draft
 
 _PAGE = 50
 _LARGE_CHARACTERS = 16 * 1024
@@ -203,6 +202,14 @@ class LocalActions:
         """Let other waits have a message that was taken for somebody who has gone away."""
         await self._waits.give_back(await self._inbox(message.inbox), message)
 
+    async def cancel(self, message: Message) -> None:
+        number, staging = row_id("msg", message.id), current.get()
+        if staging is not None and staging.holds(number):
+            staging.cancel(number)
+            return
+        with suppress(NotFound):  # gone already
+            await deletion.cancel(self._store, number)
+
     async def wait_for_reply(self, message: Message, *, timeout: float) -> Message:
         staging = current.get()
         if staging is not None and staging.holds(row_id("msg", message.id)):
@@ -350,7 +357,7 @@ class LocalActions:
                 "to lift that: inboxkit suppressions remove ADDRESS"
             )
         for chosen in self._providers[:1]:
-            chosen.check(_asked(draft, row), row["size"])
+            chosen.check(outgoing(draft, row), row["size"])
 
     # looking up
 
@@ -372,24 +379,3 @@ class LocalActions:
 def _is_for_approval(staged: Staged, context: Context) -> bool:
     """Whether a handler's send becomes a draft."""
     return context.inbox.draft_policy == policies.DRAFT and not staged.stopped
-
-
-def _asked(draft: Draft, row: Mapping[str, Any]) -> Outgoing:
-    """Return what a provider must be able to do, without the bytes."""
-    return Outgoing(
-        id=public_id("msg", row["id"]),
-        message_id=row["message_id"],
-        idempotency_key="",
-        sender=Address(row["sender_email"]),
-        mail_from=row["mail_from"],
-        rcpt_to=tuple(row["rcpt_to"]),
-        mime=b"",
-        cc=records.addresses(row["cc"]),
-        bcc=records.addresses(row["bcc"]),
-        reply_to=records.addresses(row["reply_to"]),
-        headers=draft.headers,
-        attachments=draft.attachments,
-        tag=draft.tag,
-        metadata=draft.metadata,
-        **draft.options.given(),
-    )

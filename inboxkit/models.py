@@ -251,6 +251,14 @@ class Message:
         """Add and remove labels, one or many; idempotent."""
         await self.actions.label(self, add=_many(add), remove=_many(remove))
 
+    async def cancel(self) -> None:
+        """Take back a send that is still scheduled: it is deleted, and nothing leaves.
+
+        What is gone already is no error; SendError names the state of what has left or is leaving.
+        In a handler it is done at once, whatever becomes of the Run.
+        """
+        await self.actions.cancel(self)
+
     async def wait_for_reply(self, *, timeout: float) -> Message:
         """Wait for the next reply to this send; raise WaitTimeout after ``timeout`` s."""
         return await self.actions.wait_for_reply(self, timeout=timeout)
@@ -342,6 +350,7 @@ class Actions(Protocol):
     async def label(
         self, message: Message, *, add: Sequence[str], remove: Sequence[str]
     ) -> None: ...
+    async def cancel(self, message: Message) -> None: ...
     async def wait_for_reply(self, message: Message, *, timeout: float) -> Message: ...
     async def wait(self, inbox: str, want: Want, *, timeout: float) -> Message: ...
     def search(

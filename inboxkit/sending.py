@@ -21,10 +21,12 @@ from .compose import (
 )
 from .errors import SendError
 from .pipeline.addresses import reply_address
+from .providers.base import Outgoing
 from .store.messages import pairs
+from .store.records import addresses
 from .store.sends import Staged, blank_send
 from .thread_index import index_root, thread_index_child, thread_index_root
-from .tokens import new_id
+from .tokens import new_id, public_id
 from .values import Address, Draft, File
 
 if TYPE_CHECKING:
@@ -318,3 +320,24 @@ def fingerprint(draft: Draft, context: Context) -> str:
         **draft.options.given(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def outgoing(draft: Draft, row: Mapping[str, Any]) -> Outgoing:
+    """Return what a provider must be able to do, without the bytes."""
+    return Outgoing(
+        id=public_id("msg", row["id"]),
+        message_id=row["message_id"],
+        idempotency_key="",
+        sender=Address(row["sender_email"]),
+        mail_from=row["mail_from"],
+        rcpt_to=tuple(row["rcpt_to"]),
+        mime=b"",
+        cc=addresses(row["cc"]),
+        bcc=addresses(row["bcc"]),
+        reply_to=addresses(row["reply_to"]),
+        headers=draft.headers,
+        attachments=draft.attachments,
+        tag=draft.tag,
+        metadata=draft.metadata,
+        **draft.options.given(),
+    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SendError
+from ..errors import NotFound, SendError
 from ..saving import write_once
 from . import values
 from .server import Invalid, piece
@@ -154,6 +155,10 @@ class RemoteActions:
         if add or remove:
             asked = {"add_labels": list(add), "remove_labels": list(remove)}
             await self._server.patch(_path(message), asked)
+
+    async def cancel(self, message: Message) -> None:
+        with suppress(NotFound):  # gone already
+            await self._server.post(f"{_path(message)}/cancel", {})
 
     async def update_thread(self, thread: Thread, state: Mapping[str, Any]) -> None:
         await self._server.patch(_state(thread.id), {"state": dict(state)})

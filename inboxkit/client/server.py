@@ -36,6 +36,7 @@ _ERRORS: dict[str, type[InboxKitError]] = {
     "suppressed": Suppressed,
     "unsupported_feature": UnsupportedFeature,
     "message_rejected": SendError,
+    "not_scheduled": SendError,
     "inbox_paused": SendError,
     "validation_error": Invalid,
     "missing_authorization": ConfigurationError,

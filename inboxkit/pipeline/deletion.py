@@ -35,6 +35,11 @@ async def delete_scheduled(store: Store, ids: Sequence[int]) -> None:
         await _remove(store, await store.write(purge.scheduled, ids[start : start + PORTION]))
 
 
+async def cancel(store: Store, message_id: int) -> None:
+    """Take one send back; raise NotFound, or NotScheduled when it has begun to leave."""
+    await _remove(store, await store.write(purge.cancel, message_id))
+
+
 async def delete_portion(store: Store, ids: Sequence[int]) -> None:
     """Delete one portion of many, then let mail in: both need the writer."""
     await delete_messages(store, ids)

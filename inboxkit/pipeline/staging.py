@@ -38,10 +38,10 @@ class Staging:
     record: bool = False
     over: bool = False
     sends: list[Staged] = field(default_factory=list[Staged])
-    drafts: list[tuple[DraftRecord, Sequence[File]]] = field(
-        default_factory=list[tuple["DraftRecord", "Sequence[File]"]]
+    drafts: list[tuple[int, DraftRecord, Sequence[File]]] = field(
+        default_factory=list[tuple[int, "DraftRecord", "Sequence[File]"]]
     )
-    held: set[int] = field(default_factory=set[int])
+    cancelled: set[int] = field(default_factory=set[int])  # they stay listed: keys count them
     states: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
     labels: list[tuple[int, tuple[str, ...], tuple[str, ...]]] = field(
         default_factory=list[tuple[int, tuple[str, ...], tuple[str, ...]]]
@@ -65,18 +65,26 @@ class Staging:
     def hold(self, record: DraftRecord, files: Sequence[File], message_id: int) -> None:
         """Stage a draft in place of a send, for a person to approve."""
         key = f"{sends.AUTO_KEY}{self.key}{self.again}:{len(self.drafts)}"
-        self.drafts.append((replace(record, client_id=key), files))
-        self.held.add(message_id)
+        self.drafts.append((message_id, replace(record, client_id=key), files))
+
+    def cancel(self, message_id: int) -> None:
+        """Take back a send that is only staged."""
+        self.cancelled.add(message_id)
 
     def holds(self, message_id: int) -> bool:
         """Whether a send is only staged: nobody has it yet."""
-        staged = message_id in self.held or any(item.id == message_id for item in self.sends)
-        return staged and not self.over
+        staged = {item.id for item in self.sends} | {number for number, *_ in self.drafts}
+        return message_id in staged - self.cancelled and not self.over
+
+    def wanted(self) -> list[Staged]:
+        """Return the sends that were not taken back."""
+        return [item for item in self.sends if item.id not in self.cancelled]
 
     def change(self, tx: Tx, now: datetime) -> None:
         """Do what was asked for beside sends."""
-        for record, files in () if self.record else self.drafts:
-            drafts.create(tx, record, files)
+        for number, record, files in () if self.record else self.drafts:
+            if number not in self.cancelled:
+                drafts.create(tx, record, files)
         for thread_id, state in self.states.items():
             threads.update_state(tx, thread_id, state, now)
         for message_id, add, remove in self.labels:
@@ -85,7 +93,7 @@ class Staging:
 
 def carry_out(tx: Tx, stagings: Sequence[Staging], now: datetime) -> None:
     """Do all that handlers have asked for, in the transaction of their Runs' ends."""
-    sends.store(tx, [send for staging in stagings for send in staging.sends])
+    sends.store(tx, [send for staging in stagings for send in staging.wanted()])
     for staging in stagings:
         staging.change(tx, now)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, text, update
 
-from ..tokens import first_id
+from ..errors import NotFound, SendError
+from ..tokens import first_id, public_id
 from . import (
     api_keys,
     drafts,
@@ -47,6 +48,10 @@ _AT_ONCE = 1_000
 _SLACK = timedelta(minutes=1, milliseconds=1)
 
 
+class NotScheduled(SendError):
+    """What was to be taken back has left, is leaving, or never was a send."""
+
+
 def messages(tx: Tx, ids: Sequence[int]) -> list[str]:
     """Delete messages; return the files that may be removed once this is committed."""
     if not ids:
@@ -77,6 +82,25 @@ def scheduled(tx: Tx, ids: Sequence[int]) -> list[str]:
     mine = select(message.c.id).where(message.c.id.in_(ids), message.c.state == "scheduled")
     held = tx.connection.execute(mine.order_by(message.c.id).with_for_update())
     return messages(tx, list(held.scalars()))
+
+
+def cancel(tx: Tx, message_id: int) -> list[str]:
+    """Delete a send that has not begun to leave; return its files as above.
+
+    Raise NotFound when it is gone, and NotScheduled that names the state of any other.
+    """
+    mine = select(message.c.direction, message.c.state).where(message.c.id == message_id)
+    found = tx.connection.execute(mine.with_for_update()).first()
+    shown = public_id("msg", message_id)
+    if found is None:
+        raise NotFound(f"no message {shown}")
+    if found.direction == "inbound":
+        raise NotScheduled(f"message {shown}: was received; only what is sent can be cancelled")
+    if found.state != "scheduled":
+        raise NotScheduled(
+            f"message {shown}: is {found.state}; only what is still scheduled can be cancelled"
+        )
+    return messages(tx, [message_id])
 
 
 def _hold(tx: Tx, ids: Sequence[int]) -> None:

@@ -75,6 +75,9 @@ class Bridge:
     async def label(self, message: Message, *, add: Sequence[str], remove: Sequence[str]) -> None:
         await self._runner.acall(self._there.label, message, add=add, remove=remove)
 
+    async def cancel(self, message: Message) -> None:
+        await self._runner.acall(self._there.cancel, message)
+
     async def wait_for_reply(self, message: Message, *, timeout: float) -> Message:
         return await self._waited(self._there.wait_for_reply, message, timeout=timeout)
 

@@ -51,6 +51,16 @@ def test_a_message_is_sent_answered_and_shown(there: Command) -> None:
     assert [m["id"] for m in thread["messages"]] == [sent["id"], answer["id"]]
 
 
+def test_a_send_for_later_is_taken_back(there: Command) -> None:
+    draft = ("send", "--from", ADDRESS, "--to", "ann@example.com", "--text", "Soon")
+    (sent,) = there.rows(*draft, "--at", "2099-01-31T12:00Z")
+    assert there("cancel", sent["id"]).code == 0
+    assert there("show", sent["id"]).code == there("cancel", sent["id"]).code == 3
+    (sent,) = there.rows(*draft)
+    left = there("cancel", sent["id"])
+    assert (left.code, "only what is still scheduled" in left.err) == (1, True)
+
+
 @pytest.mark.parametrize(("sender", "to"), [("bad", "b@example.com"), (ADDRESS, "bad")])
 def test_what_is_no_address_is_wrong_use(there: Command, sender: str, to: str) -> None:
     done = there("send", "--from", sender, "--to", to, "--text", "x")

@@ -53,6 +53,24 @@ def test_a_send_for_later_is_scheduled(client: Client) -> None:
     assert client.inbox("at@inbox.example").send("a@example.com", "x", at=at).state == "scheduled"
 
 
+def test_a_send_for_later_is_taken_back(client: Client) -> None:
+    inbox = client.inbox("back@inbox.example")
+    sent = inbox.send("a@example.com", "x", at=datetime.now(UTC) + timedelta(days=1))
+    asyncio.run(sent.cancel())
+    asyncio.run(sent.cancel())
+    with pytest.raises(NotFound):
+        client.message(sent.id)
+
+
+async def test_what_has_left_is_not_taken_back(api: Api) -> None:
+    async with AsyncClient(api.url, KEY) as client:
+        inbox = await client.inbox("left@inbox.example")
+        sent = await inbox.send("a@example.com", "x")
+        with pytest.raises(SendError, match=f"{sent.id}: is .*; only what is still scheduled"):
+            await sent.cancel()
+        assert await client.message(sent.id) == sent
+
+
 async def test_a_conversation(api: Api) -> None:
     async with AsyncClient(api.url, KEY) as client:
         inbox = await client.inbox("talk@inbox.example")

@@ -188,6 +188,16 @@ def test_a_send_leaves_at_its_time_and_is_taken_back_by_deleting_it(
     assert api.ask("GET", item).status == 404
 
 
+def test_only_a_send_that_is_still_scheduled_is_cancelled(api: Api, inbox: str) -> None:
+    sent = api.send(inbox, to="ann@example.com", text="Later", send_at=LATER)
+    item = path(inbox, sent["message_id"])
+    api.good("POST", f"{item}/cancel")
+    assert api.ask("POST", f"{item}/cancel").status == api.ask("GET", item).status == 404
+    left = path(inbox, api.send(inbox, to="ann@example.com", text="Now")["message_id"])
+    answer = api.ask("POST", f"{left}/cancel")
+    assert (answer.status, answer.code, api.ask("GET", left).status) == (409, "not_scheduled", 200)
+
+
 def test_two_times_of_one_send_are_refused(api: Api, inbox: str) -> None:
     times = {"send_at": LATER, "inboxkit": {"at": "2098-01-02T03:04:05Z"}}
     body = {"to": "ann@example.com", "text": "Later", **times}

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from inboxkit.pipeline.deletion import delete_scheduled
+from inboxkit.pipeline.deletion import cancel, delete_scheduled
 from inboxkit.store import departures, jobs, mailgun_sends
 from inboxkit.store.blobs import Blobs
 from inboxkit.store.departures import Start, Took
 from inboxkit.store.looks import look
 from inboxkit.store.progress import WHOLE
+from inboxkit.store.purge import NotScheduled
 from inboxkit.store.reach import EVERYTHING
 from inboxkit.store.tables import job, message
 
@@ -50,11 +51,14 @@ async def test_what_leaves_meanwhile_is_kept(store: Store, taken: bool) -> None:
         took = Took(held, row, [ANN], "smtp", "x", (), NOW)
         await store.write_grouped(departures.proceed, took)
     await delete_scheduled(store, rows)
+    with pytest.raises(NotScheduled, match=f"is {'accepted' if taken else 'sending'};"):
+        await cancel(store, number)
     assert (rows, await left(store)) == ([number], [number])
 
 
-async def test_what_waits_is_deleted_with_its_job(store: Store) -> None:
+@pytest.mark.parametrize("alone", [False, True], ids=["many", "one"])
+async def test_what_waits_is_deleted_with_its_job(store: Store, alone: bool) -> None:
     number = await store.write(scheduled)
-    await delete_scheduled(store, [number])
+    await (cancel(store, number) if alone else delete_scheduled(store, [number]))
     assert await left(store) == []
     assert await store.read(lambda c: c.execute(select(job.c.id)).all()) == []

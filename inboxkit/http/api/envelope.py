@@ -20,6 +20,7 @@ from ...errors import (
 from ...pipeline.policies import Forbidden, Paused
 from ...store.claims import Taken
 from ...store.domains import DomainTaken
+from ...store.purge import NotScheduled
 from ...store.refusals import TooLong
 from ...store.templates import TemplateTaken
 from .schemas.errors import ErrorResponse, FieldError
@@ -46,6 +47,7 @@ CODES: dict[str, tuple[int, str, str]] = {
     "method_not_allowed": (405, "MethodNotAllowedError", "See the header Allow."),
     "cannot_delete": (409, "ConflictError", "The resource is in use."),
     "conflict": (409, "ConflictError", "The idempotency key was used for another request."),
+    "not_scheduled": (409, "ConflictError", "The send has left, is leaving, or never was one."),
     "payload_too_large": (413, "PayloadTooLargeError", "The request's body is too large."),
     "unsupported_media_type": (415, "UnsupportedMediaTypeError", "Send application/json."),
     "unprocessable": (422, "UnprocessableError", "The request is understood but cannot be done."),
@@ -66,6 +68,7 @@ _FIXES = {
     "method_not_allowed": "use a method that the header Allow names",
     "cannot_delete": "delete what is in it first",
     "conflict": "use a new key, or repeat the first request as it was",
+    "not_scheduled": "GET the message: its state says how far it has come",
     "payload_too_large": "send less at once",
     "unsupported_media_type": "send JSON, with the header Content-Type: application/json",
     "unsupported_feature": "leave it out, or send through another provider",
@@ -82,6 +85,7 @@ _OF_ERRORS: tuple[tuple[type[InboxKitError], str], ...] = (
     (Suppressed, "suppressed"),
     (Paused, "inbox_paused"),
     (Forbidden, "message_rejected"),
+    (NotScheduled, "not_scheduled"),
     (UnsupportedFeature, "unsupported_feature"),
     (SendError, "validation_error"),
     (ConfigurationError, "validation_error"),

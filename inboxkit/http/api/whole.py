@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ...errors import NotFound
+from ...pipeline import deletion
 from ...store import conversations, inboxes, records, search
 from ...store.api_tables import DEFAULT_POD
 from ...store.claims import Taken
@@ -15,6 +16,7 @@ from ...tokens import row_id
 from . import sends
 from .envelope import ApiError, invalid
 from .inboxes import chosen, make
+from .messages import wanted as wanted_message
 from .routing import At, Route
 from .schemas.messages import SendMessageRequest, SendMessageResponse
 from .schemas.whole import (
@@ -188,11 +190,22 @@ async def send_in_thread(call: Call[SendMessageRequest]) -> SendMessageResponse:
     return await sends.accepted(call, f"thread {thread.id}", go)
 
 
+async def cancel(call: Call[Nothing]) -> None:
+    """Take back a send that is still scheduled: it is deleted, and nothing leaves.
+
+    What has left or is leaving is refused (409) and stays.
+    """
+    found = await wanted_message(call)
+    await deletion.cancel(call.store, row_id("msg", found.message.id))
+
+
 _MESSAGES, _STATE = "/messages", "/threads/{thread_id}/state"
+_CANCEL = f"{_MESSAGES}/{{message_id}}/cancel"
 ROUTES: tuple[Route[Any], ...] = (
     Route("POST", "/inboxes/open", opened, OpenInboxRequest, OpenedInbox, "inbox_read"),
     Route("GET", _MESSAGES, listed, WholeMessagesQuery, WholeMessagesResponse, "message_read"),
     Route("GET", f"{_MESSAGES}/{{message_id}}", get, Nothing, WholeMessage, "message_read"),
+    Route("POST", _CANCEL, cancel, Nothing, None, "message_delete", At.INBOX),
     Route("GET", _STATE, get_state, Nothing, ThreadState, "message_read"),
     Route("PATCH", _STATE, update_state, UpdateThreadStateRequest, ThreadState, "message_update"),
     Route(

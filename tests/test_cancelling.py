@@ -1,0 +1,83 @@
+"""A send that is taken back before its time, in process and in handlers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inboxkit import InboxKit, Message, NotFound, Router, SendError
+
+from .mails import ANN, DESK, arrive
+
+if TYPE_CHECKING:
+    from inboxkit.testing import Sandbox
+
+LATER = datetime(2099, 1, 31, 12, tzinfo=UTC)
+
+
+async def test_what_is_scheduled_is_gone_and_its_key_is_free(kit: InboxKit) -> None:
+    desk = await kit.inbox(DESK)
+    sent = await desk.send(ANN, "Later", "Soon", key="later", at=LATER)
+    await sent.cancel()
+    await sent.cancel()
+    with pytest.raises(NotFound, match=sent.id):
+        await kit.message(sent.id)
+    assert (await desk.send(ANN, "Later", "Other", key="later", at=LATER)).id != sent.id
+
+
+async def test_what_has_left_says_its_state_and_stays(sandbox: Sandbox) -> None:
+    desk = await sandbox.inbox("desk@inbox.example")
+    tomorrow = sandbox.kit.clock.now() + timedelta(days=1)
+    sent = await desk.send("ann@example.com", "Later", "Soon", at=tomorrow)
+    await sandbox.advance(timedelta(days=1))
+    with pytest.raises(SendError, match=f"{sent.id}: is accepted; only what is still scheduled"):
+        await sent.cancel()
+    assert [m.id for m in sandbox.outbox] == [sent.id]
+
+
+async def test_what_came_is_not_cancelled(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    came = await arrive(kit)
+    with pytest.raises(SendError, match="was received"):
+        await came.cancel()
+    assert (await kit.message(came.id)).id == came.id
+
+
+async def test_a_handler_takes_back_what_it_has_staged_and_nothing_else(sandbox: Sandbox) -> None:
+    router = Router()
+
+    @router.on_message()
+    async def answers(message: Message) -> None:
+        one = await message.reply("One")
+        await message.reply("Two")
+        await one.cancel()
+        await one.cancel()
+        await message.reply("Three")
+
+    sandbox.include(router)
+    await sandbox.person("ann@example.com").send("desk@inbox.example", "Hello", "Hi")
+    await sandbox.settle()
+    assert [m.text for m in sandbox.outbox] == ["Two", "Three"]
+
+
+async def test_a_handler_takes_back_a_follow_up_at_once(sandbox: Sandbox) -> None:
+    router, left = Router(), list[Message]()
+
+    @router.on_reply(tag="offer")
+    async def answered(message: Message) -> None:
+        thread = await message.thread()
+        for one in await thread.messages():
+            if one.state == "scheduled":
+                await one.cancel()
+        left.extend(await thread.messages())
+
+    sandbox.include(router)
+    desk, ann = await sandbox.inbox("desk@inbox.example"), sandbox.person("ann@example.com")
+    offer = await desk.send(ann.address, "Offer", "Ten boxes", tag="offer")
+    week = sandbox.kit.clock.now() + timedelta(days=7)
+    await (await offer.thread()).send("Still interested?", at=week)
+    await ann.reply(await ann.next_message(), "Yes")
+    await sandbox.settle()
+    assert [m.direction for m in left] == ["outbound", "inbound"]
