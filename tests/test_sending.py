@@ -98,11 +98,13 @@ async def test_a_scheduled_send_goes_out_when_it_is_due(sandbox: Sandbox) -> Non
     inbox = await sandbox.inbox(DESK)
     due = sandbox.kit.clock.now() + timedelta(hours=2)
     sent = await inbox.send(ANN, "Reminder", at=due)
-    assert (sent.state, list(sandbox.outbox)) == ("scheduled", [])
+    assert (sent.state, [*sent.labels], [*sandbox.outbox]) == ("scheduled", ["scheduled"], [])
+    await sent.label(add=["scheduled", "vip"])
     await sandbox.advance(timedelta(hours=1, minutes=59))
     assert list(sandbox.outbox) == []
     await sandbox.advance(timedelta(minutes=1))
-    assert [(m.id, m.state) for m in sandbox.outbox] == [(sent.id, "accepted")]
+    [left] = sandbox.outbox
+    assert (left.id, left.state, sorted(left.labels)) == (sent.id, "accepted", ["sent", "vip"])
 
 
 async def test_a_time_that_is_past_sends_now(kit: InboxKit, desk: Inbox) -> None:

@@ -314,7 +314,13 @@ def _computed(row: Row[Any]) -> set[str]:
 
 def computed_labels(direction: str, state: str, *, unread: bool) -> set[str]:
     """Return the labels that follow from what a message is."""
-    found = {state} & {"scheduled", "bounced"}
     if direction == "outbound":
-        return found | {"sent"}
-    return found | {"received", "unread" if unread else "read"}
+        return {way_label(direction, state)} | {state} & {"bounced"}
+    return {way_label(direction, state), "unread" if unread else "read"}
+
+
+def way_label(direction: str, state: str) -> str:
+    """Return the label that says which way a message went, or that it has not gone yet."""
+    if direction == "inbound":
+        return "received"
+    return "scheduled" if state == "scheduled" else "sent"

@@ -90,6 +90,9 @@ def inbound(connection: Connection, rfc_id: str) -> list[int]:
     return list(connection.execute(query.order_by(message.c.id.desc())).scalars())
 
 
+_GIVEN = ("unread", "read", "received", "sent", "scheduled")  # by what a message is
+
+
 def set_labels(
     tx: Tx, message_id: int, *, add: Sequence[str], remove: Sequence[str], now: datetime
 ) -> bool:
@@ -104,7 +107,7 @@ def set_labels(
     if unread is None:
         return False
     tx.connection.execute(update(message).where(message.c.id == message_id).values(**values))
-    plain = [name for name in add if name not in ("unread", "read", "received", "sent")]
+    plain = [name for name in add if name not in _GIVEN]
     both = [*plain, *remove]
     mine = (label.c.message_id == message_id) & label.c.label.in_(both)
     known = set(tx.connection.execute(select(label.c.label).where(mine)).scalars())

@@ -12,7 +12,7 @@ from ..models import Actions, Attachment, Event, Link, Message, Otp, Thread
 from ..tokens import public_id, row_id
 from ..values import Address, Auth, Direction, Envelope, EventType, Kind
 from . import wire_ids
-from .conversations import computed_labels
+from .conversations import computed_labels, way_label
 from .events import cursor_id
 from .prepared import Prepared, among
 from .tables import attachment, content, inbox, label, message
@@ -178,7 +178,7 @@ def _message(
     answers: Message | None,
     actions: Actions,
 ) -> Message:
-    system = {"received" if row["direction"] == "inbound" else "sent"}
+    system = {way_label(row["direction"], row["state"])}
     made = Message(
         **_from_columns(row, row["inbox_address"], actions),
         headers=dict(reversed([(n, v) for n, v in row["headers"] or ()])),
@@ -283,6 +283,6 @@ def staged_message(
         reply_text=said["text"],
         visible_text=said["text"],
         state="staged",
-        labels=frozenset({"sent"}),
+        labels=frozenset({way_label("outbound", row["state"])}),
         references=tuple(said["references"]),
     )

@@ -216,7 +216,7 @@ def _flag(name: str) -> ColumnElement[bool]:
         "inbound": message.c.direction == "inbound",
         "received": message.c.direction == "inbound",
         "outbound": message.c.direction == "outbound",
-        "sent": message.c.direction == "outbound",
+        "sent": and_(message.c.direction == "outbound", message.c.state != "scheduled"),
     }
     return flags[name]
 

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from inboxkit.store import suppressions
 from inboxkit.store.api_tables import idempotency
+from inboxkit.testing.settling import advance
 
 from .api import Answer, Api, path, serving
 
@@ -186,6 +187,26 @@ def test_a_send_leaves_at_its_time_and_is_taken_back_by_deleting_it(
     assert api.good("GET", item)["inboxkit"]["state"] == "scheduled"
     api.good("DELETE", item)
     assert api.ask("GET", item).status == 404
+
+
+def test_a_send_and_its_thread_are_scheduled_until_they_are_sent() -> None:
+    def labels() -> list[Any]:
+        listed = api.good("GET", f"/v0/inboxes/{inbox}/threads")["threads"]
+        return [api.good("GET", item)["labels"], *(one["labels"] for one in listed)]
+
+    def counts() -> list[int]:
+        lists = [f"/v0/inboxes/{inbox}/{what}?labels=" for what in ("messages", "threads")]
+        asked = [one + label for one in lists for label in ("scheduled", "sent")]
+        return [api.good("GET", target)["count"] for target in asked]
+
+    with serving() as api:
+        inbox, runner = api.inbox(), api.runner
+        at = runner.clock.now() + timedelta(hours=1)
+        sent = api.send(inbox, to="ann@example.com", send_at=at.isoformat())
+        item = path(inbox, sent["message_id"])
+        assert (labels(), counts()) == ([["scheduled"]] * 2, [1, 0, 1, 0])
+        runner.call(advance, runner.kit, timedelta(hours=2), timeout=30)
+        assert (labels(), counts()) == ([["sent"]] * 2, [0, 1, 0, 1])
 
 
 def test_only_a_send_that_is_still_scheduled_is_cancelled(api: Api, inbox: str) -> None:

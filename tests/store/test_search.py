@@ -54,6 +54,9 @@ async def fill(kit: InboxKit) -> None:
         await inbox.wait_for_message(timeout=30, subject=f"Thanks {number}")
     for number in range(4):
         await inbox.send("carl@example.com", f"Bill {number}", tag="bill", bcc="dora@example.com")
+    bill = ("carl@example.com", "Bill 4")
+    later = kit.clock.now() + timedelta(days=9)
+    await inbox.send(*bill, tag="bill", bcc="dora@example.com", at=later)
     await kit.inbox("other@inbox.example")
     await kit.receive(mail("garden"), mail_from=ANN, rcpt_to=["other@inbox.example"])
 
@@ -134,18 +137,21 @@ CASES: list[tuple[str, Test]] = [
     ("label:green", lambda m: False),
     ("gard*", lambda m: False),
     ("label:unread", lambda m: "unread" in m.labels),
-    ("label:sent", lambda m: m.direction == "outbound"),
+    ("label:sent", lambda m: m.direction == "outbound" and m.state != "scheduled"),
+    ("label:sent -label:scheduled", lambda m: "sent" in m.labels),
+    ("label:scheduled", lambda m: "scheduled" in m.labels),
+    ("is:outbound -is:sent", lambda m: "scheduled" in m.labels),
     ("label:received", lambda m: m.direction == "inbound"),
     ("is:unread", lambda m: "unread" in m.labels),
     ("is:read", lambda m: "unread" not in m.labels),
     ("is:inbound", lambda m: m.direction == "inbound"),
     ("is:received", lambda m: m.direction == "inbound"),
     ("is:outbound", lambda m: m.direction == "outbound"),
-    ("is:sent", lambda m: m.direction == "outbound"),
+    ("is:sent", lambda m: m.direction == "outbound" and m.state != "scheduled"),
     ("is:taken", letters(lambda n: n in (2, 4, 8))),
     ("-is:taken", lambda m: not letters(lambda n: n in (2, 4, 8))(m)),
     ("state:parsed", lambda m: m.direction == "inbound"),
-    ("state:accepted", lambda m: m.direction == "outbound"),
+    ("state:accepted", lambda m: "sent" in m.labels),
     ("kind:auto_reply", letters(lambda n: n % 13 == 0)),
     ("kind:human", lambda m: m.kind == "human"),
     ("tag:bill", lambda m: m.direction == "outbound"),
@@ -161,7 +167,7 @@ CASES: list[tuple[str, Test]] = [
 @pytest.mark.parametrize(("query", "wanted"), CASES, ids=[query or "all" for query, _ in CASES])
 def test_a_query_finds_what_it_says_newest_first(filled: Runner, query: str, wanted: Test) -> None:
     everything = found(filled)
-    assert len(everything) == COUNT + 5
+    assert len(everything) == COUNT + 6
     ids = [m.id for m in everything]
     assert ids == sorted(ids, reverse=True)
     assert [m.subject for m in found(filled, query)] == [m.subject for m in everything if wanted(m)]
