@@ -31,7 +31,7 @@ def trigger(event: str, message_id: str, recipient: str, text: str, url: str) ->
     """Post the webhook of EVENT about a message, signed as its vendor signs.
 
     EVENT is delivered, bounced, softbounce, complained, opened and so on, or reply. ID is the id
-    that `inboxkit messages` shows, the vendor's own, or the Message-ID.
+    that `inboxkit send` or `messages` printed, the vendor's own, or the Message-ID.
     """
     asked = {"event": event, "id": message_id, "recipient": recipient, "text": text}
     statuses = _ask(f"{url.rstrip('/')}/_fake/trigger", asked)["statuses"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from ..providers.fakes.fake import Caught
 
 _MOST = 10_000
+# The id of a send's row, which begins the Message-ID and the Reply-To's tag that we give it. Some
+# vendors replace the one, and a caller may replace the other. Nothing is proven by it: it names.
+_OWN_ID = re.compile(r"<?([0-9a-z]{13})\.[0-9a-z]{16}@", re.ASCII)
+_OWN_TAG = re.compile(r".*\+([0-9a-z]{13})[0-9a-z]{16}@", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Catch:
 
     def __init__(self) -> None:
         self._mails: OrderedDict[int, Mail] = OrderedDict()
+        self._names: dict[int, frozenset[str]] = {}
         self._by_id: dict[str, int] = {}
         self._count = 0
 
@@ -76,15 +82,21 @@ class Catch:
         """Remember a message, and forget the oldest when there are too many."""
         self._count += 1
         self._mails[self._count] = mail
-        self._by_id |= dict.fromkeys(_names(mail), self._count)
+        names = self._names[self._count] = _names(mail)
+        self._by_id |= dict.fromkeys(names, self._count)
         if len(self._mails) > _MOST:
-            _, oldest = self._mails.popitem(last=False)
-            for name in _names(oldest):
-                self._by_id.pop(name, None)
+            oldest, _ = self._mails.popitem(last=False)
+            for name in self._names.pop(oldest):
+                if self._by_id.get(name) == oldest:
+                    del self._by_id[name]
 
     def find(self, id: str) -> Mail:
-        """Return a message by an id of ours, the vendor's id or the Message-ID; raise NotFound."""
-        number = self._by_id.get(id) or self._by_id.get(f"<{id.strip('<>')}>")
+        """Return a message by an id of ours, the vendor's id or the Message-ID; raise NotFound.
+
+        Ours are those of its recipients' copies and that of the send.
+        """
+        names = (id, f"<{id.strip('<>')}>", *_ours(_OWN_ID, id))
+        number = next((self._by_id[name] for name in names if name in self._by_id), None)
         if number is None:
             raise NotFound(f"nothing was sent here under the id {id} since the start")
         return self._mails[number]
@@ -94,5 +106,15 @@ class Catch:
         return iter(reversed(self._mails.values()))
 
 
-def _names(mail: Mail) -> set[str]:
-    return {mail.caught.id, mail.caught.message_id, *mail.ids.values()} - {""}
+def _names(mail: Mail) -> frozenset[str]:
+    seen = parse(mail.caught.mime)
+    ours = [*_ours(_OWN_ID, seen.message_id), *_ours(_OWN_ID, mail.caught.message_id)]
+    ours += [name for address in seen.reply_to for name in _ours(_OWN_TAG, address.email)]
+    known = {mail.caught.id, mail.caught.message_id, *mail.ids.values(), *ours}
+    return frozenset(known - {""})
+
+
+def _ours(pattern: re.Pattern[str], text: str) -> list[str]:
+    """Return the public id of the send that a Message-ID or an address of ours names."""
+    found = pattern.match(text)
+    return [f"msg_{found[1]}"] if found else []
