@@ -13,7 +13,7 @@ from ..errors import StoreError
 from ..settings import without_password
 from ..store import schema, token_keys
 from ..store.database import open_database, sqlite_file
-from .opening import opened, run, settings_of
+from .opening import opened, require_database, run, settings_of
 from .printing import moment
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def rotate_secret(ctx: click.Context, keep_days: int) -> None:
 
 
 async def _rotate_secret(ctx: click.Context, keep: timedelta) -> datetime:
+    require_database(settings_of(ctx))
     async with opened(ctx) as kit:
         store, now = kit.runtime.store, kit.clock.now()
         await store.write(token_keys.rotate, store.identity, now, keep)

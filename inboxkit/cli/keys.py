@@ -72,7 +72,7 @@ def create(
 async def _create(
     ctx: click.Context, asked: dict[str, Any], inbox: str | None, pod: str | None, days: int | None
 ) -> tuple[KeyRecord, str]:
-    async with looked(ctx) as look:
+    async with looked(ctx, makes=not (inbox or pod)) as look:
         store, now = look.store, look.clock.now()
         found = await store.read(inboxes.require, inbox) if inbox else None
         if pod is not None and await store.read(pods.find, pod) is None:

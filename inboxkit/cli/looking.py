@@ -14,7 +14,7 @@ from ..clock import Clock
 from ..pipeline.addresses import Addresses
 from ..pipeline.notify import Notify
 from ..store.store import Store
-from .opening import row_number, settings_of, work_on_a_database
+from .opening import require_database, row_number, settings_of, work_on_a_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -46,10 +46,13 @@ class Look:
 
 
 @asynccontextmanager
-async def looked(ctx: click.Context) -> AsyncGenerator[Look]:
-    """Open the database of this call."""
+async def looked(ctx: click.Context, *, makes: bool = False) -> AsyncGenerator[Look]:
+    """Open the database of this call; raise NotFound if there is none, unless it ``makes`` one."""
     work_on_a_database(ctx)
-    async with look(settings_of(ctx)) as found:
+    settings = settings_of(ctx)
+    if not makes:
+        require_database(settings)
+    async with look(settings) as found:
         yield found
 
 

@@ -50,6 +50,18 @@ def work_on_a_database(ctx: click.Context) -> None:
         )
 
 
+def require_database(settings: Settings) -> None:
+    """Raise NotFound when there is no database: to look for something in it must not make one."""
+    from ..store.database import sqlite_file  # slow to import: a server's client does without
+
+    file = sqlite_file(settings.database)
+    if file is not None and not file.is_file():
+        raise NotFound(
+            f"no database at {file.absolute()}; `inboxkit inbox create ADDRESS` makes one, as "
+            "`inboxkit dev` and `inboxkit run` do; --database URL names another"
+        )
+
+
 @asynccontextmanager
 async def opened(
     ctx: click.Context, *, works: bool = False, **given: Any

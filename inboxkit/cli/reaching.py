@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from .opening import opened, settings_of, url_of
+from .opening import opened, require_database, settings_of, url_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -62,12 +62,17 @@ class Reached:
 
 
 @asynccontextmanager
-async def reached(ctx: click.Context) -> AsyncGenerator[Reached]:
-    """Open the database of this call and work on it, or reach the server that ``--url`` names."""
+async def reached(ctx: click.Context, *, makes: bool = True) -> AsyncGenerator[Reached]:
+    """Open the database of this call and work on it, or reach the server that ``--url`` names.
+
+    Raise NotFound if there is no database, unless it ``makes`` one.
+    """
     if url_of(ctx):
         async with _client(ctx) as client:
             yield Reached(client, client.actions, None)
     else:
+        if not makes:
+            require_database(settings_of(ctx))
         async with opened(ctx, works=True) as kit:
             yield Reached(kit, kit.runtime.actions, kit)
 

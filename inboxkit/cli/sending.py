@@ -122,7 +122,7 @@ async def _reply(
     ctx: click.Context, message_id: str, everyone: bool, text: str | None, html: str, **draft: Any
 ) -> Message:
     body = _body(text, html)
-    async with reached(ctx) as place:
+    async with reached(ctx, makes=False) as place:
         asked = await place.message(message_id)
         return await _settled(place, await asked.reply(body, html=html, all=everyone, **draft))
 

@@ -50,9 +50,10 @@ def list_(ctx: click.Context, sending_domain: str | None, json_: bool) -> None:
 @click.pass_context
 def export(ctx: click.Context, sending_domain: str | None) -> None:
     """Print all entries as CSV, for `suppressions import` and for other systems."""
+    rows = run(_list(ctx, sending_domain))
     out = csv.DictWriter(sys.stdout, _COLUMNS, lineterminator="\n")
     out.writeheader()
-    out.writerows(_row(row) for row in run(_list(ctx, sending_domain)))
+    out.writerows(_row(row) for row in rows)
 
 
 async def _list(ctx: click.Context, domain: str | None) -> Sequence[Any]:
@@ -140,7 +141,7 @@ def add(
 
 
 async def _add(ctx: click.Context, entries: Sequence[Entry]) -> int:
-    async with looked(ctx) as look:
+    async with looked(ctx, makes=True) as look:
         store, now = look.store, look.clock.now()
         return await store.write(store_suppressions.add_all, entries, now)
 
