@@ -20,7 +20,7 @@ from ..providers.registry import PROVIDERS, provider
 from ..settings import PREFIX, Settings, masked, provider_option
 from ..store.database import parse_url
 from ..store.store import open_bucket
-from .opening import settings_of
+from .opening import handlers_folder, is_app, settings_of
 from .printing import as_json
 from .serving import HTTP, SMTP
 
@@ -57,6 +57,8 @@ def check(ctx: click.Context) -> None:
     configured.configure(settings)
     check_domain(settings)
     smtp_settings(settings, settings.smtp or SMTP)
+    if "worker" in settings.role and not is_app(settings.handlers):
+        handlers_folder(settings)
     check_bind(settings.model_copy(update={"http": settings.http or HTTP}))
     read = set(PROVIDERS)
     if settings.object_store:

@@ -22,7 +22,7 @@ from ..store import events as store_events
 from ..store import runs as store_runs
 from ..tokens import public_id
 from ..values import EventType
-from .opening import flags_of, log_to_stderr, settings_of
+from .opening import flags_of, is_app, log_to_stderr, settings_of
 from .opening import run as run_async
 from .printing import flat, message_line, plain
 from .routing import takers
@@ -31,13 +31,11 @@ from .serving import (
     first,
     handlers_argument,
     http_option,
-    is_app,
     listen,
     make_kit,
     smtp_bind,
     smtp_option,
     stop_signals,
-    warn_missing,
 )
 
 if TYPE_CHECKING:
@@ -74,7 +72,6 @@ def dev(ctx: click.Context, /, no_reload: bool, **flags: str | None) -> None:
     settings = settings_of(ctx, **open_to, **flags)
     log_to_stderr(settings)
     raise_limit()
-    warn_missing(settings)
     # A file that changes twice in a second, to the same length, would be taken from its cache.
     sys.dont_write_bytecode = True
     given = flags_of(ctx, **open_to, **flags)

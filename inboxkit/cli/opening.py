@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..kit import InboxKit
 
 T = TypeVar("T")
+_APP = re.compile(r"[\w.]+:[\w.]+")
 _KINDS = {"msg": "message", "thd": "thread", "evt": "event", "run": "Run"}
 
 
@@ -60,6 +62,25 @@ def require_database(settings: Settings) -> None:
             f"no database at {file.absolute()}; `inboxkit inbox create ADDRESS` makes one, as "
             "`inboxkit dev` and `inboxkit run` do; --database URL names another"
         )
+
+
+def is_app(handlers: str) -> bool:
+    """Whether ``handlers`` names a kit, as ``package.module:kit``, and no folder."""
+    return _APP.fullmatch(handlers) is not None and not Path(handlers).is_dir()
+
+
+def handlers_folder(settings: Settings) -> Path:
+    """Return the folder of handlers; raise ConfigurationError if it was named and is not there.
+
+    Without the usual one, which nobody has named, mail is kept and no handler is called.
+    """
+    folder = Path(settings.handlers)
+    if "handlers" in settings.model_fields_set and not folder.exists():
+        raise ConfigurationError(
+            f"handlers: there is no folder {folder.absolute()}; make it, or name another or "
+            "package.module:kit"
+        )
+    return folder
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from ..errors import ConfigurationError
 from ..router import HandlerKind, Router
 from ..store.database import sqlite_file
 from .looking import look
-from .opening import run, settings_of
+from .opening import handlers_folder, is_app, run, settings_of
 from .printing import as_json, flat, table
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def routes(
 ) -> None:
     """Say which handlers would take a message to ADDRESS, or list all. Nothing is stored."""
     settings = settings_of(ctx, handlers=handlers)
-    routers = discovery.load(Path(settings.handlers))
+    is_folder = not is_app(settings.handlers)
+    routers = discovery.load(handlers_folder(settings)) if is_folder else []
     if mail is not None:
         from .trying import tried  # reads the mail, which takes a whole runtime
 

@@ -6,11 +6,9 @@ import asyncio
 import contextlib
 import gc
 import logging
-import re
 import signal
 import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -23,7 +21,7 @@ from ..listening import raise_limit
 from ..pipeline.handlers import check_patterns
 from ..settings import Settings, checked
 from ..store import inboxes as store_inboxes
-from .opening import flags_of, log_to_stderr, settings_of
+from .opening import flags_of, handlers_folder, is_app, log_to_stderr, settings_of
 from .opening import run as run_async
 from .supervising import Channel, Supervisor, bind, channel, shown
 
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.run")
 SMTP, HTTP = "127.0.0.1:1025", "127.0.0.1:8025"
-_APP = re.compile(r"[\w.]+:[\w.]+")
 _STOP_SECONDS = 30.0
 
 smtp_option = click.option("--smtp", metavar="HOST:PORT", help=f"SMTP; {SMTP}, port 0: any.")
@@ -119,24 +116,11 @@ def make_kit(settings: Settings, flags: Mapping[str, Any]) -> InboxKit:
         kit = found
     else:
         works = "worker" in settings.role
-        routers = discovery.load(Path(settings.handlers)) if works else []
+        routers = discovery.load(handlers_folder(settings)) if works else []
         check_patterns(routers)
         kit = InboxKit(*routers, settings=settings)
     kit.plan_messages()
     return kit
-
-
-def warn_missing(settings: Settings) -> None:
-    """Warn of a folder of handlers that was named and is not there; mail is kept all the same."""
-    folder = settings.handlers
-    unnamed = folder == Settings.model_fields["handlers"].default
-    if not (unnamed or is_app(folder) or Path(folder).is_dir()):
-        log.warning("there is no folder %s: mail is kept, and no handler is called", folder)
-
-
-def is_app(handlers: str) -> bool:
-    """Whether ``handlers`` names a kit, as ``package.module:kit``, and no folder."""
-    return _APP.fullmatch(handlers) is not None and not Path(handlers).is_dir()
 
 
 def binds(settings: Settings) -> tuple[str, str]:
@@ -209,7 +193,6 @@ async def first(*functions: Callable[[], Awaitable[object]]) -> None:
 async def _warn_unreachable(kit: InboxKit) -> None:
     """Warn of each handler whose ``to=`` matches no inbox, and say which command makes it."""
     settings, routers = kit.settings, kit.runtime.handlers.routers
-    warn_missing(settings)
     for one, other in matching.overlapping(routers):
         log.warning("%s and %s may both answer a message", one.id, other.id)
     if settings.any_recipient or settings.catch_all:

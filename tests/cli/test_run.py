@@ -133,10 +133,42 @@ def test_sigterm_ends_a_start_that_is_not_done(inboxkit: Command) -> None:
 
 def test_no_handlers_is_no_error(inboxkit: Command) -> None:
     inboxkit("inbox", "create", "a@inbox.example")
-    with Serving(inboxkit.folder, "run", "nowhere") as server:
-        assert "there is no folder nowhere" in server.said["err"][0]
+    with Serving(inboxkit.folder, "run") as server:
         server.send(mail(), to="a@inbox.example")
         assert inboxkit("wait", "a@inbox.example").out == "Is anybody there?\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "form"),
+    [
+        ("run nowhere", "flag"),
+        ("dev nowhere", "flag"),
+        ("routes --handlers nowhere", "flag"),
+        ("run", "variable"),
+        ("dev", "variable"),
+        ("routes", "variable"),
+        ("config check", "variable"),
+        ("run", "file"),
+        ("dev", "file"),
+        ("config check", "file"),
+    ],
+)
+def test_a_named_folder_of_handlers_must_be_there(
+    bare: Command, monkeypatch: pytest.MonkeyPatch, command: str, form: str
+) -> None:
+    if form == "variable":
+        monkeypatch.setenv("INBOXKIT_HANDLERS", "nowhere")
+    if form == "file":
+        (bare.folder / "inboxkit.toml").write_text('handlers = "nowhere"\n')
+    done = bare(*command.split())
+    assert (done.code, done.out) == (2, "")
+    assert f"handlers: there is no folder {bare.folder / 'nowhere'}" in done.err
+    assert not (bare.folder / "inboxkit.db").exists()
+
+
+def test_a_process_that_calls_no_handlers_needs_no_folder_of_them(inboxkit: Command) -> None:
+    with Serving(inboxkit.folder, "run", "nowhere", "--role", "smtp,http") as server:
+        assert urlopen(f"{server.url}/livez", timeout=LIMIT_SECONDS).read() == b"ok"
 
 
 def test_the_log_holds_no_body_no_code_and_no_key(inboxkit: Command) -> None:
