@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-_DEFAULT_DOMAIN = "inbox.example"
+EXAMPLE_DOMAIN = "inbox.example"
 
 
 class InboxKit:
@@ -260,8 +260,8 @@ def check_loop() -> None:
 def check_domain(settings: Settings) -> None:
     """Refuse to send from the example domain through a provider that reaches people."""
     real = [name for name in settings.provider if name != "memory"]
-    if real and settings.domain == _DEFAULT_DOMAIN:
+    if real and settings.domain == EXAMPLE_DOMAIN:
         raise ConfigurationError(
-            f"domain: {_DEFAULT_DOMAIN} is an example and cannot send through {real[0]}; "
+            f"domain: {EXAMPLE_DOMAIN} is an example and cannot send through {real[0]}; "
             "set domain (INBOXKIT_DOMAIN) to your own"
         )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import ConfigurationError
-from ..kit import InboxKit
+from ..kit import EXAMPLE_DOMAIN, InboxKit
 from ..parsing import parse
+from ..settings import PREFIX
 from ..testing.control import add_routes
 from ..testing.emulator import Emulator
+from ..testing.vendors import DOMAIN
 from ..tokens import public_id
 from .opening import log_to_stderr, run, settings_of
 from .printing import table
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..providers.fakes.fake import Caught
+    from ..settings import Settings
     from ..testing.emulator import Keep
 
 HTTP = "127.0.0.1:8026"
@@ -81,7 +85,7 @@ async def _serve(
     add_routes(emulator)
     with stop_signals() as told:
         async with kit, emulator:
-            _print(emulator)
+            _print(emulator, kit.settings)
             await told.wait()
 
 
@@ -104,8 +108,14 @@ def _keep(kit: InboxKit) -> Keep:
     return keep
 
 
-def _print(emulator: Emulator) -> None:
+def _print(emulator: Emulator, settings: Settings) -> None:
     accounts = emulator.accounts.values()
     table(("vendor", "url", "the vendor's own client"), ((a.name, a.url, a.sdk) for a in accounts))
+    # No provider that reaches people sends from the example domain.
+    domain = {} if settings.domain != EXAMPLE_DOMAIN else {f"{PREFIX}DOMAIN": DOMAIN}
+    click.echo("inboxkit itself, with these variables before a command:", err=True)
+    for account in accounts:  # no table, which would break them: they are there to be copied
+        pairs = (account.variables | domain).items()
+        click.echo(" ".join(f"{name}={shlex.quote(value)}" for name, value in pairs))
     click.echo(f"ready http={emulator.url}")
     sys.stdout.flush()

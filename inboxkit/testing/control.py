@@ -45,7 +45,13 @@ class Control:
     async def vendors(self, request: web.Request) -> Any:
         """List the emulated accounts; their secrets are made up or the caller's own."""
         return [
-            {"name": a.name, "url": a.url, "sdk": a.sdk, "webhook": a.webhook}
+            {
+                "name": a.name,
+                "url": a.url,
+                "sdk": a.sdk,
+                "webhook": a.webhook,
+                "variables": a.variables,
+            }
             for a in self._emulator.accounts.values()
         ]
 

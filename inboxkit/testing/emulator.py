@@ -22,7 +22,7 @@ from ..http.api.envelope import ApiError
 from ..providers.base import Feature
 from ..providers.fakes.fake import outcome
 from ..providers.registry import PROVIDERS
-from ..settings import host_port, is_loopback
+from ..settings import PREFIX, host_port, is_loopback
 from ..values import EventType
 from .catch import Catch, Mail
 from .desk import Desk, Fault
@@ -46,12 +46,16 @@ _SOFT = "softbounce"
 
 @dataclass(slots=True)
 class Account:
-    """One emulated account: its settings, its desk, and where its webhooks go ("": nowhere)."""
+    """One emulated account: its settings, its desk, and where its webhooks go ("": nowhere).
+
+    ``given`` names the options that the caller has set; all others are made up.
+    """
 
     name: str
     options: dict[str, str]
     desk: Desk
     webhook: str = ""
+    given: frozenset[str] = frozenset()
 
     @property
     def url(self) -> str:
@@ -62,6 +66,16 @@ class Account:
     def sdk(self) -> str:
         """The line that points the vendor's own Python client here."""
         return VENDORS[self.name].sdk.format_map({**self.options, "url": self.url})
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables that point inboxkit itself here; what was given it has already."""
+        made_up = {
+            f"{PREFIX}{self.name}_{option}".upper(): value
+            for option, value in self.options.items()
+            if option not in self.given or option == VENDORS[self.name].url_option
+        }
+        return {f"{PREFIX}PROVIDER": self.name, **made_up}
 
 
 class Emulator:
@@ -130,7 +144,8 @@ class Emulator:
         vendor = VENDORS[name]
         webhook = self._webhooks.get(name) or self._webhooks.get("", "")
         webhook = webhook.replace("{provider}", name)
-        options = vendor.account(self._options.get(name, {}), f"{self.url}/{name}", webhook)
+        given = self._options.get(name, {})
+        options = vendor.account(given, f"{self.url}/{name}", webhook)
         requests: deque[HttpRequest] = deque(maxlen=_REMEMBERED)
 
         def fake() -> Fake:
@@ -140,7 +155,7 @@ class Emulator:
             await self._caught(name, caught)
 
         desk = Desk(fake(), requests, scout=fake, keep=keep)
-        return Account(name, options, desk, webhook)
+        return Account(name, options, desk, webhook, frozenset(given))
 
     async def _handle(self, request: web.Request) -> web.Response:
         name, _, path = request.raw_path.lstrip("/").partition("/")

@@ -62,6 +62,7 @@ class Vendor:
         return self.make(provider(name).configure(options), now)
 
 
+DOMAIN = "mg.example.com"  # to send from, as any account here takes it
 _SVIX = "whsec_ZmFrZS1zaWduaW5nLXNlY3JldC1vZi0zMi1ieXRlcyE="
 
 VENDORS: Mapping[str, Vendor] = MappingProxyType(
@@ -90,7 +91,7 @@ VENDORS: Mapping[str, Vendor] = MappingProxyType(
             make=MailgunFake,
             options={
                 "api_key": "key-fake",
-                "domain": "mg.example.com",
+                "domain": DOMAIN,
                 "signing_key": "signing-fake",
             },
             url_option="base_url",

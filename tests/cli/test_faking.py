@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
@@ -29,8 +30,8 @@ FORM = (
 class Fake(Process):
     """``inboxkit fake``, ready when it is made."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        super().__init__(folder, "fake", "--http", "127.0.0.1:0", *arguments)
+    def __init__(self, folder: Path, *arguments: str, before: tuple[str, ...] = ()) -> None:
+        super().__init__(folder, *before, "fake", "--http", "127.0.0.1:0", *arguments)
         self.folder = folder
         self.url = self.line("ready http=").removeprefix("ready http=")
 
@@ -63,6 +64,28 @@ def test_it_says_how_to_point_each_vendors_client_here(fake: Fake) -> None:
     lines = [line.split("\t") for line in fake.said["out"] if "\t" in line]
     assert [name for name, *_ in lines] == list(VENDORS)
     assert all(url in sdk for _, url, sdk in lines)
+
+
+@pytest.mark.parametrize("name", ["mailgun", "mandrill", "ses", "unisender_go"])
+def test_it_says_how_to_point_inboxkit_itself_here(
+    fake: Fake, bare: Command, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    wanted = f"INBOXKIT_PROVIDER={name} "
+    [line] = [line for line in fake.said["out"] if line.startswith(wanted)]
+    for pair in shlex.split(line):
+        monkeypatch.setenv(*pair.split("=", 1))
+    assert bare("config", "check").err == ""
+    sent, state = bare("send", *DRAFT).out.split()
+    assert (state, bare("trigger", "dancing", sent, "--url", fake.url).code) == ("accepted", 1)
+
+
+def test_a_key_of_ones_own_is_not_among_the_variables(tmp_path: Path) -> None:
+    own = ("--set", "mailgun.api_key=key-mine", "--domain", "shop.example.com")
+    with Fake(tmp_path, "--vendor", "mailgun", before=own) as running:
+        [line] = [line for line in running.said["out"] if line.startswith("INBOXKIT_")]
+    given = [pair.partition("=")[0] for pair in shlex.split(line)]
+    names = ("PROVIDER", "MAILGUN_DOMAIN", "MAILGUN_SIGNING_KEY", "MAILGUN_BASE_URL")
+    assert given == [f"INBOXKIT_{name}" for name in names]
 
 
 def test_what_is_sent_is_read_as_in_any_inbox(fake: Fake, bare: Command) -> None:
