@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit")
 _PROBE_SECONDS = 8.0  # longer than the wait for a lock: then it is known what is wrong
+_GRACE_SECONDS, _LAST_SECONDS = 30.0, 5.0
+_CUT_OFF_SECONDS = 3.0  # for calls that have had their time before
 
 
 class Runtime:
@@ -90,6 +92,8 @@ class Runtime:
         self._tasks: TaskGroup | None = None
         self._plans = False
         self._busy: list[dispatch.Dispatch | outbox.Outbox] = []
+        self._runs: dispatch.Dispatch | None = None
+        self.grace = _GRACE_SECONDS  # for calls that a cancel does not end
 
     async def start(
         self,
@@ -224,6 +228,7 @@ class Runtime:
         runs = dispatch.Dispatch(self.store, self.handlers, self.actions, self._tasks)
         self._consume("run", runs.work, runs.room, runs.full)
         self._busy.append(runs)
+        self._runs = runs
         plans = plan.Plan(self.store, self.handlers, self.actions)
         self._consume("plan", plans.work, lambda: plan.BATCH)
         timers = remind.Remind(self.store, self.handlers)
@@ -262,6 +267,7 @@ class Runtime:
         with anyio.CancelScope(deadline=end):
             for step in self._busy:
                 await step.idle()
+        self.grace = min(self.grace, _CUT_OFF_SECONDS)
 
     async def stop(self) -> None:
         """Close the ports, finish what is under way, give back what is leased."""
@@ -277,8 +283,14 @@ class Runtime:
         await uninterrupted(self._closing.aclose())  # a timeout around it must leave nothing open
 
     async def _end(self, main: asyncio.Task[None]) -> None:
+        """Cancel every step; go on without what does not end."""
         main.cancel()
-        await asyncio.wait({main})
+        await asyncio.wait({main}, timeout=self.grace)
+        if not main.done() and self._runs is not None:
+            self._runs.calls.leave()
+        await asyncio.wait({main}, timeout=min(self.grace, _LAST_SECONDS))
+        if not main.done():
+            log.error("the stop goes on although a step or a call of a handler does not end")
 
     async def problem(self) -> str:
         """Return why this process cannot take mail, "" when it can."""

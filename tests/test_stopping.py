@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 
-from inboxkit import InboxKit
+import anyio
+import pytest
+from anyio import from_thread, to_thread
 
-from .mails import ANN, DESK
+from inboxkit import InboxKit, InboxKitError, Message, Router
+from inboxkit.store import runs
+from inboxkit.tokens import public_id
+
+from .faults.logs import until
+from .mails import ANN, DESK, arrive
 
 
 async def in_data(kit: InboxKit) -> asyncio.StreamWriter:
@@ -29,3 +38,77 @@ async def test_a_message_that_does_not_end_is_waited_for_as_long_as_was_told(dat
             await kit.runtime.drain(0.1)
             await kit.runtime.stop()
         writer.transport.abort()
+
+
+class Stuck:
+    """A handler whose first call waits in a thread, which then tries to go on with it."""
+
+    def __init__(self) -> None:
+        self.router = Router()
+        self.begun, self.released = anyio.Event(), threading.Event()
+        self.refused: list[str] = []
+        self._calls = 0
+        self.router.on_message(to="desk@*")(self.handle)
+
+    async def handle(self, message: Message) -> None:
+        self._calls += 1
+        if self._calls == 1:
+            self.begun.set()
+            await self.hang(message)
+        await message.reply(f"Answer {self._calls}")
+
+    async def hang(self, message: Message) -> None:
+        await to_thread.run_sync(self._block, message)
+
+    def _block(self, message: Message) -> None:
+        self.released.wait(60)
+        try:
+            from_thread.run(message.reply, "Too late")
+        except InboxKitError as error:
+            self.refused.append(str(error))
+
+
+class Deaf(Stuck):
+    """A handler whose first call goes on whatever cancels it."""
+
+    async def hang(self, message: Message) -> None:
+        while not self.released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await anyio.sleep(0.01)
+        try:
+            await message.reply("Too late")
+        except InboxKitError as error:
+            self.refused.append(str(error))
+
+
+async def ended(kit: InboxKit) -> None:
+    """Return once the first kit's Run has ended in this one."""
+    store = kit.runtime.store
+    with anyio.fail_after(30):
+        while not await store.read(runs.listed, state="done"):
+            await store.bell.wait("done", store.bell.count("done"), timeout=0.1)
+
+
+@pytest.mark.parametrize("kind", [Stuck, Deaf])
+async def test_a_call_that_no_cancel_ends_is_left_behind_and_its_run_begun_anew(
+    database: str, caplog: pytest.LogCaptureFixture, kind: type[Stuck]
+) -> None:
+    stuck = kind()
+    async with InboxKit(stuck.router, database=database) as kit:
+        await kit.inbox(DESK)
+        asked = await arrive(kit)
+        await stuck.begun.wait()
+        kit.runtime.grace = 0.1
+        row = (await kit.runtime.store.read(runs.listed))[0]
+        async with asyncio.timeout(30):
+            await kit.runtime.stop()
+    told = f"{public_id('run', row.id)} of {row.handler} for {asked.id}: the call does not end"
+    assert told in caplog.text
+    assert ("although a step or a call" in caplog.text) == (kind is Deaf)
+    async with InboxKit(stuck.router, database=database) as kit:
+        await ended(kit)
+        stuck.released.set()
+        await until(lambda: bool(stuck.refused))
+        again = (await kit.runtime.store.read(runs.listed))[0]
+        sent = [m.text.strip() async for m in kit.search("is:sent")]
+    assert (again.id, again.state, again.attempts, sent) == (row.id, "done", 2, ["Answer 2"])

@@ -22,8 +22,8 @@ from ..store import events as store_events
 from ..store import runs as store_runs
 from ..tokens import public_id
 from ..values import EventType
-from .opening import flags_of, is_app, log_to_stderr, settings_of
-from .opening import run as run_async
+from .ending import run_leaving
+from .opening import flags_of, is_app, left_of, log_to_stderr, settings_of
 from .printing import flat, message_line, plain
 from .routing import takers
 from .serving import (
@@ -76,7 +76,7 @@ def dev(ctx: click.Context, /, no_reload: bool, **flags: str | None) -> None:
     sys.dont_write_bytecode = True
     given = flags_of(ctx, **open_to, **flags)
     watched = None if no_reload or is_app(settings.handlers) else Path(settings.handlers)
-    run_async(_develop(Source(settings, given, watched)))
+    run_leaving(_develop(Source(settings, given, watched)), left_of(ctx))
 
 
 async def _develop(source: Source) -> None:

@@ -141,17 +141,34 @@ def cli(
     flags = {key: value for key, value in given.items() if value is not None}
     if url and given["database"] is not None:
         raise click.UsageError("--url and --database: a command works on one of them")
-    ctx.obj = {"file": config, "url": url, "given": others | flags}
+    made_before: dict[str, Any] = ctx.obj or {"left": []}
+    ctx.obj = made_before | {"file": config, "url": url, "given": others | flags}
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit; errors of ours become one line and an exit code."""
+    """Run the command line and exit, although something that a handler began does not end."""
+    left: list[str] = []
+    try:
+        _called(arguments, left)
+    except BaseException as ended:
+        if left:
+            from .ending import exit_soon
+
+            exit_soon(ended.code if isinstance(ended, SystemExit) else EXIT_ERROR, left)
+        raise
+
+
+def _called(arguments: Sequence[str] | None, left: list[str]) -> NoReturn:
+    """Call a command and exit; errors of ours become one line and an exit code.
+
+    ``left`` takes the names of what does not end with it.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a letter that a terminal lacks ends nothing
     try:
         sys.exit(
-            cli(arguments, "inboxkit", standalone_mode=False)
+            cli(arguments, "inboxkit", standalone_mode=False, obj={"left": left})
         )  # the code that a command exits with, or None
     except click.Abort as error:
         stopped = isinstance(error.__cause__, KeyboardInterrupt)

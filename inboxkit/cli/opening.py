@@ -44,6 +44,12 @@ def url_of(ctx: click.Context) -> str:
     return str(ctx.find_root().obj["url"])
 
 
+def left_of(ctx: click.Context) -> list[str]:
+    """Return where a command names what did not end with it, so that the exit does not wait."""
+    left: list[str] = ctx.find_root().obj["left"]
+    return left
+
+
 def work_on_a_database(ctx: click.Context) -> None:
     """Refuse a server that was named for a command that works on a database."""
     if url_of(ctx):
@@ -114,8 +120,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     Of errors that came together out of a task group the first one is raised.
     """
+    with new_runner() as runner:
+        return run_with(runner, work)
+
+
+def run_with(runner: asyncio.Runner, work: Coroutine[Any, Any, T]) -> T:
+    """Do the same in a runner, which stays open."""
     try:
-        return _run(work)
+        return runner.run(work)
     except BaseExceptionGroup as group:
         error = _first(group)
     raise error
@@ -127,13 +139,13 @@ def _first(error: BaseException) -> BaseException:
     return _first(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
+def new_runner() -> asyncio.Runner:
+    """Return what runs coroutines, on uvloop when it is installed."""
     try:
         import uvloop  # pyright: ignore[reportMissingModuleSource] - the extra ``speed``
     except ImportError:
-        return asyncio.run(work)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+        return asyncio.Runner()
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
 class JsonFormatter(logging.Formatter):

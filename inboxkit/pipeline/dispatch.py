@@ -22,6 +22,7 @@ from ..store.runs import NewRun
 from ..tokens import public_id
 from ..values import EventType
 from . import items
+from .calls import Calls
 from .crew import Crew
 from .faults import fault
 from .leases import give_back
@@ -63,6 +64,7 @@ class Dispatch:
         self._actions = actions
         self._handlers = handlers
         self._held: dict[int, items.Held] = {}
+        self.calls = Calls()
         self._crew = Crew(store, "run", tasks, self._one, size=_CONCURRENCY)
 
     def room(self) -> int:
@@ -141,7 +143,8 @@ class Dispatch:
         )
         token = current.set(staging)
         try:
-            await _run(loaded, handler, item, staging)
+            with self.calls.noted(row, staging):
+                await _run(loaded, handler, item, staging)
             await self._settle(job, row, "done", staging)
         except SkipHandler:
             await self._skip(job, row, router, item)

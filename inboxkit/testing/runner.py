@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 T = TypeVar("T")
-_START_SECONDS = _STOP_SECONDS = 30.0
+_START_SECONDS, _STOP_SECONDS = 30.0, 45.0  # a kit that is closed waits 30 for its calls
 _ANY_PORT = "127.0.0.1:0"
 
 

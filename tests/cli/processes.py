@@ -77,9 +77,9 @@ class Process:
         """Send a signal."""
         self._process.send_signal(number)
 
-    def wait(self) -> int:
+    def wait(self, limit: float = LIMIT_SECONDS) -> int:
         """Return the exit code, once all that was printed is read."""
-        code = self._process.wait(LIMIT_SECONDS)
+        code = self._process.wait(limit)
         for reader in self._readers:
             reader.join(LIMIT_SECONDS)
         for stream in (self._process.stdout, self._process.stderr):
