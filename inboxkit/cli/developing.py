@@ -76,17 +76,21 @@ def dev(ctx: click.Context, /, no_reload: bool, **flags: str | None) -> None:
     sys.dont_write_bytecode = True
     given = flags_of(ctx, **open_to, **flags)
     watched = None if no_reload or is_app(settings.handlers) else Path(settings.handlers)
-    run_leaving(_develop(Source(settings, given, watched)), left_of(ctx))
+    source = Source(settings, given, watched)
+    kit = source.load()  # where a signal ends what an import waits for
+    run_leaving(_develop(source, kit), left_of(ctx))
 
 
-async def _develop(source: Source) -> None:
+async def _develop(source: Source, kit: InboxKit) -> None:
     """Run; after each change of the handlers stop and run anew, on the same ports."""
-    printer, kit = Printer(), source.load()
+    printer = Printer()
     with stop_signals() as told:
         while True:
             async with contextlib.AsyncExitStack() as stack:
-                kit = await source.entered(stack, kit)
-                await listen(kit)
+                await first(told.wait, partial(source.start, stack, kit))
+                if told.is_set():
+                    return
+                kit = source.started
                 if await printer.begin(kit):
                     announce(kit)
                 else:
@@ -111,6 +115,13 @@ class Source:
         self._seen: Mapping[Path, tuple[int, int]] = {}
         self.next: InboxKit | None = None
         self.last: InboxKit | None = None  # that ran before
+        self._started: InboxKit | None = None
+
+    @property
+    def started(self) -> InboxKit:
+        """The kit that the last ``start`` has started."""
+        assert self._started is not None
+        return self._started
 
     def load(self) -> InboxKit:
         """Return a kit with the handlers as they are now; raise ConfigurationError."""
@@ -118,7 +129,12 @@ class Source:
         discovery.forget()
         return make_kit(self._settings, self._flags)
 
-    async def entered(self, stack: contextlib.AsyncExitStack, kit: InboxKit) -> InboxKit:
+    async def start(self, stack: contextlib.AsyncExitStack, kit: InboxKit) -> None:
+        """Start a kit on its ports; when its handlers cannot begin, the one before."""
+        self._started = await self._entered(stack, kit)
+        await listen(self._started)
+
+    async def _entered(self, stack: contextlib.AsyncExitStack, kit: InboxKit) -> InboxKit:
         """Start a kit; when its handlers cannot begin, such as for a resource, the one before."""
         try:
             return await stack.enter_async_context(kit)

@@ -1,4 +1,4 @@
-"""How ``run`` and ``dev`` end when a handler does not."""
+"""How ``run`` and ``dev`` end: while they start, and when a handler does not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .mails import mail, write_handler
-from .processes import Serving
+from .processes import Process, Serving
 
 if TYPE_CHECKING:
     from .conftest import Command
@@ -49,6 +49,35 @@ async def deaf(message: Message) -> None:
         except asyncio.CancelledError:
             pass
 """
+OPENING = """\
+from contextlib import asynccontextmanager
+
+import anyio
+from inboxkit import Message, Router
+
+
+@asynccontextmanager
+async def database():
+    print("opening", flush=True)
+    try:
+        await anyio.sleep_forever()
+        yield 1
+    finally:
+        print("closed", flush=True)
+
+
+router = Router(resource=database)
+
+
+@router.on_message(to="echo@*")
+async def echo(message: Message, opened: int) -> None: ...
+"""
+IMPORTING = """\
+import threading
+
+print("opening", flush=True)
+threading.Event().wait()
+"""
 NAMES = ("anyio", "asyncio", "deaf")
 
 
@@ -71,3 +100,33 @@ def test_calls_that_do_not_end_hold_up_no_stop(
     assert ("call does not end" in told, "Traceback" in told) == (True, False)
     assert [row["state"] for row in inboxkit.rows("runs")] == ["pending"] * len(names)
     assert not inboxkit.rows("messages", "-q", "is:sent")
+
+
+PORTS = ("--smtp", "127.0.0.1:0", "--http", "127.0.0.1:0")
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=str)
+@pytest.mark.parametrize("command", ["dev", "run"])
+def test_a_signal_ends_a_start_that_is_not_done(
+    inboxkit: Command, command: str, number: signal.Signals
+) -> None:
+    write_handler(inboxkit.folder, OPENING)
+    with Process(inboxkit.folder, command, *PORTS) as process:
+        process.line("opening")
+        process.signal(number)
+        assert process.wait() == 0
+    assert process.said["out"] == ["opening", "closed"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(SIGNALS[0], 130), (SIGNALS[1], -signal.SIGTERM)])
+@pytest.mark.parametrize("command", ["dev", "run"])
+def test_a_signal_ends_an_import_that_is_not_done(
+    inboxkit: Command, command: str, number: signal.Signals, code: int
+) -> None:
+    write_handler(inboxkit.folder, IMPORTING)
+    with Process(inboxkit.folder, command, *PORTS) as process:
+        process.line("opening")
+        process.signal(number)
+        assert process.wait() == code
+    assert process.said["out"] == ["opening"]

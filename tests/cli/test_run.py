@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from .mails import mail, write_handler
-from .processes import LIMIT_SECONDS, Process, Serving
+from .processes import LIMIT_SECONDS, Serving
 
 if TYPE_CHECKING:
     from .conftest import Command
@@ -33,29 +33,6 @@ async def slow(message: Message) -> None:
     while not Path("go").exists():
         await anyio.sleep(0.01)
     await message.reply("done")
-"""
-OPENING = """\
-from contextlib import asynccontextmanager
-
-import anyio
-from inboxkit import Message, Router
-
-
-@asynccontextmanager
-async def database():
-    print("opening", flush=True)
-    try:
-        await anyio.sleep_forever()
-        yield 1
-    finally:
-        print("closed", flush=True)
-
-
-router = Router(resource=database)
-
-
-@router.on_message(to="echo@*")
-async def echo(message: Message, opened: int) -> None: ...
 """
 BROKEN = "from inboxkit import Router\n\nrouter = Router()\nraise LookupError('no such thing')\n"
 
@@ -120,15 +97,6 @@ def test_a_second_signal_ends_it_at_once(inboxkit: Command) -> None:
         server.signal(signal.SIGTERM)
         assert server.wait() == -signal.SIGTERM
     assert [row["state"] for row in inboxkit.rows("runs")] == ["pending"]
-
-
-def test_sigterm_ends_a_start_that_is_not_done(inboxkit: Command) -> None:
-    write_handler(inboxkit.folder, OPENING)
-    with Process(inboxkit.folder, "run", "--smtp", "127.0.0.1:0", "--http", "127.0.0.1:0") as run:
-        run.line("opening")
-        run.signal(signal.SIGTERM)
-        assert run.wait() == 0
-    assert run.said["out"] == ["opening", "closed"]
 
 
 def test_no_handlers_is_no_error(inboxkit: Command) -> None:
