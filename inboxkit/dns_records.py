@@ -43,6 +43,12 @@ class Wanted:
     subdomains: bool = False
 
 
+def host_for(domain: str, hostname: str) -> str:
+    """Return where mail for a domain is to be sent: a server that has no full name gets one."""
+    host = hostname.lower()
+    return host if "." in host else f"mail.{domain}"
+
+
 def records(wanted: Wanted) -> list[DnsRecord]:
     """Return the records that a domain needs."""
     domain = wanted.domain

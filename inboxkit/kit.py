@@ -74,6 +74,11 @@ class InboxKit:
         self._included.append((router, checked_resource(resource)))
         self._plans = True
 
+    @property
+    def routers(self) -> Sequence[Router[...]]:
+        """The routers that were given or included."""
+        return [router for router, _ in self._included]
+
     def plan_messages(self) -> None:
         """Take planning on even without routers: mail that no handler wants is done with."""
         self._plans = True

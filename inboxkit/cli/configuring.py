@@ -60,17 +60,21 @@ def check(ctx: click.Context) -> None:
     if "worker" in settings.role and not is_app(settings.handlers):
         handlers_folder(settings)
     check_bind(settings.model_copy(update={"http": settings.http or HTTP}))
-    read = set(PROVIDERS)
     if settings.object_store:
-        read.add("object_store")
         open_bucket(settings.object_store, settings.provider_options("object_store")).close()
-    unread = _unread(os.environ, read, _named(Path(settings.handlers)))
-    for name in sorted(set(settings.options) - read):
-        if not any(variable.startswith(f"{PREFIX}{name.upper()}_") for variable in unread):
-            unread[f"[{name}]"] = f"the providers are {', '.join(sorted(PROVIDERS))}"
-    for name, hint in unread.items():
+    for name, hint in unread(os.environ, settings).items():
         click.echo(f"warning: nothing reads {name}{hint and '; '}{hint}", err=True)
     click.echo("ok")
+
+
+def unread(environ: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    """Return the variables and tables that nothing reads, and what was meant perhaps."""
+    read = {*PROVIDERS, *(["object_store"] if settings.object_store else ())}
+    found = _unread(environ, read, _named(Path(settings.handlers)))
+    for name in sorted(set(settings.options) - read):
+        if not any(variable.startswith(f"{PREFIX}{name.upper()}_") for variable in found):
+            found[f"[{name}]"] = f"the providers are {', '.join(sorted(PROVIDERS))}"
+    return found
 
 
 def _named(handlers: Path) -> set[str]:

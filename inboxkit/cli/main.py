@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "db": ("databases", "db", "Upgrade or check the database's schema."),
     "demo": ("demo", "demo", "Run the whole two-way story and end."),
     "dev": ("developing", "dev", "Run for development: take any mail, reload handlers, print it."),
+    "doctor": ("doctor.command", "doctor", "Look at whether this installation can work."),
     "events": ("happening", "events", "List what happened to messages."),
     "export": ("exporting", "export", "Write messages to a folder, a file each."),
     "fake": ("faking", "fake", "Emulate the vendors' APIs, for programs under test."),

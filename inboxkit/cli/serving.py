@@ -27,9 +27,10 @@ from .opening import run as run_async
 from .supervising import Channel, Supervisor, bind, channel, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Mapping
+    from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 
     from ..edges import Shared
+    from ..router import Router
 
 log = logging.getLogger("inboxkit.run")
 SMTP, HTTP = "127.0.0.1:1025", "127.0.0.1:8025"
@@ -199,13 +200,21 @@ async def _warn_unreachable(kit: InboxKit) -> None:
     if settings.any_recipient or settings.catch_all:
         return
     known = [r.address for r in await kit.runtime.store.read(store_inboxes.everything)]
+    for router, pattern, address in without_inbox(routers, known, settings.domain):
+        log.warning(
+            "%s: no inbox matches to=%r; make it with: inboxkit inbox create %s",
+            router.name,
+            pattern,
+            address,
+        )
+
+
+def without_inbox(
+    routers: Sequence[Router[...]], known: Sequence[str], domain: str
+) -> Iterator[tuple[Router[...], str, str]]:
+    """Iterate over the ``to=`` that match no known address, and an address that each would take."""
     for router in routers:
         wanted = {h.filters.to for h in router.handlers if isinstance(h.filters.to, str)}
         for pattern in sorted(wanted - {"*"}):
             if not any(matching.matches(pattern, address) for address in known):
-                log.warning(
-                    "%s: no inbox matches to=%r; make it with: inboxkit inbox create %s",
-                    router.name,
-                    pattern,
-                    pattern.replace("@*", f"@{settings.domain}"),
-                )
+                yield router, pattern, pattern.replace("@*", f"@{domain}")

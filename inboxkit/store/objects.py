@@ -131,6 +131,18 @@ class Objects:
             for start in range(0, len(keys), _PORTION):
                 obstore.delete(self._store, keys[start : start + _PORTION])
 
+    def probe(self) -> None:
+        """Write a small object, read it and delete it; raise StoreError with what went wrong."""
+        key = f"probe/{secrets.token_hex(16)}"
+        with self._speaking("takes no object"):
+            obstore.put(self._store, key, b"probe", use_multipart=False)
+        with self._speaking("gives no object back"):
+            read = bytes(obstore.get(self._store, key).bytes())
+        with self._speaking("deletes nothing"):
+            obstore.delete(self._store, key)
+        if read != b"probe":
+            raise StoreError(f"{self._url} gives back other bytes than were written")
+
     def sweep(self, known: Collection[str]) -> int:
         """Delete this database's objects that are a day old and in no row; return how many."""
 

@@ -13,6 +13,7 @@ from ...dns_records import (
     NOT_STARTED,
     Wanted,
     checked,
+    host_for,
     records,
     zone_file,
 )
@@ -79,11 +80,10 @@ def _name(written: str) -> str:
 
 
 def _records(call: Call[Any], made: DomainRecord) -> list[DnsRecord]:
-    host = call.parts.settings.hostname.lower()
     return records(
         Wanted(
             domain=made.id,
-            host=host if "." in host else f"mail.{made.id}",
+            host=host_for(made.id, call.parts.settings.hostname),
             selector=made.dkim_selector,
             dkim=public_record(made.key),
             inbound=made.inbound_enabled,

@@ -1,0 +1,243 @@
+"""``inboxkit doctor``: each point as it should be, and what is wrong with an installation."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from tests import bucket as buckets
+from tests.authentication.name_server import serving
+
+from .processes import Serving
+from .test_resolving import lose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .conftest import Command, Done
+
+PORTS = ("--set", "smtp=127.0.0.1:0", "--set", "http=127.0.0.1:0")
+BROKEN = "raise RuntimeError('no luck')\n"
+HANDLER = """\
+from inboxkit import Message, Router
+
+router = Router()
+print("talk")
+
+
+@router.on_message(to="help@*")
+async def answer(message: Message) -> None: ...
+"""
+
+
+def points(done: Done) -> dict[str, tuple[str, str, str]]:
+    """Return what was found by check; of several of a check the worst."""
+    worst: dict[str, tuple[str, str, str]] = {}
+    for row in sorted(done.rows, key=lambda r: ["ok", "warning", "fault"].index(r["state"])):
+        worst[row["check"]] = (row["state"], row["found"], row["fix"])
+    return worst
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_where_nothing_is_yet_nothing_is_at_fault_and_nothing_is_made(bare: Command) -> None:
+    done = bare(*PORTS, "doctor", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert {row["state"] for row in done.rows} == {"ok"}
+    assert points(done)["database"][1] == "inboxkit.db is not there yet: the first start makes it"
+    assert list(bare.folder.iterdir()) == []
+
+
+def test_a_database_is_looked_at_and_left_as_it_is(inboxkit: Command) -> None:
+    inboxkit("inbox", "create", "echo@inbox.example")
+    before = files(inboxkit.folder)
+    done = inboxkit(*PORTS, "doctor", "--json")
+    assert done.code == 0
+    assert files(inboxkit.folder) == before
+    wanted = {"schema", "writes", "durability", "jobs", "leases", "Runs", "sends", "fsync"}
+    assert {points(done)[check][0] for check in wanted} == {"ok"}
+
+
+def test_people_get_a_line_a_point(inboxkit: Command) -> None:
+    rows = [line.split("\t") for line in inboxkit(*PORTS, "doctor").out.splitlines()]
+    assert {len(row) for row in rows} == {4}
+    assert ["ok", "writes", "can be made", ""] in rows
+
+
+@pytest.mark.parametrize(
+    ("settings", "check", "says"),
+    [
+        ("colour=red", "settings", "colour: unknown key"),
+        ("smtp_require_auth=true", "settings", "smtp_require_auth: needs smtp_users"),
+        ("provider=mailgun domain=x.org", "provider mailgun", "api_key is missing"),
+        ("provider=smtp smtp.host=relay", "settings", "domain: inbox.example"),
+        ("database=oracle://host", "database", "oracle is not supported"),
+        ("database=postgresql://a:pw@127.0.0.1:1/x", "database", "refused"),
+        ("http=192.0.2.1:0", "port http", "192.0.2.1:0: "),
+        ("http=192.0.2.1:0", "API key", "set api_key"),
+        ("object_store=file:///mail", "object store", "'file:///mail' is no bucket"),
+    ],
+)
+def test_what_is_wrong_is_at_fault(inboxkit: Command, settings: str, check: str, says: str) -> None:
+    flags = [flag for setting in settings.split() for flag in ("--set", setting)]
+    done = inboxkit(*PORTS, *flags, "doctor", "--json")
+    state, found, fix = points(done)[check]
+    assert (done.code, state) == (1, "fault")
+    assert says in found
+    assert fix and "pw" not in done.out
+
+
+def test_what_nothing_reads_is_a_warning(inboxkit: Command) -> None:
+    done = inboxkit(*PORTS, "--set", "mailgum.api_key=x", "doctor", "--json")
+    assert done.code == 0
+    assert points(done)["settings"][:2] == ("warning", "nothing reads [mailgum]")
+
+
+def test_handlers_are_imported_and_what_they_print_is_no_point(inboxkit: Command) -> None:
+    (inboxkit.folder / "handlers").mkdir()
+    (inboxkit.folder / "handlers" / "help.py").write_text(HANDLER)
+    done = inboxkit(*PORTS, "doctor", "--json")
+    assert (done.code, done.err) == (0, "talk\n")
+    assert points(done)["handlers"][1] == "1 in 1 routers of handlers"
+    assert points(done)["inboxes"][2] == "inboxkit inbox create help@inbox.example"
+
+
+def test_handlers_that_do_not_import_are_at_fault(inboxkit: Command) -> None:
+    (inboxkit.folder / "handlers").mkdir()
+    (inboxkit.folder / "handlers" / "help.py").write_text(BROKEN)
+    done = inboxkit(*PORTS, "doctor", "--json")
+    assert done.code == 1
+    assert "help.py does not import: RuntimeError: no luck" in points(done)["handlers"][1]
+
+
+def test_a_port_of_another_program_is_at_fault(inboxkit: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.settimeout(0)
+        bind = f"127.0.0.1:{other.getsockname()[1]}"
+        taken = ("--set", f"http={bind}", "--set", "role=http")
+        done = inboxkit(*taken, "doctor", "--json")
+    assert done.code == 1
+    assert points(done)["port http"][1] == f"{bind} is taken by another program"
+
+
+def test_a_server_of_ours_is_known_by_what_it_says(inboxkit: Command) -> None:
+    with Serving(inboxkit.folder, "run") as server:
+        web = server.url.removeprefix("http://")
+        ports = ("--set", f"smtp=127.0.0.1:{server.smtp_port}", "--set", f"http={web}")
+        done = inboxkit(*ports, "doctor", "--json")
+    assert done.code == 0
+    found = points(done)
+    assert found["port smtp"][1].endswith(" is served by inboxkit already")
+    assert found["port http"][1] == f"{web} is served by inboxkit already"
+    assert found["processes"][1] == "1 at work on this database"
+
+
+def test_sends_of_unknown_outcome_are_told(inboxkit: Command) -> None:
+    lose(inboxkit)
+    state, found, fix = points(inboxkit(*PORTS, "doctor", "--json"))["sends"]
+    assert (state, found) == ("warning", "1 of unknown outcome")
+    assert "inboxkit resolve" in fix
+
+
+def test_what_waits_while_nobody_works_is_told(inboxkit: Command) -> None:
+    raw = b"From: ann@example.com\r\nTo: echo@inbox.example\r\nSubject: x\r\n\r\nx\r\n"
+    inboxkit("inbox", "create", "echo@inbox.example")
+    inboxkit("receive", "--to", "echo@inbox.example", stdin=raw)
+    change(inboxkit, "UPDATE inboxkit_job SET due_at = due_at - 3600000000, state = 'ready'")
+    state, found, fix = points(inboxkit(*PORTS, "doctor", "--json"))["jobs"]
+    assert (state, fix) == ("warning", "start: inboxkit run")
+    assert "due since 1:00:0" in found and found.endswith("nobody is at work")
+
+
+def test_a_clock_that_went_back_is_told(inboxkit: Command) -> None:
+    inboxkit("send", "--from=bot@inbox.example", "--to=ann@example.com", "--text=Hi")
+    change(inboxkit, "UPDATE inboxkit_event SET at = at + 3600000000")
+    state, found, _ = points(inboxkit(*PORTS, "doctor", "--json"))["clock"]
+    assert (state, "yet to come" in found) == ("warning", True)
+
+
+def change(inboxkit: Command, statement: str) -> None:
+    with closing(sqlite3.connect(inboxkit.folder / "inboxkit.db")) as connection, connection:
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("version", "code", "state"), [("0001", 0, "warning"), ("9999", 1, "fault")]
+)
+def test_a_schema_of_another_version_is_told(
+    inboxkit: Command, version: str, code: int, state: str
+) -> None:
+    change(inboxkit, f"UPDATE inboxkit_version SET version_num = '{version}'")
+    change(inboxkit, "DELETE FROM inboxkit_setting WHERE key = 'schema_compatible'")
+    done = inboxkit(*PORTS, "doctor", "--json")
+    assert (done.code, points(done)["schema"][0]) == (code, state)
+
+
+def test_a_file_that_is_no_database_is_at_fault(bare: Command) -> None:
+    (bare.folder / "inboxkit.db").write_text("This is no database, though long enough.")
+    done = bare(*PORTS, "doctor", "--json")
+    assert done.code == 1
+    assert points(done)["database"][1].endswith("file is not a database")
+
+
+def test_a_database_that_others_may_read_is_told(inboxkit: Command) -> None:
+    (inboxkit.folder / "inboxkit.db").chmod(0o644)
+    assert points(inboxkit(*PORTS, "doctor", "--json"))["permissions"][0] == "warning"
+    (inboxkit.folder / "inboxkit.db").chmod(0o600)
+    assert "permissions" not in points(inboxkit(*PORTS, "doctor", "--json"))
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[buckets.Bucket]:
+    with buckets.serving() as running:
+        yield running
+
+
+def test_a_bucket_is_written_read_and_emptied(inboxkit: Command, bucket: buckets.Bucket) -> None:
+    flags = ["--set", f"object_store={buckets.URL}"]
+    flags += [f for k, v in bucket.options.items() for f in ("--set", f"object_store.{k}={v}")]
+    bucket.empty()
+    missing = inboxkit(*PORTS, *flags, "doctor", "--json")
+    assert (missing.code, points(missing)["object store"][0]) == (1, "fault")
+    bucket.make()
+    done = inboxkit(*PORTS, *flags, "doctor", "--json")
+    assert (done.code, points(done)["object store"][0]) == (0, "ok")
+
+
+RECORDS: dict[tuple[str, str], Any] = {
+    ("good.example", "MX"): ["10 mx.good.example."],
+    ("good.example", "TXT"): ["v=spf1 mx -all"],
+    ("_dmarc.good.example", "TXT"): ["v=DMARC1; p=none"],
+    ("twice.example", "TXT"): ["v=spf1 mx -all", "v=spf1 -all"],
+    ("silent.example", "MX"): None,
+}
+
+
+async def test_dns_is_asked_about_the_domains_that_are_named(inboxkit: Command) -> None:
+    async with serving(RECORDS) as (server, address):
+        setting = ("--set", f"dns_servers={address}", "--set", "hostname=mx.good.example")
+        await anyio.to_thread.run_sync(inboxkit, *PORTS, *setting, "doctor")
+        assert server.asked == []
+        named = ("doctor", "--json", "--dns", "good.example", "--dns", "Twice.example.")
+        done = await anyio.to_thread.run_sync(inboxkit, *PORTS, *setting, *named)
+    found = points(done)
+    assert {kind: found[f"dns {kind} good.example"][0] for kind in ("MX", "SPF", "DMARC")} == {
+        "MX": "ok",
+        "SPF": "ok",
+        "DMARC": "ok",
+    }
+    assert found["dns DKIM good.example"][0] == "warning"
+    assert done.code == 1
+    assert found["dns MX twice.example"][0] == "fault"
+    assert found["dns SPF twice.example"][:2] == (
+        "fault",
+        "twice.example: there is more than one, which counts as none",
+    )
