@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "key": ("keys", "key", "Create, list and revoke API keys."),
     "link": ("waiting", "link", "Wait for a link to act on and print it."),
     "messages": ("reading", "messages", "List messages, newest first."),
+    "openapi": ("describing", "openapi", "Print the OpenAPI document of the HTTP API."),
     "otp": ("waiting", "otp", "Wait for a one-time code and print it."),
     "parse": ("parsing", "parse", "Read mail files and print what they say, without a database."),
     "purge": ("purging", "purge", "Delete old messages."),
