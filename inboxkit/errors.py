@@ -54,7 +54,7 @@ class RemoteError(InboxKitError):
 
 
 class SendError(InboxKitError):
-    """A message could not be taken for sending."""
+    """A message could not be taken for sending: nothing of it is stored, nothing is sent."""
 
 
 class Suppressed(SendError):
@@ -97,7 +97,7 @@ class SkipHandler(Outcome):
 
 
 class RetryLater(Outcome):
-    """Drop the staged sends and run the handler again after a while."""
+    """Drop the staged sends and run the handler again after a while; ``reason`` is shown."""
 
     def __init__(self, after: timedelta, reason: str = "") -> None:
         super().__init__(reason or f"retry after {after}")
@@ -106,7 +106,7 @@ class RetryLater(Outcome):
 
 
 class Reject(Outcome):
-    """End the Run as rejected; nothing is sent and nothing is tried again."""
+    """End the Run as rejected, for a ``reason``; nothing is sent and nothing is tried again."""
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)

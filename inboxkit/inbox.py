@@ -72,7 +72,10 @@ class Inbox:
         return await self.actions.send(self.address, draft)
 
     def search(self, query: str = "", *, limit: int | None = None) -> AsyncIterator[Message]:
-        """Iterate over the messages that match, newest first."""
+        """Iterate over the messages that match, newest first; docs/command-line.md has the fields.
+
+        Raise ConfigurationError for a query that cannot be.
+        """
         return self.actions.search(self.address, query, limit)
 
     async def wait_for_message(
@@ -83,7 +86,10 @@ class Inbox:
         subject: Pattern = "*",
         when: Callable[[Message], bool] | None = None,
     ) -> Message:
-        """Return the oldest message that no wait has taken; raise WaitTimeout after ``timeout``."""
+        """Return the oldest message that no wait has taken; raise WaitTimeout after ``timeout`` s.
+
+        ``when`` is asked last; what it returns False for is left to others.
+        """
         want = Want(
             sender=address_glob("sender", sender), subject=subject, when=when, after=self.since
         )
@@ -99,7 +105,10 @@ class Inbox:
     async def wait_for_link(
         self, *, timeout: float, sender: Pattern = "*", host: Pattern = "*"
     ) -> Link:
-        """Return the newest link to act on; raise WaitTimeout after ``timeout`` s."""
+        """Return the newest link to act on; raise WaitTimeout after ``timeout`` s.
+
+        ``host`` is compared with the host of the link.
+        """
         want = Want(kind="link", sender=address_glob("sender", sender), host=host, after=self.since)
         message = await self.actions.wait(self.address, want, timeout=_seconds(timeout))
         assert message.link is not None

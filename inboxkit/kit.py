@@ -204,7 +204,11 @@ class InboxKit:
     async def webhook(
         self, provider: str, method: str, headers: Mapping[str, str], query: str, body: bytes
     ) -> WebhookResponse:
-        """Take a provider's webhook that another web framework received; return what to answer."""
+        """Take a provider's webhook that another web framework received; return what to answer.
+
+        ``body`` is as it came, byte by byte: its signature is checked. A wrong one is answered, not
+        raised.
+        """
         return await self.runtime.feedback.receive(provider, method, headers, query, body, "")
 
     async def serve(self) -> None:

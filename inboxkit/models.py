@@ -70,7 +70,11 @@ class Link(str):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attachment:
-    """A file that came with a message. ``safe_name`` may be used in a folder, ``filename`` not."""
+    """A file that came with a message. ``safe_name`` may be used in a folder, ``filename`` not.
+
+    ``size`` is in bytes, decoded; ``content_type`` what the mail says, ``sniffed_type`` what the
+    first bytes show, or "". Its methods raise NotFound when the message was purged.
+    """
 
     id: str
     filename: str
@@ -120,7 +124,16 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Message:
-    """One message of one inbox, received or sent."""
+    """One message of one inbox, received or sent.
+
+    ``id`` is ours (``msg_…``), ``message_id`` that of the mail, ``inbox`` our address. ``text`` and
+    ``html`` are whole, ``reply_text`` is without quotes and ``signature``, ``visible_text`` without
+    what a reader would not see. ``date`` is what the sender says. ``state`` is ``stored``,
+    ``parsed``, ``limited`` or ``failed`` of what was received (``defects`` says why), and that of a
+    send (docs/command-line.md, Queries). ``answers`` is the send of ours that it replies to,
+    ``participant`` whether its sender was in the thread before, ``thread_reason`` why it is in it.
+    ``size`` is in bytes. What changes later is in a new one: see ``InboxKit.message``.
+    """
 
     id: str
     message_id: str
@@ -177,11 +190,11 @@ class Message:
         )
 
     async def forensics(self) -> Mapping[str, Any]:
-        """Return mail-parser's view: received hops, sender IP, defects. Computed on demand."""
+        """Return mail-parser's view, computed on demand: received hops, sender IP, defects."""
         return await self.actions.forensics(self)
 
     async def raw(self) -> bytes:
-        """Return the bytes as they came (or as they were composed)."""
+        """Return the bytes as they came (or as they were composed); raise NotFound when purged."""
         return await self.actions.raw(self)
 
     async def thread(self) -> Thread:
@@ -204,7 +217,10 @@ class Message:
         at: datetime | None = None,
         options: ProviderOptions | None = None,
     ) -> Message:
-        """Answer this message in its thread; in a handler, staged until the Run is done."""
+        """Answer this message in its thread; in a handler, staged until the Run is done.
+
+        It goes to Reply-To or From, with ``all`` also to To and Cc; else as ``Inbox.send``.
+        """
         draft = Draft(
             text=text,
             html=html,
@@ -232,7 +248,7 @@ class Message:
         key: str | None = None,
         options: ProviderOptions | None = None,
     ) -> Message:
-        """Send this message on, as an attachment (message/rfc822), to somebody else."""
+        """Send this message on, as an attachment (message/rfc822); else as ``Inbox.send``."""
         draft = Draft(
             to=recipients(to),
             text=text,
@@ -248,7 +264,7 @@ class Message:
     async def label(
         self, *, add: str | Sequence[str] = (), remove: str | Sequence[str] = ()
     ) -> None:
-        """Add and remove labels, one or many; idempotent."""
+        """Add and remove labels, one or many; idempotent. Raise NotFound."""
         await self.actions.label(self, add=_many(add), remove=_many(remove))
 
     async def cancel(self) -> None:
@@ -260,13 +276,17 @@ class Message:
         await self.actions.cancel(self)
 
     async def wait_for_reply(self, *, timeout: float) -> Message:
-        """Wait for the next reply to this send; raise WaitTimeout after ``timeout`` s."""
+        """Return the next reply; raise WaitTimeout after ``timeout`` s, HandlerError if staged."""
         return await self.actions.wait_for_reply(self, timeout=timeout)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Thread:
-    """One conversation in one inbox. ``state`` is yours: ``update`` commits it with the Run."""
+    """One conversation in one inbox. ``state`` is yours: ``update`` commits it with the Run.
+
+    ``waiting_since`` is when the first send went that nobody has answered, ``reminders`` how often
+    a timer (``on_no_reply``) was called since.
+    """
 
     id: str
     subject: str
@@ -301,7 +321,7 @@ class Thread:
         at: datetime | None = None,
         options: ProviderOptions | None = None,
     ) -> Message:
-        """Write to the people outside, in this thread."""
+        """Write to the people outside, in this thread; else as ``Inbox.send``."""
         draft = Draft(
             text=text,
             html=html,
@@ -317,7 +337,10 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry of the event log. ``recipient`` is set for what concerns one recipient."""
+    """One entry of the event log; ``id`` is the cursor to go on from.
+
+    ``recipient`` is whom it concerns, "" for all; a ``hard`` bounce is for good.
+    """
 
     id: str
     type: EventType

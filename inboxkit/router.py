@@ -40,7 +40,11 @@ _WILDCARDS = frozenset("*?[")
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often a failing handler is tried, and how the pause between two tries grows."""
+    """How often a failing handler is tried, and how the pause between two tries grows.
+
+    ``attempts`` counts the first one too; the pause after it is ``first``, each later one
+    ``factor`` times as long. Raise ConfigurationError for what cannot be.
+    """
 
     attempts: int = 8
     first: timedelta = timedelta(seconds=5)

@@ -38,7 +38,9 @@ _PASSWORD_ARGUMENT = re.compile(r"([?&]\w*password=)[^&]*")
 class Settings(BaseModel):
     """How a runtime is set up. Every field is also ``INBOXKIT_NAME``, a TOML key and a flag.
 
-    As a flag: ``--database`` and a few others of their own, ``--set KEY=VALUE`` for all.
+    As a flag: ``--database`` and a few others of their own, ``--set KEY=VALUE`` for all. What each
+    is for stands in docs/settings.md. Raises pydantic's ValidationError; a kit that reads them
+    raises ConfigurationError.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

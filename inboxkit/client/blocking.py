@@ -165,7 +165,10 @@ class SyncInbox:
     def wait_for_message(
         self, *, timeout: float, sender: Pattern = "*", subject: Pattern = "*"
     ) -> Message:
-        """Return the oldest message that no wait has taken; raise WaitTimeout after ``timeout``."""
+        """Return the oldest message that no wait has taken.
+
+        Raise WaitTimeout after ``timeout`` s.
+        """
         found = self._inbox.wait_for_message(timeout=timeout, sender=sender, subject=subject)
         return finish(found)
 

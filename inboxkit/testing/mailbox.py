@@ -93,7 +93,10 @@ class Mailbox:
         sender: Pattern = "*",
         subject: Pattern = "*",
     ) -> Message:
-        """Return the oldest message that no wait of this test has returned; raise WaitTimeout."""
+        """Return the oldest message that no wait of this test has returned.
+
+        Raise WaitTimeout after ``timeout`` s, which lists what came instead.
+        """
         __tracebackhide__ = True  # pytest shows the line of the test
         return self._checked("message", timeout, to, sender, subject)
 

@@ -44,7 +44,10 @@ class Person:
         return await self._deliver(mail, to)
 
     async def next_message(self, *, timeout: float = 10) -> Message:
-        """Return the next message that was sent to this person; raise WaitTimeout."""
+        """Return the next message that was sent to this person.
+
+        Raise WaitTimeout after ``timeout`` s; it says which handlers have failed.
+        """
         found = await self._sandbox.next_sent(self.address, self._seen, timeout=timeout)
         self._seen.add(found.id)
         return found
