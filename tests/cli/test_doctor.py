@@ -5,10 +5,17 @@ from __future__ import annotations
 import socket
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from sqlalchemy import create_engine, text
 
 from tests import bucket as buckets
 from tests.authentication.name_server import serving
@@ -241,3 +248,64 @@ async def test_dns_is_asked_about_the_domains_that_are_named(inboxkit: Command) 
         "fault",
         "twice.example: there is more than one, which counts as none",
     )
+
+
+@pytest.mark.parametrize(("days", "state"), [(-1, "fault"), (3, "warning"), (60, "ok")])
+def test_a_certificate_that_ends_is_told(inboxkit: Command, days: int, state: str) -> None:
+    certificate, key = signed_until(inboxkit.folder, datetime.now(UTC) + timedelta(days=days))
+    flags = ("--set", f"tls_certificate={certificate}", "--set", f"tls_key={key}")
+    found = points(inboxkit(*PORTS, *flags, "doctor", "--json"))
+    assert (found["certificate"][0], found["settings"][0]) == (state, "ok")
+
+
+def signed_until(folder: Path, end: datetime) -> tuple[Path, Path]:
+    """Write a certificate that ends then, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mx.example.com")])
+    built = x509.CertificateBuilder(name, name, key.public_key(), 1, end - timedelta(99), end)
+    forms = (PrivateFormat.PKCS8, NoEncryption())
+    certificate, secret = folder / "certificate.pem", folder / "key.pem"
+    certificate.write_bytes(built.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    secret.write_bytes(key.private_bytes(Encoding.PEM, *forms))
+    return certificate, secret
+
+
+APP = """\
+from inboxkit import InboxKit, Router
+
+kit = InboxKit(Router(), provider="mailgun", domain="shop.example", database="sqlite:///own.db")
+"""
+
+
+def test_of_a_kit_of_ones_own_its_settings_are_looked_at(inboxkit: Command) -> None:
+    (inboxkit.folder / "doctored.py").write_text(APP)
+    app = ("--set", "handlers=doctored:kit")
+    found = points(inboxkit(*PORTS, *app, "doctor", "--json"))
+    assert found["provider mailgun"][0] == "fault"
+    assert found["handlers"][1] == "0 in 1 routers of doctored:kit"
+    assert found["database"][1] == "own.db is not there yet: the first start makes it"
+    assert "provider mailgun" not in points(inboxkit(*PORTS, *app, *MEMORY, "doctor", "--json"))
+
+
+MEMORY = ("--provider", "memory")
+
+
+@pytest.mark.postgres
+def test_postgresql_is_asked_for_what_it_keeps(bare: Command, database: str) -> None:
+    done = bare("--database", database, *PORTS, "doctor", "--json")
+    found = points(done)
+    wanted = ("database", "schema", "writes", "clock", "jobs", "leases", "extra postgres")
+    assert {check: found[check][0] for check in wanted} == dict.fromkeys(wanted, "ok")
+    settings = {row["found"].split(" ")[0] for row in done.rows if row["check"] == "durability"}
+    assert settings == {"fsync", "synchronous_commit", "full_page_writes"}
+
+
+@pytest.mark.postgres
+def test_postgresql_without_our_schema_is_at_fault(bare: Command, database: str) -> None:
+    engine = create_engine(database.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA inboxkit CASCADE"))
+    engine.dispose()
+    done = bare("--database", database, *PORTS, "doctor", "--json")
+    assert done.code == 1
+    assert points(done)["schema"][::2] == ("fault", "inboxkit db upgrade")

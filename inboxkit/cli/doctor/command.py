@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ...errors import ConfigurationError
 from ...resolving import DnsResolver
-from ..opening import settings_of, work_on_a_database
+from ..opening import flags_of, settings_of, work_on_a_database
 from ..printing import as_json, table
 from . import database, installation, network
 from .points import State, fault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ...settings import Settings
     from .points import Point
@@ -36,7 +36,8 @@ def doctor(ctx: click.Context, names: tuple[str, ...], json_: bool) -> None:
     except ConfigurationError as error:
         found: Sequence[Point] = [fault("settings", str(error), "see docs/settings.md")]
     else:
-        found = examined(settings, [name.strip().rstrip(".").lower() for name in names])
+        domains = [name.strip().rstrip(".").lower() for name in names]
+        found = examined(settings, flags_of(ctx), domains)
     if json_:
         for point in found:
             as_json(asdict(point))
@@ -47,15 +48,18 @@ def doctor(ctx: click.Context, names: tuple[str, ...], json_: bool) -> None:
         ctx.exit(1)
 
 
-def examined(settings: Settings, names: Sequence[str]) -> list[Point]:
-    """Return all points; those of DNS for the domains that are named."""
-    found = [*installation.settings(settings)]
+def examined(given: Settings, flags: Mapping[str, Any], names: Sequence[str]) -> list[Point]:
+    """Return all points; those of DNS for the domains that are named.
+
+    Where a kit of one's own is run, its settings count, below the flags.
+    """
+    told, routers, settings = installation.handlers(given, flags)
+    found = [*installation.settings(settings), *installation.certificate(settings)]
     try:
         found += installation.extras(settings)
     except ConfigurationError as error:  # of the database's URL, which all that follows needs
         return [*found, fault("database", str(error), "see docs/settings.md")]
     found += installation.providers(settings)
-    told, routers = installation.handlers(settings)
     found += [told, *database.disk(settings)]
     points, known = database.database(settings, routers, names)
     found += points

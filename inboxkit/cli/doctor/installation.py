@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ... import discovery
 from ...authentication.verification import missing_library
 from ...edges import fitting, smtp_settings
 from ...errors import ConfigurationError
-from ...kit import InboxKit, check_domain
+from ...kit import check_domain
 from ...listening import descriptors, raise_limit
 from ...pipeline import configured
 from ...pipeline.handlers import check_patterns
@@ -21,16 +22,17 @@ from ...providers.registry import provider
 from ...settings import host_port, is_loopback
 from ...store.database import parse_url
 from ..configuring import unread
-from ..serving import SMTP, is_app
+from ..serving import SMTP, make_kit
 from .points import fault, ok, warning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ...router import Router
     from ...settings import Settings
     from .points import Point
 
+_SOON = timedelta(days=14)
 _HELP = "see docs/settings.md, and `inboxkit config show`"
 
 
@@ -51,6 +53,26 @@ def settings(found: Settings) -> Iterator[Point]:
 
 def _check_smtp(found: Settings) -> None:
     smtp_settings(found, found.smtp or SMTP)
+
+
+def certificate(found: Settings) -> Iterator[Point]:
+    """Whether the certificate of STARTTLS is good for a while; needs a library to be told."""
+    if not found.tls_certificate or find_spec("cryptography") is None:
+        return
+    check, fix = "certificate", "renew it and restart: it is read at the start"
+    try:
+        text = Path(found.tls_certificate).read_bytes()
+        read: Any = import_module("cryptography.x509").load_pem_x509_certificate(text)
+    except (OSError, ValueError):
+        return  # what is wrong with it is told of the settings
+    ends: datetime = read.not_valid_after_utc
+    said = f"{found.tls_certificate} ends at {ends:%Y-%m-%d %H:%M} UTC"
+    if ends < datetime.now(UTC):
+        yield fault(check, said, fix)
+    elif ends - datetime.now(UTC) < _SOON:
+        yield warning(check, said, fix)
+    else:
+        yield ok(check, said)
 
 
 def extras(found: Settings) -> Iterator[Point]:
@@ -103,32 +125,31 @@ def providers(found: Settings) -> Iterator[Point]:
             yield ok(check, "its settings are complete; it was not asked")
 
 
-def handlers(found: Settings) -> tuple[Point, list[Router[...]]]:
-    """Whether the handlers import, and their routers; what they print goes to standard error."""
+def handlers(
+    found: Settings, flags: Mapping[str, Any]
+) -> tuple[Point, Sequence[Router[...]], Settings]:
+    """Whether the handlers import, their routers, and the settings of the kit that has them.
+
+    What they print goes to standard error.
+    """
     check, named = "handlers", found.handlers
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            routers = _routers(found)
-        check_patterns(routers)
+            kit = make_kit(found, flags)
+        check_patterns([*kit.routers])
     except ConfigurationError as error:
         cause = error.__cause__
-        fix = "its traceback: inboxkit routes" if cause is not None else "see docs/handlers.md"
-        return fault(check, str(error), fix), []
+        fix = "inboxkit run shows its traceback" if cause is not None else "see docs/handlers.md"
+        return fault(check, str(error), fix), [], found
+    routers = kit.routers
     count = sum(len(router.handlers) for router in routers)
     if routers:
-        return ok(check, f"{count} in {len(routers)} routers of {named}"), routers
-    if "worker" not in found.role:
-        return ok(check, "this process has not the role worker, and calls none"), []
-    return ok(check, f"none in {named}: mail is kept", "see docs/handlers.md"), []
-
-
-def _routers(found: Settings) -> list[Router[...]]:
-    if not is_app(found.handlers):
-        return discovery.load(Path(found.handlers)) if "worker" in found.role else []
-    kit = discovery.load_app(found.handlers)
-    if not isinstance(kit, InboxKit):
-        raise ConfigurationError(f"handlers: {found.handlers} is no InboxKit")
-    return [*kit.routers]
+        point = ok(check, f"{count} in {len(routers)} routers of {named}")
+    elif "worker" not in found.role:
+        point = ok(check, "this process has not the role worker, and calls none")
+    else:
+        point = ok(check, f"none in {named}: mail is kept", "see docs/handlers.md")
+    return point, routers, kit.settings
 
 
 def limits(found: Settings) -> Point:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import http.client
+import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -63,12 +64,15 @@ def _port(check: str, bind: str, ours: Callable[[str, int], str | None]) -> Poin
 
 
 def _try_bind(host: str, port: int) -> None:
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    with socket.socket(family, kind, protocol) as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as asyncio does
-        tried.bind(address)
+    """Bind each address of a host for a moment, as asyncio does; raise OSError."""
+    places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for family, kind, protocol, _, address in places:
+        with socket.socket(family, kind, protocol) as tried:
+            if os.name == "posix":  # on Windows it would let two programs have a port
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                tried.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            tried.bind(address)
 
 
 def _greeting(settings: Settings, host: str, port: int) -> str | None:
