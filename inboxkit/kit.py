@@ -197,9 +197,9 @@ class InboxKit:
     async def receive(self, raw: bytes, *, mail_from: str, rcpt_to: Recipients) -> Message:
         """Take a mail in as if it had come by SMTP; return it once it is stored and read.
 
-        Raise InboxKitError when the kit is closed meanwhile.
+        Raise NotFound when no inbox takes it, InboxKitError when the kit is closed meanwhile.
         """
-        return await self.runtime.receive(raw, mail_from, recipients(rcpt_to))
+        return await self.runtime.receive(_bytes(raw), mail_from, recipients(rcpt_to))
 
     async def webhook(
         self, provider: str, method: str, headers: Mapping[str, str], query: str, body: bytes
@@ -230,6 +230,13 @@ class InboxKit:
         """Make ``serve`` return."""
         if self._runtime is not None:
             self._runtime.stopping.set()
+
+
+def _bytes(raw: Any) -> bytes:
+    """Return a mail; raise ConfigurationError for one that was decoded already."""
+    if isinstance(raw, (bytes, bytearray)):
+        return bytes(raw)
+    raise ConfigurationError(f"receive: raw: bytes are wanted, not {type(raw).__name__}")
 
 
 def _at_ports(settings: Settings, ports: Mapping[str, str]) -> Settings:

@@ -271,7 +271,8 @@ def people(values: Sequence[str]) -> tuple[Address, ...]:
             try:
                 found.append(Address(check_address(email), name))
             except ValueError as error:
-                raise SendError(f"recipient {value!r}: {error}") from error
+                why = "give each address by itself" if value.count("@") > 1 else error
+                raise SendError(f"recipient {value!r}: {why}") from error
     return tuple(found)
 
 

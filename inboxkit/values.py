@@ -194,7 +194,10 @@ def _is_list(given: Any) -> TypeGuard[Iterable[Any]]:
 def _file(one: Any) -> File:
     if isinstance(one, (Path, str)):
         path = Path(one)
-        return File(path.name, path.read_bytes())
+        try:
+            return File(path.name, path.read_bytes())
+        except OSError as error:
+            raise SendError(f"attachments: {path}: {error.strerror or error}") from error
     if not isinstance(one, File):
         kind = type(one).__name__
         raise SendError(f"attachments: a path or a File(name, data) is wanted, not {kind}")

@@ -315,3 +315,10 @@ async def test_an_id_that_is_none_names_nothing(kit: InboxKit) -> None:
         await kit.message(nobody)
     with pytest.raises(NotFound, match="no thread None"):
         await kit.thread(nobody)
+
+
+@pytest.mark.parametrize("raw", ["Subject: x\r\n\r\ny", None, 5])
+async def test_a_mail_that_is_no_bytes_is_refused(kit: InboxKit, raw: Any) -> None:
+    inbox = await kit.inbox(DESK)
+    with pytest.raises(ConfigurationError, match="receive: raw: bytes are wanted, not "):
+        await kit.receive(raw, mail_from="ann@example.com", rcpt_to=inbox.address)

@@ -181,6 +181,8 @@ async def test_a_hard_bounce_by_mail_suppresses(sandbox: Sandbox) -> None:
         {"to": ""},
         {"to": []},
         {"to": "nobody"},
+        {"attachments": "nosuch.pdf"},
+        {"attachments": ["."]},
     ],
 )
 async def test_what_would_inject_or_cannot_be_a_mail_is_refused(
@@ -190,6 +192,16 @@ async def test_what_would_inject_or_cannot_be_a_mail_is_refused(
     with pytest.raises(SendError):
         await desk.send(**draft | given)
     assert await sent_by(kit) == []
+
+
+async def test_several_addresses_in_one_text_are_refused_with_the_way_out(desk: Inbox) -> None:
+    with pytest.raises(SendError, match=r"'a@x\.org, b@x\.org': give each address by itself"):
+        await desk.send("a@x.org, b@x.org", "Hi")
+
+
+async def test_a_path_that_cannot_be_read_is_named(desk: Inbox) -> None:
+    with pytest.raises(SendError, match=r"attachments: nosuch\.pdf: No such file"):
+        await desk.send(ANN, "Hi", attachments=["nosuch.pdf"])
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
