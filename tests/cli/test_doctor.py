@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from .processes import Serving
 from .test_resolving import lose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from .conftest import Command, Done
@@ -300,12 +300,24 @@ def test_postgresql_is_asked_for_what_it_keeps(bare: Command, database: str) -> 
     assert settings == {"fsync", "synchronous_commit", "full_page_writes"}
 
 
+@contextmanager
+def without_schema(database: str) -> Generator[None]:
+    """Take the schema away; the tests that follow need it."""
+    engine = create_engine(database.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
+        connection.execute(text("ALTER SCHEMA inboxkit RENAME TO away"))
+        connection.commit()
+        try:
+            yield
+        finally:
+            connection.execute(text("ALTER SCHEMA away RENAME TO inboxkit"))
+            connection.commit()
+    engine.dispose()
+
+
 @pytest.mark.postgres
 def test_postgresql_without_our_schema_is_at_fault(bare: Command, database: str) -> None:
-    engine = create_engine(database.replace("postgresql:", "postgresql+psycopg:"))
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA inboxkit CASCADE"))
-    engine.dispose()
-    done = bare("--database", database, *PORTS, "doctor", "--json")
+    with without_schema(database):
+        done = bare("--database", database, *PORTS, "doctor", "--json")
     assert done.code == 1
     assert points(done)["schema"][::2] == ("fault", "inboxkit db upgrade")

@@ -47,7 +47,7 @@ async def make_inbox(database: str) -> None:
 def test_sigterm_under_load_loses_nothing_and_ends_with_0(tmp_path: Path) -> None:
     asyncio.run(make_inbox(fresh_database(tmp_path / "inboxkit.db")))
     acknowledged, begun = list[bytes](), threading.Event()
-    with Serving(tmp_path, "run", "nowhere") as server:
+    with Serving(tmp_path, "run") as server:
         senders = [Sender(server.smtp_port, acknowledged, begun) for _ in range(SENDERS)]
         for sender in senders:
             sender.start()

@@ -91,6 +91,7 @@ def test_a_tag_counts_as_the_list_of_events_does(mailgun: Mailgun) -> None:
 
 @pytest.mark.parametrize("name", ["accepted", "delivered", "failed", "stored", "opened"])
 def test_statistics_agree_with_the_list_of_events(mailgun: Mailgun, name: str) -> None:
+    mailgun.settle()
     listed = mailgun.good("GET", f"/v3/{DOMAIN}/events", event=name)["items"]
     found = mailgun.good("GET", STATS, event=name)
     everywhere = mailgun.good("GET", "/v3/stats/total", event=name)
