@@ -90,6 +90,20 @@ def inbound(connection: Connection, rfc_id: str) -> list[int]:
     return list(connection.execute(query.order_by(message.c.id.desc())).scalars())
 
 
+def arrived(connection: Connection, since: datetime) -> list[int]:
+    """Return all that came in since a moment, oldest first, also what lists and searches hide."""
+    query = select(message.c.id).where(
+        message.c.direction == "inbound", message.c.received_at >= since
+    )
+    return list(connection.execute(query.order_by(message.c.id)).scalars())
+
+
+def outbound(connection: Connection) -> list[int]:
+    """Return all sends, oldest first, also what lists and searches hide."""
+    query = select(message.c.id).where(message.c.direction == "outbound")
+    return list(connection.execute(query.order_by(message.c.id)).scalars())
+
+
 _GIVEN = ("unread", "read", "received", "sent", "scheduled")  # by what a message is
 
 

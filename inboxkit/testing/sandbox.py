@@ -117,8 +117,10 @@ class Sandbox:
     # in the kit's loop
 
     async def _sent(self) -> list[Message]:
-        found = [m async for m in self.kit.search("is:outbound")]
-        return [self._bridge.over(m) for m in reversed(found) if m.state not in _NEVER_SENT]
+        runtime = self.kit.runtime
+        ids = await runtime.store.read(messages.outbound)
+        found = await runtime.store.read(records.messages, ids, runtime.actions)
+        return [self._bridge.over(m) for m in found if m.state not in _NEVER_SENT]
 
     async def _emit(self, type: EventType, about: Message, details: dict[str, Any]) -> Event:
         if about.direction != Direction.OUTBOUND:

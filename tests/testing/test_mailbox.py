@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import smtplib
 import subprocess
 import sys
+import urllib.request
 from email.message import EmailMessage
 from typing import TYPE_CHECKING
 
@@ -57,6 +59,23 @@ def test_messages_are_all_that_came_oldest_first_and_read(mailbox: Mailbox) -> N
         send(mailbox, subject=f"Number {number}", text=f"text {number}")
     assert [m.text.strip() for m in mailbox.messages()] == [f"text {n}" for n in range(15)]
     assert [m.subject for m in mailbox.messages(subject="*1")] == ["Number 1", "Number 11"]
+
+
+def test_what_lists_hide_is_seen_as_well(mailbox: Mailbox) -> None:
+    target = f"{mailbox.url}/v0/inboxes/{mailbox.address}/lists/receive/block"
+    send(mailbox, mailbox.address, subject="First")
+    mailbox.wait_for_message(to=mailbox.address)
+    body, head = json.dumps({"entry": APP}).encode(), {"Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(target, body, head)) as answer:
+        assert answer.status == 200
+    send(mailbox, mailbox.address, subject="Code", text="Your code is 428113.")
+    blocked = mailbox.wait_for_otp(to=mailbox.address).message
+    asyncio.run(mailbox.messages(subject="First")[0].label(add="spam"))
+    seen = {m.subject: "blocked" in m.labels for m in mailbox.messages(to=mailbox.address)}
+    assert (blocked.subject, seen) == ("Code", {"First": False, "Code": True})
+    with pytest.raises(AssertionError, match="a mail came"):
+        send(mailbox, mailbox.address)
+        mailbox.assert_none(to=mailbox.address, within=10)
 
 
 def test_each_recipient_has_a_message_of_their_own(mailbox: Mailbox) -> None:

@@ -42,6 +42,13 @@ def test_a_sync_test_uses_it_too(sandbox: Sandbox) -> None:
     assert list(sandbox.outbox) == []
 
 
+async def test_the_outbox_shows_what_searches_leave_out(sandbox: Sandbox) -> None:
+    sent = await (await sandbox.inbox(DESK)).send(ANN, "Hi")
+    await sent.label(add="trash")
+    assert list(sandbox.outbox) == [sent]
+    assert await sandbox.person(ANN).next_message() == sent
+
+
 async def test_blocking_code_in_the_tests_own_loop_does_not_deadlock(sandbox: Sandbox) -> None:
     inbox = await sandbox.inbox(DESK)
     with smtplib.SMTP(sandbox.smtp_host, sandbox.smtp_port, timeout=30) as client:

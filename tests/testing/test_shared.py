@@ -74,6 +74,17 @@ def test_a_timeout_lists_what_came(api: Api, mailbox: SharedMailbox) -> None:
     assert message.text.strip() == "no code here"
 
 
+def test_what_lists_hide_is_seen_as_well(api: Api, mailbox: SharedMailbox) -> None:
+    block = "/v0/inboxes/me@inbox.example/lists/receive/block"
+    api.arrive("me@inbox.example", "before")
+    api.good("POST", block, {"entry": "ann@example.com"})
+    api.arrive("me@inbox.example", "Your code is 428113.")
+    assert mailbox.wait_for_otp(to="me@*") == "428113"
+    came = mailbox.messages(to="me@*")[-1]
+    assert "blocked" in came.labels
+    api.good("DELETE", f"{block}/ann@example.com")
+
+
 def test_what_would_harm_others_is_refused(api: Api, mailbox: SharedMailbox) -> None:
     with pytest.raises(ConfigurationError, match="fail_next"):
         mailbox.fail_next(451)
