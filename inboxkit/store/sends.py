@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from ..errors import KeyReused
 from ..parsing.attachments import safe_name
@@ -345,6 +345,19 @@ def find_send(
         query = select(message.c.id).where(outbound, message.c.message_id == rfc_id)
         return connection.execute(query).scalar()
     return None
+
+
+def provider_ids(connection: Connection, row_id: int, recipient: str = "") -> list[str]:
+    """Return what providers call a send: several ids when it left in parts.
+
+    With ``recipient`` only the part that is for them.
+    """
+    shown = func.coalesce(delivery.c.provider_id, message.c.provider_id)
+    query = select(shown).join(message, message.c.id == delivery.c.message_id).distinct()
+    query = query.where(delivery.c.message_id == row_id, shown.is_not(None), shown != "")
+    if recipient:
+        query = query.where(func.lower(delivery.c.recipient) == recipient.lower())
+    return list(connection.execute(query).scalars())
 
 
 def _send_of_a_part(connection: Connection, provider_id: str, provider: str) -> int | None:

@@ -79,6 +79,22 @@ def test_it_says_how_to_point_inboxkit_itself_here(
     assert (state, bare("trigger", "dancing", sent, "--url", fake.url).code) == ("accepted", 1)
 
 
+def test_a_send_whose_names_the_vendor_replaces_is_found_by_the_vendors_own(
+    fake: Fake, bare: Command
+) -> None:
+    options = {**VENDORS["ses"].options, "api_url": f"{fake.url}/ses"}
+    flags = [f"--set=ses.{key}={value}" for key, value in options.items()]
+    shop = ("--domain", "mg.example.com", "--provider", "ses", *flags)
+    sender = f"{'shop-with-a-name-too-long-for-a-tag':_<40}@mg.example.com"
+    sent = bare(*shop, "send", "--from", sender, *DRAFT[1:]).out.split()[0]
+    asked = ("trigger", "dancing", sent, "--url", fake.url)
+    [whole] = bare.rows("show", sent)
+    assert bare("trigger", "dancing", whole["message_id"], "--url", fake.url).code == 1
+    assert bare(*asked).code == 1
+    (bare.folder / "inboxkit.db").unlink()
+    assert bare(*asked).code == 3
+
+
 def test_a_key_of_ones_own_is_not_among_the_variables(tmp_path: Path) -> None:
     own = ("--set", "mailgun.api_key=key-mine", "--domain", "shop.example.com")
     with Fake(tmp_path, "--vendor", "mailgun", before=own) as running:
