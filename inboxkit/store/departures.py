@@ -153,7 +153,7 @@ def _check_left(connection: Connection, going: Sequence[Start]) -> None:
     left = progress.sending(connection, [s.row_id for s in going])
     for start in going:
         if not any((start.row_id, recipient) in left for recipient in start.recipients):
-            raise Overtaken(f"send {start.row_id}: meanwhile it was sent")
+            raise Overtaken(f"send {start.row_id}: meanwhile it was sent or taken back")
 
 
 def _provider(step: Start) -> str:

@@ -8,15 +8,16 @@ import pytest
 from sqlalchemy import select
 
 from inboxkit.pipeline.deletion import cancel, delete_scheduled
-from inboxkit.store import departures, jobs, mailgun_sends
+from inboxkit.store import departures, jobs, mailgun_sends, purge
 from inboxkit.store.blobs import Blobs
-from inboxkit.store.departures import Start, Took
+from inboxkit.store.departures import Overtaken, Start, Took
 from inboxkit.store.looks import look
 from inboxkit.store.progress import WHOLE
 from inboxkit.store.purge import NotScheduled
 from inboxkit.store.reach import EVERYTHING
 from inboxkit.store.tables import job, message
 
+from .at_once import behind
 from .sending import ANN, NOW, stored
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ def due(tx: Tx) -> Job:
     return held
 
 
+async def start(store: Store, number: int, held: Job) -> Start:
+    row = (await store.read(look, [number], Blobs(None)))[number].row
+    return Start(held, row, [ANN], "smtp", NOW, WHOLE)
+
+
 async def left(store: Store) -> Sequence[int]:
     return await store.read(lambda c: c.execute(select(message.c.id)).scalars().all())
 
@@ -45,8 +51,9 @@ async def test_what_leaves_meanwhile_is_kept(store: Store, taken: bool) -> None:
     number = await store.write(scheduled)
     rows = await store.read(mailgun_sends.scheduled, EVERYTHING, "shop.example")
     held = await store.write(due)
-    row = (await store.read(look, [number], Blobs(None)))[number].row
-    await store.write_grouped(departures.proceed, Start(held, row, [ANN], "smtp", NOW, WHOLE))
+    begin = await start(store, number, held)
+    row = begin.row
+    await store.write_grouped(departures.proceed, begin)
     if taken:
         took = Took(held, row, [ANN], "smtp", "x", (), NOW)
         await store.write_grouped(departures.proceed, took)
@@ -62,3 +69,22 @@ async def test_what_waits_is_deleted_with_its_job(store: Store, alone: bool) -> 
     await (cancel(store, number) if alone else delete_scheduled(store, [number]))
     assert await left(store) == []
     assert await store.read(lambda c: c.execute(select(job.c.id)).all()) == []
+
+
+@pytest.mark.postgres
+async def test_what_begins_to_leave_at_that_moment_is_not_cancelled(store: Store) -> None:
+    number = await store.write(scheduled)
+    begin = await start(store, number, await store.write(due))
+    with pytest.raises(NotScheduled, match="is sending;"):
+        await behind(store, lambda tx: departures.proceed(tx, [begin]), cancel(store, number))
+    assert await left(store) == [number]
+
+
+@pytest.mark.postgres
+async def test_what_is_cancelled_at_that_moment_does_not_leave(store: Store) -> None:
+    number = await store.write(scheduled)
+    begin = await start(store, number, await store.write(due))
+    leave = store.write_grouped(departures.proceed, begin)
+    with pytest.raises(Overtaken, match="it was sent or taken back"):
+        await behind(store, lambda tx: purge.cancel(tx, number), leave)
+    assert await left(store) == []
