@@ -10,7 +10,7 @@ from ..errors import InboxKitError
 from ..parsing.mime import decode_headers
 from ..pipeline.accept import UnknownRecipient
 from .envelopes import sender_of
-from .opening import opened, run
+from .opening import opened, require_database, run, settings_of
 
 EX_NOUSER, EX_TEMPFAIL = 67, 75  # sysexits.h, which Postfix's pipe(8) understands
 
@@ -44,5 +44,8 @@ def receive(ctx: click.Context, rcpt_to: tuple[str, ...], mail_from: str | None)
 
 
 async def _receive(ctx: click.Context, raw: bytes, sender: str, rcpt_to: tuple[str, ...]) -> int:
+    settings = settings_of(ctx)
+    if not (settings.any_recipient or settings.catch_all):
+        require_database(settings)  # an empty one knows nobody, and the mail would bounce
     async with opened(ctx) as kit:
         return len(await kit.runtime.accept.mail(raw, mail_from=sender, rcpt_to=rcpt_to))

@@ -122,3 +122,11 @@ def test_receive_tells_a_mail_server_what_to_do(
     done = inboxkit(*before, "receive", "--to", "nobody@inbox.example", stdin=mail())
     assert (done.code, done.out) == (code, "")
     assert says in done.err
+
+
+def test_receive_bounces_nothing_where_there_is_no_database(bare: Command) -> None:
+    done = bare("receive", "--to", "ann@inbox.example", stdin=mail())
+    assert (done.code, "no database at" in done.err) == (75, True)
+    assert list(bare.folder.iterdir()) == []
+    anybody = bare("--set", "any_recipient=yes", "receive", "--to", "a@b.example", stdin=mail())
+    assert anybody.code == 0
