@@ -25,6 +25,17 @@ _KINDS: Mapping[str, tuple[type, str]] = {
 }
 
 
+def check_called(decorator: str, *given: object) -> None:
+    """Raise ConfigurationError for a decorator that was written without its parentheses.
+
+    It would give back a decorator in place of the handler, and register nothing.
+    """
+    if any(callable(one) for one in given):
+        raise ConfigurationError(
+            f"{decorator} stands without its parentheses: write @router.{decorator}(...)"
+        )
+
+
 def check_filters(handler: str, filters: Mapping[str, object]) -> None:
     """Raise ConfigurationError for a filter of the wrong kind, by the names of both."""
     for name in ("to", "sender", "subject"):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, TypeAlias, Ty
 
 from .errors import ConfigurationError
 from .models import Attachment, Event, Message, Otp, Thread
-from .registration import check_filters, check_parameters, event_types
+from .registration import check_called, check_filters, check_parameters, event_types
 
 if TYPE_CHECKING:
     from .values import EventType, Pattern
@@ -218,6 +218,7 @@ class Router(Generic[P]):
         require_auth: bool = False,
     ) -> Callable[[OnAttachment[P]], OnAttachment[P]]:
         """Register a handler for attached files, called once a file; ``content_type`` is a glob."""
+        check_called("on_attachment", content_type)
         if _names_no_type(content_type):
             raise ConfigurationError(
                 f'on_attachment("{content_type}") names no content type: '
@@ -238,6 +239,7 @@ class Router(Generic[P]):
                 "on_event() names no event type: write on_event(EventType.BOUNCED), "
                 "or on_event(*EventType) for all; QUEUED and DOMAIN_VERIFIED call no handler"
             )
+        check_called("on_event", *types)
         return self._registrar(HandlerKind.EVENT, Filters(types=event_types(types), tag=tag))
 
     def on_no_reply(

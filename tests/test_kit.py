@@ -322,3 +322,11 @@ async def test_a_mail_that_is_no_bytes_is_refused(kit: InboxKit, raw: Any) -> No
     inbox = await kit.inbox(DESK)
     with pytest.raises(ConfigurationError, match="receive: raw: bytes are wanted, not "):
         await kit.receive(raw, mail_from="ann@example.com", rcpt_to=inbox.address)
+
+
+def test_what_is_no_router_is_refused_at_once() -> None:
+    folder: Any = "handlers"
+    with pytest.raises(ConfigurationError, match="'handlers' is no Router"):
+        InboxKit(folder)
+    with pytest.raises(ConfigurationError, match="'handlers' is no Router"):
+        InboxKit().include(folder)

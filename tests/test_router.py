@@ -100,6 +100,12 @@ def test_a_refused_handler_leaves_nothing_behind() -> None:
     assert (router.handlers, router.name) == ((), "")
 
 
+@pytest.mark.parametrize("name", ["on_attachment", "on_event"])
+def test_a_decorator_without_its_parentheses_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"write @router\.{name}\(\.\.\.\)"):
+        getattr(Router(), name)(takes_attachment)
+
+
 @pytest.mark.parametrize(
     "register",
     [
