@@ -109,12 +109,17 @@ def test_what_nothing_reads_is_a_warning(inboxkit: Command) -> None:
 
 
 def test_handlers_are_imported_and_what_they_print_is_no_point(inboxkit: Command) -> None:
-    (inboxkit.folder / "handlers").mkdir()
-    (inboxkit.folder / "handlers" / "help.py").write_text(HANDLER)
-    done = inboxkit(*PORTS, "doctor", "--json")
+    (inboxkit.folder / "mine").mkdir()
+    (inboxkit.folder / "mine" / "help.py").write_text(HANDLER)
+    done = inboxkit(*PORTS, "doctor", "mine", "--json")
     assert (done.code, done.err) == (0, "talk\n")
-    assert points(done)["handlers"][1] == "1 in 1 routers of handlers"
+    assert points(done)["handlers"][1] == "1 in 1 routers of mine"
     assert points(done)["inboxes"][2] == "inboxkit inbox create help@inbox.example"
+
+
+def test_a_folder_of_handlers_that_is_not_there_is_told(inboxkit: Command) -> None:
+    done = inboxkit(*PORTS, "doctor", "nosuch", "--json")
+    assert (done.code, points(done)["handlers"][0]) == (0, "warning")
 
 
 def test_handlers_that_do_not_import_are_at_fault(inboxkit: Command) -> None:
@@ -129,8 +134,7 @@ def test_a_port_of_another_program_is_at_fault(inboxkit: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         other.settimeout(0)
         bind = f"127.0.0.1:{other.getsockname()[1]}"
-        taken = ("--set", f"http={bind}", "--set", "role=http")
-        done = inboxkit(*taken, "doctor", "--json")
+        done = inboxkit("doctor", "--http", bind, "--role", "http", "--json")
     assert done.code == 1
     assert points(done)["port http"][1] == f"{bind} is taken by another program"
 

@@ -11,6 +11,7 @@ from ...errors import ConfigurationError
 from ...resolving import DnsResolver
 from ..opening import flags_of, settings_of, work_on_a_database
 from ..printing import as_json, table
+from ..serving import handlers_argument, http_option, role_option, smtp_option
 from . import database, installation, network
 from .points import State, fault
 
@@ -22,22 +23,26 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@handlers_argument
+@smtp_option
+@http_option
+@role_option
 @click.option("--dns", "names", metavar="DOMAIN", multiple=True, help="Ask DNS about a domain.")
 @click.option("--json", "json_", is_flag=True, help="A point a line.")
 @click.pass_context
-def doctor(ctx: click.Context, names: tuple[str, ...], json_: bool) -> None:
-    """Look at whether this installation can do its work; nothing is changed, no mail is sent.
+def doctor(ctx: click.Context, /, names: tuple[str, ...], json_: bool, **flags: str | None) -> None:
+    """Look at whether ``inboxkit run`` could do its work; nothing is changed, no mail is sent.
 
-    Exits 1 when a point is at fault.
+    HANDLERS and the ports are those of ``run``. Exits 1 when a point is at fault.
     """
     work_on_a_database(ctx)
     try:
-        settings = settings_of(ctx)
+        settings = settings_of(ctx, **flags)
     except ConfigurationError as error:
         found: Sequence[Point] = [fault("settings", str(error), "see docs/settings.md")]
     else:
         domains = [name.strip().rstrip(".").lower() for name in names]
-        found = examined(settings, flags_of(ctx), domains)
+        found = examined(settings, flags_of(ctx, **flags), domains)
     if json_:
         for point in found:
             as_json(asdict(point))
