@@ -91,6 +91,15 @@ def servers_time(connection: Connection) -> datetime | None:
     return found
 
 
+def is_restored(connection: Connection) -> bool:
+    """Whether the event log waits for the transactions of another server, which never come."""
+    if connection.dialect.name == "sqlite":
+        return False
+    from . import postgres  # needs the driver, which an extra brings
+
+    return postgres.is_restored(connection)
+
+
 def last_at(connection: Connection) -> datetime | None:
     """Return the moment of the last event."""
     return connection.execute(select(event.c.at).order_by(event.c.seq.desc()).limit(1)).scalar()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -18,14 +20,15 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import create_engine, text
 
 from tests import bucket as buckets
+from tests import postgres
 from tests.authentication.name_server import serving
+from tests.databases import SERVER_FOLDER
 
 from .processes import Serving
 from .test_resolving import lose
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from .conftest import Command, Done
 
@@ -304,24 +307,30 @@ def test_postgresql_is_asked_for_what_it_keeps(bare: Command, database: str) -> 
     assert settings == {"fsync", "synchronous_commit", "full_page_writes"}
 
 
-@contextmanager
-def without_schema(database: str) -> Generator[None]:
-    """Take the schema away; the tests that follow need it."""
-    engine = create_engine(database.replace("postgresql:", "postgresql+psycopg:"))
-    with engine.connect() as connection:
-        connection.execute(text("ALTER SCHEMA inboxkit RENAME TO away"))
-        connection.commit()
-        try:
-            yield
-        finally:
-            connection.execute(text("ALTER SCHEMA away RENAME TO inboxkit"))
-            connection.commit()
-    engine.dispose()
+@pytest.fixture
+def empty() -> Iterator[str]:
+    """A database of PostgreSQL of this test alone, without our schema."""
+    if not postgres.RUNS_HERE:
+        pytest.skip("PostgreSQL does not run here")
+    server = postgres.shared_server(Path(os.environ[SERVER_FOLDER]))
+    with server.empty_database() as url:
+        yield url
 
 
-@pytest.mark.postgres
-def test_postgresql_without_our_schema_is_at_fault(bare: Command, database: str) -> None:
-    with without_schema(database):
-        done = bare("--database", database, *PORTS, "doctor", "--json")
+def test_postgresql_without_our_schema_is_at_fault(bare: Command, empty: str) -> None:
+    done = bare("--database", empty, *PORTS, "doctor", "--json")
     assert done.code == 1
     assert points(done)["schema"][::2] == ("fault", "inboxkit db upgrade")
+
+
+def test_a_database_that_was_restored_from_another_server_is_at_fault(
+    bare: Command, empty: str
+) -> None:
+    bare("--database", empty, "db", "upgrade")
+    bare("--database", empty, "send", "--from=a@inbox.example", "--to=b@x.org", "--text=Hi")
+    engine = create_engine(empty.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:  # as on a server that had counted further than this one
+        connection.execute(text("UPDATE inboxkit.inboxkit_event SET seq = seq + (1::bigint << 50)"))
+    engine.dispose()
+    done = bare("--database", empty, *PORTS, "doctor", "--json")
+    assert (done.code, points(done)["event log"][::2]) == (1, ("fault", "inboxkit db upgrade"))

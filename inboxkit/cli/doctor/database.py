@@ -129,8 +129,8 @@ def database(
             stored = ((name, domains.by_name(connection, name)) for name in names)
             known |= {name: record for name, record in stored if record is not None}
     except (ConfigurationError, StoreError) as error:
-        fix = "is the server up, and the URL right?" if file is None else "see docs/reliability.md"
-        found.append(fault("database", str(error), fix))
+        what = "server up" if file is None else "file a database of ours that is whole"
+        found.append(fault("database", str(error), f"is the {what}, and the URL right?"))
     return found, known
 
 
@@ -143,6 +143,9 @@ def _itself(connection: Connection, url: str) -> Iterator[Point]:
         else:
             said = f"{version} is newer than this inboxkit ({schema.HEAD}), and made for it too"
             yield warning("schema", said, "upgrade inboxkit soon")
+        if examination.is_restored(connection):
+            said = "it was restored from another server, whose transactions it waits for"
+            yield fault("event log", said, "inboxkit db upgrade")
     elif version > schema.HEAD:
         said = f"{version} is newer than this inboxkit ({schema.HEAD}), and not made for it"
         yield fault("schema", said, "upgrade inboxkit")
