@@ -10,7 +10,7 @@ from .clock import Clock
 from .errors import ConfigurationError, NotFound
 from .pipeline import configured
 from .pipeline.handlers import check_patterns
-from .router import Router, checked_resource
+from .router import Router, checked_resource, checked_router
 from .runtime import Runtime
 from .settings import Settings, checked, load
 from .values import recipients
@@ -58,7 +58,7 @@ class InboxKit:
         self.clock = clock or Clock()
         self._ports = ports
         self._included: list[tuple[Router[...], Resource | None]] = []
-        self._included += [(_router(r), None) for r in routers]
+        self._included += [(checked_router(r), None) for r in routers]
         self._plans = bool(routers)
         self._works = True
         self._runtime: Runtime | None = None
@@ -72,7 +72,7 @@ class InboxKit:
         """Add a router; ``resource`` replaces the one that it was made with, as tests do."""
         if self._runtime is not None:
             raise ConfigurationError("include: the kit is running; include before `async with`")
-        self._included.append((_router(router), checked_resource(resource)))
+        self._included.append((checked_router(router), checked_resource(resource)))
         self._plans = True
 
     @property
@@ -231,14 +231,6 @@ class InboxKit:
         """Make ``serve`` return."""
         if self._runtime is not None:
             self._runtime.stopping.set()
-
-
-def _router(given: Any) -> Router[...]:
-    if isinstance(given, Router):
-        return given
-    raise ConfigurationError(
-        f"InboxKit: {given!r} is no Router; a folder of handlers is loaded by `inboxkit run FOLDER`"
-    )
 
 
 def _bytes(raw: Any) -> bytes:

@@ -61,7 +61,13 @@ def check_parameters(handler: str, function: Callable[..., object], *, has_resou
     raise ConfigurationError(f"{handler}{_parameters(function)}: its parameters must take {said}")
 
 
-def event_types(given: Iterable[EventType]) -> tuple[EventType, ...]:
+def check_span(by: object) -> None:
+    """Raise ConfigurationError for what no clock can be moved by."""
+    if not isinstance(by, timedelta) or by < timedelta(0):
+        raise ConfigurationError(f"advance: {by!r} is no time ahead, such as timedelta(days=3)")
+
+
+def event_types(asked_by: str, given: Iterable[EventType]) -> tuple[EventType, ...]:
     """Return event types, which may be given by their names; ConfigurationError for any other."""
     found: list[EventType] = []
     for one in given:
@@ -69,7 +75,7 @@ def event_types(given: Iterable[EventType]) -> tuple[EventType, ...]:
             found.append(EventType(one))
         except ValueError:
             known = ", ".join(EventType)
-            said = f"on_event({one!r}): there is no such event; the known ones are {known}"
+            said = f"{asked_by}({one!r}): there is no such event; the known ones are {known}"
             raise ConfigurationError(said) from None
     return tuple(found)
 

@@ -12,7 +12,15 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    overload,
+)
 
 from .errors import ConfigurationError
 from .models import Attachment, Event, Message, Otp, Thread
@@ -240,7 +248,9 @@ class Router(Generic[P]):
                 "or on_event(*EventType) for all; QUEUED and DOMAIN_VERIFIED call no handler"
             )
         check_called("on_event", *types)
-        return self._registrar(HandlerKind.EVENT, Filters(types=event_types(types), tag=tag))
+        return self._registrar(
+            HandlerKind.EVENT, Filters(types=event_types("on_event", types), tag=tag)
+        )
 
     def on_no_reply(
         self, *, tag: str, after: timedelta, repeat: int = 1
@@ -301,6 +311,15 @@ def _check_settings(retries: object, timeout: object, concurrency: object) -> No
         raise ConfigurationError(
             f"Router(concurrency={concurrency!r}): concurrency must be a whole number from 1 on"
         )
+
+
+def checked_router(given: object) -> Router[...]:
+    """Return the router; raise ConfigurationError for what is none, such as a folder."""
+    if isinstance(given, Router):
+        return given
+    raise ConfigurationError(
+        f"{given!r} is no Router; a folder of handlers is loaded by `inboxkit run FOLDER`"
+    )
 
 
 def checked_resource(resource: Resource[R] | None) -> Resource[R] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 
+from ..errors import ConfigurationError
 from .desk import Fault
 from .emulator import Emulator
 
@@ -142,5 +143,8 @@ class Fakes:
         return tuple(self._emulator.accounts)
 
     def __call__(self, name: str) -> FakeAccount:
-        """Return the account at a vendor."""
-        return FakeAccount(self._emulator, self._portal, self._emulator.accounts[name])
+        """Return the account at a vendor; raise ConfigurationError for one that is not emulated."""
+        account = self._emulator.accounts.get(name)
+        if account is None:
+            raise ConfigurationError(f"no fake {name!r}; there are {', '.join(self.names)}")
+        return FakeAccount(self._emulator, self._portal, account)

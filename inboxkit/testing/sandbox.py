@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import anyio
 
 from ..errors import ConfigurationError, WaitTimeout
+from ..registration import check_span, event_types
+from ..router import checked_router
 from ..store import deliveries, events, messages, records, runs
 from ..store.deliveries import Outcome
 from ..tokens import row_id
@@ -72,7 +74,7 @@ class Sandbox:
     def include(self, router: Router[[R]], /, *, resource: Resource[R]) -> None: ...
     def include(self, router: Any, /, *, resource: Any = None) -> None:
         """Load a router; ``resource`` replaces the one that it was made with."""
-        self._runner.call(self.kit.runtime.include, router, resource)
+        self._runner.call(self.kit.runtime.include, checked_router(router), resource)
 
     def person(self, address: str) -> Person:
         """Return somebody outside."""
@@ -92,7 +94,8 @@ class Sandbox:
 
         ``details`` may be ``recipient``, ``hard``, ``reason_class``, ``reason`` and ``data``.
         """
-        found = await self._runner.acall(self._emit, type, message, details)
+        kind = event_types("emit", [type])[0]
+        found = await self._runner.acall(self._emit, kind, message, details)
         return self._bridge.over_event(found)
 
     async def settle(self, *, timeout: float = _SETTLE_SECONDS) -> None:
@@ -100,7 +103,11 @@ class Sandbox:
         await self._runner.acall(settle, self.kit, timeout=timeout)
 
     async def advance(self, by: timedelta) -> None:
-        """Move the clock: what falls due in between is done, leases stay as they are."""
+        """Move the clock: what falls due in between is done, leases stay as they are.
+
+        Raise WaitTimeout when that does not end, ConfigurationError for what is no time ahead.
+        """
+        check_span(by)
         await self._runner.acall(advance, self.kit, by, timeout=_SETTLE_SECONDS)
 
     async def next_sent(self, recipient: str, seen: Collection[str], *, timeout: float) -> Message:

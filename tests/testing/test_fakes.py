@@ -17,6 +17,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from inboxkit.errors import ConfigurationError
 from inboxkit.pipeline.transport import NotDelivered, Transport
 from inboxkit.providers.base import Feature, HttpRequest, Outgoing, ProviderEvent, Sent, Verified
 from inboxkit.providers.registry import PROVIDERS, provider
@@ -126,6 +127,11 @@ async def test_a_port_that_others_reach_is_for_others_too() -> None:
             session.get(f"http://127.0.0.1:{port}/mailgun/v3/x/events") as answer,
         ):
             assert answer.status == 401
+
+
+def test_a_vendor_that_is_not_emulated_is_refused_by_name(fake_provider: Fakes) -> None:
+    with pytest.raises(ConfigurationError, match="no fake 'nosuch'; there are agentmail, "):
+        fake_provider("nosuch")
 
 
 def test_an_unknown_vendor_is_answered_with_those_there_are(fake_provider: Fakes) -> None:

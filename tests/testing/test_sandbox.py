@@ -8,7 +8,7 @@ import sys
 import threading
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -256,6 +256,19 @@ async def test_emit_is_for_what_was_sent(sandbox: Sandbox) -> None:
     got = await sandbox.person(ANN).send(DESK)
     with pytest.raises(ConfigurationError, match="came in"):
         await sandbox.emit(EventType.BOUNCED, got)
+
+
+async def test_what_cannot_be_is_refused_and_changes_nothing(sandbox: Sandbox) -> None:
+    wrong: Any = "nosuch"
+    sent = await (await sandbox.inbox(DESK)).send(ANN, "Hi", "Hello")
+    with pytest.raises(ConfigurationError, match=r"emit\('nosuch'\): there is no such event"):
+        await sandbox.emit(wrong, sent)
+    with pytest.raises(ConfigurationError, match="'nosuch' is no Router"):
+        sandbox.include(wrong)
+    for by in (wrong, timedelta(days=-1)):
+        with pytest.raises(ConfigurationError, match="is no time ahead"):
+            await sandbox.advance(by)
+    await sandbox.settle()
 
 
 async def test_everything_it_hands_out_works_in_the_tests_loop(sandbox: Sandbox) -> None:
