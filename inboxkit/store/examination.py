@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-_BUSY_SECONDS = 2.0
+_BUSY_SECONDS = 2.0  # ours hold it for milliseconds
 
 
 @contextmanager

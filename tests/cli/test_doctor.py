@@ -161,6 +161,14 @@ def test_sends_of_unknown_outcome_are_told(inboxkit: Command) -> None:
     assert "inboxkit resolve" in fix
 
 
+def test_a_database_that_another_program_holds_is_told(inboxkit: Command) -> None:
+    with closing(sqlite3.connect(inboxkit.folder / "inboxkit.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = inboxkit(*PORTS, "doctor", "--json")
+    state, found, _ = points(done)["writes"]
+    assert (done.code, state, "database is locked" in found) == (0, "warning", True)
+
+
 def test_what_waits_while_nobody_works_is_told(inboxkit: Command) -> None:
     raw = b"From: ann@example.com\r\nTo: echo@inbox.example\r\nSubject: x\r\n\r\nx\r\n"
     inboxkit("inbox", "create", "echo@inbox.example")

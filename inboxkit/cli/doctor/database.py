@@ -157,7 +157,10 @@ def _itself(connection: Connection, url: str) -> Iterator[Point]:
         yield fault("schema", said, "inboxkit db upgrade")
         return
     refused = examination.write_refusal(connection) if version else ""
-    if refused:
+    if "locked" in refused:
+        said = f"{refused}: another process holds it for longer than any of ours does"
+        yield warning("writes", said, "is a copy being made, or a shell of SQLite open in it?")
+    elif refused:
         yield fault("writes", refused, "give the user of this process the right to write")
     else:
         yield ok("writes", "can be made")
