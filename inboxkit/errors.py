@@ -82,7 +82,8 @@ class WaitTimeout(InboxKitError, TimeoutError):
 
 def _arrival(message: Message) -> str:
     """Return a line about a message that was not the one: most often it went to somebody else."""
-    named, sender = message.envelope.rcpt_to, message.sender.email
+    named = message.envelope.rcpt_to
+    sender = message.sender.email or message.envelope.mail_from or "nobody"
     # The recipient as it was written, with its plus-tag; of a mail to many the inbox it is in.
     to = message.inbox if len(named) > 1 and message.inbox != sender else ", ".join(named[:3])
     return f"  arrived: {message.subject!r} to {to} from {sender} ({message.kind})"

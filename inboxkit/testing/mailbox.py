@@ -123,7 +123,8 @@ class Mailbox:
             found = self._checked("message", within, to, "*", "*")
         except WaitTimeout:
             return
-        raise AssertionError(f"a mail came to {to}: {found.subject!r} from {found.sender.email}")
+        sender = found.sender.email or found.envelope.mail_from
+        raise AssertionError(f"a mail came to {to}: {found.subject!r} from {sender}")
 
     def simulate(self, type: EventType, message: Message) -> None:
         """Let what would happen to a send happen to this message's sender: a bounce, a complaint.

@@ -86,6 +86,15 @@ def test_each_recipient_has_a_message_of_their_own(mailbox: Mailbox) -> None:
     assert mailbox.messages(to="nobody@*") == []
 
 
+def test_a_mail_without_a_from_field_is_told_by_who_handed_it_in(mailbox: Mailbox) -> None:
+    with smtplib.SMTP(mailbox.host, mailbox.port, timeout=30) as client:
+        client.sendmail(APP, [USER], "Subject: Plain\r\n\r\nNo code\r\n")
+    with pytest.raises(WaitTimeout, match=rf"'Plain' to {USER} from {APP} "):
+        mailbox.wait_for_otp(timeout=0.1)
+    with pytest.raises(AssertionError, match=f"'Plain' from {APP}"):
+        mailbox.assert_none(to=USER)
+
+
 def test_a_bcc_is_found_by_its_recipient(mailbox: Mailbox) -> None:
     with smtplib.SMTP(mailbox.host, mailbox.port) as client:
         client.sendmail(APP, ["hidden@example.com"], mail(to=USER))
