@@ -100,6 +100,10 @@ class Settings(BaseModel):
     same_send_seconds: int = Field(default=0, ge=0, le=86_400)
     unsupported: str = Field(default="refuse", pattern="^(refuse|drop)$")
     unknown_sends: str = Field(default="keep", pattern="^(keep|sent|retry)$")
+    mcp_read_only: bool = False
+    mcp_inboxes: tuple[str, ...] = ()
+    mcp_send: str = Field(default="draft", pattern="^(auto|draft|deny)$")
+    mcp_allow_to: tuple[str, ...] = ()
     log_format: str = Field(default="text", pattern="^(text|json)$")
     options: Mapping[str, Mapping[str, Any]] = Field(
         default_factory=dict[str, Mapping[str, Any]], repr=False
@@ -112,6 +116,8 @@ class Settings(BaseModel):
         "egress_networks",
         "arc_sealers",
         "dns_servers",
+        "mcp_inboxes",
+        "mcp_allow_to",
         mode="before",
     )
     @classmethod

@@ -11,7 +11,10 @@ import pytest
 if TYPE_CHECKING:
     from .conftest import Command
 
-SERVING = ("aiohttp", "aiosmtpd", "aiosmtplib", "jinja2", "inboxkit.kit", "inboxkit.runtime")
+SERVING = (
+    *("aiohttp", "aiosmtpd", "aiosmtplib", "jinja2", "mcp"),
+    *("inboxkit.kit", "inboxkit.runtime"),
+)
 STORING = ("sqlalchemy", "sqlmodel", "alembic", "inboxkit.store")
 PROGRAM = """\
 import sys

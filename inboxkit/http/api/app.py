@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
@@ -19,7 +20,8 @@ from .routing import VERSION, Found, Table
 from .targets import names
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from asyncio import BaseTransport
+    from collections.abc import Awaitable, Callable, Mapping
 
     from sqlalchemy import Connection
 
@@ -30,12 +32,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.api")
 ACCESS = web.AppKey("access", Access)
+R = TypeVar("R")
 
 
 def add_api(app: web.Application, parts: Parts) -> None:
     """Hang the API into an application."""
     api = Api(parts)
-    app[ACCESS] = api.access
+    app[API], app[ACCESS] = api, api.access
     app.router.add_get(f"/{VERSION}{polling.PATH}", guarded(polling.route(parts)))
     app.router.add_route("*", f"/{VERSION}/{{rest:[\\s\\S]*}}", guarded(api.serve))
     app.router.add_get(f"/{VERSION}", guarded(websocket.route(parts, api.access)))
@@ -47,50 +50,73 @@ def add_api(app: web.Application, parts: Parts) -> None:
     app.router.add_get("/download/{grant}/text", guarded(downloads.text_route(parts)))
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who asks, with which headers, and over what; see the fields of ``Call``."""
+
+    who: Identity
+    headers: Mapping[str, str]
+    base: str
+    line: BaseTransport | None = None
+
+
 class Api:
     """Finds the route of a request, lets it in, checks it, and calls its handler."""
 
     def __init__(self, parts: Parts) -> None:
         self.table = Table(ROUTES)
         self.access = Access(parts.settings, parts.store)
-        self._parts = parts
+        self.parts = parts
 
     async def serve(self, request: web.Request) -> web.Response:
         """Answer a request; raise ApiError or InboxKitError."""
         found = self.table.find(request.method, request.raw_path)
         who = await self.access.identify(request)
-        if not who.allows(found.route.permission):
+        origin = Origin(who, request.headers, base(request), request.transport)
+
+        async def body() -> Any:
+            route = found.route
+            return await input.body(request, route.takes, self.parts.intake, route.most_bytes)
+
+        return await self.answer(found, origin, body)
+
+    async def answer(
+        self, found: Found, origin: Origin, body: Callable[[], Awaitable[Any]]
+    ) -> web.Response:
+        """Answer what a caller asks of a route; ``body`` reads what came with it."""
+        if not origin.who.allows(found.route.permission):
             raise ApiError(
                 "missing_permission",
                 f"The key lacks the permission {found.route.permission}",
                 fix="use a key that has it",
             )
-        call = await self._call(request, found, who)
+        call = await self._call(found, origin, body)
         answer = await found.route.handler(call)
         if answer is None:
             return web.Response(status=204)
         return web.Response(body=answer.dumped(), content_type=answer.media_type)
 
-    async def _call(self, request: web.Request, found: Found, who: Identity) -> Call[Any]:
-        pod, named = await self._parts.store.read(_places, who.reach(), found.ids)
+    async def _call(
+        self, found: Found, origin: Origin, body: Callable[[], Awaitable[Any]]
+    ) -> Call[Any]:
+        route, reach = found.route, origin.who.reach()
+        pod, named = await self.parts.store.read(_places, reach, found.ids)
+        is_read = route.method == "GET"
         return Call(
-            parts=self._parts,
-            who=who,
-            reach=_narrowed(who.reach(), pod, named),
-            given=await self._given(request, found),
+            parts=self.parts,
+            who=origin.who,
+            reach=_narrowed(reach, pod, named),
+            given=input.query(found.query, route.takes) if is_read else await body(),
             ids=found.ids,
-            headers=request.headers,
-            base=base(request),
+            headers=origin.headers,
+            base=origin.base,
             pod=pod,
             named=named,
-            line=request.transport,
+            line=origin.line,
         )
 
-    async def _given(self, request: web.Request, found: Found) -> Any:
-        route = found.route
-        if route.method == "GET":
-            return input.query(found.query, route.takes)
-        return await input.body(request, route.takes, self._parts.intake, route.most_bytes)
+
+API = web.AppKey("api", Api)
 
 
 def guarded(
@@ -99,22 +125,27 @@ def guarded(
     """Return the handler with its errors in the envelope; only our own defects are logged."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except ApiError as error:
-            return error.response()
-        except InboxKitError as error:
-            refused = refusal(error)
-            if refused.status >= 500:
-                log.error("%s %s: %s", request.method, request.path, error)
-            return refused.response()
-        except web.HTTPException:
-            raise
-        except Exception:  # foreign input meets our code here
-            log.exception("%s %s failed", request.method, request.path)
-            return ApiError("internal_error", "The server failed; its log says why").response()
+        return await enveloped(handler(request), f"{request.method} {request.path}")
 
     return answer
+
+
+async def enveloped(work: Awaitable[R], what: str) -> R | web.Response:
+    """Return what the work returns, or its error in the envelope."""
+    try:
+        return await work
+    except ApiError as error:
+        return error.response()
+    except InboxKitError as error:
+        refused = refusal(error)
+        if refused.status >= 500:
+            log.error("%s: %s", what, error)
+        return refused.response()
+    except web.HTTPException:
+        raise
+    except Exception:  # foreign input meets our code here
+        log.exception("%s failed", what)
+        return ApiError("internal_error", "The server failed; its log says why").response()
 
 
 def base(request: web.Request) -> str:

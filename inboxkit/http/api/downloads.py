@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
@@ -45,6 +46,15 @@ _HEADERS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file to serve: in memory, or open in a temporary place, to be closed by whoever reads."""
+
+    data: bytes | IO[bytes]
+    content_type: str
+    name: str
+
+
 def expiry(now: datetime) -> datetime:
     """Return until when an address that is made now is good."""
     return now + LIFETIME
@@ -76,25 +86,30 @@ def route(parts: Parts) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return the handler of ``/download/{grant}``."""
 
     async def answer(request: web.Request) -> web.Response:
-        message_id, file_id = _granted(parts, request)
-        if message_id == _NO_MESSAGE:
-            return await _draft_file(parts, file_id)
-        if not file_id:
-            message = await parts.actions.message(message_id)
-            whole = await parts.actions.open_raw(message)
-            return _served(whole, "message/rfc822", f"{message.id}.eml")
-        file = await _file(parts, message_id, file_id)
-        data = await parts.actions.open_attachment(file)
-        return _served(data, file.content_type, file.safe_name)
+        return _served(await opened(parts, request.match_info["grant"]))
 
     return answer
+
+
+async def opened(parts: Parts, grant: str) -> Download:
+    """Return what an address is good for; raise ApiError or NotFound."""
+    message_id, file_id = _granted(parts, grant)
+    if message_id == _NO_MESSAGE:
+        return await _draft_file(parts, file_id)
+    if not file_id:
+        message = await parts.actions.message(message_id)
+        whole = await parts.actions.open_raw(message)
+        return Download(whole, "message/rfc822", f"{message.id}.eml")
+    file = await _file(parts, message_id, file_id)
+    data = await parts.actions.open_attachment(file)
+    return Download(data, file.content_type, file.safe_name)
 
 
 def text_route(parts: Parts) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return the handler of ``/download/{grant}/text``."""
 
     async def answer(request: web.Request) -> web.Response:
-        file = await _file(parts, *_granted(parts, request))
+        file = await _file(parts, *_granted(parts, request.match_info["grant"]))
         try:
             words = await parts.actions.attachment_text(file, _MOST_CHARACTERS)
         except ConfigurationError as error:
@@ -107,9 +122,9 @@ def text_route(parts: Parts) -> Callable[[web.Request], Awaitable[web.Response]]
     return answer
 
 
-def _granted(parts: Parts, request: web.Request) -> tuple[str, str]:
+def _granted(parts: Parts, grant: str) -> tuple[str, str]:
     """Return which message and file an address is good for; raise ApiError."""
-    return _read(parts.store.secret, request.match_info["grant"], parts.store.clock.now())
+    return _read(parts.store.secret, grant, parts.store.clock.now())
 
 
 async def _file(parts: Parts, message_id: str, file_id: str) -> Attachment:
@@ -120,19 +135,21 @@ async def _file(parts: Parts, message_id: str, file_id: str) -> Attachment:
     return file
 
 
-async def _draft_file(parts: Parts, file_id: str) -> web.Response:
+async def _draft_file(parts: Parts, file_id: str) -> Download:
     found = await parts.store.read(drafts.file, row_id("att", file_id))
     if found is None:
         raise NotFound(f"no attachment {file_id}")
-    return _served(found.data, found.content_type, safe_name(found.filename))
+    return Download(found.data, found.content_type, safe_name(found.filename))
 
 
-def _served(data: bytes | IO[bytes], content_type: str, name: str) -> web.Response:
-    harmless = content_type if content_type in _HARMLESS else "application/octet-stream"
-    shown = "message/rfc822" if content_type == "message/rfc822" else harmless
-    disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"  # RFC 6266 section 4.3
+def _served(file: Download) -> web.Response:
+    kind = file.content_type
+    harmless = kind if kind in _HARMLESS else "application/octet-stream"
+    shown = "message/rfc822" if kind == "message/rfc822" else harmless
+    name = quote(file.name, safe="")
+    disposition = f"attachment; filename*=UTF-8''{name}"  # RFC 6266 section 4.3
     headers = {**_HEADERS, "Content-Type": shown, "Content-Disposition": disposition}
-    return web.Response(body=data, headers=headers)
+    return web.Response(body=file.data, headers=headers)
 
 
 def _grant(secret: bytes, message_id: str, file_id: str, expires_at: datetime) -> str:

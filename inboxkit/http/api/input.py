@@ -27,7 +27,7 @@ async def body(request: web.Request, model: type[M], intake: Intake, most_bytes:
         raise too_large
     try:
         async with intake.of(request, most=most_bytes) as data:
-            return _read(request, model, data.strip())
+            return read(data, request.headers.get("Content-Type", ""), model)
     except BodyRefused as refused:
         if refused.status == 413:
             raise too_large from None
@@ -36,10 +36,12 @@ async def body(request: web.Request, model: type[M], intake: Intake, most_bytes:
         raise ApiError("service_unavailable", str(refused)) from None
 
 
-def _read(request: web.Request, model: type[M], data: bytes) -> M:
+def read(data: bytes, content_type: str, model: type[M]) -> M:
+    """Return what the bytes of a body say; raise ApiError."""
+    data = data.strip()
     if data in _NO_BODY:
         data = b"{}"
-    elif not _is_json(request.headers.get("Content-Type", "")):
+    elif not _is_json(content_type):
         raise ApiError("unsupported_media_type", "The body is not application/json")
     try:
         return model.model_validate_json(data, strict=True)  # as the description says

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import anyio
+
+from ...blocking import uninterrupted
 from ...errors import ConfigurationError, WaitTimeout
 from ...models import Want
 from ...router import address_glob
@@ -49,7 +52,11 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
                 found = await actions.wait_for_reply(await _sent(call), timeout=asked.timeout)
     except WaitTimeout as late:
         return await _late(call, late)
-    answer = await _answer(call, found)
+    try:
+        answer = await _answer(call, found)
+    except anyio.get_cancelled_exc_class():  # a caller in this process went away
+        await uninterrupted(actions.give_back(found))
+        raise
     # Asked last, as the client may hang up while its answer is made.
     if call.line is not None and call.line.is_closing():
         await actions.give_back(found)

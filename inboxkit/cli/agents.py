@@ -1,0 +1,99 @@
+"""The command ``mcp``: inboxes as tools of an agent, over standard input and output."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import ConfigurationError
+from .opening import log_to_stderr, opened, run, settings_of, url_of
+from .serving import first, stop_signals
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from ..client.transport import Transport
+    from ..mcp.policy import Policy
+    from ..settings import Settings
+
+
+@click.command()
+@click.option("--read-only", is_flag=True, default=None, help="Make, delete and send nothing.")
+@click.option(
+    "--inbox", "inboxes", multiple=True, metavar="ADDRESS", help="See this inbox alone; repeatable."
+)
+@click.option(
+    "--send",
+    type=click.Choice(["auto", "draft", "deny"]),
+    help="auto: send; draft: a person does (the default); deny: nobody.",
+)
+@click.option(
+    "--allow-to",
+    multiple=True,
+    metavar="GLOB",
+    help="Whom it may write to; nobody but who is answered otherwise. Repeatable.",
+)
+@click.pass_context
+def mcp(
+    ctx: click.Context,
+    read_only: bool | None,
+    inboxes: tuple[str, ...],
+    send: str | None,
+    allow_to: tuple[str, ...],
+) -> None:
+    """Serve an agent inboxes as tools (MCP), over standard input and output.
+
+    The agent's program starts it. It ends when standard input does.
+    """
+    check_installed()
+    from ..mcp.policy import policy  # only once it is known that the extra is there
+
+    given: dict[str, Any] = {"mcp_read_only": read_only, "mcp_send": send}
+    given |= {"mcp_inboxes": inboxes or None, "mcp_allow_to": allow_to or None}
+    settings = settings_of(ctx, **given)
+    log_to_stderr(settings)
+    run(_serve(ctx, settings, policy(settings)))
+
+
+def check_installed() -> None:
+    """Raise ConfigurationError that names the extra when it is not there."""
+    if find_spec("mcp") is None:
+        raise ConfigurationError("mcp: needs the package mcp; pip install 'inboxkit[mcp]'")
+
+
+async def _serve(ctx: click.Context, settings: Settings, policy: Policy) -> None:
+    from ..mcp import stdio  # slow to import
+    from ..mcp.desk import desk
+
+    async with _reached(ctx, settings) as (transport, key):
+        found = desk(transport, policy, key)
+        await found.check()
+        with stop_signals() as told:
+            await first(told.wait, lambda: stdio.serve(found))
+
+
+@asynccontextmanager
+async def _reached(
+    ctx: click.Context, settings: Settings
+) -> AsyncGenerator[tuple[Transport, str | None]]:
+    """Reach the server that ``--url`` names, or open the database and be its owner."""
+    if url_of(ctx):
+        from ..client.asynchronous import AsyncTransport
+        from ..client.transport import place
+
+        transport = AsyncTransport(place(url_of(ctx)))
+        transport.open()
+        try:
+            yield transport, settings.api_key or None
+        finally:
+            await transport.close()
+    else:
+        from ..http.api.access import Identity
+        from ..http.api.app import Api
+        from ..http.api.inside import Inside
+
+        async with opened(ctx, works=True) as kit:
+            yield Inside(Api(kit.runtime.parts), Identity(live=True)), None

@@ -1,0 +1,68 @@
+"""Where the tools of one caller work: a server asked with its key, or the API of this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ..client.actions import RemoteActions
+from ..client.server import Server, piece
+from ..errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ..client.transport import Transport
+    from ..models import Message, Thread
+    from .policy import Policy
+
+_SETTLED_SECONDS = 5.0
+_LOOK_SECONDS = 0.1
+_UNDER_WAY = ("queued", "sending")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A server, what can be done there, and what the policy leaves of it."""
+
+    server: Server
+    actions: RemoteActions
+    policy: Policy
+
+    async def message(self, id: str) -> Message:
+        """Return a message within reach; raise NotFound."""
+        found = await self.actions.message(id)
+        self.policy.within(found.inbox, f"no message {id}")
+        return found
+
+    async def thread(self, id: str) -> Thread:
+        """Return a thread within reach; raise NotFound."""
+        found = await self.actions.thread(id)
+        self.policy.within(found.inbox, f"no thread {id}")
+        return found
+
+    def path(self, inbox: str, suffix: str = "") -> str:
+        """Return the path of an inbox; raise NotFound for one out of reach."""
+        return f"/v0/inboxes/{piece(self.policy.within(inbox, f'no inbox {inbox}'))}{suffix}"
+
+    async def settled(self, sent: Message) -> Message:
+        """Return a send once a provider took or refused it; what takes longer goes on later."""
+        with anyio.move_on_after(_SETTLED_SECONDS):
+            while sent.state in _UNDER_WAY:
+                await anyio.sleep(_LOOK_SECONDS)
+                sent = await self.actions.message(sent.id)
+        return sent
+
+    async def check(self) -> None:
+        """Raise unless the server answers and every inbox of the policy is there."""
+        await self.server.get("/v0/auth/me")
+        for address in self.policy.inboxes:
+            found = await self.server.get(self.path(address))
+            if found["email"].lower() != address:
+                raise ConfigurationError(f"inbox: {address} is an alias of {found['email']}")
+
+
+def desk(transport: Transport, policy: Policy, api_key: str | None = None) -> Desk:
+    """Return the desk of whoever asks over this transport."""
+    server = Server(transport, api_key)
+    return Desk(server, RemoteActions(server), policy)

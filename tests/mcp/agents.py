@@ -1,0 +1,67 @@
+"""An agent of a test: the MCP package's own client, and the tools of a kit in this process."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from mcp import Client
+
+from inboxkit.http.api.access import Identity
+from inboxkit.http.api.app import Api
+from inboxkit.http.api.inside import Inside
+from inboxkit.mcp.desk import desk
+from inboxkit.mcp.policy import Policy
+from inboxkit.mcp.server import make_server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from mcp.client.client import Client as AnyClient
+    from mcp_types import CallToolResult
+
+    from inboxkit import InboxKit
+
+
+class Agent:
+    """Calls tools."""
+
+    def __init__(self, client: AnyClient) -> None:
+        self.client = client
+
+    async def call(self, tool: str, **arguments: Any) -> CallToolResult:
+        """Call a tool, whatever comes of it."""
+        return await self.client.call_tool(tool, arguments)
+
+    async def get(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """Call a tool that must succeed; return its structured content."""
+        said = await self.call(tool, **arguments)
+        assert not said.is_error, words(said)
+        content: dict[str, Any] = said.structured_content
+        return content
+
+    async def refused(self, tool: str, **arguments: Any) -> str:
+        """Call a tool that must fail; return what it says."""
+        said = await self.call(tool, **arguments)
+        assert said.is_error, said.structured_content
+        return words(said)
+
+    async def tools(self) -> Mapping[str, Any]:
+        """Return the tools by name."""
+        return {tool.name: tool for tool in (await self.client.list_tools()).tools}
+
+
+def words(said: CallToolResult) -> str:
+    """Return the text of a result."""
+    (content,) = said.content
+    assert content.type == "text"
+    return content.text
+
+
+@asynccontextmanager
+async def agent(kit: InboxKit, policy: Policy | None = None) -> AsyncGenerator[Agent]:
+    """Connect an agent to a kit, as its owner."""
+    inside = Inside(Api(kit.runtime.parts), Identity(live=True))
+    found = desk(inside, policy or Policy())
+    async with Client(make_server(found.policy, lambda _: found)) as client:
+        yield Agent(client)

@@ -1,0 +1,63 @@
+"""Waits of an agent: what comes, and what is said when it does not."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tests.mails import ANN, DESK, arrive
+
+from .agents import agent
+
+if TYPE_CHECKING:
+    from inboxkit import InboxKit
+
+
+async def test_a_code_is_waited_for_with_who_wrote_it(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    async with agent(kit) as asked:
+        coming = asyncio.create_task(arrive(kit, "Your code is 482913."))
+        said = await asked.get("wait_for_otp", inbox=DESK, sender="*@example.com")
+        await coming
+    assert (said["found"], said["code"]) == (True, "482913")
+    assert said["message"]["author"]["address"] == ANN
+    assert said["message"]["untrusted"]["code"] == "482913"
+
+
+async def test_a_link_and_a_message_are_waited_for(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    await arrive(kit, "Confirm your address: https://shop.example/confirm?token=a1b2c3d4e5f6")
+    async with agent(kit) as asked:
+        link = await asked.get("wait_for_link", inbox=DESK, host="shop.example")
+        await arrive(kit, "Hello", subject="Second")
+        message = await asked.get("wait_for_message", inbox=DESK, subject="Sec*")
+    assert link["link"] == "https://shop.example/confirm?token=a1b2c3d4e5f6"
+    assert message["message"]["untrusted"]["subject"] == "Second"
+
+
+async def test_the_reply_to_a_send_is_waited_for(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    sent = await inbox.send(ANN, "Size?", "Which size?")
+    await arrive(kit, "Something else")
+    answer = await arrive(kit, "Large", headers={"In-Reply-To": sent.message_id})
+    async with agent(kit) as asked:
+        said = await asked.get("wait_for_message", inbox=DESK, reply_to=sent.id)
+    assert said["message"]["message_id"] == answer.id
+
+
+async def test_a_timeout_is_an_answer_that_lists_what_came(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    came = await arrive(kit, "No code here")
+    async with agent(kit) as asked:
+        said = await asked.get("wait_for_otp", inbox=DESK, timeout=0.05)
+    assert (said["found"], said["code"], said["message"]) == (False, None, None)
+    assert "no otp for desk@inbox.example within 0.05 s; 1 other message came" in said["reason"]
+    assert [one["message_id"] for one in said["arrived"]] == [came.id]
+
+
+async def test_what_was_returned_is_not_returned_again(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    await arrive(kit, "Your code is 482913.")
+    async with agent(kit) as asked:
+        assert (await asked.get("wait_for_otp", inbox=DESK))["found"]
+        assert not (await asked.get("wait_for_otp", inbox=DESK, timeout=0))["found"]
