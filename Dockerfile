@@ -5,7 +5,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY inboxkit ./inboxkit
 COPY handlers ./handlers
 RUN python -m venv /opt/inboxkit
-RUN /opt/inboxkit/bin/pip install --no-cache-dir ".[speed,postgres,s3,auth,signatures,docs]"
+RUN /opt/inboxkit/bin/pip install --no-cache-dir ".[speed,postgres,s3,auth,signatures,docs,mcp]"
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /data inboxkit

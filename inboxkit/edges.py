@@ -22,7 +22,10 @@ from .smtp.settings import SmtpSettings
 from .store import api_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from socket import socket
+
+    from aiohttp.web import Application
 
     from .http.parts import Parts
     from .smtp.incoming import Incoming
@@ -50,6 +53,10 @@ class Edges:
         self._listener: Listener | None = None
         self._server: HttpServer | None = None
         self._failures: list[int] = []
+
+    def mount(self, add: Callable[[Application], None]) -> None:
+        """Serve more on the HTTP port, before it is open."""
+        add(self._app)
 
     def fail_next(self, code: int, times: int) -> None:
         """Refuse the next recipients with this SMTP code; for tests of what sends to us."""

@@ -16,8 +16,10 @@ from .settings import Settings, checked, load
 from .values import recipients
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
     from datetime import datetime, timedelta
+
+    from aiohttp.web import Application
 
     from .inbox import Inbox
     from .models import Event, Message, Thread
@@ -59,6 +61,7 @@ class InboxKit:
         self._ports = ports
         self._included: list[tuple[Router[...], Resource | None]] = []
         self._included += [(checked_router(r), None) for r in routers]
+        self._mounts: dict[str, Callable[[Application], None]] = {}
         self._plans = bool(routers)
         self._works = True
         self._runtime: Runtime | None = None
@@ -79,6 +82,10 @@ class InboxKit:
     def routers(self) -> Sequence[Router[...]]:
         """The routers that were given or included."""
         return [router for router, _ in self._included]
+
+    def mount(self, path: str, add: Callable[[Application], None]) -> None:
+        """Have ``add`` serve something at a path of the HTTP port; before the kit starts."""
+        self._mounts[path] = add
 
     def plan_messages(self) -> None:
         """Take planning on even without routers: mail that no handler wants is done with."""
@@ -109,6 +116,8 @@ class InboxKit:
         await runtime.start(routers, plans=self._plans and works, works=works)
         self._runtime = runtime
         try:
+            for add in self._mounts.values():
+                runtime.edges.mount(add)
             await runtime.edges.open(
                 smtp=self.settings.smtp if "smtp" in self._ports else "",
                 http=self.settings.http if "http" in self._ports else "",

@@ -100,6 +100,7 @@ class Settings(BaseModel):
     same_send_seconds: int = Field(default=0, ge=0, le=86_400)
     unsupported: str = Field(default="refuse", pattern="^(refuse|drop)$")
     unknown_sends: str = Field(default="keep", pattern="^(keep|sent|retry)$")
+    mcp: bool = False
     mcp_read_only: bool = False
     mcp_inboxes: tuple[str, ...] = ()
     mcp_send: str = Field(default="draft", pattern="^(auto|draft|deny)$")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import ConfigurationError
+from .mounting import check_installed
 from .opening import log_to_stderr, opened, run, settings_of, url_of
 from .serving import first, stop_signals
 
@@ -56,12 +55,6 @@ def mcp(
     settings = settings_of(ctx, **given)
     log_to_stderr(settings)
     run(_serve(ctx, settings, policy(settings)))
-
-
-def check_installed() -> None:
-    """Raise ConfigurationError that names the extra when it is not there."""
-    if find_spec("mcp") is None:
-        raise ConfigurationError("mcp: needs the package mcp; pip install 'inboxkit[mcp]'")
 
 
 async def _serve(ctx: click.Context, settings: Settings, policy: Policy) -> None:

@@ -20,6 +20,7 @@ from ..providers.registry import PROVIDERS, provider
 from ..settings import PREFIX, Settings, masked, provider_option
 from ..store.database import parse_url
 from ..store.store import open_bucket
+from .mounting import mounted
 from .opening import handlers_folder, is_app, settings_of
 from .printing import as_json
 from .serving import HTTP, SMTP
@@ -60,6 +61,8 @@ def check(ctx: click.Context) -> None:
     if "worker" in settings.role and not is_app(settings.handlers):
         handlers_folder(settings)
     check_bind(settings.model_copy(update={"http": settings.http or HTTP}))
+    if settings.mcp:
+        mounted(settings)
     if settings.object_store:
         open_bucket(settings.object_store, settings.provider_options("object_store")).close()
     for name, hint in unread(os.environ, settings).items():

@@ -22,6 +22,7 @@ from ..pipeline.handlers import check_patterns
 from ..settings import Settings, checked
 from ..store import inboxes as store_inboxes
 from .ending import run_leaving
+from .mounting import PATH, mounted
 from .opening import flags_of, handlers_folder, is_app, left_of, log_to_stderr, settings_of
 from .opening import run as run_async
 from .supervising import Channel, Supervisor, bind, channel, shown
@@ -122,6 +123,8 @@ def make_kit(settings: Settings, flags: Mapping[str, Any]) -> InboxKit:
         check_patterns(routers)
         kit = InboxKit(*routers, settings=settings)
     kit.plan_messages()
+    if kit.settings.mcp and "http" in kit.settings.role:
+        kit.mount(PATH, mounted(kit.settings))
     return kit
 
 

@@ -49,6 +49,7 @@ def test_secrets_are_shown_as_stars(inboxkit: Command, form: tuple[str, ...]) ->
         ("provider=mailgun domain=x.org", "provider mailgun: api_key is missing"),
         ("provider=smtp domain=x.org", "provider smtp: host is missing"),
         ("provider=smtp smtp.host=relay.example", "domain: inbox.example"),
+        ("mcp=true mcp_allow_to=ann", 'mcp_allow_to="ann" can match no address'),
         ("provider=nosuch", "there are agentmail, brevo, "),
         ("smtp=1025", "smtp: '1025' is not HOST:PORT"),
         ("http=0.0.0.0:8025", "set api_key"),

@@ -7,16 +7,18 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from mcp import Client
 
 from inboxkit.mcp.policy import Policy
 from inboxkit.mcp.server import make_server
 from inboxkit.mcp.views import NOTICE
 from tests.mails import ANN, DESK, arrive
 
-from .agents import agent
+from .agents import Agent, agent
 
 if TYPE_CHECKING:
     from inboxkit import InboxKit
+    from inboxkit.mcp.desk import Desk
 
 READING = {
     *("list_inboxes", "get_events", "list_messages", "get_message", "get_thread"),
@@ -193,6 +195,16 @@ async def test_what_cannot_be_done_is_said(
     await kit.inbox(DESK)
     async with agent(kit) as asked:
         assert said in await asked.refused(tool, **arguments)
+
+
+async def test_a_defect_is_logged_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: object) -> Desk:
+        raise ValueError("the code is 482913")
+
+    async with Client(make_server(Policy(), broken)) as client:
+        said = await Agent(client).refused("list_inboxes")
+    assert said == "list_inboxes failed; the server's log says where"
+    assert "list_inboxes: ValueError at " in caplog.text and "482913" not in caplog.text
 
 
 def test_the_root_logger_stays_as_it_was() -> None:
