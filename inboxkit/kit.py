@@ -85,6 +85,8 @@ class InboxKit:
 
     def mount(self, path: str, add: Callable[[Application], None]) -> None:
         """Have ``add`` serve something at a path of the HTTP port; before the kit starts."""
+        if self._runtime is not None:
+            raise ConfigurationError("mount: the kit is running; mount before `async with`")
         self._mounts[path] = add
 
     def plan_messages(self) -> None:

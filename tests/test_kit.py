@@ -179,9 +179,11 @@ async def test_overlapping_patterns_of_two_routers_do_not(database: str) -> None
         assert len(kit.runtime.handlers.routers) == 2
 
 
-async def test_a_router_is_included_before_the_start_only(kit: InboxKit) -> None:
+async def test_routers_and_what_is_served_are_given_before_the_start_only(kit: InboxKit) -> None:
     with pytest.raises(ConfigurationError, match="include before"):
         kit.include(Router())
+    with pytest.raises(ConfigurationError, match="mount before"):
+        kit.mount("/here", lambda _: None)
 
 
 async def test_what_needs_the_runtime_says_so_before_the_start(database: str) -> None:

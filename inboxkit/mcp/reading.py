@@ -15,13 +15,14 @@ from .desk import Desk
 from .inboxes import Limit, PageToken
 from .policy import Policy
 from .tools import READS, DeskOf, Tool
-from .views import NOTICE, File, Headline, Mail, fenced, file, headline, mail
+from .views import NOTICE, Headline, Mail, fenced, headline, mail
 
 _TEXT_CHARACTERS = 20_000
 _MOST_CHARACTERS = 200_000
 _THREAD_CHARACTERS = 4_000
 _MOST_BASE64_BYTES = 64 * 1024
 _MOST_EXPLAINED = 10
+_REASON_CHARACTERS = 300
 
 MessageId = Annotated[str, Field(description="message_id, such as msg_0...", max_length=100)]
 ThreadId = Annotated[str, Field(description="thread_id, such as thd_0...", max_length=100)]
@@ -47,15 +48,19 @@ class Content(BaseModel):
     """What a file says: untrusted."""
 
     notice: str = NOTICE
+    filename: str
+    content_type: str
     text: str | None = None
     is_cut: bool = False
     base64: str | None = None
 
 
-class FileView(File):
+class FileView(BaseModel):
     """A file with its words, or with its bytes where it has none and is small."""
 
     message_id: str
+    attachment_id: str
+    size: int
     sha256: str
     looks_like: str
     note: str
@@ -188,10 +193,12 @@ class ReadingTools:
         found = next((one for one in message.attachments if one.id == attachment_id), None)
         if found is None:
             raise NotFound(f"message {message_id}: has no attachment {attachment_id}")
-        content, note = await _content(found, max_characters)
+        shown, note = await _content(found, max_characters)
+        content = Content(filename=found.safe_name, content_type=found.content_type, **shown)
         return FileView(
-            **file(found).model_dump(),
             message_id=message.id,
+            attachment_id=found.id,
+            size=found.size,
             sha256=found.sha256,
             looks_like=found.sniffed_type,
             note=note,
@@ -224,7 +231,7 @@ def _messages(desk: Desk, said: Mapping[str, Any]) -> list[Message]:
     return [values.message(one, desk.actions) for one in said["messages"]]
 
 
-async def _content(found: Attachment, most: int) -> tuple[Content, str]:
+async def _content(found: Attachment, most: int) -> tuple[dict[str, Any], str]:
     """Return what is in a file, as far as it can be shown, and what there is to say of it."""
     note = "no text can be read from it"
     try:
@@ -233,12 +240,12 @@ async def _content(found: Attachment, most: int) -> tuple[Content, str]:
         text, note = None, str(error)
     if text:
         cut = len(text) > most
-        return Content(text=fenced(text[:most]), is_cut=cut), "the beginning" if cut else ""
+        return {"text": fenced(text[:most]), "is_cut": cut}, "the beginning" if cut else ""
     if text == "":
         note = "it holds no words"
     if found.size > _MOST_BASE64_BYTES:
-        return Content(), f"{note}; larger than {_MOST_BASE64_BYTES} bytes, so not shown"
-    return Content(base64=base64.b64encode(await found.read()).decode()), note
+        return {}, f"{note}; larger than {_MOST_BASE64_BYTES} bytes, so not shown"
+    return {"base64": base64.b64encode(await found.read()).decode()}, note
 
 
 def _explained(said: dict[str, Any]) -> Explained:
@@ -249,8 +256,8 @@ def _explained(said: dict[str, Any]) -> Explained:
     return Explained(
         message_id=said["id"],
         kind=said["kind"],
-        kind_reason=said.get("kind_reason") or "",
-        thread_reason=said["thread"].get("reason") or "",
+        kind_reason=(said.get("kind_reason") or "")[:_REASON_CHARACTERS],
+        thread_reason=(said["thread"].get("reason") or "")[:_REASON_CHARACTERS],
         is_participant=said["thread"]["participant"],
         handlers=runs,
         withheld=said["withheld"],

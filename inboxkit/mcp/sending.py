@@ -43,7 +43,6 @@ class DraftView(BaseModel):
     draft_id: str
     inbox: str
     to: list[str]
-    subject: str
     note: str = "This is a draft. Nothing is sent until a person sends it."
 
 
@@ -143,5 +142,4 @@ def _draft(said: dict[str, Any], inbox: str) -> DraftView:
         draft_id=said["draft_id"],
         inbox=inbox,
         to=list(said.get("to") or ()),
-        subject=said.get("subject") or "",
     )

@@ -24,7 +24,6 @@ class Author(BaseModel):
     """Who a message says it is from, and whether that is proven."""
 
     address: str
-    name: str
     is_proven: bool
     verdict: str
     spf: str
@@ -45,6 +44,7 @@ class Glimpse(BaseModel):
     """The first words of a message: untrusted."""
 
     notice: str = NOTICE
+    sender_name: str
     subject: str
     preview: str
 
@@ -53,6 +53,7 @@ class Words(BaseModel):
     """What a message says: untrusted. ``text`` is without what its reader would not see."""
 
     notice: str = NOTICE
+    sender_name: str
     subject: str
     to: list[str]
     cc: list[str]
@@ -63,8 +64,11 @@ class Words(BaseModel):
     attachments: list[File]
 
 
-class Headline(BaseModel):
-    """A message in a list."""
+class Facts(BaseModel):
+    """What this server knows of a message, whatever that says.
+
+    ``is_participant`` is false for one that a stranger sent into the thread.
+    """
 
     message_id: str
     thread_id: str
@@ -74,25 +78,22 @@ class Headline(BaseModel):
     kind: str
     state: str
     labels: list[str]
+    is_participant: bool
     author: Author
+
+
+class Headline(Facts):
+    """A message in a list."""
+
     has_code: bool
     has_link: bool
     attachments: int
     untrusted: Glimpse
 
 
-class Mail(BaseModel):
+class Mail(Facts):
     """A message with its words."""
 
-    message_id: str
-    thread_id: str
-    inbox: str
-    direction: str
-    received_at: datetime
-    kind: str
-    state: str
-    labels: list[str]
-    author: Author
     untrusted: Words
 
 
@@ -114,6 +115,7 @@ def headline(message: Message) -> Headline:
         has_link=message.link is not None,
         attachments=len(message.attachments),
         untrusted=Glimpse(
+            sender_name=message.sender.name[:_NAME_CHARACTERS],
             subject=message.subject[:_SUBJECT_CHARACTERS],
             preview=message.preview[:_PREVIEW_CHARACTERS],
         ),
@@ -127,6 +129,7 @@ def mail(message: Message, most: int, *, new_words: bool = False) -> Mail:
     """
     said = (message.reply_text if new_words else "") or message.visible_text or message.text
     words = Words(
+        sender_name=message.sender.name[:_NAME_CHARACTERS],
         subject=message.subject[:_SUBJECT_CHARACTERS],
         to=[str(address) for address in message.to[:_MOST_PEOPLE]],
         cc=[str(address) for address in message.cc[:_MOST_PEOPLE]],
@@ -176,6 +179,7 @@ def _facts(message: Message) -> dict[str, Any]:
         "kind": str(message.kind),
         "state": message.state,
         "labels": sorted(message.labels),
+        "is_participant": message.participant,
         "author": author(message),
     }
 
@@ -186,7 +190,6 @@ def author(message: Message) -> Author:
     ours = message.direction == Direction.OUTBOUND
     return Author(
         address=message.sender.email,
-        name=message.sender.name[:_NAME_CHARACTERS],
         is_proven=ours or auth.passed,
         verdict="sent from this inbox" if ours else _verdict(auth),
         spf=auth.spf,

@@ -72,8 +72,8 @@ async def test_a_draft_waits_for_a_person(kit: InboxKit) -> None:
         draft = await asked.get("create_draft", **given, in_reply_to=came.id)
         assert await asked.get("create_draft", **given, in_reply_to=came.id) == draft
         assert "name somebody" in await asked.refused("create_draft", **given)
-    assert draft["to"] == [ANN] and draft["subject"] == "Re: Lamp"
-    assert "until a person sends it" in draft["note"] and await sent(kit) == []
+    assert draft["to"] == [ANN] and "until a person sends it" in draft["note"]
+    assert await sent(kit) == []
 
 
 async def test_an_agent_of_one_inbox_sees_no_other(kit: InboxKit) -> None:

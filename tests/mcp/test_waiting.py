@@ -61,3 +61,15 @@ async def test_what_was_returned_is_not_returned_again(kit: InboxKit) -> None:
     async with agent(kit) as asked:
         assert (await asked.get("wait_for_otp", inbox=DESK))["found"]
         assert not (await asked.get("wait_for_otp", inbox=DESK, timeout=0))["found"]
+
+
+async def test_a_wait_that_the_agent_gives_up_takes_nothing(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    async with agent(kit) as asked:
+        waiting = asyncio.create_task(asked.get("wait_for_message", inbox=DESK))
+        assert await asked.get("list_inboxes")  # meanwhile others are answered
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        came = await arrive(kit)
+        found = await asked.get("wait_for_message", inbox=DESK, timeout=5)
+    assert waiting.cancelled() and found["message"]["message_id"] == came.id
