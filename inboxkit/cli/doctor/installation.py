@@ -86,6 +86,8 @@ def extras(found: Settings) -> Iterator[Point]:
         yield _needed("postgres", "psycopg", "the database")
     if found.object_store:
         yield _needed("s3", "obstore", "object_store")
+    if found.mcp:
+        yield _needed("mcp", "mcp", "the setting mcp")
 
 
 def _auth(found: Settings) -> Point:
