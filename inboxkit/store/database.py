@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from ..errors import ConfigurationError
 from ..settings import without_password
+from .links import Links
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +49,7 @@ class Database:
     reader: Engine
     file: Path | None
     writers: int = 1
+    links: Links | None = None  # to a server
 
     def close(self) -> None:
         self.reader.dispose()
@@ -88,9 +90,10 @@ def open_database(url: str) -> Database:
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "postgresql":
-        writer = _postgres(parsed)
+        links = Links()
+        writer = _postgres(parsed, links)
         by_statement = writer.execution_options(isolation_level="AUTOCOMMIT")
-        return Database(parsed, writer, by_statement, None, writers=_POSTGRES_WRITERS)
+        return Database(parsed, writer, by_statement, None, _POSTGRES_WRITERS, links)
     file = Path(parsed.database or "")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +166,7 @@ def _from_json(text: str) -> Any:
     return {} if text == "{}" else json.loads(text)
 
 
-def _postgres(url: URL) -> Engine:
+def _postgres(url: URL, links: Links) -> Engine:
     try:
         from . import postgres  # needs the driver, which an extra brings
     except ModuleNotFoundError:
@@ -179,6 +182,8 @@ def _postgres(url: URL) -> Engine:
         hide_parameters=True,
         json_serializer=to_json,
     )
+    event.listen(engine, "do_connect", links.check)
+    event.listen(engine, "connect", links.add)
     event.listen(engine, "connect", postgres.prepare)
     event.listen(engine, "handle_error", postgres.give_up_useless)
     return engine

@@ -75,6 +75,10 @@ class Notices:
         with contextlib.suppress(BlockingIOError):  # it is full of wake-ups already
             self._waker.send(b"!")
 
+    def stop(self) -> None:
+        """Hear nothing more once the connection is lost."""
+        self._stopping.set()
+
     def close(self) -> None:
         """Tell what is pending, then stop."""
         self._stopping.set()

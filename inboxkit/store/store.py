@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
@@ -36,8 +37,11 @@ if TYPE_CHECKING:
 
     from ..clock import Clock
     from .jobs import Job
+    from .links import Links
     from .notices import Notices
     from .objects import Objects
+
+log = logging.getLogger("inboxkit.store")
 
 # What one process tells the others: kinds of jobs, and changes that a step waits for.
 TOPICS = (
@@ -57,6 +61,8 @@ TOPICS = (
 _READERS = 4
 _LONG_READERS = 2
 _LONGEST_QUERY = 30.0  # seconds
+_SILENCE_SECONDS = 8.0  # at the end: longer than a wait for a lock
+_CUT_SECONDS = 2.0  # for what notices that its connection is gone
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -95,12 +101,18 @@ class Store:
             turns=self._turns,
         )
         self._readers = Readers(_READERS)
-        self.patience = Patience(lambda: self._writer.answers + self._readers.answers)
+        self.patience = Patience(self._answers)
         self._long_readers = Readers(_LONG_READERS)
         self.longest_query = _LONGEST_QUERY
         self._doorbell: Doorbell | Notices | None = None
         self._lock: LockFile | None = None
         self._pulses = workers.Pulses(clock)
+        self._closing: asyncio.Task[None] | None = None
+        self._has_left = False
+
+    def _answers(self) -> int:
+        """How often the database has answered anything."""
+        return self._writer.answers + self._readers.answers
 
     @property
     def files_folder(self) -> Path | None:
@@ -148,13 +160,48 @@ class Store:
         return self.keys.signing(self.clock.now())
 
     async def close(self) -> None:
-        """Finish what is queued, give back what is leased, close.
+        """Finish what is queued, give back what is leased, close; leave a server that is silent.
 
-        In this order: what has ended would be given back, and done once more.
+        What had its answer is stored. Others take over what this process has leased.
         """
+        closing = self._closing = asyncio.create_task(self._finish())
+        if self.database.links is not None:
+            await self._answered(closing)
+            if not closing.done():
+                self._leave(self.database.links)
+                if not (await asyncio.wait({closing}, timeout=_CUT_SECONDS))[0]:
+                    return
+        await closing
+
+    async def _answered(self, closing: asyncio.Task[None]) -> None:
+        """Return when it is closed, or the database has answered nothing for a while."""
+        silence = min(_SILENCE_SECONDS, self.patience.seconds)
+        seen = -1
+        while not closing.done() and seen != self._answers():
+            seen = self._answers()
+            await asyncio.wait({closing}, timeout=silence)
+
+    def _leave(self, links: Links) -> None:
+        """Break the connections, for whose answers threads wait; say what that leaves undone."""
+        undone = self._writer.give_up()
+        if undone or not self._has_left:
+            log.error(
+                "the database does not answer: closed without it; changes that this process had "
+                "not stored: %d; what it has leased is taken over by others, or by the next start",
+                undone,
+            )
+        else:
+            log.warning("closed without waiting for queries that have no answer yet")
+        if self._doorbell is not None and not isinstance(self._doorbell, Doorbell):
+            self._doorbell.stop()
+        links.cut()
+
+    async def _finish(self) -> None:
+        """Close in this order: what has ended would be given back, and done once more."""
         self._writer.refuse()
         with contextlib.suppress(StoreError, SQLAlchemyError):
             await in_thread(self._writer.stop, partial(workers.leave, workers=[self.worker_id]))
+            self._has_left = True
         await self._release()
 
     async def _release(self) -> None:

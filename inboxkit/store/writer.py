@@ -7,13 +7,12 @@ one transaction and one fsync. A unit that fails takes only itself back.
 from __future__ import annotations
 
 import asyncio
-import logging
 import queue
 import random
 import threading
 import time
 from concurrent.futures import Future
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -21,10 +20,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from ..errors import StoreError
-from .bell import tell
-from .calls import called, takes_turns
+from .calls import called
 from .refusals import LOOKS, Unsure, is_fatal, is_late, may_pass, refusal
 from .transactions import Gone, begun, hurry, savepoint
+from .units import Result, Unit, deliver, place_in_batch, settling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _BATCH = 256
 _TAKE_TURNS = "SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number"
+_GIVEN_UP = "the database is closed, and did not answer"
 _PAUSES = (0.02, 0.05, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -74,18 +74,7 @@ class Tx:
             self.connection.exec_driver_sql(_TAKE_TURNS, (wanted,))
 
 
-Result = tuple[Any, BaseException | None]
 Shortcut: TypeAlias = "Callable[[Tx, list[Any]], Sequence[Any] | None]"
-
-
-@dataclass(slots=True, eq=False)
-class _Unit:
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    grouped: bool
-    durable: bool
-    done: Callable[[Any, BaseException | None], None]
-    loop: asyncio.AbstractEventLoop | None
 
 
 class _Failed(Exception):
@@ -115,10 +104,12 @@ class Writer:
         self._takers = takers
         self._shortcuts = shortcuts or {}
         self._turns = turns
-        self._queue: queue.SimpleQueue[list[_Unit] | None] = queue.SimpleQueue()
-        self._waiting: dict[asyncio.AbstractEventLoop, list[_Unit]] = {}
+        self._queue: queue.SimpleQueue[list[Unit] | None] = queue.SimpleQueue()
+        self._waiting: dict[asyncio.AbstractEventLoop, list[Unit]] = {}
         self._number = threads
         self._is_over = False
+        self._is_given_up = False
+        self._begun: dict[int, int] = {}  # by thread, the durable units that are being committed
         self._threads: list[threading.Thread] = []
         self._durable = True
         self.answers = 0  # of the database, to whole batches
@@ -143,18 +134,35 @@ class Writer:
     def stop(self, last: Callable[[Tx], object] | None = None) -> None:
         """Finish what is queued, end the threads, then run ``last`` in a transaction.
 
-        Raise StoreError or SQLAlchemyError when the database refuses that.
+        Raise StoreError or SQLAlchemyError when the database refuses that, or was given up.
         """
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
             thread.join()
         if last is not None:
+            if self._is_given_up:
+                raise StoreError(_GIVEN_UP)
             future: Future[object] = Future()
             with self._engine.connect() as connection:
-                unit = _Unit(last, (), False, True, _settling(future), None)
+                unit = Unit(last, (), False, True, settling(future), None)
                 self._commit(connection, [unit])
             future.result()
+
+    def give_up(self) -> int:
+        """Refuse what is queued and try nothing again; return how many durable units are not done.
+
+        Those of them that are under way end when their connections do.
+        """
+        self._is_given_up = True
+        left: list[Unit] = []
+        with suppress(queue.Empty):
+            while True:
+                left += self._queue.get_nowait() or []
+        for _ in self._threads:
+            self._queue.put(None)
+        deliver(left, [(None, StoreError(_GIVEN_UP))] * len(left))
+        return _durable(left) + sum(self._begun.values())
 
     async def run(self, function: Callable[..., T], *args: Any, durable: bool = True) -> T:
         """Run ``function(tx, *args)`` in a transaction; return when it is committed.
@@ -173,7 +181,7 @@ class Writer:
     def call(self, function: Callable[..., T], *args: Any) -> T:
         """Run a unit from another thread, blocking until it is committed."""
         future: Future[T] = Future()
-        self._queue.put([_Unit(function, args, False, True, _settling(future), None)])
+        self._queue.put([Unit(function, args, False, True, settling(future), None)])
         return future.result()
 
     async def _submit(
@@ -189,10 +197,10 @@ class Writer:
                 return
             future.set_result(value) if error is None else future.set_exception(error)
 
-        self._hand_over(_Unit(function, args, grouped, durable, done, loop), loop)
+        self._hand_over(Unit(function, args, grouped, durable, done, loop), loop)
         return await future
 
-    def _hand_over(self, unit: _Unit, loop: asyncio.AbstractEventLoop) -> None:
+    def _hand_over(self, unit: Unit, loop: asyncio.AbstractEventLoop) -> None:
         """Give the thread what one turn of the loop has brought, so that it shares a commit."""
         waiting = self._waiting.setdefault(loop, [])
         waiting.append(unit)
@@ -206,21 +214,23 @@ class Writer:
         with connection:
             while True:
                 batch, last = self._take()
+                self._begun[threading.get_ident()] = _durable(batch)
                 for part in self._parts(batch):
                     self._commit(connection, part)
+                self._begun[threading.get_ident()] = 0
                 if last:
                     return
 
-    def _parts(self, batch: list[_Unit]) -> Iterator[list[_Unit]]:
+    def _parts(self, batch: list[Unit]) -> Iterator[list[Unit]]:
         """Yield what has a shortcut first: alone it is quick, and senders wait for it."""
-        parts: tuple[list[_Unit], list[_Unit]] = ([], [])
+        parts: tuple[list[Unit], list[Unit]] = ([], [])
         for unit in batch:
             parts[not (unit.grouped and unit.function in self._shortcuts)].append(unit)
         yield from filter(None, parts)
 
-    def _take(self) -> tuple[list[_Unit], bool]:
+    def _take(self) -> tuple[list[Unit], bool]:
         units = self._queue.get()
-        batch: list[_Unit] = []
+        batch: list[Unit] = []
         while units is not None:
             batch += units
             if len(batch) >= _BATCH:
@@ -231,11 +241,11 @@ class Writer:
                 return batch, False
         return batch, True
 
-    def _commit(self, connection: Connection, batch: list[_Unit]) -> None:
+    def _commit(self, connection: Connection, batch: list[Unit]) -> None:
         tx = Tx(connection, self._takers)
         # Units of one batch wait for nothing of each other. In one order everywhere, so that
         # transactions that take turns at several things do not wait for each other in a circle.
-        batch.sort(key=_place_in_batch)
+        batch.sort(key=place_in_batch)
         try:
             results = self._persist(connection, tx, batch)
         except _Failed as failed:  # the only unit of its transaction; nothing was committed
@@ -247,11 +257,11 @@ class Writer:
             if self._takers is not None:  # a commit that broke off may have been made
                 self._takers.doubt(tx.leases)
         self.answers += 1
-        _deliver(batch, results)
+        deliver(batch, results)
         if tx.woken or tx.leased:
             self._on_commit(tx.woken, tx.leased)
 
-    def _persist(self, connection: Connection, tx: Tx, batch: list[_Unit]) -> Sequence[Result]:
+    def _persist(self, connection: Connection, tx: Tx, batch: list[Unit]) -> Sequence[Result]:
         """Run a batch; again when another process was in its way or the server went away.
 
         When it went during the commit, nobody knows what became of it, and it is not repeated.
@@ -261,14 +271,15 @@ class Writer:
             try:
                 return self._once(connection, tx, batch, durable)
             except DBAPIError as error:
-                if not may_pass(error, attempt, committing=tx.is_committing):
+                passes = may_pass(error, attempt, committing=tx.is_committing)
+                if self._is_given_up or not passes:
                     raise
                 tx.forget()
                 time.sleep(pause * random.uniform(0.5, 1.5))  # not in step with the other
         return self._once(connection, tx, batch, durable)
 
     def _once(
-        self, connection: Connection, tx: Tx, batch: list[_Unit], durable: bool
+        self, connection: Connection, tx: Tx, batch: list[Unit], durable: bool
     ) -> Sequence[Result]:
         tx.is_committing = False
         self._set_durable(connection, durable)
@@ -277,7 +288,7 @@ class Writer:
             return results or self._apart(connection, tx, batch, durable)
 
     def _together(
-        self, connection: Connection, tx: Tx, batch: list[_Unit], durable: bool
+        self, connection: Connection, tx: Tx, batch: list[Unit], durable: bool
     ) -> Sequence[Result] | None:
         """Run a batch of one grouped function without SAVEPOINT; None when it must be undone."""
         function = batch[0].function
@@ -299,7 +310,7 @@ class Writer:
             return None
 
     def _apart(
-        self, connection: Connection, tx: Tx, batch: list[_Unit], durable: bool
+        self, connection: Connection, tx: Tx, batch: list[Unit], durable: bool
     ) -> Sequence[Result]:
         tx.is_committing = False
         with begun(tx, durable=durable):
@@ -314,7 +325,7 @@ class Writer:
         connection.connection.dbapi_connection.execute(f"PRAGMA synchronous={level}")
         self._durable = durable
 
-    def _run_all(self, tx: Tx, batch: list[_Unit]) -> Iterator[Result]:
+    def _run_all(self, tx: Tx, batch: list[Unit]) -> Iterator[Result]:
         for function, group in groupby(batch, key=lambda u: u.function if u.grouped else u):
             units = list(group)
             if not units[0].grouped:
@@ -349,7 +360,7 @@ class Writer:
                 return None, error
         raise AssertionError
 
-    def _grouped(self, tx: Tx, function: Any, units: list[_Unit]) -> Iterator[Result]:
+    def _grouped(self, tx: Tx, function: Any, units: list[Unit]) -> Iterator[Result]:
         values, error = self._alone(tx, function, ([unit.args[0] for unit in units],))
         if error is None:
             yield from ((value, None) for value in values)
@@ -359,32 +370,5 @@ class Writer:
             yield (values[0] if error is None else None), error
 
 
-def _settling(future: Future[Any]) -> Callable[[Any, BaseException | None], None]:
-    def done(value: Any, error: BaseException | None) -> None:
-        future.set_result(value) if error is None else future.set_exception(error)
-
-    return done
-
-
-def _place_in_batch(unit: _Unit) -> tuple[bool, str]:
-    name = getattr(unit.function, "__qualname__", "") if unit.grouped else ""
-    return not takes_turns(unit.function), name
-
-
-def _deliver(batch: list[_Unit], results: Sequence[Result]) -> None:
-    """Tell the callers, with one call into each event loop."""
-    pairs = list(zip(batch, results, strict=True))
-    for loop in {unit.loop for unit in batch}:
-        mine = [(unit.done, result) for unit, result in pairs if unit.loop is loop]
-        if loop is None:
-            _finish(mine)
-        else:
-            tell(loop, _finish, mine)
-
-
-def _finish(mine: list[tuple[Callable[[Any, BaseException | None], None], Result]]) -> None:
-    for done, (value, error) in mine:
-        try:
-            done(value, error)
-        except Exception:  # the others of the batch are told all the same
-            logging.getLogger("inboxkit.store").exception("nobody was told what became of a unit")
+def _durable(batch: Sequence[Unit]) -> int:
+    return sum(unit.durable for unit in batch)

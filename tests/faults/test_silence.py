@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import re
+import threading
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from anyio import to_thread
 
 from inboxkit import InboxKit
+from inboxkit.errors import StoreError
+from inboxkit.store import inboxes
 from tests.mails import DESK, mail
 from tests.silence import Line
 
 from .delivering import send
+from .logs import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -56,3 +62,30 @@ async def test_a_probe_is_told_that_the_database_does_not_answer(line: Line) -> 
             assert "does not answer" in await kit.runtime.problem()
         line.mend()
         await ready(kit)
+
+
+def threads() -> list[str]:
+    """Return the names of the threads that wait for a database."""
+    return [each.name for each in threading.enumerate() if each.name.startswith("inboxkit-")]
+
+
+async def test_a_close_leaves_a_database_that_does_not_answer(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    kit = await InboxKit(database=f"{line.url}&connect_timeout=2").__aenter__()
+    store, before = kit.runtime.store, threads()
+    store.patience.seconds = LIMIT
+    line.cut()
+    asked: list[asyncio.Task[Any]] = [
+        asyncio.create_task(store.read(inboxes.everything)),
+        asyncio.create_task(store.write(store.beat)),
+        asyncio.create_task(store.write_lightly(store.beat)),
+    ]
+    await asyncio.sleep(0)
+    with anyio.fail_after(20):
+        await kit.runtime.stop()
+        results = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(result, StoreError) for result in results), results
+    assert re.search(r"had not stored: [1-9]\d*; what it has leased is taken over", caplog.text)
+    await until(lambda: not set(threads()).intersection(before))
+    line.mend()
