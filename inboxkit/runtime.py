@@ -86,7 +86,7 @@ class Runtime:
         self._providers = providers
         checks = Authenticity(settings, self.store.blobs)
         self._read = read.Read(self.store, self.accept.pace, checks=checks)
-        self._resources = Resources()
+        self.resources = Resources()
         self._closing = AsyncExitStack()  # what is open, the latest to be closed first
         self._main: asyncio.Task[None] | None = None
         self._tasks: TaskGroup | None = None
@@ -117,7 +117,7 @@ class Runtime:
         await self.store.open()
         self._closing.push_async_callback(self.store.close)
         self._closing.push_async_callback(self._read.close)
-        self._closing.push_async_callback(self._resources.close)
+        self._closing.push_async_callback(self.resources.close)
         self.actions = LocalActions(
             self.store, self.notify, self.settings, self._providers, self.addresses
         )
@@ -254,7 +254,7 @@ class Runtime:
         if opened is None:
             self.handlers.add(router)
         else:
-            self.handlers.add(router, await self._resources.enter(opened))
+            self.handlers.add(router, await self.resources.enter(opened))
 
     async def drain(self, seconds: float) -> None:
         """Take nothing new, and let handlers and sends that are under way finish.

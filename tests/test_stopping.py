@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -16,6 +18,9 @@ from inboxkit.tokens import public_id
 
 from .faults.logs import until
 from .mails import ANN, DESK, arrive
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
 
 async def in_data(kit: InboxKit) -> asyncio.StreamWriter:
@@ -112,3 +117,29 @@ async def test_a_call_that_no_cancel_ends_is_left_behind_and_its_run_begun_anew(
         again = (await kit.runtime.store.read(runs.listed))[0]
         sent = [m.text.strip() async for m in kit.search("is:sent")]
     assert (again.id, again.state, again.attempts, sent) == (row.id, "done", 2, ["Answer 2"])
+
+
+async def test_a_resource_that_does_not_close_is_left_behind(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    released, closed = threading.Event(), list[str]()
+
+    @asynccontextmanager
+    async def pool() -> AsyncGenerator[int]:
+        yield 1
+        await to_thread.run_sync(released.wait, 60)
+
+    @asynccontextmanager
+    async def file() -> AsyncGenerator[int]:
+        yield 2
+        closed.append("file")
+
+    kit = await InboxKit(
+        Router(resource=file), Router(resource=pool), database=database
+    ).__aenter__()
+    kit.runtime.resources.patience = 0.1
+    async with asyncio.timeout(30):
+        await kit.__aexit__()
+    released.set()
+    assert "pool is not closed after 0.1 s, and the stop goes on without it" in caplog.text
+    assert closed == ["file"]

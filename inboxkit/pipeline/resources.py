@@ -7,6 +7,7 @@ a task group or a cancel scope must not notice that.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 from ..blocking import uninterrupted
@@ -18,11 +19,16 @@ if TYPE_CHECKING:
     Resource = Callable[[], AbstractAsyncContextManager[Any]]
 
 
+log = logging.getLogger("inboxkit.dispatch")
+_CLOSE_SECONDS, _CUT_SECONDS = 30.0, 2.0
+
+
 class Resources:
     """Opens resources, and closes them in the reverse order."""
 
     def __init__(self) -> None:
-        self._open: list[tuple[asyncio.Event, asyncio.Task[None]]] = []
+        self._open: list[tuple[asyncio.Event, asyncio.Task[None], str]] = []
+        self.patience = _CLOSE_SECONDS  # with each that closes
 
     async def enter(self, resource: Resource) -> Any:
         """Return what the resource gives; raise what it raises when it cannot be opened.
@@ -42,20 +48,33 @@ class Resources:
         if not given.done():
             given.cancel()
             await task
-        self._open.append((over, task))
+        self._open.append((over, task, getattr(resource, "__qualname__", repr(resource))))
         return given.result()
 
     async def close(self) -> None:
-        """Leave them all; raise what the first of them raised."""
+        """Leave them all; raise what the first of them raised. One that does not close is left."""
         failures: list[BaseException] = []
         while self._open:
-            over, task = self._open.pop()
+            over, task, name = self._open.pop()
             over.set()
-            await asyncio.wait({task})
+            if not await self._closed(task, name):
+                continue
             if not task.cancelled() and (failure := task.exception()) is not None:
                 failures.append(failure)
         if failures:
             raise failures[0]
+
+    async def _closed(self, task: asyncio.Task[None], name: str) -> bool:
+        await asyncio.wait({task}, timeout=self.patience)
+        if not task.done():
+            log.error(
+                "the resource %s is not closed after %g s, and the stop goes on without it; give "
+                "what it waits for a timeout",
+                *(name, self.patience),
+            )
+            task.cancel()
+            await asyncio.wait({task}, timeout=_CUT_SECONDS)
+        return task.done()
 
 
 async def _hold(resource: Resource, given: asyncio.Future[Any], over: asyncio.Event) -> None:
