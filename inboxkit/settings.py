@@ -70,6 +70,7 @@ class Settings(BaseModel):
     http_max_connections: int = Field(default=4_000, gt=0)
     http_max_connections_per_client: int = Field(default=1_000, gt=0)
     http_head_seconds: float = Field(default=15, gt=0)
+    http_pages: bool = False
     trusted_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     smtp_auth_without_tls: bool = False
     smtp_any_login: bool = False

@@ -67,6 +67,7 @@ def dev(ctx: click.Context, /, no_reload: bool, **flags: str | None) -> None:
     known = settings_of(ctx, **flags)
     open_to: dict[str, Any] = {"any_recipient": True, "role": ROLES}
     open_to |= {} if known.smtp_users else {"smtp_any_login": True}
+    open_to |= {} if "http_pages" in known.model_fields_set else {"http_pages": True}
     # Webhooks may go to programs on this machine, beside what the settings allow.
     flags["egress_networks"] = " ".join((*known.egress_networks, *LOOPBACK))
     settings = settings_of(ctx, **open_to, **flags)
@@ -93,6 +94,7 @@ async def _develop(source: Source, kit: InboxKit) -> None:
                 kit = source.started
                 if await printer.begin(kit):
                     announce(kit)
+                    _tell_of_pages(kit)
                 else:
                     click.echo(source.told(kit), err=True)
                 source.keep_ports(kit)
@@ -103,6 +105,11 @@ async def _develop(source: Source, kit: InboxKit) -> None:
             if source.next is None:
                 return
             source.last, kit, source.next = kit, source.next, None
+
+
+def _tell_of_pages(kit: InboxKit) -> None:
+    if kit.settings.http_pages:
+        click.echo(f"look at mail in a browser: {kit.url}/", err=True)
 
 
 class Source:

@@ -53,6 +53,10 @@ def make_app(parts: Parts, health: Health) -> web.Application:
     app.router.add_get("/readyz", _ready(health))
     add_api(app, parts)
     add_mailgun(app, parts)
+    if parts.settings.http_pages:
+        from .ui.app import add_pages  # most servers show none, and need not read the templates
+
+        add_pages(app, parts)
     return app
 
 

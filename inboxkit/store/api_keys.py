@@ -97,6 +97,12 @@ def find_secret(connection: Connection, secret: str, now: datetime) -> KeyRecord
     return None if row is None else _record(row)
 
 
+def find_good(connection: Connection, key_id: int, now: datetime) -> KeyRecord | None:
+    """Return a key that is still good."""
+    row = _of_id.one(connection, id=key_id, now=now)
+    return None if row is None else _record(row)
+
+
 def ended(connection: Connection, ids: Iterable[int | None], now: datetime) -> set[int]:
     """Return which of these keys are revoked or have expired; None stands for no stored key."""
     wanted = {one for one in ids if one is not None}
@@ -168,6 +174,7 @@ _lasts = or_(
     api_key.c.expires_at > bindparam("now", type_=api_key.c.expires_at.type),
 )
 _good = Prepared(_all().where(api_key.c.hash == bindparam("hash"), _lasts))
+_of_id = Prepared(_all().where(api_key.c.id == bindparam("id"), _lasts))
 _lasting = Prepared(
     select(api_key.c.id).where(among(api_key.c.id), api_key.c.hash != _DEAD, _lasts)
 )

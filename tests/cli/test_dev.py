@@ -6,6 +6,7 @@ import json
 import signal
 import smtplib
 from typing import TYPE_CHECKING
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -31,7 +32,21 @@ def test_arrivals_are_printed_and_a_signal_ends_it(
     assert server.said["out"] == [server.ready, line]
     # A machine that is busy elsewhere makes the loop stand still.
     told = [said for said in server.said["err"] if "the event loop stood still" not in said]
-    assert [said.partition(": ")[2] for said in told] == [f"stopping ({number.name})"]
+    shown = f"look at mail in a browser: {server.url}/"
+    assert told[0] == shown
+    assert [said.partition(": ")[2] for said in told[1:]] == [f"stopping ({number.name})"]
+
+
+def test_mail_is_shown_in_a_browser_unless_the_settings_say_otherwise(inboxkit: Command) -> None:
+    with Serving(inboxkit.folder, "dev") as server:
+        server.send(mail(text="Your code is 482913."), to="anybody@inbox.example")
+        server.line("<-")
+        with urlopen(f"{server.url}/", timeout=30) as answer:
+            assert b"482913" in answer.read()
+    (inboxkit.folder / "inboxkit.toml").write_text("http_pages = false\n")
+    with Serving(inboxkit.folder, "dev") as server, pytest.raises(HTTPError, match="404"):
+        urlopen(f"{server.url}/", timeout=30)
+    assert not any("browser" in said for said in server.said["err"])
 
 
 def test_an_application_may_log_in_by_any_name_unless_users_are_set(inboxkit: Command) -> None:

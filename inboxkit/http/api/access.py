@@ -16,6 +16,7 @@ from .permissions import LABEL_PERMISSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from aiohttp import web
 
@@ -108,7 +109,21 @@ class Access:
         if self._secret and hmac.compare_digest(self._secret, api_keys.hashed(secret)):
             return Identity()
         now = self._store.clock.now()
-        key = await self._store.read(api_keys.find_secret, secret, now)
+        return await self._used(await self._store.read(api_keys.find_secret, secret, now), now)
+
+    @property
+    def mark(self) -> str:
+        """What changes with the key of the settings, and tells nothing of it."""
+        return self._secret
+
+    async def still(self, key_id: int) -> Identity | None:
+        """Return who has shown this key before (0: that of the settings), while it is good."""
+        if not key_id:
+            return Identity() if self._secret else None
+        now = self._store.clock.now()
+        return await self._used(await self._store.read(api_keys.find_good, key_id, now), now)
+
+    async def _used(self, key: KeyRecord | None, now: datetime) -> Identity | None:
         if key is None:
             return None
         if key.used_at is None or now - key.used_at >= _USED_EVERY:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ...store.pods import PodRecord
     from ..parts import Parts
     from .access import Identity
+    from .routing import Answer
 
 log = logging.getLogger("inboxkit.api")
 ACCESS = web.AppKey("access", Access)
@@ -80,21 +81,34 @@ class Api:
 
         return await self.answer(found, origin, body)
 
+    async def shown(self, request: web.Request, who: Identity, target: str) -> Any:
+        """Return what GET of a target gives to a caller, for a page that answers its request.
+
+        Raise ApiError or InboxKitError.
+        """
+        origin = Origin(who, request.headers, base(request), request.transport)
+        return await self._answered(self.table.find("GET", target), origin, _no_body)
+
     async def answer(
         self, found: Found, origin: Origin, body: Callable[[], Awaitable[Any]]
     ) -> web.Response:
         """Answer what a caller asks of a route; ``body`` reads what came with it."""
+        answer = await self._answered(found, origin, body)
+        if answer is None:
+            return web.Response(status=204)
+        return web.Response(body=answer.dumped(), content_type=answer.media_type)
+
+    async def _answered(
+        self, found: Found, origin: Origin, body: Callable[[], Awaitable[Any]]
+    ) -> Answer:
         if not origin.who.allows(found.route.permission):
             raise ApiError(
                 "missing_permission",
                 f"The key lacks the permission {found.route.permission}",
                 fix="use a key that has it",
             )
-        call = await self._call(found, origin, body)
-        answer = await found.route.handler(call)
-        if answer is None:
-            return web.Response(status=204)
-        return web.Response(body=answer.dumped(), content_type=answer.media_type)
+        answer: Answer = await found.route.handler(await self._call(found, origin, body))
+        return answer
 
     async def _call(
         self, found: Found, origin: Origin, body: Callable[[], Awaitable[Any]]
@@ -117,6 +131,10 @@ class Api:
 
 
 API = web.AppKey("api", Api)
+
+
+async def _no_body() -> None:
+    """A request that reads brings none."""
 
 
 def guarded(

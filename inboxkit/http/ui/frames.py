@@ -1,0 +1,89 @@
+"""The HTML of a mail, for a frame without scripts, and as harmless when it is opened by itself.
+
+The mail is shown as it came; what it may do is said by its headers, which browsers hold it to.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from ..api import downloads
+from ..api.app import base
+from .rendering import HEADERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..api.schemas.whole import WholeMessage
+    from .look import Look
+
+_CITED = re.compile(r"cid:([^\s\"'<>()]{1,998})", re.IGNORECASE)
+_DOCTYPE = re.compile(r"\s*<!doctype[^>]{0,300}>", re.IGNORECASE)
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,300}")  # nothing that ends a policy's term
+# Links leave the frame; a mail that has a base of its own comes too late.
+_BASE = '<base target="_blank">'
+_MOST_CITED = 1_000
+
+
+async def frame(look: Look) -> web.Response:
+    """Answer with the HTML of a message; with ``remote=1`` its images may be loaded from afar."""
+    found: WholeMessage = await look.get("messages", look.name("message_id"))
+    origin = base(look.request)
+    images = await _images(look, found, origin)
+    # A path and not 'self': the sandbox does not keep a mail from images of this host.
+    sources = ["data:"]
+    if images and _ORIGIN.fullmatch(origin):
+        sources.append(f"{origin}/download/")
+    if look.said("remote") == "1":
+        sources += ["https:", "http:"]
+    return web.Response(
+        headers={**HEADERS, "Content-Security-Policy": policy(sources)},
+        body=_prepared(found.html, images).encode("utf-8", "replace"),
+        content_type="text/html",
+        charset="utf-8",
+    )
+
+
+def policy(images: list[str]) -> str:
+    """Return what the HTML of a mail may do: be read, and open links in new windows."""
+    return "; ".join(
+        (
+            "sandbox allow-popups allow-popups-to-escape-sandbox",
+            "default-src 'none'",
+            "style-src 'unsafe-inline'",
+            f"img-src {' '.join(images)}",
+            "form-action 'none'",
+            "base-uri 'none'",
+            "frame-ancestors 'self'",
+        )
+    )
+
+
+async def _images(look: Look, found: WholeMessage, origin: str) -> Mapping[str, str]:
+    """Return where the images are that the mail cites, by their Content-ID, for an hour.
+
+    The signed address takes the place of a cookie, which a sandboxed frame does not send.
+    """
+    if "cid:" not in found.html.lower():
+        return {}
+    parts = look.parts
+    message = await parts.actions.message(found.id)
+    until = downloads.expiry(parts.store.clock.now())
+    return {
+        file.content_id: downloads.file_url(origin, parts.store.secret, file, until)
+        for file in message.attachments
+        if file.content_id
+    }
+
+
+def _prepared(html: str, images: Mapping[str, str]) -> str:
+    def cited(match: re.Match[str]) -> str:
+        return images.get(match[1]) or images.get(unquote(match[1])) or match[0]
+
+    doctype = _DOCTYPE.match(html)
+    begin = doctype.end() if doctype else 0
+    return html[:begin] + _BASE + _CITED.sub(cited, html[begin:], count=_MOST_CITED)

@@ -1,0 +1,130 @@
+"""The pages of mail: inboxes and what is newest, a thread, a message, its bytes and its files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from ..api.envelope import ApiError
+from .rendering import page, see_other
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from .look import Look
+
+_MESSAGES, _INBOXES, _INBOXES_ASIDE, _IN_THREAD = 25, 50, 30, 20
+_WRONG_QUERY = ("validation_error", "unprocessable")
+
+
+async def newest(look: Look) -> web.Response:
+    """Show the newest messages, of one inbox or all, or those that a search finds."""
+    query, inbox = look.said("q"), look.said("inbox")
+    problem, listed = "", None
+    try:
+        listed = await look.get(
+            "messages",
+            query=query,
+            inbox=inbox,
+            limit=_MESSAGES,
+            page_token=look.said("page_token"),
+        )
+    except ApiError as error:
+        if error.code not in _WRONG_QUERY:
+            raise
+        problem = error.message
+    return await page(
+        "newest.html",
+        status=400 if problem else 200,
+        look=look,
+        query=query,
+        inbox=inbox,
+        problem=problem,
+        messages=[] if listed is None else listed.messages,
+        older=_next("/", listed, q=query, inbox=inbox),
+        inboxes=await look.get_if_allowed("inboxes", limit=_INBOXES_ASIDE),
+    )
+
+
+async def inboxes(look: Look) -> web.Response:
+    """Show all inboxes, a page at a time, or those whose words begin so."""
+    query, token = look.said("q"), look.said("page_token")
+    if query:
+        listed = await look.get("inboxes", "search", q=query, limit=_INBOXES, page_token=token)
+    else:
+        listed = await look.get("inboxes", limit=_INBOXES, page_token=token)
+    return await page(
+        "inboxes.html",
+        look=look,
+        query=query,
+        inboxes=listed.inboxes,
+        older=_next("/mail/inboxes", listed, q=query),
+    )
+
+
+async def thread(look: Look) -> web.Response:
+    """Show a conversation, what came and what went, the oldest first on each page."""
+    thread_id = look.name("thread_id")
+    found = await look.get(
+        "threads", thread_id, limit=_IN_THREAD, page_token=look.said("page_token")
+    )
+    return await page(
+        "thread.html",
+        look=look,
+        thread=found,
+        messages=[(m, _folded(m.text or "", m.extracted_text or "")) for m in found.messages],
+        older=_next(f"/mail/threads/{found.thread_id}", found),
+    )
+
+
+async def message(look: Look) -> web.Response:
+    """Show a message with all that is known of it."""
+    found = await look.get("messages", look.name("message_id"))
+    about = await look.get_if_allowed("inboxes", found.inbox, "messages", found.id, "explain")
+    return await page(
+        "message.html",
+        look=look,
+        message=found,
+        about=about,
+        remote=look.said("remote") == "1",
+        images=[file for file in found.attachments if file.inline],
+    )
+
+
+async def raw(look: Look) -> web.Response:
+    """Lead to a message's bytes, as a download."""
+    found = await look.get("messages", look.name("message_id"))
+    return _download(await look.get("inboxes", found.inbox, "messages", found.id, "raw"))
+
+
+async def attachment(look: Look) -> web.Response:
+    """Lead to a file, as a download."""
+    found, file = await look.get("messages", look.name("message_id")), look.name("attachment_id")
+    where = ("inboxes", found.inbox, "messages", found.id, "attachments", file)
+    return _download(await look.get(*where))
+
+
+def _download(answer: Any) -> web.Response:
+    """The signed address is asked for on every click, as it is good for an hour."""
+    url: str = answer.download_url
+    return see_other(urlsplit(url).path)
+
+
+def _next(place: str, listed: Any, **query: str) -> str:
+    """Return where the next page of a list is, "" on the last."""
+    token = None if listed is None else listed.next_page_token
+    if token is None:
+        return ""
+    asked = {name: value for name, value in query.items() if value}
+    return f"{place}?{urlencode({**asked, 'page_token': token})}"
+
+
+def _folded(text: str, new: str) -> tuple[str, str]:
+    """Return the new words of a message, and what stands behind them (quotes, a signature).
+
+    What was quoted in between cannot be told apart so: the whole is folded then.
+    """
+    whole, new = text.strip(), new.strip()
+    if not new or new == whole:
+        return whole, ""
+    return new, whole.removeprefix(new).lstrip("\n")
