@@ -10,7 +10,7 @@ from aiohttp import web
 from ...errors import InboxKitError
 from ..api.app import API
 from ..api.envelope import ApiError, refusal
-from . import frames, messages
+from . import frames, messages, runs
 from .look import Look
 from .rendering import page, static
 from .sessions import Sessions
@@ -35,6 +35,7 @@ def add_pages(app: web.Application, parts: Parts) -> None:
         ("/mail/inboxes", messages.inboxes),
         ("/mail/threads/{thread_id}", messages.thread),
         (_MESSAGE, messages.message),
+        ("/mail/runs", runs.runs),
         (f"{_MESSAGE}/html", frames.frame),
         (f"{_MESSAGE}/raw", messages.raw),
         (f"{_MESSAGE}/attachments/{{attachment_id}}", messages.attachment),

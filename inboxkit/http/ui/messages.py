@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from ..api.envelope import ApiError
-from .rendering import page, see_other
+from .rendering import next_page, page, see_other
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -41,7 +41,7 @@ async def newest(look: Look) -> web.Response:
         inbox=inbox,
         problem=problem,
         messages=[] if listed is None else listed.messages,
-        older=_next("/", listed, q=query, inbox=inbox),
+        older=next_page("/", listed, q=query, inbox=inbox),
         inboxes=await look.get_if_allowed("inboxes", limit=_INBOXES_ASIDE),
     )
 
@@ -58,7 +58,7 @@ async def inboxes(look: Look) -> web.Response:
         look=look,
         query=query,
         inboxes=listed.inboxes,
-        older=_next("/mail/inboxes", listed, q=query),
+        older=next_page("/mail/inboxes", listed, q=query),
     )
 
 
@@ -73,7 +73,7 @@ async def thread(look: Look) -> web.Response:
         look=look,
         thread=found,
         messages=[(m, _folded(m.text or "", m.extracted_text or "")) for m in found.messages],
-        older=_next(f"/mail/threads/{found.thread_id}", found),
+        older=next_page(f"/mail/threads/{found.thread_id}", found),
     )
 
 
@@ -87,7 +87,6 @@ async def message(look: Look) -> web.Response:
         message=found,
         about=about,
         remote=look.said("remote") == "1",
-        images=[file for file in found.attachments if file.inline],
     )
 
 
@@ -108,15 +107,6 @@ def _download(answer: Any) -> web.Response:
     """The signed address is asked for on every click, as it is good for an hour."""
     url: str = answer.download_url
     return see_other(urlsplit(url).path)
-
-
-def _next(place: str, listed: Any, **query: str) -> str:
-    """Return where the next page of a list is, "" on the last."""
-    token = None if listed is None else listed.next_page_token
-    if token is None:
-        return ""
-    asked = {name: value for name, value in query.items() if value}
-    return f"{place}?{urlencode({**asked, 'page_token': token})}"
 
 
 def _folded(text: str, new: str) -> tuple[str, str]:

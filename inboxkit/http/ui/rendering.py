@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -53,6 +53,7 @@ _THREAD_REASONS = {
     "own_id": "A message of the thread has the same Message-ID.",
     "thread_index": "Its Thread-Index (Outlook) continues that of the thread.",
     "quoted": "It quotes what was written in the thread.",
+    "send": "It was written here, in this thread.",
     "subject": "Its subject answers that of the thread, between the same people.",
 }
 
@@ -83,6 +84,15 @@ def static(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
 def see_other(place: str) -> web.Response:
     """Return the way to another page of ours."""
     return web.Response(status=303, headers={**HEADERS, "Location": place})
+
+
+def next_page(place: str, listed: Any, **query: str) -> str:
+    """Return where the next page of a list of the API's is shown, "" on the last."""
+    token = None if listed is None else listed.next_page_token
+    if token is None:
+        return ""
+    asked = {name: value for name, value in query.items() if value}
+    return f"{place}?{urlencode({**asked, 'page_token': token})}"
 
 
 def _rendered(template: str, given: dict[str, Any]) -> str:
