@@ -73,7 +73,8 @@ class Page(HTMLParser):
 def page(answer: Answer) -> Page:
     """Return the page of an answer, which must be one of ours, and safe."""
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert {name: answer.headers[name] for name in SAFE} == SAFE
+    referrer = {"referrer-policy": "same-origin"} if answer.status == 401 else {}
+    assert {name: answer.headers[name] for name in SAFE} == SAFE | referrer
     found = Page(answer.body.decode())
     assert (found.foreign, found.handlers) == ([], [])
     return found

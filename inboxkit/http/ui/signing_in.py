@@ -54,8 +54,7 @@ class SigningIn:
         return answer
 
     async def end(self, request: web.Request) -> web.Response:
-        """Forget who it was."""
-        check_same_origin(request)
+        """Forget who it was; another site could do no more than have it asked again."""
         answer = see_other(_HOME)
         answer.del_cookie(
             COOKIE, path="/", httponly=True, samesite="Strict", secure=_is_secure(request)
@@ -75,14 +74,20 @@ class SigningIn:
 
 async def asked(place: str, *, problem: str = "") -> web.Response:
     """Return the form that asks for a key and then leads to ``place``."""
-    return await page("sign_in.html", status=401, next=_place(place), problem=problem)
+    answer = await page("sign_in.html", status=401, next=_place(place), problem=problem)
+    # Without any referrer browsers send the form with "Origin: null" (Fetch, section 3.2).
+    answer.headers["Referrer-Policy"] = "same-origin"
+    return answer
 
 
 def check_same_origin(request: web.Request) -> None:
     """Refuse what another site made a browser send, even in the name of a page of ours."""
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
-    foreign = origin is not None and urlsplit(origin).netloc != request.host
-    if foreign or site not in (None, "same-origin", "none"):
+    if site is None:  # an old browser, or plain HTTP to another host
+        is_ours = origin is None or urlsplit(origin).netloc == request.host
+    else:
+        is_ours = site in ("same-origin", "none")
+    if not is_ours:
         raise ApiError("forbidden", "The request comes from another site")
 
 
