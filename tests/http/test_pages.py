@@ -173,7 +173,7 @@ def test_other_files_of_a_message_are_not_there(api: Api) -> None:
     look(api, f"/mail/messages/{one.id}/attachments/{other.attachments[0].id}", 404)
 
 
-@pytest.mark.parametrize("name", ["style.css", "icon.svg"])
+@pytest.mark.parametrize("name", ["style.css", "page.js", "icon.svg"])
 def test_what_pages_are_made_with_is_served(api: Api, name: str) -> None:
     answer = api.ask("GET", f"/mail/{name}")
     assert answer.status == 200 and b"http:" not in answer.body.replace(b"http://www.w3.org/", b"")

@@ -11,6 +11,7 @@ from ...errors import InboxKitError
 from ..api.app import API
 from ..api.envelope import ApiError, refusal
 from . import frames, messages, runs
+from .live import Live
 from .look import Look
 from .rendering import page, static
 from .sessions import Sessions
@@ -23,19 +24,21 @@ if TYPE_CHECKING:
     from ..parts import Parts
 
 log = logging.getLogger("inboxkit.pages")
-_STATIC = ("style.css", "icon.svg")
+_STATIC = ("style.css", "page.js", "icon.svg")
 _MESSAGE = "/mail/messages/{message_id}"
 
 
 def add_pages(app: web.Application, parts: Parts) -> None:
     """Hang the pages into an application."""
     pages = Pages(parts, app[API])
+    live = Live(parts.live, pages.look)
     for path, look in (
         ("/", messages.newest),
         ("/mail/inboxes", messages.inboxes),
         ("/mail/threads/{thread_id}", messages.thread),
         (_MESSAGE, messages.message),
         ("/mail/runs", runs.runs),
+        ("/mail/news", live.stream),
         (f"{_MESSAGE}/html", frames.frame),
         (f"{_MESSAGE}/raw", messages.raw),
         (f"{_MESSAGE}/attachments/{{attachment_id}}", messages.attachment),

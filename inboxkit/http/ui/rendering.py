@@ -40,6 +40,7 @@ HEADERS: Mapping[str, str] = {
 }
 _STATIC = {
     "style.css": "text/css",
+    "page.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 _MOST_CHARACTERS = 200_000  # of one text; the rest is in the bytes to download

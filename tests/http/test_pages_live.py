@@ -1,0 +1,112 @@
+"""The stream that tells an open page of news: for whom, of what, and when it ends."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection, HTTPResponse
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from .api import Api, serving
+from .pages import SAFE, look
+from .test_pages_access import ADMIN, cookie
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+NEWS = "/mail/news"
+SECONDS = 30  # a read that takes longer fails
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Api]:
+    with serving(api_key=ADMIN, http_pages=True) as api:
+        yield api
+
+
+@contextmanager
+def listening(api: Api, **headers: str) -> Generator[HTTPResponse]:
+    """Listen as a page does; what was said before is of no interest."""
+    where = urlsplit(api.url)
+    assert where.hostname is not None
+    connection = HTTPConnection(where.hostname, where.port, timeout=SECONDS)
+    try:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request("GET", NEWS, headers=sent)
+        yield connection.getresponse()
+    finally:
+        connection.close()
+
+
+def events(answer: HTTPResponse) -> Iterator[str]:
+    """Iterate over the lines that say something, to the end of the stream."""
+    for line in answer:
+        if line.startswith(b"event:"):
+            yield line.decode().strip()
+
+
+def test_a_page_is_told_that_something_came(server: Api) -> None:
+    admin = server.of(ADMIN)
+    inbox = admin.inbox()
+    with listening(server, Cookie=cookie(server, ADMIN)) as answer:
+        assert (answer.status, answer.getheader("Content-Type")) == (200, "text/event-stream")
+        assert {name: answer.getheader(name) for name in SAFE} == SAFE
+        assert answer.readline() == b"retry: 5000\n"
+        admin.arrive(inbox, subject="Nothing of it is told")
+        assert next(events(answer)) == "event: news"
+        assert answer.readline() == b"data: 1\n"
+
+
+def test_who_may_not_see_it_is_not_told(server: Api) -> None:
+    admin = server.of(ADMIN)
+    ours, theirs = admin.inbox(), admin.inbox()
+    made = admin.good("POST", f"/v0/inboxes/{ours}/api-keys", {})
+    held = cookie(server, ADMIN), cookie(server, made["api_key"])
+    with listening(server, Cookie=held[0]) as all, listening(server, Cookie=held[1]) as some:
+        all.readline()
+        some.readline()
+        admin.arrive(theirs)
+        assert next(events(all)) == "event: news"
+        admin.good("DELETE", f"/v0/inboxes/{ours}/api-keys/{made['api_key_id']}")
+        admin.arrive(theirs)
+        assert list(events(some)) == []
+
+
+def test_so_many_listen_and_no_more() -> None:
+    with serving(http_pages=True) as api, ExitStack() as stack:
+        pages = [stack.enter_context(listening(api)) for _ in range(100)]
+        assert {page.status for page in pages} == {200}
+        answer = api.ask("GET", NEWS)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "30")
+        pages[0].close()
+        look(api, "/")
+
+
+def test_it_is_refused_to_others(server: Api) -> None:
+    look(server, NEWS, 401)
+    held = cookie(server, ADMIN)
+    for foreign in ({"Origin": "https://evil.example"}, {"Sec_Fetch_Site": "cross-site"}):
+        look(server, NEWS, 403, Cookie=held, **foreign)
+    admin = server.of(ADMIN)
+    blind = admin.good("POST", "/v0/api-keys", {"permissions": {"inbox_read": True}})["api_key"]
+    look(server, NEWS, 403, Cookie=cookie(server, blind))
+
+
+def test_it_ends_with_the_key(server: Api) -> None:
+    admin = server.of(ADMIN)
+    made = admin.good("POST", "/v0/api-keys", {})
+    inbox = admin.inbox()
+    with listening(server, Cookie=cookie(server, made["api_key"])) as answer:
+        answer.readline()
+        admin.good("DELETE", f"/v0/api-keys/{made['api_key_id']}")
+        admin.arrive(inbox)
+        assert list(events(answer)) == []
+
+
+def test_it_ends_with_the_server() -> None:
+    with serving(http_pages=True) as api, listening(api) as answer:
+        answer.readline()
+        api.runner.stop()
+        assert list(events(answer)) == []
