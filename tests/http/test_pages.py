@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import smtplib
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.blocks import ROOT
 from tests.mails import mail
+from tests.test_public_api import imported_by
 
 from .api import Api, serving
 from .pages import look
@@ -138,7 +141,7 @@ def test_images_from_elsewhere_are_loaded_only_when_asked_for(api: Api) -> None:
     raw = CITING.format(to=inbox, name="two").replace("\n", "\r\n").encode()
     came = api.runner.call(api.runner.kit.receive, raw, mail_from="a@b.cc", rcpt_to=[inbox])
     wide = api.ask("GET", f"/mail/messages/{came.id}/html?remote=1").headers
-    assert "https: http:;" in wide["content-security-policy"]
+    assert "/download/ https:; form-action" in wide["content-security-policy"]
     shown = look(api, f"/mail/messages/{came.id}?remote=1")
     assert ("iframe", {"src": f"/mail/messages/{came.id}/html?remote=1"}) in shown.active
 
@@ -185,6 +188,17 @@ def test_pages_change_nothing(api: Api) -> None:
     look(api, f"/mail/messages/{came.id}")
     assert api.good("GET", f"/v0/messages/{came.id}")["labels"] == ["received", "unread"]
     assert api.ask("POST", "/", b"").status == 405
+
+
+def test_they_are_not_even_imported_unless_they_are_asked_for() -> None:
+    assert "inboxkit.http.ui.app" not in imported_by("import inboxkit.runtime")
+
+
+def test_the_wheel_carries_what_pages_are_made_with() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["packages"] == ["inboxkit"]  # with all that is in its folders
+    assert not {"exclude", "only-include"} & set(wheel)
 
 
 def test_without_the_setting_there_are_no_pages() -> None:

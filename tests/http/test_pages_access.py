@@ -132,6 +132,10 @@ def test_the_form_is_taken_from_pages_of_ours(server: Api, headers: dict[str, st
     assert sign_in(server, ADMIN, **sent).status == 303
 
 
+def test_the_address_of_the_form_leads_to_mail(server: Api) -> None:
+    assert server.ask("GET", "/mail/sign-in").headers["location"] == "/"
+
+
 def test_a_long_form_is_refused(server: Api) -> None:
     assert sign_in(server, "k" * 10_000).status == 400
 

@@ -94,6 +94,10 @@ def test_it_is_refused_to_others(server: Api) -> None:
     look(server, NEWS, 403, Cookie=cookie(server, blind))
 
 
+def test_for_head_there_is_no_stream(server: Api) -> None:
+    assert server.ask("HEAD", NEWS).status == 405
+
+
 def test_it_ends_with_the_key(server: Api) -> None:
     admin = server.of(ADMIN)
     made = admin.good("POST", "/v0/api-keys", {})

@@ -12,6 +12,8 @@ from inboxkit.store.pages import Page
 from inboxkit.store.reach import EVERYTHING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from inboxkit.store.store import Store
     from inboxkit.store.writer import Tx
 
@@ -29,6 +31,10 @@ async def made(store: Store, pod_id: str | None = None) -> KeyRecord:
 
 async def revoked(store: Store, key: KeyRecord) -> bool:
     return await store.write(api_keys.remove, key.id)
+
+
+async def found(store: Store, key_id: int, now: datetime) -> KeyRecord | None:
+    return await store.read(api_keys.find_good, key_id, now)
 
 
 def remove_of(tx: Tx, pod_id: str) -> None:
@@ -66,6 +72,9 @@ async def test_which_keys_have_ended(store: Store) -> None:
     await store.write(api_keys.change, brief.id, now, values)
     ids = [last.id, gone.id, kept.id, brief.id, None]
     assert await store.read(api_keys.ended, ids, now) == {last.id, gone.id}
+    good = {one.id for one in (last, gone, kept, brief) if await found(store, one.id, now)}
+    assert good == {kept.id, brief.id}
     later = now + timedelta(days=1)
+    assert await found(store, brief.id, later) is None
     assert await store.read(api_keys.ended, ids, later) == {last.id, gone.id, brief.id}
     assert await store.read(api_keys.ended, [None], now) == set()

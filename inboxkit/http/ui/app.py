@@ -38,13 +38,15 @@ def add_pages(app: web.Application, parts: Parts) -> None:
         ("/mail/threads/{thread_id}", messages.thread),
         (_MESSAGE, messages.message),
         ("/mail/runs", runs.runs),
-        ("/mail/news", live.stream),
         (f"{_MESSAGE}/html", frames.frame),
         (f"{_MESSAGE}/raw", messages.raw),
         (f"{_MESSAGE}/attachments/{{attachment_id}}", messages.attachment),
     ):
         app.router.add_get(path, pages.shown(look))
+    # For HEAD a stream would never end.
+    app.router.add_get("/mail/news", pages.shown(live.stream), allow_head=False)
     signing_in = SigningIn(app[API].access, pages.sessions, parts.webhook_intake)
+    app.router.add_get("/mail/sign-in", pages.answered(signing_in.lead))
     app.router.add_post("/mail/sign-in", pages.answered(signing_in.begin))
     app.router.add_post("/mail/sign-out", pages.answered(signing_in.end))
     for name in _STATIC:

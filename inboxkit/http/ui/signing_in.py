@@ -33,6 +33,10 @@ class SigningIn:
         self._sessions = sessions
         self._intake = intake
 
+    async def lead(self, _request: web.Request) -> web.Response:
+        """Lead to mail, which asks for a key if it needs one."""
+        return see_other(_HOME)
+
     async def begin(self, request: web.Request) -> web.Response:
         """Take a key, and go on where it was asked for; or ask again."""
         check_same_origin(request)
