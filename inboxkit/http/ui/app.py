@@ -11,8 +11,8 @@ from ...errors import InboxKitError
 from ..api.app import API
 from ..api.envelope import ApiError, refusal
 from . import frames, messages, runs
-from .live import Live
 from .look import Look
+from .news import News
 from .rendering import page, static
 from .sessions import Sessions
 from .signing_in import COOKIE, SigningIn, asked
@@ -31,7 +31,7 @@ _MESSAGE = "/mail/messages/{message_id}"
 def add_pages(app: web.Application, parts: Parts) -> None:
     """Hang the pages into an application."""
     pages = Pages(parts, app[API])
-    live = Live(parts.live, pages.look)
+    news = News(parts.live, pages.look)
     for path, look in (
         ("/", messages.newest),
         ("/mail/inboxes", messages.inboxes),
@@ -44,7 +44,7 @@ def add_pages(app: web.Application, parts: Parts) -> None:
     ):
         app.router.add_get(path, pages.shown(look))
     # For HEAD a stream would never end.
-    app.router.add_get("/mail/news", pages.shown(live.stream), allow_head=False)
+    app.router.add_get("/mail/news", pages.shown(news.stream), allow_head=False)
     signing_in = SigningIn(app[API].access, pages.sessions, parts.webhook_intake)
     app.router.add_get("/mail/sign-in", pages.answered(signing_in.lead))
     app.router.add_post("/mail/sign-in", pages.answered(signing_in.begin))

@@ -22,7 +22,7 @@ from .signing_in import check_same_origin
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ..api.live import Live as Events
+    from ..api.live import Live
     from .look import Look
 
 log = logging.getLogger("inboxkit.pages")
@@ -36,28 +36,19 @@ _NEWS = b"event: news\ndata: 1\n\n"
 _NOTHING = b": nothing new\n\n"
 
 
-class Live:
+class News:
     """The streams of one server. ``again`` looks at who asks, as when it began."""
 
-    def __init__(
-        self,
-        events: Events,
-        again: Callable[[web.Request], Awaitable[Look]],
-        *,
-        most: int = _MOST_STREAMS,
-        silent: float = _SILENT_SECONDS,
-    ) -> None:
-        self._events = events
+    def __init__(self, live: Live, again: Callable[[web.Request], Awaitable[Look]]) -> None:
+        self._live = live
         self._again = again
-        self._most = most
-        self._silent = silent
         self._streams = 0
 
     async def stream(self, look: Look) -> web.StreamResponse:
         """Tell of news until the client leaves, may see nothing any more, or the server stops."""
         check_same_origin(look.request)
         _check_permission(look)
-        if self._streams >= self._most:
+        if self._streams >= _MOST_STREAMS:
             busy = {"Retry-After": "30"}
             raise ApiError("service_unavailable", "Too many pages are open", headers=busy)
         self._streams += 1
@@ -68,10 +59,10 @@ class Live:
 
     async def _told(self, look: Look) -> web.StreamResponse:
         answer = web.StreamResponse(headers=_HEADERS)
-        cursor = self._events.end  # what happens from the moment that the client hears of it
+        cursor = self._live.end  # what happens from the moment that the client hears of it
         await answer.prepare(look.request)
         try:
-            with self._events.listeners.entered(look.request.transport):
+            with self._live.listeners.entered(look.request.transport):
                 await answer.write(_BEGIN)
                 await self._tell(look.request, answer, cursor)
         except InboxKitError as error:
@@ -83,18 +74,18 @@ class Live:
     async def _tell(self, request: web.Request, answer: web.StreamResponse, cursor: int) -> None:
         written_at = anyio.current_time()
         while True:
-            seen = self._events.seen()
+            seen = self._live.seen()
             look = await self._again(request)
             _check_permission(look)
             wish = Wish(look.who.reach(), TYPES)
-            told, cursor, more = await self._events.after(cursor, wish, limit=_PAGE)
-            is_silent = anyio.current_time() - written_at >= self._silent
+            told, cursor, more = await self._live.after(cursor, wish, limit=_PAGE)
+            is_silent = anyio.current_time() - written_at >= _SILENT_SECONDS
             if told or is_silent:
                 await answer.write(_NEWS if told else _NOTHING)
                 written_at = anyio.current_time()
             await anyio.sleep(_PAUSE_SECONDS)
             if not more:
-                await self._events.more(seen, timeout=self._silent)
+                await self._live.more(seen, timeout=_SILENT_SECONDS)
 
 
 def _check_permission(look: Look) -> None:
