@@ -158,6 +158,14 @@ def test_a_changed_cookie_is_worth_nothing(server: Api) -> None:
         with_cookie(server, "/", forged.encode().decode("latin-1"), 401)
 
 
+def test_two_servers_of_a_host_keep_a_cookie_each(server: Api) -> None:
+    with serving(api_key=ADMIN, http_pages=True) as other:
+        both = f"{cookie(server, ADMIN)}; {cookie(other, ADMIN)}"
+        for api in (server, other):
+            with_cookie(api, "/", both)
+        with_cookie(other, "/", cookie(server, ADMIN), 401)
+
+
 def test_a_session_ends_with_its_key(server: Api, admin: Api) -> None:
     made = admin.good("POST", "/v0/api-keys", {"name": "browser"})
     held = cookie(server, made["api_key"])

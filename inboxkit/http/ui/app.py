@@ -15,7 +15,7 @@ from .look import Look
 from .news import News
 from .rendering import page, static
 from .sessions import Sessions
-from .signing_in import COOKIE, SigningIn, asked
+from .signing_in import SigningIn, asked
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -95,7 +95,7 @@ class Pages:
 
     async def look(self, request: web.Request) -> Look:
         """Return what a caller may see; raise ApiError for one who may see nothing."""
-        cookie = request.cookies.get(COOKIE, "")
+        cookie = request.cookies.get(self.sessions.name, "")
         holder = await self.sessions.holder(cookie) if cookie else None
         who = holder or await self._api.access.identify(request)
         return Look(request, who, self._api, self._parts, signed_in=holder is not None)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ..intake import Intake
     from .sessions import Sessions
 
-COOKIE = "inboxkit_session"
 _MOST_BYTES = 8 * 1024
 _OURS = re.compile(r"/(?:mail/[!-\[\]-~]*)?(?:\?[!-\[\]-~]*)?")  # a page of ours, no backslash
 _HOME = "/"
@@ -47,7 +46,7 @@ class SigningIn:
             return await asked(place, problem="The key is unknown, expired or revoked.")
         answer = see_other(place)
         answer.set_cookie(
-            COOKIE,
+            self._sessions.name,
             self._sessions.begun(who),
             max_age=int(LIFETIME.total_seconds()),
             path="/",
@@ -61,7 +60,11 @@ class SigningIn:
         """Forget who it was; another site could do no more than have it asked again."""
         answer = see_other(_HOME)
         answer.del_cookie(
-            COOKIE, path="/", httponly=True, samesite="Strict", secure=_is_secure(request)
+            self._sessions.name,
+            path="/",
+            httponly=True,
+            samesite="Strict",
+            secure=_is_secure(request),
         )
         return answer
 
