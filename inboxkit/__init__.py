@@ -25,7 +25,8 @@ from .errors import (
     UnsupportedFeature,
     WaitTimeout,
 )
-from .models import Attachment, Event, Link, Message, Otp, Thread
+from .extracted import Link, Otp
+from .models import Attachment, Event, Message, Thread
 from .router import Retries, Router
 from .values import (
     Address,

@@ -7,13 +7,15 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigurationError
-from .models import Actions, Link, Message, Otp, Want
+from .models import Actions, Message, Want
 from .router import address_glob
 from .values import Draft, Files, Pattern, ProviderOptions, Recipients, files, recipients
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
     from datetime import datetime
+
+    from .extracted import Link, Otp
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from typing import (
 )
 
 from .errors import ConfigurationError
-from .models import Attachment, Event, Message, Otp, Thread
+from .extracted import Otp
+from .models import Attachment, Event, Message, Thread
 from .registration import check_called, check_filters, check_parameters, event_types
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reference.md"
 PACKAGES = ("inboxkit", "inboxkit.testing", "inboxkit.client")
 # Of these a program is given values, and makes none.
-_GIVEN = ("inboxkit.models", "inboxkit.inbox", "inboxkit.testing.")
+_GIVEN = ("inboxkit.extracted", "inboxkit.models", "inboxkit.inbox", "inboxkit.testing.")
 _INTRO = """\
 # The Python API
 

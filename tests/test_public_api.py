@@ -17,6 +17,7 @@ import inboxkit.testing
 LIGHT = {
     "inboxkit",
     "inboxkit.errors",
+    "inboxkit.extracted",
     "inboxkit.models",
     "inboxkit.registration",
     "inboxkit.router",

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
     from datetime import datetime, timedelta
 
+    from ..extracted import Link, Otp
     from ..inbox import Inbox
-    from ..models import Event, Link, Message, Otp, Thread
+    from ..models import Event, Message, Thread
     from ..values import Files, Pattern, ProviderOptions, Recipients
 
 T = TypeVar("T")

@@ -7,8 +7,9 @@ from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ..extracted import Link, Otp
 from ..inbox import Inbox
-from ..models import Attachment, Event, Link, Message, Otp, Thread
+from ..models import Attachment, Event, Message, Thread
 from ..values import Address, Auth, Direction, Envelope, EventType, Kind
 
 if TYPE_CHECKING:

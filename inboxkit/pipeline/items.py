@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import matching
 from ..errors import StoreError
-from ..models import Actions, Attachment, Event, Message, Otp, Thread
+from ..extracted import Otp
+from ..models import Actions, Attachment, Event, Message, Thread
 from ..router import Handler, HandlerKind, Router
 from ..store import events, records, runs
 from ..tokens import row_id

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, select
 
-from ..models import Actions, Attachment, Event, Link, Message, Otp, Thread
+from ..extracted import Link, Otp
+from ..models import Actions, Attachment, Event, Message, Thread
 from ..tokens import public_id, row_id
 from ..values import Address, Auth, Direction, Envelope, EventType, Kind
 from . import wire_ids

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WaitTimeout
-from ..models import Actions, Attachment, Event, Link, Message, Otp, Thread, Want
+from ..extracted import Link, Otp
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from ..inbox import Inbox
+    from ..models import Actions, Attachment, Event, Message, Thread, Want
     from ..parsing.model import ParsedMessage
     from ..values import Draft
     from .runner import Runner

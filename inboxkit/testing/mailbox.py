@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from ..models import Link, Message, Otp
+    from ..extracted import Link, Otp
+    from ..models import Message
     from .runner import Runner
 
 
