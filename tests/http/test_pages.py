@@ -171,6 +171,18 @@ def test_bytes_and_files_are_downloads(api: Api) -> None:
     assert not {'"', "\u202e", "\r", "\n"} & set(found.headers["content-disposition"])
 
 
+def test_the_source_of_a_message_has_all_of_its_headers(api: Api) -> None:
+    raw = mail("Words", headers={"X-One": "first"}).replace(b"X-One", b"X-One: other\r\nX-One", 1)
+    inbox = api.inbox()
+    came = api.runner.call(api.runner.kit.receive, raw, mail_from="a@b.cc", rcpt_to=[inbox])
+    shown = look(api, f"/mail/messages/{came.id}/source")
+    assert "X-One: other\nX-One: first" in shown.text and "Words" in shown.text
+    assert "only its beginning" not in shown.text
+    long = api.arrive(inbox, "x" * 70 + "\n" + "0123456789\n" * 20_000)
+    shown = look(api, f"/mail/messages/{long.id}/source")
+    assert "only its beginning" in shown.text and len(shown.html) < 140_000
+
+
 def test_other_files_of_a_message_are_not_there(api: Api) -> None:
     one, other = (api.arrive(api.inbox(), files={"a.txt": b"a"}) for _ in range(2))
     look(api, f"/mail/messages/{one.id}/attachments/{other.attachments[0].id}", 404)

@@ -216,6 +216,7 @@ def test_a_key_sees_what_is_in_its_scope(server: Api, admin: Api) -> None:
         f"/mail/messages/{other.id}",
         f"/mail/messages/{other.id}/html",
         f"/mail/messages/{other.id}/raw",
+        f"/mail/messages/{other.id}/source",
         f"/mail/messages/{other.id}/attachments/{other.attachments[0].id}",
     ):
         with_cookie(server, target, held, 404)

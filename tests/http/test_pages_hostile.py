@@ -65,6 +65,7 @@ def test_nothing_of_a_mail_acts_outside_of_the_frame(api: Api, attack: str) -> N
         "/mail/inboxes",
         f"/mail/threads/{came.thread_id}",
         f"/mail/messages/{came.id}",
+        f"/mail/messages/{came.id}/source",
     )
     for target in targets:  # ``look`` fails where something acts
         shown = look(api, target)

@@ -39,6 +39,7 @@ def add_pages(app: web.Application, parts: Parts) -> None:
         (_MESSAGE, messages.message),
         ("/mail/runs", runs.runs),
         (f"{_MESSAGE}/html", frames.frame),
+        (f"{_MESSAGE}/source", messages.source),
         (f"{_MESSAGE}/raw", messages.raw),
         (f"{_MESSAGE}/attachments/{{attachment_id}}", messages.attachment),
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ...blocking import in_thread
 from ..api.envelope import ApiError
 from .rendering import next_page, page, see_other
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from .look import Look
 
 _MESSAGES, _INBOXES, _INBOXES_ASIDE, _IN_THREAD = 25, 50, 30, 20
+_SOURCE_BYTES = 128 * 1024
 _WRONG_QUERY = ("validation_error", "unprocessable")
 
 
@@ -87,6 +89,18 @@ async def message(look: Look) -> web.Response:
         message=found,
         about=about,
         remote=look.said("remote") == "1",
+    )
+
+
+async def source(look: Look) -> web.Response:
+    """Show the beginning of a message's bytes as they came."""
+    found = await look.get("messages", look.name("message_id"))
+    whole = await look.parts.actions.open_raw(await look.parts.actions.message(found.id))
+    with whole:
+        begin = await in_thread(whole.read, _SOURCE_BYTES)
+    text = begin.decode("utf-8", "replace").replace("\r\n", "\n")
+    return await page(
+        "source.html", look=look, message=found, text=text, more=found.size > len(begin)
     )
 
 
