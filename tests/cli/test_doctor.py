@@ -120,9 +120,11 @@ def test_handlers_are_imported_and_what_they_print_is_no_point(inboxkit: Command
     assert points(done)["inboxes"][2] == "inboxkit inbox create help@inbox.example"
 
 
-def test_a_folder_of_handlers_that_is_not_there_is_told(inboxkit: Command) -> None:
+def test_a_folder_of_handlers_that_is_not_there_is_at_fault(inboxkit: Command) -> None:
     done = inboxkit(*PORTS, "doctor", "nosuch", "--json")
-    assert (done.code, points(done)["handlers"][0]) == (0, "warning")
+    state, found, _ = points(done)["handlers"]
+    assert (done.code, state) == (1, "fault")
+    assert str(inboxkit.folder / "nosuch") in found
 
 
 def test_handlers_that_do_not_import_are_at_fault(inboxkit: Command) -> None:

@@ -22,7 +22,7 @@ def test_the_page_has_the_matrix_of_today() -> None:
 def test_every_provider_has_a_column_and_every_feature_a_row() -> None:
     head, _, *rows = [line.split(" | ") for line in matrix().splitlines()]
     assert len(head) == len(PROVIDERS) + 1
-    assert len(rows) == len(Feature) + 3
+    assert len(rows) == len(Feature) + 4
     assert {len(row) for row in rows} == {len(head)}
 
 
