@@ -12,7 +12,7 @@ import anyio
 import pytest
 from anyio import from_thread, to_thread
 
-from inboxkit import InboxKit, InboxKitError, Message, Router
+from inboxkit import InboxKit, InboxKitError, Message, Retries, Router
 from inboxkit.store import runs
 from inboxkit.tokens import public_id
 
@@ -20,7 +20,7 @@ from .faults.logs import until
 from .mails import ANN, DESK, arrive
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
 
 async def in_data(kit: InboxKit) -> asyncio.StreamWriter:
@@ -117,6 +117,48 @@ async def test_a_call_that_no_cancel_ends_is_left_behind_and_its_run_begun_anew(
         again = (await kit.runtime.store.read(runs.listed))[0]
         sent = [m.text.strip() async for m in kit.search("is:sent")]
     assert (again.id, again.state, again.attempts, sent) == (row.id, "done", 2, ["Answer 2"])
+
+
+async def makes_an_error_of_it(_message: Message) -> None:
+    try:
+        await anyio.sleep_forever()
+    except asyncio.CancelledError as error:
+        raise RuntimeError("cut off") from error
+
+
+async def goes_on(message: Message) -> None:
+    with anyio.CancelScope(shield=True):
+        with contextlib.suppress(asyncio.CancelledError):
+            await anyio.sleep_forever()
+        await message.reply("Too late")
+
+
+async def hides_it(message: Message) -> None:
+    with contextlib.suppress(InboxKitError):
+        await goes_on(message)
+
+
+@pytest.mark.parametrize("end", [makes_an_error_of_it, goes_on, hides_it])
+async def test_however_a_call_ends_that_a_stop_cuts_off_its_run_is_begun_anew(
+    database: str, end: Callable[[Message], Awaitable[None]]
+) -> None:
+    begun, router = anyio.Event(), Router(retries=Retries(attempts=1))
+
+    @router.on_message(to="desk@*")
+    async def handle(message: Message) -> None:
+        begun.set()
+        await end(message)
+
+    async with InboxKit(router, database=database) as kit:
+        await kit.inbox(DESK)
+        await arrive(kit)
+        await begun.wait()
+        kit.runtime.grace = 0.1
+        async with asyncio.timeout(30):
+            await kit.runtime.stop()
+    async with InboxKit(database=database) as kit:
+        row = (await kit.runtime.store.read(runs.listed))[0]
+        assert (row.state, row.error) == ("pending", "")
 
 
 async def test_a_resource_that_does_not_close_is_left_behind(

@@ -64,7 +64,7 @@ class Dispatch:
         self._actions = actions
         self._handlers = handlers
         self._held: dict[int, items.Held] = {}
-        self.calls = Calls()
+        self.calls = Calls(tasks)
         self._crew = Crew(store, "run", tasks, self._one, size=_CONCURRENCY)
 
     def room(self) -> int:
