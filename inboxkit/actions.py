@@ -17,6 +17,7 @@ from .parsing.extraction import FileReader
 from .parsing.forensics import forensics
 from .parsing.images import dimensions
 from .pipeline import deletion, policies, replies, spooling
+from .pipeline.configured import check_size
 from .pipeline.policies import Forbidden, Paused
 from .pipeline.staging import active, current
 from .saving import write_once
@@ -356,8 +357,10 @@ class LocalActions:
                 f"nobody of it may be written to: {why}; "
                 "to lift that: inboxkit suppressions remove ADDRESS"
             )
+        asked = outgoing(draft, row)
         for chosen in self._providers[:1]:
-            chosen.check(outgoing(draft, row), row["size"])
+            chosen.check(asked)
+        check_size(self._providers, asked.id, row["size"])
 
     # looking up
 

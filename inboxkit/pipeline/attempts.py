@@ -180,6 +180,7 @@ class Attempts:
         self, chosen: Configured, look: Look, recipients: Sequence[str]
     ) -> _Prepared:
         row = look.row
+        chosen.check_size(public_id("msg", row.id), row.size)
         signs = chosen.provider.transport == "smtp"
         key = await self._signer.key(row.sender_email, row.pod_id) if signs else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from ..providers.registry import AnyProvider, key_lasts, most_bytes, provider
 from ..providers.unsupported import spare, untracked, without
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..providers.base import Outgoing
     from ..settings import Settings
 
@@ -49,12 +52,26 @@ class Configured:
             return message, frozenset()
         return without(message, lacking), lacking
 
-    def check(self, message: Outgoing, size: int) -> None:
-        """Raise UnsupportedFeature or SendError for what can never leave; ``size`` in bytes."""
-        name = self.provider.name
+    def check(self, message: Outgoing) -> None:
+        """Raise UnsupportedFeature for what can never leave."""
         fitted, _ = self.fitted(message)
-        refuse_unsupported(name, fitted, self.provider.capabilities)
-        refuse_too_large(name, message.id, size, most_bytes(self.provider))
+        refuse_unsupported(self.provider.name, fitted, self.provider.capabilities)
+
+    def check_size(self, message_id: str, size: int) -> None:
+        """Raise SendError for more bytes than the vendor documents that it takes."""
+        refuse_too_large(self.provider.name, message_id, size, most_bytes(self.provider))
+
+    @property
+    def most(self) -> float:
+        """How many bytes of a message the vendor documents that it takes, if it does."""
+        most = most_bytes(self.provider)
+        return math.inf if most is None else most
+
+
+def check_size(providers: Sequence[Configured], message_id: str, size: int) -> None:
+    """Raise SendError for what none of them takes: who takes less than another is passed over."""
+    if providers:
+        max(providers, key=lambda chosen: chosen.most).check_size(message_id, size)
 
 
 def configure(settings: Settings) -> tuple[Configured, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,11 +37,14 @@ ASKED = {
 
 
 @asynccontextmanager
-async def sending(name: str, fakes: Fakes | None, **settings: Any) -> AsyncGenerator[Sending]:
-    """Run a sandbox that sends through a vendor's Fake, or through what needs none."""
-    options = {} if fakes is None else {name: fakes(name).options}
+async def sending(
+    name: str, fakes: Fakes | None, *others: str, **settings: Any
+) -> AsyncGenerator[Sending]:
+    """Run a sandbox that sends through vendors' Fakes, or through what needs none."""
+    names = (name, *others)
+    options = {} if fakes is None else {each: fakes(each).options for each in names}
     runner = Runner(
-        provider=(name,), domain="shop.example", any_recipient=True, options=options, **settings
+        provider=names, domain="shop.example", any_recipient=True, options=options, **settings
     )
     await asyncio.to_thread(runner.start)
     try:
@@ -79,6 +83,25 @@ async def test_what_is_larger_than_the_vendor_takes_is_refused_before_it_is_stor
             await opened.send(ANN, attachments=[large])
         assert len(await opened.rows(select(message))) == 1
     assert len(fake_provider("postmark").sent) == 1
+
+
+LARGE = File("a.bin", b"x" * 12 * 1024**2)
+
+
+async def test_what_is_too_large_for_the_first_goes_through_the_next(fake_provider: Fakes) -> None:
+    async with sending("postmark", fake_provider, "mailgun") as opened:
+        sent = await opened.send(ANN, attachments=[LARGE])
+        assert await opened.state(sent) == "accepted"
+    assert [len(fake_provider(n).sent) for n in ("postmark", "mailgun")] == [0, 1]
+
+
+async def test_what_is_too_large_for_the_next_waits_for_the_first(fake_provider: Fakes) -> None:
+    async with sending("mailgun", fake_provider, "postmark") as opened:
+        fake_provider("mailgun").fail_next(503)
+        sent = await opened.send(ANN, attachments=[LARGE])
+        assert (await opened.state(sent), fake_provider("postmark").requests) == ("queued", ())
+        await opened.sandbox.advance(timedelta(minutes=2))
+        assert await opened.state(sent) == "accepted"
 
 
 async def test_all_that_was_asked_for_is_on_the_vendors_wire(fake_provider: Fakes) -> None:
