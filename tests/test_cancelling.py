@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inboxkit import InboxKit, Message, NotFound, Router, SendError
+from inboxkit import InboxKit, Message, NotFound, Router, SendError, Thread
 
 from .mails import ANN, DESK, arrive
 
@@ -81,3 +81,28 @@ async def test_a_handler_takes_back_a_follow_up_at_once(sandbox: Sandbox) -> Non
     await ann.reply(await ann.next_message(), "Yes")
     await sandbox.settle()
     assert [m.direction for m in left] == ["outbound", "inbound"]
+
+
+async def test_a_reminder_counts_from_when_a_send_leaves_and_never_of_one_taken_back(
+    sandbox: Sandbox,
+) -> None:
+    router, reminded = Router(), list[str]()
+
+    @router.on_no_reply(tag="offer", after=timedelta(days=3))
+    async def remind(thread: Thread) -> None:
+        reminded.append(thread.subject)
+
+    sandbox.include(router)
+    desk, now = await sandbox.inbox(DESK), sandbox.kit.clock.now()
+    for subject in ("Kept", "Taken back"):
+        sent = await desk.send(ANN, subject, "Ten", tag="offer", at=now + timedelta(days=7))
+    await desk.send(ANN, "Now", "Nine", tag="offer")
+    follow_up = await (await sandbox.outbox[-1].thread()).send(
+        "Still?", tag="offer", at=now + timedelta(days=2)
+    )
+    await sent.cancel()
+    await follow_up.cancel()
+    await sandbox.advance(timedelta(days=4))
+    assert reminded == ["Now"]
+    await sandbox.advance(timedelta(days=7))
+    assert reminded == ["Now", "Kept"]

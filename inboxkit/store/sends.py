@@ -241,9 +241,10 @@ def _delivery_rows(row: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _jobs(item: Staged, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    at, inbox_id = row["created_at"], row["inbox_id"]
+    inbox_id = row["inbox_id"]
     queued = [jobs.new_job("send", item.id, inbox_id=inbox_id, due_at=item.due_at)]
-    if row["tag"] and not item.reminder:
+    if row["tag"] and not item.reminder:  # nobody can answer before it leaves
+        at = max(row["created_at"], item.due_at)
         queued.append(jobs.new_job("plan", f"sent:{item.id}", inbox_id=inbox_id, due_at=at))
     return queued
 
