@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from inboxkit import InboxKit, Message, NotFound, Router, SendError, Thread
+from inboxkit.store.conversations import Conversation, find
+from inboxkit.store.reach import EVERYTHING
+from inboxkit.tokens import row_id
 
 from .mails import ANN, DESK, arrive
 
@@ -83,6 +87,19 @@ async def test_a_handler_takes_back_a_follow_up_at_once(sandbox: Sandbox) -> Non
     assert [m.direction for m in left] == ["outbound", "inbound"]
 
 
+async def test_a_thread_is_what_it_was_before_the_send_that_is_taken_back(
+    sandbox: Sandbox,
+) -> None:
+    await sandbox.inbox(DESK)
+    asked = await sandbox.person(ANN).send(DESK, "Hello", "Is it blue?")
+    thread = await (await sandbox.kit.message(asked.id)).thread()
+    before = await shown(sandbox, thread.id)
+    assert not before[1]
+    later = await thread.send("It is green", at=sandbox.kit.clock.now() + timedelta(days=7))
+    await later.cancel()
+    assert await shown(sandbox, thread.id) == before
+
+
 async def test_a_reminder_counts_from_when_a_send_leaves_and_never_of_one_taken_back(
     sandbox: Sandbox,
 ) -> None:
@@ -106,3 +123,11 @@ async def test_a_reminder_counts_from_when_a_send_leaves_and_never_of_one_taken_
     assert reminded == ["Now"]
     await sandbox.advance(timedelta(days=7))
     assert reminded == ["Now", "Kept"]
+
+
+async def shown(sandbox: Sandbox, thread_id: str) -> tuple[Conversation, datetime | None]:
+    """Return what lists show of a thread, and since when it waits."""
+    found = await sandbox.kit.runtime.store.read(find, EVERYTHING, row_id("thd", thread_id))
+    assert found is not None
+    waits = (await sandbox.kit.thread(thread_id)).waiting_since
+    return replace(found, updated_at=found.created_at), waits

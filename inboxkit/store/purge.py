@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    case,
+    delete,
+    exists,
+    func,
+    select,
+    text,
+    update,
+)
 
 from ..errors import NotFound, SendError
 from ..tokens import first_id, public_id
@@ -35,6 +45,7 @@ from .tables import (
     run,
     thread,
 )
+from .threads import stop_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,12 +71,14 @@ def messages(tx: Tx, ids: Sequence[int]) -> list[str]:
     located = select(raw.c.location).where(raw.c.message_id.in_(ids), raw.c.location != "")
     files = list(tx.connection.execute(located).scalars())
     search.remove(tx, _with_content(tx.connection, ids))
-    touched = select(message.c.thread_id).where(message.c.id.in_(ids)).distinct()
-    threads = sorted(t for t in tx.connection.execute(touched).scalars() if t is not None)
-    held = select(thread.c.id).where(thread.c.id.in_(threads)).order_by(thread.c.id)
-    tx.connection.execute(held.with_for_update()).all()  # whoever is adding to them has done so
+    threads, unsent = _touched(tx.connection, ids)
+    held = select(thread.c.id, thread.c.last_message_id).where(thread.c.id.in_(threads))
+    held = held.order_by(thread.c.id).with_for_update()
+    rows = tx.connection.execute(held).all()  # whoever is adding to them has done so
+    last = {row.id: row.last_message_id for row in rows}
     for kind in ("read", "plan", "send"):
         jobs.cancel(tx, kind, [str(i) for i in ids])
+    jobs.cancel(tx, "plan", [f"sent:{i}" for i in ids])
     hanging = (raw, content, attachment, label, label_event, delivery, event, run, mailgun_send)
     for table in hanging:
         tx.connection.execute(delete(table).where(table.c.message_id.in_(ids)))
@@ -73,7 +86,9 @@ def messages(tx: Tx, ids: Sequence[int]) -> list[str]:
     tx.connection.execute(update(reference).where(cited).values(message_id=None))
     tx.connection.execute(delete(message).where(message.c.id.in_(ids)))
     for thread_id in threads:
-        _recount(tx, thread_id)
+        _recount(tx, thread_id, last.get(thread_id))
+    for thread_id in unsent:
+        _wait_for_what_went(tx, thread_id)
     return files
 
 
@@ -114,17 +129,58 @@ def _with_content(connection: Connection, ids: Sequence[int]) -> list[int]:
     return list(connection.execute(query).scalars())
 
 
-def _recount(tx: Tx, thread_id: int) -> None:
+def _touched(connection: Connection, ids: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Return the threads of these messages, and those where some of them have not left yet."""
+    query = select(message.c.thread_id, message.c.state == "scheduled")
+    query = query.where(message.c.id.in_(ids), message.c.thread_id.is_not(None)).distinct()
+    found = [(int(row[0]), bool(row[1])) for row in connection.execute(query)]
+    return sorted({one for one, _ in found}), sorted({one for one, waits in found if waits})
+
+
+def _recount(tx: Tx, thread_id: int, last_before: int | None) -> None:
     left = select(func.count(), func.max(message.c.id), func.sum(message.c.size))
     count, last, size = tx.connection.execute(left.where(message.c.thread_id == thread_id)).one()
     mine = thread.c.id == thread_id
     if count:
-        values = {"message_count": count, "last_message_id": last, "size": size}
+        values: dict[str, Any] = {"message_count": count, "last_message_id": last, "size": size}
+        if last != last_before:
+            values |= _newest(tx.connection, thread_id, last)
         tx.connection.execute(update(thread).where(mine).values(**values))
         return
     jobs.cancel_prefix(tx, "timer", f"{thread_id}:")
     tx.connection.execute(delete(reference).where(reference.c.thread_id == thread_id))
     tx.connection.execute(delete(thread).where(mine | (thread.c.merged_into == thread_id)))
+
+
+def _newest(connection: Connection, thread_id: int, last: int) -> dict[str, Any]:
+    """Return what lists show of a thread by its newest messages."""
+    at = message.c.received_at
+    came, went = (case((message.c.direction == way, at)) for way in ("inbound", "outbound"))
+    times = select(func.max(at), func.max(came), func.max(went))
+    last_at, received_at, sent_at = connection.execute(
+        times.where(message.c.thread_id == thread_id)
+    ).one()
+    preview = connection.execute(select(message.c.preview).where(message.c.id == last)).scalar()
+    return {
+        "last_at": last_at,
+        "received_at": received_at,
+        "sent_at": sent_at,
+        "preview": preview,
+    }
+
+
+def _wait_for_what_went(tx: Tx, thread_id: int) -> None:
+    """Let a thread wait for an answer since the first send that is left, if any has none yet."""
+    mine, inbound = message.c.thread_id == thread_id, message.c.direction == "inbound"
+    answers = select(func.coalesce(func.max(message.c.id), 0))
+    answers = answers.where(mine, inbound, message.c.kind == "human", message.c.participant)
+    went = select(func.min(message.c.created_at)).where(mine, ~inbound)
+    since = tx.connection.execute(went.where(message.c.id > answers.scalar_subquery())).scalar_one()
+    if since is None:
+        stop_waiting(tx, thread_id)
+        return
+    waits = (thread.c.id == thread_id) & thread.c.waiting_since.is_not(None)
+    tx.connection.execute(update(thread).where(waits).values(waiting_since=since))
 
 
 def older_than(

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import select
 
 from inboxkit.pipeline.deletion import cancel, delete_scheduled
-from inboxkit.store import departures, jobs, mailgun_sends, purge
+from inboxkit.store import departures, jobs, mailgun_sends, purge, sends
 from inboxkit.store.blobs import Blobs
 from inboxkit.store.departures import Overtaken, Start, Took
 from inboxkit.store.looks import look
 from inboxkit.store.progress import WHOLE
 from inboxkit.store.purge import NotScheduled
 from inboxkit.store.reach import EVERYTHING
-from inboxkit.store.tables import job, message
+from inboxkit.store.tables import job, message, thread
 
 from .at_once import behind
-from .sending import ANN, NOW, stored
+from .sending import ANN, NOW, staged, stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sqlalchemy import Connection
 
     from inboxkit.store.jobs import Job
     from inboxkit.store.store import Store
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def scheduled(tx: Tx) -> int:
-    return stored(tx, ANN, state="scheduled")
+    return stored(tx, ANN, state="scheduled", tag="offer")
 
 
 def due(tx: Tx) -> Job:
@@ -69,6 +73,28 @@ async def test_what_waits_is_deleted_with_its_job(store: Store, alone: bool) -> 
     await (cancel(store, number) if alone else delete_scheduled(store, [number]))
     assert await left(store) == []
     assert await store.read(lambda c: c.execute(select(job.c.id)).all()) == []
+
+
+async def test_a_thread_shows_and_waits_for_what_is_left(store: Store) -> None:
+    await store.write(lambda tx: stored(tx, ANN, preview="Which size?"))
+    before = await store.read(shown)
+    number = await store.write(follow_up)
+    assert await store.read(shown) != before
+    await cancel(store, number)
+    assert await store.read(shown) == before
+
+
+def follow_up(tx: Tx) -> int:
+    row: dict[str, Any] = {"state": "scheduled", "preview": "Still?"}
+    row |= dict.fromkeys(("received_at", "created_at"), NOW + timedelta(days=1))
+    held = tx.connection.execute(select(thread.c.id)).scalar_one()
+    [number] = sends.store(tx, [replace(staged(tx, ANN, **row), thread_id=held)])
+    return number
+
+
+def shown(connection: Connection) -> Sequence[Any]:
+    columns = (thread.c.preview, thread.c.last_at, thread.c.received_at, thread.c.sent_at)
+    return tuple(connection.execute(select(*columns, thread.c.waiting_since)).one())
 
 
 @pytest.mark.postgres
