@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from ..errors import KeyReused
 from .api_tables import idempotency
+from .tables import message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A key that a request came with; ``fingerprint`` tells the same request from another."""
+    """A key that a request came with; ``fingerprint`` tells the same request from another.
+
+    ``living``: it holds as long as what was sent under it is there, and was not taken back.
+    """
 
     scope: str
     key: str
     fingerprint: str
     expires_at: datetime
+    living: bool = False
 
 
 def answered(connection: Connection, claim: Claim, now: datetime) -> Mapping[str, Any] | None:
@@ -43,12 +48,19 @@ def answered(connection: Connection, claim: Claim, now: datetime) -> Mapping[str
             "use a new key, or repeat the first request"
         )
     response: Mapping[str, Any] = row.response
-    return response
+    return response if not claim.living or _is_there(connection, response["row"]) else None
+
+
+def _is_there(connection: Connection, row_id: int) -> bool:
+    return (
+        connection.execute(select(message.c.id).where(message.c.id == row_id)).first() is not None
+    )
 
 
 def remember(tx: Tx, claim: Claim, response: Mapping[str, Any], now: datetime) -> None:
-    """Keep the answer until the claim expires; what has expired is forgotten."""
-    tx.connection.execute(delete(idempotency).where(idempotency.c.expires_at <= now))
+    """Keep the answer until the claim expires; what has expired or is gone is forgotten."""
+    mine = (idempotency.c.scope == claim.scope) & (idempotency.c.key == claim.key)
+    tx.connection.execute(delete(idempotency).where((idempotency.c.expires_at <= now) | mine))
     row = {"scope": claim.scope, "key": claim.key, "fingerprint": claim.fingerprint}
     kept = {"response": dict(response), "expires_at": claim.expires_at}
     tx.connection.execute(insert(idempotency), [row | kept])

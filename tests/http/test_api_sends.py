@@ -276,6 +276,18 @@ def test_where_the_settings_say_so_the_very_same_send_is_answered_as_the_first()
         assert unkeyed(one, inbox) not in (first, *others)
 
 
+def test_the_very_same_send_is_sent_again_once_the_first_was_taken_back() -> None:
+    with serving(api_key="k" * 20, same_send_seconds=60) as server:
+        api = server.of("k" * 20)
+        inbox = api.inbox()
+        first, same = (api.send(inbox, text="Once", send_at=LATER)["message_id"] for _ in "12")
+        assert first == same
+        api.good("POST", path(inbox, first, "/cancel"))
+        again, same = (api.send(inbox, text="Once", send_at=LATER)["message_id"] for _ in "12")
+        assert again == same
+        assert same != first
+
+
 def test_what_cannot_be_answered_is_not_stored_either() -> None:
     """A caller that hears of a failure sends again: nothing of the first time may go out."""
     with serving() as api:

@@ -147,7 +147,8 @@ def _same(call: Call[Any], endpoint: str) -> Claim | None:
         return None
     caller = 0 if call.who.key is None else call.who.key.id
     fingerprint = _fingerprint(call, endpoint)
-    return Claim(f"same {caller}", fingerprint, fingerprint, call.now + timedelta(seconds=window))
+    until = call.now + timedelta(seconds=window)
+    return Claim(f"same {caller}", fingerprint, fingerprint, until, living=True)
 
 
 def _fingerprint(call: Call[Any], endpoint: str) -> str:
