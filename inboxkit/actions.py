@@ -204,7 +204,7 @@ class LocalActions:
         await self._waits.give_back(await self._inbox(message.inbox), message)
 
     async def cancel(self, message: Message) -> None:
-        number, staging = row_id("msg", message.id), current.get()
+        number, staging = row_id("msg", message.id), active()
         if staging is not None and staging.holds(number):
             staging.cancel(number)
             return

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from inboxkit import InboxKit, Message, NotFound, Router, SendError, Thread
+from inboxkit import (
+    EventType,
+    HandlerError,
+    InboxKit,
+    Message,
+    NotFound,
+    Router,
+    SendError,
+    Thread,
+)
 from inboxkit.store.conversations import Conversation, find
 from inboxkit.store.reach import EVERYTHING
 from inboxkit.tokens import row_id
 
-from .mails import ANN, DESK, arrive
+from .mails import ANN, BEGINNING, DESK, arrive
 
 if TYPE_CHECKING:
     from inboxkit.testing import Sandbox
@@ -85,6 +95,28 @@ async def test_a_handler_takes_back_a_follow_up_at_once(sandbox: Sandbox) -> Non
     await ann.reply(await ann.next_message(), "Yes")
     await sandbox.settle()
     assert [m.direction for m in left] == ["outbound", "inbound"]
+
+
+async def test_a_task_that_a_handler_has_left_takes_nothing_back(database: str) -> None:
+    router, tasks, stored = Router(), list[asyncio.Task[None]](), asyncio.Event()
+
+    async def change_its_mind(staged: Message) -> None:
+        await stored.wait()
+        await staged.cancel()
+
+    @router.on_message(to="desk@*")
+    async def answers(message: Message) -> None:
+        tasks.append(asyncio.create_task(change_its_mind(await message.reply("Later", at=LATER))))
+
+    async with InboxKit(router, database=database) as kit:
+        await kit.inbox(DESK)
+        await arrive(kit)
+        async with asyncio.timeout(30):
+            await anext(e async for e in kit.events(after=BEGINNING) if e.type == EventType.QUEUED)
+        stored.set()
+        with pytest.raises(HandlerError, match="the handler that started this task has ended"):
+            await asyncio.gather(*tasks)
+        assert [m.state async for m in kit.search("state:scheduled")] == ["scheduled"]
 
 
 async def test_a_thread_is_what_it_was_before_the_send_that_is_taken_back(
