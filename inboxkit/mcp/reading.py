@@ -15,7 +15,8 @@ from .desk import Desk
 from .inboxes import Limit, PageToken
 from .policy import Policy
 from .tools import READS, DeskOf, Tool
-from .views import NOTICE, Headline, Mail, fenced, headline, mail
+from .views import NOTICE, Headline, Mail, file, headline, mail
+from .words import fenced, shown
 
 _TEXT_CHARACTERS = 20_000
 _MOST_CHARACTERS = 200_000
@@ -193,16 +194,16 @@ class ReadingTools:
         found = next((one for one in message.attachments if one.id == attachment_id), None)
         if found is None:
             raise NotFound(f"message {message_id}: has no attachment {attachment_id}")
-        shown, note = await _content(found, max_characters)
-        content = Content(filename=found.safe_name, content_type=found.content_type, **shown)
+        content, note = await _content(found, max_characters)
+        said = file(found)
         return FileView(
             message_id=message.id,
-            attachment_id=found.id,
-            size=found.size,
+            attachment_id=said.attachment_id,
+            size=said.size,
             sha256=found.sha256,
             looks_like=found.sniffed_type,
             note=note,
-            untrusted=content,
+            untrusted=Content(filename=said.filename, content_type=said.content_type, **content),
         )
 
     async def explain_thread(self, ctx: Context, thread_id: ThreadId) -> Explanation:
@@ -240,7 +241,7 @@ async def _content(found: Attachment, most: int) -> tuple[dict[str, Any], str]:
         text, note = None, str(error)
     if text:
         cut = len(text) > most
-        return {"text": fenced(text[:most]), "is_cut": cut}, "the beginning" if cut else ""
+        return {"text": fenced(shown(text[:most])), "is_cut": cut}, "the beginning" if cut else ""
     if text == "":
         note = "it holds no words"
     if found.size > _MOST_BASE64_BYTES:
