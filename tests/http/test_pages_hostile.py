@@ -10,7 +10,7 @@ import pytest
 from inboxkit.http.ui.rendering import is_web, line
 
 from .api import Api, serving
-from .pages import look, page
+from .pages import Page, look, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,6 +85,23 @@ def test_html_is_nowhere_but_in_the_frame(api: Api) -> None:
     assert not [term for term in policy if "script" in term]
     head = {"x-content-type-options": "nosniff", "content-type": "text/html; charset=utf-8"}
     assert {name: framed.headers[name] for name in head} == head
+
+
+@pytest.mark.parametrize(
+    "connecting",
+    [
+        '<link rel="preconnect" href="https://evil.example/">',
+        '<LINK/rel=dns-prefetch href="//evil.example">',
+        "<svg><link\trel=preconnect href=//evil.example></svg>",
+        '<Iframe srcdoc="&lt;link rel=preconnect href=//evil.example&gt;"></Iframe>',
+        "<p title='<link rel=preconnect href=//evil.example>'>",
+    ],
+)
+def test_a_mail_that_is_looked_at_connects_to_nobody(api: Api, connecting: str) -> None:
+    framed = api.ask("GET", f"/mail/messages/{hostile(api, connecting).id}/html")
+    assert framed.headers["x-dns-prefetch-control"] == "off"  # of its links
+    assert "evil.example" in framed.body.decode()
+    assert not {"link", "iframe"} & {tag for tag, _ in Page(framed.body.decode()).active}
 
 
 def test_what_turns_the_direction_of_words_is_left_out_of_names(api: Api) -> None:

@@ -1,6 +1,7 @@
 """The HTML of a mail, for a frame without scripts, and as harmless when it is opened by itself.
 
 The mail is shown as it came; what it may do is said by its headers, which browsers hold it to.
+Only what no policy stops is taken out: a link element connects to its host whatever that says.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 _CITED = re.compile(r"cid:([^\s\"'<>()]{1,998})", re.IGNORECASE)
 _DOCTYPE = re.compile(r"\s*<!doctype[^>]{0,300}>", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,300}")  # nothing that ends a policy's term
+# ``rel=preconnect`` and ``dns-prefetch`` tell a host that the mail is read; in an iframe, which may
+# hold a whole page in an attribute, they do too. Neither element could show anything here.
+_CONNECTING = re.compile(r"<(?=(?:link|iframe)[\s/>])", re.IGNORECASE)
+_INERT = "<x-"
 # Links leave the frame; a mail that has a base of its own comes too late.
 _BASE = '<base target="_blank">'
 _MOST_CITED = 1_000
@@ -41,7 +46,11 @@ async def frame(look: Look) -> web.Response:
     if look.said("remote") == "1":
         sources.append("https:")  # not http: that would reach into the reader's own network
     return web.Response(
-        headers={**HEADERS, "Content-Security-Policy": policy(sources)},
+        headers={
+            **HEADERS,
+            "Content-Security-Policy": policy(sources),
+            "X-DNS-Prefetch-Control": "off",  # of the hosts that its links name
+        },
         body=_prepared(found.html, images).encode("utf-8", "replace"),
         content_type="text/html",
         charset="utf-8",
@@ -86,4 +95,5 @@ def _prepared(html: str, images: Mapping[str, str]) -> str:
 
     doctype = _DOCTYPE.match(html)
     begin = doctype.end() if doctype else 0
-    return html[:begin] + _BASE + _CITED.sub(cited, html[begin:], count=_MOST_CITED)
+    shown = _CITED.sub(cited, html[begin:], count=_MOST_CITED)
+    return html[:begin] + _BASE + _CONNECTING.sub(_INERT, shown)
