@@ -21,6 +21,7 @@ SAFE = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
+    "cross-origin-opener-policy": "same-origin",
 }
 _ACTIVE = ("script", "object", "embed", "base", "meta", "iframe", "form", "link", "img", "svg")
 _URLS = ("src", "href", "action", "formaction", "data", "srcdoc", "http-equiv", "content", "style")

@@ -104,6 +104,16 @@ def test_a_mail_that_is_looked_at_connects_to_nobody(api: Api, connecting: str) 
     assert not {"link", "iframe"} & {tag for tag, _ in Page(framed.body.decode()).active}
 
 
+def test_html_that_is_opened_by_itself_opens_no_other_window(api: Api) -> None:
+    target = f"/mail/messages/{hostile(api, '<a target=x href=//evil.example>').id}/html"
+    for place, popups in (("document", False), ("iframe", True)):
+        framed = api.ask("GET", target, headers={"Sec-Fetch-Dest": place})
+        sandbox = framed.headers["content-security-policy"].partition(";")[0]
+        assert ("allow-popups" in sandbox) is popups
+        # With both a sandbox and this header browsers show nothing.
+        assert "cross-origin-opener-policy" not in framed.headers
+
+
 def test_what_turns_the_direction_of_words_is_left_out_of_names(api: Api) -> None:
     shown = look(api, f"/mail/messages/{hostile(api, ATTACKS[-1]).id}")
     assert not {"\u202e", "\u202c", "\u2066", "\u200b"} & set(shown.html.partition('id="text"')[0])

@@ -48,7 +48,7 @@ async def frame(look: Look) -> web.Response:
     return web.Response(
         headers={
             **HEADERS,
-            "Content-Security-Policy": policy(sources),
+            "Content-Security-Policy": policy(sources, alone=_is_alone(look.request)),
             "X-DNS-Prefetch-Control": "off",  # of the hosts that its links name
         },
         body=_prepared(found.html, images).encode("utf-8", "replace"),
@@ -57,11 +57,16 @@ async def frame(look: Look) -> web.Response:
     )
 
 
-def policy(images: list[str]) -> str:
-    """Return what the HTML of a mail may do: be read, and open links in new windows."""
+def policy(images: list[str], *, alone: bool = False) -> str:
+    """Return what the HTML of a mail may do: be read, and open links in new windows.
+
+    ``alone``, without a page around it, not even that: the page behind a link with a target of its
+    own could lead the window that it was opened from somewhere else, such as to a false form.
+    """
+    popups = "" if alone else " allow-popups allow-popups-to-escape-sandbox"
     return "; ".join(
         (
-            "sandbox allow-popups allow-popups-to-escape-sandbox",
+            f"sandbox{popups}",
             "default-src 'none'",
             "style-src 'unsafe-inline'",
             f"img-src {' '.join(images)}",
@@ -70,6 +75,10 @@ def policy(images: list[str]) -> str:
             "frame-ancestors 'self'",
         )
     )
+
+
+def _is_alone(request: web.Request) -> bool:
+    return request.headers.get("Sec-Fetch-Dest") == "document"
 
 
 async def _images(look: Look, found: WholeMessage, origin: str) -> Mapping[str, str]:

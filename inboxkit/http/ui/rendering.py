@@ -64,7 +64,7 @@ async def page(template: str, *, status: int = 200, **given: Any) -> web.Respons
     text = await in_thread(_rendered, template, given)
     return web.Response(
         status=status,
-        headers=HEADERS,
+        headers={**HEADERS, "Cross-Origin-Opener-Policy": "same-origin"},
         body=text.encode("utf-8", "replace"),
         content_type="text/html",
         charset="utf-8",
