@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..inbox import Inbox
     from ..models import Attachment, Event, Message, Thread, Want
+    from ..parsing.extraction import FileReader
     from ..parsing.model import ParsedMessage
     from ..values import Draft
     from .server import Asked, Server
@@ -28,10 +29,15 @@ _PAGE, _THREAD_PAGE, _EVENT_PAGE = 50, 200, 100
 
 
 class RemoteActions:
-    """Implements ``models.Actions`` by asking a server."""
+    """Implements ``models.Actions`` by asking a server.
 
-    def __init__(self, server: Server) -> None:
+    ``files`` reads the words of files; many callers of one process share one, as each file of
+    theirs has a process of its own.
+    """
+
+    def __init__(self, server: Server, files: FileReader | None = None) -> None:
         self._server = server
+        self._files = files
         self._waiting = Waiting(server, self)
 
     # reading
@@ -52,9 +58,12 @@ class RemoteActions:
     async def attachment_text(self, attachment: Attachment, limit: int) -> str | None:
         from ..parsing.extraction import FileReader  # only who looks into files pays for it
 
+        if self._files is None:
+            self._files = FileReader()
         data = await self.read_attachment(attachment)
-        reader = FileReader()
-        return await reader.words(data, attachment.content_type, attachment.filename, limit=limit)
+        return await self._files.words(
+            data, attachment.content_type, attachment.filename, limit=limit
+        )
 
     async def attachment_dimensions(self, attachment: Attachment) -> tuple[int, int] | None:
         from ..parsing.images import dimensions  # see above

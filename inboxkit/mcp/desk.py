@@ -14,6 +14,7 @@ from ..errors import ConfigurationError
 if TYPE_CHECKING:
     from ..client.transport import Transport
     from ..models import Message, Thread
+    from ..parsing.extraction import FileReader
     from .policy import Policy
 
 _SETTLED_SECONDS = 5.0
@@ -62,7 +63,12 @@ class Desk:
                 raise ConfigurationError(f"inbox: {address} is an alias of {found['email']}")
 
 
-def desk(transport: Transport, policy: Policy, api_key: str | None = None) -> Desk:
-    """Return the desk of whoever asks over this transport."""
+def desk(
+    transport: Transport,
+    policy: Policy,
+    api_key: str | None = None,
+    files: FileReader | None = None,
+) -> Desk:
+    """Return the desk of whoever asks over this transport; several may share ``files``."""
     server = Server(transport, api_key)
-    return Desk(server, RemoteActions(server), policy)
+    return Desk(server, RemoteActions(server, files), policy)

@@ -15,6 +15,7 @@ from ..http.api.app import API, guarded
 from ..http.api.envelope import ApiError
 from ..http.api.inside import Inside
 from ..http.intake import BodyRefused
+from ..parsing.extraction import FileReader
 from .desk import desk
 from .server import make_server
 
@@ -49,6 +50,7 @@ class Served:
     def __init__(self, api: Api, policy: Policy) -> None:
         self._api = api
         self._policy = policy
+        self._files = FileReader()  # one for all: each request has a desk of its own
         server = make_server(policy, _desk_of)
         server.streamable_http_app(
             json_response=True,
@@ -77,7 +79,8 @@ class Served:
     async def answer(self, request: web.Request) -> web.Response:
         """Answer a request; raise ApiError for one that nobody may make."""
         who = await self._api.access.identify(request)
-        found = desk(Inside(self._api, who, request.transport), self._policy)
+        inside = Inside(self._api, who, request.transport)
+        found = desk(inside, self._policy, files=self._files)
         try:
             async with self._api.parts.intake.of(request, most=_MOST_BYTES) as body:
                 return await self._asked(_scope(request, found), body)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import smtplib
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
@@ -26,12 +28,12 @@ from inboxkit.testing.runner import Runner
 from tests.cli.processes import Serving
 from tests.http.api import Api, serving
 from tests.mails import mail
+from tests.parsing.files import pdf
 
 from .agents import Agent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
-    from pathlib import Path
 
 KEY = "k" * 20
 OWN, OTHER = "own@inbox.example", "other@inbox.example"
@@ -148,6 +150,39 @@ async def test_agents_with_different_keys_are_told_apart_at_once(api: Api) -> No
         calls = [(own, OWN), (other, OTHER)] * 5
         found = await asyncio.gather(*(asked.get("list_inboxes") for asked, _ in calls))
     assert [one["inboxes"][0]["inbox"] for one in found] == [address for _, address in calls]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are counted there")
+async def test_the_files_of_all_agents_are_read_a_few_at_a_time(api: Api) -> None:
+    api.inbox(username="files")
+    files = {"lid.pdf": pdf("The lid")}
+    came = await asyncio.to_thread(api.arrive, "files@inbox.example", files=files)
+    named = {"message_id": came.id, "attachment_id": came.attachments[0].id}
+    at_once: list[int] = []
+    async with agent(api, KEY) as asked:
+        counting = asyncio.create_task(_count_readers(at_once))
+        found = await asyncio.gather(*(asked.get("get_attachment", **named) for _ in range(8)))
+        counting.cancel()
+    assert all("The lid" in one["untrusted"]["text"] for one in found)
+    assert 1 <= max(at_once) <= 2
+
+
+async def _count_readers(at_once: list[int]) -> None:
+    """Note for as long as it is let how many processes of ours read files."""
+    while True:
+        at_once.append(await asyncio.to_thread(_readers))
+
+
+def _readers() -> int:
+    own = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    children = [pid for line in own for pid in line.read_text().split()]
+    return sum("inboxkit.parsing.extraction" in _command(pid) for pid in children)
+
+
+def _command(pid: str) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    return ""
 
 
 def test_who_has_no_key_is_let_in_nowhere(api: Api) -> None:
