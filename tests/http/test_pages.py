@@ -55,6 +55,7 @@ def test_what_came_by_smtp_is_shown(api: Api) -> None:
     assert api.good("GET", f"/v0/events?after=start&wait=30&{read}")["count"] == 1
     shown = look(api, "/?inbox=by-smtp@inbox.example")
     assert "By SMTP" in shown.text and "ann@example.com" in shown.text
+    assert 'title="by-smtp@inbox.example"' in shown.html  # beside mail an address may be cut
     assert "by-smtp@inbox.example" in look(api, "/mail/inboxes?q=by-smtp").text
 
 

@@ -86,6 +86,17 @@ def test_runs_that_failed_come_first(api: Api) -> None:
     assert "failed" in shown.text.split() and "ValueError" in shown.text
 
 
+def test_cells_say_what_they_are_for_screens_that_have_no_room_for_a_head(api: Api) -> None:
+    handled(api, "answers@inbox.example")
+    shown = look(api, "/mail/runs").html
+    assert '<td data-label="Attempts">1</td>' in shown
+    assert '<td data-label="Began"><time' in shown and '<td data-label="Ended"><time' in shown
+    assert (
+        '<td data-label="Name"></td><td data-label="Since"><time'
+        in look(api, "/mail/inboxes?q=answers").html
+    )
+
+
 def test_runs_of_a_state_and_of_a_handler(api: Api) -> None:
     refused = handled(api, "refuses@inbox.example")
     handled(api, "answers@inbox.example")
