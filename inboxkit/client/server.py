@@ -153,7 +153,8 @@ def failure(answer: Answer) -> InboxKitError:
         code, words = str(said["code"]), str(said["message"])
     except (ValueError, KeyError, TypeError, RecursionError):
         said, code, words = None, "", f"{answer.status}, and the answer cannot be read"
-    fix = f"; {said['fix']}" if isinstance(said, dict) and said.get("fix") else ""  # pyright: ignore[reportUnknownMemberType] - JSON
+    told = "; " in words  # the way out, as errors of ours say it: more to the point than `fix`
+    fix = f"; {said['fix']}" if isinstance(said, dict) and said.get("fix") and not told else ""  # pyright: ignore[reportUnknownMemberType] - JSON
     kind = _ERRORS.get(code)
     if kind is None:
         return Failure(f"the server answered {answer.status}: {words}{fix}", code, said)

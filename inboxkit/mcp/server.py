@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import logging
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -9,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp_types import CallToolResult, TextContent
+from pydantic import ValidationError
 
 from ..errors import InboxKitError
 from ..pipeline.faults import fault
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
     from mcp.shared._stream_protocols import ReadStream, WriteStream
     from mcp.shared.message import SessionMessage
-    from mcp_types import CallToolResult, InputRequiredResult
+    from mcp_types import InputRequiredResult
 
     from .policy import Policy
     from .tools import DeskOf
@@ -47,16 +51,28 @@ class InboxServer(MCPServer[Any]):
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; raise ToolError."""
+        self._check_names(name, arguments)
         try:
-            return await super().call_tool(name, arguments, context)
+            return _short(await super().call_tool(name, arguments, context))
         except ToolError as error:
             cause = error.__cause__
             if isinstance(cause, InboxKitError):
                 raise ToolError(str(cause)) from None
+            if isinstance(cause, ValidationError):
+                raise ToolError(f"{name}: {_wrong(cause)}") from None
             if isinstance(error, UnexpectedToolError) and cause is not None:
                 log.error("%s: %s", name, fault(cause))
                 raise ToolError(f"{name} failed; the server's log says where") from None
             raise
+
+    def _check_names(self, name: str, arguments: dict[str, Any]) -> None:
+        """Raise for a tool or an argument that is not there: what is left out may mean all."""
+        tools = {tool.name: tool for tool in self._tool_manager.list_tools()}
+        if name not in tools:
+            raise ToolError(f"there is no tool {name} here; there are {', '.join(tools)}")
+        known = tools[name].parameters["properties"]
+        if odd := [one for one in arguments if one not in known]:
+            raise ToolError(f"{name} takes no {', '.join(odd)}; it takes {', '.join(known)}")
 
     async def serve(
         self, read: ReadStream[SessionMessage | Exception], write: WriteStream[SessionMessage]
@@ -78,8 +94,29 @@ def make_server(policy: Policy, desk_of: DeskOf) -> InboxServer:
         )
     for kind in (InboxTools, ReadingTools, WaitingTools, SendingTools):
         for tool in kind(desk_of).offered(policy):
-            server.add_tool(tool.function, title=tool.title, annotations=tool.does)
+            server.add_tool(
+                tool.function,
+                title=tool.title,
+                description=inspect.getdoc(tool.function),
+                annotations=tool.does,
+            )
     return server
+
+
+def _short(result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
+    """Write the text of a result without white space: models are given it, and pay for it."""
+    if not isinstance(result, CallToolResult) or result.structured_content is None:
+        return result
+    text = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
+    return result.model_copy(update={"content": [TextContent(type="text", text=text)]})
+
+
+def _wrong(error: ValidationError) -> str:
+    """Say what is wrong with which argument, without what was given."""
+    return "; ".join(
+        f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
+        for one in error.errors(include_url=False, include_input=False, include_context=False)
+    )
 
 
 @contextmanager

@@ -44,8 +44,9 @@ def test_the_same_key_sends_once_and_other_content_is_refused(client: Client) ->
     inbox = client.inbox("key@inbox.example")
     first = inbox.send("ann@example.com", "Size?", "Which?", key="order-42")
     assert inbox.send("ann@example.com", "Size?", "Which?", key="order-42") == first
-    with pytest.raises(KeyReused, match="order-42"):
+    with pytest.raises(KeyReused, match="order-42") as refused:
         inbox.send("ann@example.com", "Size?", "Another", key="order-42")
+    assert str(refused.value).count("use a new key") == 1
 
 
 def test_a_send_for_later_is_scheduled(client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from inboxkit.mcp.server import make_server
 from inboxkit.mcp.views import NOTICE
 from tests.mails import ANN, DESK, arrive
 
-from .agents import Agent, agent
+from .agents import Agent, agent, words
 
 if TYPE_CHECKING:
     from inboxkit import InboxKit
@@ -52,7 +53,8 @@ async def test_every_tool_says_what_it_takes_gives_and_does(kit: InboxKit) -> No
     async with agent(kit, EVERYBODY) as asked:
         tools = await asked.tools()
     for tool in tools.values():
-        assert tool.description and tool.title and tool.output_schema["type"] == "object"
+        assert tool.description and "  " not in tool.description
+        assert tool.title and tool.output_schema["type"] == "object"
         assert None not in (tool.annotations.read_only_hint, tool.annotations.destructive_hint)
     hinted = {name for name, tool in tools.items() if tool.annotations.read_only_hint}
     assert hinted == READING
@@ -182,7 +184,11 @@ CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("get_message", {"message_id": "msg_nothing"}, "not found"),
     ("get_thread", {"thread_id": "thd_nothing"}, "not found"),
     ("list_messages", {"query": "from:"}, "from:"),
-    ("list_messages", {"limit": 51}, "less than or equal to 50"),
+    ("list_messages", {"limit": 51}, "list_messages: limit: Input should be less than or equal"),
+    ("list_messages", {"inbox_id": DESK}, "takes no inbox_id; it takes inbox, query, limit, page_"),
+    ("get_message", {"message_id": None}, "get_message: message_id: Input should be a valid str"),
+    ("get_message", {}, "get_message: message_id: Field required"),
+    ("send_message", {"inbox": DESK}, "there is no tool send_message here; there are list_inb"),
     ("get_events", {"after": "yesterday"}, "is no cursor"),
     ("wait_for_otp", {"inbox": DESK, "timeout": 51}, "less than or equal to 50"),
     ("wait_for_otp", {"inbox": "other@inbox.example"}, "not found"),
@@ -195,7 +201,18 @@ async def test_what_cannot_be_done_is_said(
 ) -> None:
     await kit.inbox(DESK)
     async with agent(kit) as asked:
-        assert said in await asked.refused(tool, **arguments)
+        told = await asked.refused(tool, **arguments)
+    assert said in told
+    assert "\n" not in told and "pydantic" not in told
+
+
+async def test_the_text_of_a_result_is_what_is_structured_without_white_space(
+    kit: InboxKit,
+) -> None:
+    await kit.inbox(DESK)
+    async with agent(kit) as asked:
+        said = await asked.call("list_inboxes")
+    assert words(said) == json.dumps(said.structured_content, separators=(",", ":"))
 
 
 async def test_a_defect_is_logged_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
