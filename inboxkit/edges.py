@@ -13,7 +13,7 @@ import anyio
 from .errors import ConfigurationError, StoreError
 from .http.api.app import ACCESS
 from .http.app import Health, HttpServer, check_bind, make_app
-from .listening import descriptors, places
+from .listening import cannot_listen, descriptors, places
 from .pipeline.accept import Accept, Arriving, UnknownRecipient
 from .settings import Settings, host_port
 from .smtp.listener import Listener
@@ -88,7 +88,7 @@ class Edges:
             try:
                 await listener.start(given.smtp)
             except OSError as error:
-                raise ConfigurationError(f"smtp: cannot listen on {smtp}: {error}") from None
+                raise ConfigurationError(cannot_listen("smtp", smtp, error)) from None
             self._listener = listener
 
     async def close(self, grace: float = _GRACE) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -12,7 +14,6 @@ if sys.platform != "win32":
     import resource
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
 BACKLOG = 1024  # connections that wait in the system until they are accepted
@@ -45,6 +46,14 @@ async def serve(
         server.close()
         raise
     return server
+
+
+def cannot_listen(edge: str, at: str, error: OSError) -> str:
+    """Say why a port cannot be opened, and what to do."""
+    # asyncio puts sentences of its own into strerror; a name that has no address has no errno.
+    number = None if isinstance(error, socket.gaierror) else error.errno
+    why = os.strerror(number) if number else error.strerror or str(error)
+    return f"{edge}: cannot listen on {at}: {why}; choose another address or a free port"
 
 
 class Seldom(logging.Filter):

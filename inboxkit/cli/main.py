@@ -79,6 +79,14 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            if any(error.option_name in option.opts for option in self.params):
+                raise click.UsageError(
+                    f"{error.option_name} goes before the command: "
+                    f"inboxkit {error.option_name} ... {ctx.invoked_subcommand}",
+                    error.ctx,
+                ) from None
+            raise
         except BrokenPipeError:  # the reader, such as ``head``, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return None

@@ -26,7 +26,7 @@ import anyio
 
 from ..edges import Shared
 from ..errors import ConfigurationError
-from ..listening import BACKLOG
+from ..listening import BACKLOG, cannot_listen
 from ..settings import host_port
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _bound(name: str, at: str, *, spread: bool) -> socket.socket:
     try:
         return _listening(at, spread=spread)
     except OSError as error:
-        raise ConfigurationError(f"{name}: cannot listen on {at}: {error.strerror}") from None
+        raise ConfigurationError(cannot_listen(name, at, error)) from None
 
 
 def _listening(at: str, *, spread: bool) -> socket.socket:

@@ -10,7 +10,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 
 from ..blocking import uninterrupted
 from ..errors import ConfigurationError
-from ..listening import serve
+from ..listening import cannot_listen, serve
 from ..settings import Settings, host_port, is_loopback
 from .api.app import add_api
 from .door import Door, Visitor
@@ -153,7 +153,7 @@ class HttpServer:
             if not isinstance(error, OSError):
                 raise
             raise ConfigurationError(
-                f"http: cannot listen on {self._host}:{self._port}: {error}"
+                cannot_listen("http", f"{self._host}:{self._port}", error)
             ) from None
 
     @property

@@ -13,7 +13,7 @@ from anyio import CapacityLimiter
 
 from ..connections import Connections
 from ..errors import ConfigurationError
-from ..listening import serve
+from ..listening import cannot_listen, serve
 from . import replies
 from .connection import Connection, Service
 from .guesses import Guesses
@@ -145,10 +145,7 @@ class Listener:
             family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
             return self._bind(family, address)
         except OSError as error:
-            raise ConfigurationError(
-                f"smtp cannot listen on {host}:{port}: {error.strerror or error}. "
-                "Choose another address or a free port"
-            ) from None
+            raise ConfigurationError(cannot_listen("smtp", f"{host}:{port}", error)) from None
 
     def _bind(self, family: int, address: tuple[object, ...]) -> socket.socket:
         # With the protocol left at 0, asyncio does not set TCP_NODELAY on what is accepted, and

@@ -19,6 +19,7 @@ from aiohttp import web
 from ..errors import ConfigurationError, UnsupportedFeature
 from ..http.api.access import check_local
 from ..http.api.envelope import ApiError
+from ..listening import cannot_listen
 from ..providers.base import Feature
 from ..providers.fakes.fake import outcome
 from ..providers.registry import PROVIDERS
@@ -119,7 +120,7 @@ class Emulator:
         except OSError as error:
             await self._runner.cleanup()
             where = ":".join(map(str, self._bind))
-            raise ConfigurationError(f"http: cannot listen on {where}: {error}") from None
+            raise ConfigurationError(cannot_listen("http", where, error)) from None
         except BaseException:
             await self._runner.cleanup()
             raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import signal
 import smtplib
@@ -217,7 +219,9 @@ def test_a_taken_port_is_named(inboxkit: Command, name: str) -> None:
         ports = {"smtp": "127.0.0.1:0", "http": "127.0.0.1:0", name: bind}
         done = inboxkit("run", "--smtp", ports["smtp"], "--http", ports["http"])
     assert (done.code, done.out) == (2, "")
-    assert f"cannot listen on {bind}" in done.err
+    why = os.strerror(errno.EADDRINUSE)
+    said = f"error: {name}: cannot listen on {bind}: {why}; choose another address or a free port"
+    assert done.err.splitlines()[-1] == said
     assert "Traceback" not in done.err
 
 
