@@ -15,6 +15,7 @@ from ..settings import without_password
 from .backlog import is_first
 from .columns import Moment
 from .database import open_database, sqlite_file
+from .refusals import words
 from .tables import delivery, event, job, run, worker
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ def seen(url: str) -> Generator[Connection]:
         with engine.connect() as connection:
             yield connection
     except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        raise StoreError(f"database {without_password(url)}: {cause}") from error
+        raise StoreError(f"database {without_password(url)}: {words(error)}") from error
     finally:
         engine.dispose()
         if database is not None:
@@ -66,7 +66,7 @@ def write_refusal(connection: Connection) -> str:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             connection.exec_driver_sql("ROLLBACK")
         except SQLAlchemyError as error:
-            return str(getattr(error, "orig", None) or error)
+            return words(error)
         return ""
     if connection.execute(text("SHOW transaction_read_only")).scalar() == "on":
         return "the server is a standby, or the role may only read"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from .postgres import own_connection
+from .refusals import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -108,7 +109,8 @@ class Notices:
                 if self._stopping.wait(pause):
                     return
                 foreseen = isinstance(error, SQLAlchemyError | OSError)
-                log.warning("notices of PostgreSQL: %s; trying again", error, exc_info=not foreseen)
+                said = words(error)
+                log.warning("notices of PostgreSQL: %s; trying again", said, exc_info=not foreseen)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _serve(self, connection: Any) -> None:

@@ -72,13 +72,18 @@ def _sqlstate(error: DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or ""
 
 
+def words(error: Exception) -> str:
+    """Return what the database said, in one line: without the statement, and without a link."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())
+
+
 def refusal(error: Exception, *, committing: bool = False) -> StoreError:
     """Return what the caller of a unit of work is told."""
     if isinstance(error, Unsure):
         return error
     cause = getattr(error, "orig", None) or error
     kind = _kind(error, committing=committing)
-    refused = kind(f"the database refused: {type(cause).__name__}: {cause}")
+    refused = kind(f"the database refused: {type(cause).__name__}: {words(error)}")
     refused.__cause__ = error
     return refused
 

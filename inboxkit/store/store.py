@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..blocking import in_thread, uninterrupted
 from ..errors import ConfigurationError, StoreError
+from ..settings import without_password
 from ..tokens import Keyring, new_id
 from . import arrivals, jobs, schema, shortcut, token_keys, workers
 from .bell import Bell
@@ -24,6 +25,7 @@ from .database import Database, open_database
 from .doorbell import Doorbell
 from .patience import Patience
 from .readers import Readers
+from .refusals import words
 from .takers import Takers
 from .turns import Turns
 from .workers import BEAT_SECONDS, LockFile
@@ -128,8 +130,8 @@ class Store:
             await uninterrupted(self._release())
             if not isinstance(error, SQLAlchemyError):
                 raise
-            cause = getattr(error, "orig", None) or error  # its words alone, without a link
-            raise StoreError(f"database {self.database.url}: cannot be opened: {cause}") from error
+            url = without_password(str(self.database.url))
+            raise StoreError(f"database {url}: cannot be opened: {words(error)}") from error
 
     async def _open(self) -> None:
         # A thread goes on when its wait is cancelled, and would open what has just been closed.
@@ -276,7 +278,7 @@ class Store:
         try:
             return await readers.run(work)
         except SQLAlchemyError as error:
-            raise StoreError(f"the database refused a query: {error}") from error
+            raise StoreError(f"the database refused a query: {words(error)}") from error
 
     def _committed(self, topics: set[str], leased: list[Job]) -> None:
         if topics:

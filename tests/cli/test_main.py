@@ -37,6 +37,14 @@ def test_command_is_there_and_explains_itself(inboxkit: Command, name: str) -> N
     assert done.out.startswith(f"Usage: inboxkit {name}")
 
 
+def test_a_database_that_does_not_answer_is_told_in_one_line(inboxkit: Command) -> None:
+    url = "postgresql://ann@127.0.0.1:1/mail?password=secret"
+    done = inboxkit("--database", url, "messages")
+    [said] = done.err.splitlines()
+    assert done.code == 1 and "secret" not in said
+    assert "mail?password=***: cannot be opened: connection" in said
+
+
 def test_version(inboxkit: Command) -> None:
     assert inboxkit("--version").out.startswith("inboxkit, version 0.")
 

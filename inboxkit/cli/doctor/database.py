@@ -173,7 +173,10 @@ def _durable(connection: Connection) -> Iterator[Point]:
             yield warning("durability", said, "the next start sets it to wal; does its disk lock?")
         elif value == "off":
             lost = f"{said}: what was acknowledged may be lost in a crash"
-            yield fault("durability", lost, f"set {name} = on in the server, or for the role")
+            where = (
+                "for the server or the role" if name == "synchronous_commit" else "for the server"
+            )
+            yield fault("durability", lost, f"set {name} = on {where}")
         else:
             yield ok("durability", said)
 
