@@ -211,14 +211,18 @@ class LocalActions:
         with suppress(NotFound):  # gone already
             await deletion.cancel(self._store, number)
 
-    async def wait_for_reply(self, message: Message, *, timeout: float) -> Message:
+    async def wait_for_reply(
+        self, message: Message, *, timeout: float, without: frozenset[str] = frozenset()
+    ) -> Message:
+        """Return the next reply to a send, but none with one of the labels ``without``."""
         staging = current.get()
         if staging is not None and staging.holds(row_id("msg", message.id)):
             raise HandlerError(
                 f"{message.id} is only staged until this handler ends, so no reply can come; "
                 "continue in an on_reply handler"
             )
-        return await self._waits.reply(await self._inbox(message.inbox), message, timeout=timeout)
+        inbox = await self._inbox(message.inbox)
+        return await self._waits.reply(inbox, message, timeout=timeout, without=without)
 
     # sending
 

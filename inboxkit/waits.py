@@ -83,21 +83,29 @@ class Waits:
         found = await self._until(Search(inbox.id, candidates, want), timeout)
         if found is None:
             asked = f"no {want.kind} for {inbox.address} within {timeout:g} s"
-            raise await self._timeout(asked, inbox.id, want.after)
+            raise await self._timeout(asked, inbox.id, want.after, want.without)
         return found
 
-    async def reply(self, inbox: InboxRecord, sent: Message, *, timeout: float) -> Message:
+    async def reply(
+        self,
+        inbox: InboxRecord,
+        sent: Message,
+        *,
+        timeout: float,
+        without: frozenset[str] = frozenset(),
+    ) -> Message:
         """Return the next reply to a send; raise WaitTimeout after ``timeout`` s."""
         thread_id, sent_id = row_id("thd", sent.thread_id), row_id("msg", sent.id)
 
         def candidates(connection: Connection) -> Sequence[int]:
             return untaken.replies(connection, thread_id, sent_id)
 
-        found = await self._until(Search(inbox.id, candidates, Want()), timeout)
+        search = Search(inbox.id, candidates, Want(without=without))
+        found = await self._until(search, timeout)
         if found is None:
             to = ", ".join(a.email for a in sent.to)
             asked = f"no reply of {to} to {sent.id} within {timeout:g} s"
-            raise await self._timeout(asked, inbox.id, sent.received_at)
+            raise await self._timeout(asked, inbox.id, sent.received_at, without)
         return found
 
     async def give_back(self, inbox: InboxRecord, message: Message) -> None:
@@ -230,10 +238,14 @@ class Waits:
         await self._store.write(untaken.give_back, taken, at)
         self._notify.bell.ring([inbox_topic(inbox_id)])
 
-    async def _timeout(self, asked: str, inbox_id: int, after: datetime | None) -> WaitTimeout:
+    async def _timeout(
+        self, asked: str, inbox_id: int, after: datetime | None, without: frozenset[str]
+    ) -> WaitTimeout:
         found = await self._store.read(untaken.recent, inbox_id, after)
-        arrived = await self._store.read(records.messages, list(found), self._actions)
-        return WaitTimeout(f"{asked}; {came(len(arrived), sum(found.values()))}", arrived)
+        every = await self._store.read(records.messages, list(found), self._actions)
+        arrived = [one for one in every if without.isdisjoint(one.labels)]
+        taken = sum(found[row_id("msg", one.id)] for one in arrived)
+        return WaitTimeout(f"{asked}; {came(len(arrived), taken)}", arrived)
 
 
 def came(number: int, taken: int) -> str:

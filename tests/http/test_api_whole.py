@@ -56,6 +56,24 @@ def test_forbidden_labels_hide_whole_messages(api: Api) -> None:
         assert ids(reader.good("GET", f"/v0/messages{query}")) == []
 
 
+def test_forbidden_labels_hide_messages_from_waits(api: Api) -> None:
+    inbox = api.inbox(username="waited")
+    sent = api.send(inbox)
+    spam = api.arrive(inbox, headers={"In-Reply-To": sent["message_id"]})
+    api.good("PATCH", f"/v0/inboxes/{inbox}/messages/{spam.id}", {"add_labels": ["spam"]})
+    allowed = {"permissions": {"message_read": True}}
+    reader = api.of(api.good("POST", f"/v0/inboxes/{inbox}/api-keys", allowed)["api_key"])
+    asked = f"/v0/inboxes/{inbox}/wait?timeout=0&whole=true"
+    for more in ("", "&subject=other", f"&reply_to={sent['inboxkit']['id']}"):
+        late = reader.good("GET", f"{asked}{more}")
+        assert (late["found"], late["arrived"], late["arrived_whole"]) == (False, [], [])
+        assert late["reason"].endswith("; nothing came")
+    late = api.good("GET", f"{asked}&subject=other")
+    assert [one["id"] for one in late["arrived_whole"]] == [spam.id]
+    found = api.good("GET", f"{asked}&reply_to={sent['inboxkit']['id']}")
+    assert found["whole"]["id"] == spam.id
+
+
 def test_what_is_hidden_is_found_by_its_label_alone(api: Api) -> None:
     inbox = api.inbox(username="junk")
     spam = api.arrive(inbox)

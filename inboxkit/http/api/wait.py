@@ -49,7 +49,9 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
             if asked.reply_to is None:
                 found = await actions.wait(call.inbox.address, want, timeout=asked.timeout)
             else:
-                found = await actions.wait_for_reply(await _sent(call), timeout=asked.timeout)
+                found = await actions.wait_for_reply(
+                    await _sent(call), timeout=asked.timeout, without=want.without
+                )
     except WaitTimeout as late:
         return await _late(call, late)
     try:
