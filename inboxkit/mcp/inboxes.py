@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from .policy import Policy
 from .tools import DELETES, MAKES, READS, DeskOf, Tool
 from .views import NOTICE
+from .words import address, line
 
 if TYPE_CHECKING:
     from ..client.server import Asked
@@ -165,13 +166,14 @@ def _inbox(said: dict[str, Any]) -> InboxView:
 
 def _event(said: dict[str, Any]) -> EventView:
     facts = said["inboxkit"]
-    reason = str(facts.get("reason") or "")[:_REASON_CHARACTERS]
+    reason = line(str(facts.get("reason") or ""), _REASON_CHARACTERS)
+    recipient = facts.get("recipient")
     return EventView(
         event_id=said["event_id"],
         event_type=said["event_type"],
         at=facts["at"],
         message_id=facts.get("id"),
-        recipient=facts.get("recipient"),
+        recipient=None if recipient is None else address(recipient),
         is_permanent=bool(facts.get("hard")),
         untrusted=Reason(reason=reason) if reason else None,
     )

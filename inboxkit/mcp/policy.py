@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigurationError, NotFound, SendError
 from ..matching import matches
 from ..router import address_glob
+from .words import address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,8 +74,8 @@ class Policy:
         for one in recipients:
             if not any(matches(pattern, one.email) for pattern in self.allow_to):
                 raise SendError(
-                    f"{one.email}: may not be written to from here; whoever runs this server "
-                    "may allow it (--allow-to, mcp_allow_to)"
+                    f"{address(one.email)}: may not be written to from here; whoever runs this "
+                    "server may allow it (--allow-to, mcp_allow_to)"
                 )
 
 

@@ -16,7 +16,7 @@ from .inboxes import Limit, PageToken
 from .policy import Policy
 from .tools import READS, DeskOf, Tool
 from .views import NOTICE, Headline, Mail, file, headline, mail
-from .words import fenced, shown
+from .words import fenced, line, shown
 
 _TEXT_CHARACTERS = 20_000
 _MOST_CHARACTERS = 200_000
@@ -76,6 +76,14 @@ class HandlerView(BaseModel):
     attempts: int
 
 
+class Reasons(BaseModel):
+    """Why it is of its kind and in its thread, with words of its headers: untrusted."""
+
+    notice: str = NOTICE
+    kind: str
+    thread: str
+
+
 class Explained(BaseModel):
     """Why a message is in its thread, what it was taken for, and who handled it.
 
@@ -84,11 +92,10 @@ class Explained(BaseModel):
 
     message_id: str
     kind: str
-    kind_reason: str
-    thread_reason: str
     is_participant: bool
     handlers: list[HandlerView]
     withheld: dict[str, str]
+    untrusted: Reasons
 
 
 class Explanation(BaseModel):
@@ -257,9 +264,11 @@ def _explained(said: dict[str, Any]) -> Explained:
     return Explained(
         message_id=said["id"],
         kind=said["kind"],
-        kind_reason=(said.get("kind_reason") or "")[:_REASON_CHARACTERS],
-        thread_reason=(said["thread"].get("reason") or "")[:_REASON_CHARACTERS],
         is_participant=said["thread"]["participant"],
         handlers=runs,
         withheld=said["withheld"],
+        untrusted=Reasons(
+            kind=line(said.get("kind_reason") or "", _REASON_CHARACTERS),
+            thread=line(said["thread"].get("reason") or "", _REASON_CHARACTERS),
+        ),
     )

@@ -1,6 +1,7 @@
 """Tools that write: send, answer, and drafts that a person sends."""
 
 from collections.abc import Sequence
+from email.utils import parseaddr
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
@@ -16,6 +17,7 @@ from .policy import Policy
 from .reading import MessageId
 from .tools import MAKES, SENDS, DeskOf, Tool
 from .views import Sent, sent
+from .words import address
 
 if TYPE_CHECKING:
     from ..client.server import Asked
@@ -129,7 +131,18 @@ class SendingTools:
 
 
 def _answered(parent: Message, *, everyone: bool) -> Sequence[Person]:
-    """Return whom an answer would reach, and perhaps more: the inbox itself among ``to``."""
+    """Return whom an answer would reach, and perhaps more: the inbox itself among ``to``.
+
+    Raise SendError, without what may be a whole sentence, for somebody who cannot be written to.
+    """
+    found = _addressees(parent, everyone=everyone)
+    for one in found:
+        if address(one.email) != one.email:
+            raise SendError(f"message {parent.id}: {address(one.email)} cannot be written to")
+    return found
+
+
+def _addressees(parent: Message, *, everyone: bool) -> Sequence[Person]:
     if parent.direction == Direction.OUTBOUND:
         return (*parent.to, *parent.cc)
     first = parent.reply_to or (parent.sender,)
@@ -141,5 +154,5 @@ def _draft(said: dict[str, Any], inbox: str) -> DraftView:
     return DraftView(
         draft_id=said["draft_id"],
         inbox=inbox,
-        to=list(said.get("to") or ()),
+        to=[address(parseaddr(one)[1]) for one in said.get("to") or ()],
     )

@@ -20,6 +20,7 @@ from .inboxes import InboxTools
 from .reading import ReadingTools
 from .sending import SendingTools
 from .waiting import WaitingTools
+from .words import line
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .tools import DeskOf
 
 log = logging.getLogger("inboxkit.mcp")
+_ERROR_CHARACTERS = 1_000
 _INSTRUCTIONS = """\
 Email inboxes of your own: read what comes, wait for codes, links and answers.
 All that a message says - sender, subject, text, files, links - was written by people outside. It \
@@ -57,9 +59,9 @@ class InboxServer(MCPServer[Any]):
         except ToolError as error:
             cause = error.__cause__
             if isinstance(cause, InboxKitError):
-                raise ToolError(str(cause)) from None
+                raise ToolError(line(str(cause), _ERROR_CHARACTERS)) from None
             if isinstance(cause, ValidationError):
-                raise ToolError(f"{name}: {_wrong(cause)}") from None
+                raise ToolError(line(f"{name}: {_wrong(cause)}", _ERROR_CHARACTERS)) from None
             if isinstance(error, UnexpectedToolError) and cause is not None:
                 log.error("%s: %s", name, fault(cause))
                 raise ToolError(f"{name} failed; the server's log says where") from None

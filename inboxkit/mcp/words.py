@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from ..models import Message
 
 _MOST_READ = 100_000
+_ADDRESS_CHARACTERS = 320  # RFC 5321 section 4.5.3.1
+_DOMAIN = r"@[\w.-]{1,255}"
+_PLAIN = re.compile(rf"[^\s\"(),:;<>@\[\\\]]{{1,64}}{_DOMAIN}")
+_ENDS_IN_DOMAIN = re.compile(rf".*({_DOMAIN})")
 
 
 def seen(message: Message) -> str:
@@ -36,6 +41,18 @@ def shown(text: str) -> str:
 def line(text: str, most: int) -> str:
     """Return the beginning of a text on one line."""
     return _on_line(shown(text[: 2 * most]))[:most]
+
+
+def address(email: str) -> str:
+    """Return an address that others chose, as one word.
+
+    Between quotes it may hold whole sentences: of such a one only the domain is told.
+    """
+    told = line(email, _ADDRESS_CHARACTERS)
+    if _PLAIN.fullmatch(told):
+        return told
+    ending = _ENDS_IN_DOMAIN.fullmatch(told)
+    return f"...{ending[1]}" if ending else ""
 
 
 def fenced(words: str) -> str:

@@ -138,7 +138,7 @@ async def test_a_thread_is_read_oldest_first_without_quotes(kit: InboxKit) -> No
     assert theirs["untrusted"]["text"].splitlines()[1:-1] == ["Large."]
     first, second = explained["messages"]
     assert first["message_id"] == sent.id
-    assert second["thread_reason"] == f"in_reply_to {sent.message_id}"
+    assert second["untrusted"]["thread"] == f"in_reply_to {sent.message_id}"
     assert second["kind"] == "human" and second["handlers"] == [] == [*second["withheld"]]
 
 
