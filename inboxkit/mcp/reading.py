@@ -144,7 +144,7 @@ class ReadingTools:
         Spam and the like is found only by label:spam.
         """
         desk = self._desk_of(ctx)
-        asked: dict[str, Asked] = {"query": query or None, "limit": limit}
+        asked: dict[str, Asked] = {"query": query or None, "limit": limit, "brief": True}
         asked |= {"inbox": desk.policy.inbox(inbox), "page_token": page_token}
         said = await desk.server.get("/v0/messages", asked)
         return Messages(
@@ -232,7 +232,7 @@ class ReadingTools:
 
 async def _newest(desk: Desk, thread_id: str, limit: int, page_token: str | None) -> Any:
     asked: dict[str, Asked] = {"thread": thread_id, "limit": limit, "page_token": page_token}
-    return await desk.server.get("/v0/messages", asked)
+    return await desk.server.get("/v0/messages", asked | {"brief": True})
 
 
 def _messages(desk: Desk, said: Mapping[str, Any]) -> list[Message]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Text, func, literal_column, select
 
 from ..extracted import Link, Otp
 from ..models import Actions, Attachment, Event, Message, Thread
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+BRIEF_CHARACTERS = 20_000
 _CONTENT = (
     content.c.text,
     content.c.html,
@@ -33,19 +34,34 @@ _CONTENT = (
     content.c.references,
     content.c.defects,
 )
+_TEXTS = ("text", "reply_text", "signature", "visible_text")
+_BEGUN = [
+    func.substr(
+        content.c[name], literal_column("1"), literal_column(str(BRIEF_CHARACTERS)), type_=Text
+    ).label(name)
+    for name in _TEXTS
+]
 
 
 def messages(
-    connection: Connection, ids: Sequence[int], actions: Actions, *, answers: bool = True
+    connection: Connection,
+    ids: Sequence[int],
+    actions: Actions,
+    *,
+    answers: bool = True,
+    brief: bool = False,
 ) -> list[Message]:
-    """Return the messages with these row ids, in their order; unknown ids are left out."""
-    rows = {row["id"]: row for row in _by_ids(connection, ids=ids)}
+    """Return the messages with these row ids, in their order; unknown ids are left out.
+
+    ``brief``: without HTML, and of each text the beginning, as a mail may have megabytes of both.
+    """
+    rows = {row["id"]: row for row in (_brief if brief else _by_ids)(connection, ids=ids)}
     labels = _labels(connection, list(rows))
     files = _files(connection, [i for i, row in rows.items() if row["attachment_count"]])
     asked = {r["answers_id"] for r in rows.values() if r["answers_id"]} if answers else set[int]()
     sends = {}
     if asked:
-        found = messages(connection, sorted(asked), actions, answers=False)
+        found = messages(connection, sorted(asked), actions, answers=False, brief=brief)
         sends = {m.id: m for m in found}
     return [
         _message(rows[i], labels[i], files[i], sends.get(_public(rows[i]["answers_id"])), actions)
@@ -54,11 +70,20 @@ def messages(
     ]
 
 
-_by_ids = Prepared(
-    select(message, inbox.c.address.label("inbox_address"), *_CONTENT)
-    .join(inbox, inbox.c.id == message.c.inbox_id)
-    .outerjoin(content, content.c.message_id == message.c.id)
-    .where(among(message.c.id))
+def _reading(*columns: Any) -> Prepared:
+    return Prepared(
+        select(message, inbox.c.address.label("inbox_address"), *columns)
+        .join(inbox, inbox.c.id == message.c.inbox_id)
+        .outerjoin(content, content.c.message_id == message.c.id)
+        .where(among(message.c.id))
+    )
+
+
+_by_ids = _reading(*_CONTENT)
+_brief = _reading(
+    *_BEGUN,
+    literal_column("''").label("html"),
+    *(column for column in _CONTENT if column.name not in (*_TEXTS, "html")),
 )
 _labels_of = Prepared(select(label).where(among(label.c.message_id)))
 

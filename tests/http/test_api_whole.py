@@ -44,6 +44,22 @@ def test_a_key_sees_the_messages_of_its_scope_alone(api: Api, tenant: Api) -> No
     assert tenant.ask("GET", f"/v0/messages/{theirs.id}").code == "not_found"
 
 
+def test_brief_messages_stay_small(api: Api) -> None:
+    inbox = api.inbox(username="long")
+    came = api.arrive(inbox, "Over the hills and far away.\n" * 1_000)
+    asked = (f"inbox={inbox}", f"ids={came.id}", f"thread={came.thread_id}")
+    for query in asked:
+        (whole,) = api.good("GET", f"/v0/messages?{query}")["messages"]
+        (brief,) = api.good("GET", f"/v0/messages?{query}&brief=true")["messages"]
+        assert len(whole["text"]) > 20_000 == len(brief["text"]) == len(brief["visible_text"])
+        assert {**brief, "text": "", "reply_text": "", "visible_text": ""} == {
+            **whole,
+            "text": "",
+            "reply_text": "",
+            "visible_text": "",
+        }
+
+
 def test_forbidden_labels_hide_whole_messages(api: Api) -> None:
     inbox = api.inbox(username="spammed")
     spam = api.arrive(inbox)

@@ -99,12 +99,14 @@ async def listed(call: Call[WholeMessagesQuery]) -> WholeMessagesResponse:
     """
     asked = call.given
     if asked.ids:
-        found = await call.store.read(_within, call.reach, asked.ids, call.parts.actions)
+        found = await call.store.read(
+            _within, call.reach, asked.ids, call.parts.actions, brief=asked.brief
+        )
         return WholeMessagesResponse(count=len(found), messages=[whole(m) for m in found])
     page = call.by_id("whole", asked)
     rows = await call.store.read_at_length(_rows, call, page)
     ids, fields = call.cut("whole", page, rows, lambda row: [row])
-    found = await call.store.read(records.messages, ids, call.parts.actions)
+    found = await call.store.read(records.messages, ids, call.parts.actions, brief=asked.brief)
     return WholeMessagesResponse(messages=[whole(m) for m in found], **fields)
 
 
@@ -141,7 +143,12 @@ async def get(call: Call[Nothing]) -> WholeMessage:
 
 
 def _within(
-    connection: Connection, reach: Reach, ids: Sequence[str], actions: Actions
+    connection: Connection,
+    reach: Reach,
+    ids: Sequence[str],
+    actions: Actions,
+    *,
+    brief: bool = False,
 ) -> list[Message]:
     """Return the messages within reach; other ids are left out."""
     rows: list[int] = []
@@ -150,7 +157,7 @@ def _within(
             rows.append(row_id("msg", one))
         except ValueError:
             continue
-    found = records.messages(connection, list(dict.fromkeys(rows)), actions)
+    found = records.messages(connection, list(dict.fromkeys(rows)), actions, brief=brief)
     known = {m.inbox: inboxes.within(connection, reach, m.inbox) for m in found}
     return [
         m

@@ -29,6 +29,7 @@ async def newest(look: Look) -> web.Response:
             query=query,
             inbox=inbox,
             limit=_MESSAGES,
+            brief="true",
             page_token=look.said("page_token"),
         )
     except ApiError as error:

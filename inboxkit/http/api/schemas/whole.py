@@ -41,12 +41,16 @@ class OpenedInbox(Wire):
 
 
 class WholeMessagesQuery(PageQuery):
-    """Which messages: by the query language, of one inbox, of one thread, or by their ids."""
+    """Which messages: by the query language, of one inbox, of one thread, or by their ids.
+
+    ``brief``: without HTML, and of each text the first 20,000 characters.
+    """
 
     query: Annotated[Text, Field(max_length=1_000)] = ""
     inbox: Text | None = None
     thread: Text | None = None
     ids: Annotated[Words, Field(max_length=_MOST_IDS)] = ()
+    brief: bool = False
 
 
 class Person(Wire):
