@@ -23,7 +23,7 @@ from ..store import runs as store_runs
 from ..tokens import public_id
 from ..values import EventType
 from .ending import run_leaving
-from .opening import flags_of, is_app, left_of, log_to_stderr, settings_of
+from .opening import flags_of, is_app, log_to_stderr, settings_of
 from .printing import flat, message_line, plain
 from .routing import takers
 from .serving import (
@@ -78,8 +78,8 @@ def dev(ctx: click.Context, /, no_reload: bool, **flags: str | None) -> None:
     given = flags_of(ctx, **open_to, **flags)
     watched = None if no_reload or is_app(settings.handlers) else Path(settings.handlers)
     source = Source(settings, given, watched)
-    kit = source.load()  # where a signal ends what an import waits for
-    run_leaving(_develop(source, kit), left_of(ctx))
+    # Loaded before the event loop runs: there a signal ends what an import waits for.
+    run_leaving(ctx, lambda: _develop(source, source.load()))
 
 
 async def _develop(source: Source, kit: InboxKit) -> None:

@@ -16,10 +16,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .opening import new_runner, run_with
+from .opening import left_of, new_runner, run_with, threads_before
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Coroutine
+    from collections.abc import Callable, Collection, Coroutine
+
+    import click
 
 T = TypeVar("T")
 
@@ -28,20 +30,28 @@ _PAUSE_SECONDS = 0.5  # for what ends by itself
 _EXIT_SECONDS = 2.0  # for what is called at the exit
 
 
-def run_leaving(work: Coroutine[Any, Any, T], left: list[str]) -> T:
-    """Run a command's coroutine; add to ``left`` what did not end with it.
+def run_leaving(ctx: click.Context, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run the coroutine that a command makes; name what does not end with it, for the exit.
 
-    The exit then needs ``exit_soon``.
+    Handlers are imported as it is made: what they begin then may not end either.
     """
-    runner, before = new_runner(), set(threading.enumerate())
+    left = left_of(ctx)
+    try:
+        return _run(work(), left)
+    finally:
+        left += _threads_left(threads_before(ctx))
+
+
+def _run(work: Coroutine[Any, Any, T], left: list[str]) -> T:
+    runner = new_runner()
     threads = ThreadPoolExecutor(thread_name_prefix="asyncio")
     runner.get_loop().set_default_executor(threads)
     try:
         return run_with(runner, work)
     finally:
         tasks = runner.run(_tasks_left())
+        left += tasks
         threads.shutdown(wait=False, cancel_futures=True)
-        left += [*tasks, *_threads_left(before)]
         runner.get_loop().set_default_executor(ThreadPoolExecutor())  # for whom it may wait
         if not tasks:
             runner.close()

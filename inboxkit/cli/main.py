@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -152,7 +153,7 @@ def cli(
     flags = {key: value for key, value in given.items() if value is not None}
     if url and given["database"] is not None:
         raise click.UsageError("--url and --database: a command works on one of them")
-    made_before: dict[str, Any] = ctx.obj or {"left": []}
+    made_before: dict[str, Any] = ctx.obj or _beginning([])
     ctx.obj = made_before | {"file": config, "url": url, "given": others | flags}
 
 
@@ -169,17 +170,22 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         raise
 
 
+def _beginning(left: list[str]) -> dict[str, Any]:
+    """Return what commands tell by what does not end with them; ``left`` takes its names."""
+    return {"left": left, "threads": frozenset(threading.enumerate())}
+
+
 def _called(arguments: Sequence[str] | None, left: list[str]) -> NoReturn:
     """Call a command and exit; errors of ours become one line and an exit code.
 
-    ``left`` takes the names of what does not end with it.
+    ``left``: see ``_beginning``.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a letter that a terminal lacks ends nothing
     try:
         sys.exit(
-            cli(arguments, "inboxkit", standalone_mode=False, obj={"left": left})
+            cli(arguments, "inboxkit", standalone_mode=False, obj=_beginning(left))
         )  # the code that a command exits with, or None
     except click.Abort as error:
         stopped = isinstance(error.__cause__, KeyboardInterrupt)

@@ -16,7 +16,8 @@ from ..settings import Settings, load
 from ..tokens import public_id, row_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine
+    import threading
+    from collections.abc import AsyncGenerator, Collection, Coroutine
 
     import click
 
@@ -48,6 +49,12 @@ def left_of(ctx: click.Context) -> list[str]:
     """Return where a command names what did not end with it, so that the exit does not wait."""
     left: list[str] = ctx.find_root().obj["left"]
     return left
+
+
+def threads_before(ctx: click.Context) -> Collection[threading.Thread]:
+    """Return the threads that the command line was called beside."""
+    found: Collection[threading.Thread] = ctx.find_root().obj["threads"]
+    return found
 
 
 def work_on_a_database(ctx: click.Context) -> None:

@@ -23,7 +23,7 @@ from ..settings import Settings, checked
 from ..store import inboxes as store_inboxes
 from .ending import run_leaving
 from .mounting import PATH, mounted
-from .opening import flags_of, handlers_folder, is_app, left_of, log_to_stderr, settings_of
+from .opening import flags_of, handlers_folder, is_app, log_to_stderr, settings_of
 from .opening import run as run_async
 from .supervising import Channel, Supervisor, bind, channel, shown
 
@@ -64,7 +64,7 @@ def run(ctx: click.Context, /, **flags: str | None) -> None:
         chosen = make_kit(settings, given).settings if is_app(settings.handlers) else settings
         if chosen.workers > 1:
             sys.exit(run_async(supervise(chosen)))
-    run_leaving(_serve(make_kit(settings, given), joined), left_of(ctx))
+    run_leaving(ctx, lambda: _serve(make_kit(settings, given), joined))
 
 
 async def _serve(kit: InboxKit, joined: Channel | None) -> None:

@@ -130,3 +130,28 @@ def test_a_signal_ends_an_import_that_is_not_done(
         process.signal(number)
         assert process.wait() == code
     assert process.said["out"] == ["opening"]
+
+
+POLLING = """\
+import threading
+from inboxkit import Router
+
+router = Router()
+threading.Thread(target=threading.Event().wait, name="poller").start()
+"""
+
+
+@pytest.mark.parametrize("command", ["dev", "run"])
+def test_a_thread_that_an_import_began_holds_up_no_stop(inboxkit: Command, command: str) -> None:
+    write_handler(inboxkit.folder, POLLING)
+    with Serving(inboxkit.folder, command) as server:
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    assert "ended although this did not: poller" in server.said["err"][-1]
+
+
+def test_a_thread_that_an_import_began_holds_up_no_start_that_fails(inboxkit: Command) -> None:
+    write_handler(inboxkit.folder, f"{POLLING}raise RuntimeError('broken')\n")
+    with Process(inboxkit.folder, "run", *PORTS) as process:
+        assert process.wait() == 2
+    assert "broken" in "\n".join(process.said["err"])
