@@ -61,6 +61,7 @@ log = logging.getLogger("inboxkit")
 _PROBE_SECONDS = 8.0  # longer than the wait for a lock: then it is known what is wrong
 _GRACE_SECONDS, _LAST_SECONDS = 30.0, 5.0
 _CUT_OFF_SECONDS = 3.0  # for calls that have had their time before
+_REQUEST_SECONDS = 60.0  # longer than providers have for an answer
 
 
 class Runtime:
@@ -288,6 +289,9 @@ class Runtime:
         await asyncio.wait({main}, timeout=self.grace)
         if not main.done() and self._runs is not None:
             self._runs.calls.leave()
+        for step in self._busy:
+            if isinstance(step, outbox.Outbox):
+                await _is_answered(step, main)
         await asyncio.wait({main}, timeout=min(self.grace, _LAST_SECONDS))
         if not main.done():
             log.error("the stop goes on although a step or a call of a handler does not end")
@@ -353,6 +357,15 @@ class Runtime:
         """Iterate over the log from a cursor, or from the moment of this call."""
         start = self.notify.cursor if after is None else _place(after)
         return self.notify.follow(self.actions, start)
+
+
+async def _is_answered(sends: outbox.Outbox, main: asyncio.Task[None]) -> None:
+    """Wait for requests that are under way: of one that is left nobody learns what came of it."""
+    idle = asyncio.create_task(sends.idle())
+    until = asyncio.FIRST_COMPLETED
+    await asyncio.wait({main, idle}, timeout=_REQUEST_SECONDS, return_when=until)
+    idle.cancel()
+    await asyncio.gather(idle, return_exceptions=True)
 
 
 def _known(connection: Connection, address: str, client_id: str | None) -> InboxRecord | None:

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import threading
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from anyio import from_thread, to_thread
 
 from inboxkit import InboxKit, InboxKitError, Message, Retries, Router
+from inboxkit.settings import Settings
 from inboxkit.store import runs
 from inboxkit.tokens import public_id
 
@@ -21,6 +22,8 @@ from .mails import ANN, DESK, arrive
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from inboxkit.testing import Fakes
 
 
 async def in_data(kit: InboxKit) -> asyncio.StreamWriter:
@@ -159,6 +162,21 @@ async def test_however_a_call_ends_that_a_stop_cuts_off_its_run_is_begun_anew(
     async with InboxKit(database=database) as kit:
         row = (await kit.runtime.store.read(runs.listed))[0]
         assert (row.state, row.error) == ("pending", "")
+
+
+async def test_a_request_that_is_under_way_is_waited_for_longer_than_a_call(
+    database: str, fake_provider: Fakes
+) -> None:
+    fake = fake_provider("postmark")
+    given: dict[str, Any] = {"database": database, "domain": "shop.example"}
+    through: dict[str, Any] = {"provider": ("postmark",), "options": {"postmark": fake.options}}
+    fake.delay_next(1.0)
+    async with InboxKit(settings=Settings(**given | through)) as kit:
+        sent = await (await kit.inbox("desk@shop.example")).send(ANN, "Question", "Which size?")
+        await until(lambda: bool(fake.requests))
+        kit.runtime.grace = 0.1
+    async with InboxKit(settings=Settings(**given)) as kit:
+        assert (await kit.message(sent.id)).state == "accepted"
 
 
 async def test_a_resource_that_does_not_close_is_left_behind(
