@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .mounting import check_installed
-from .opening import log_to_stderr, opened, run, settings_of, url_of
+from .opening import log_to_stderr, run, settings_of
+from .reaching import api_of
 from .serving import first, stop_signals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from ..client.transport import Transport
     from ..mcp.policy import Policy
     from ..settings import Settings
 
@@ -61,32 +58,8 @@ async def _serve(ctx: click.Context, settings: Settings, policy: Policy) -> None
     from ..mcp import stdio  # slow to import
     from ..mcp.desk import desk
 
-    async with _reached(ctx, settings) as (transport, key):
+    async with api_of(ctx, settings, works=True) as (transport, key):
         found = desk(transport, policy, key)
         await found.check()
         with stop_signals() as told:
             await first(told.wait, lambda: stdio.serve(found))
-
-
-@asynccontextmanager
-async def _reached(
-    ctx: click.Context, settings: Settings
-) -> AsyncGenerator[tuple[Transport, str | None]]:
-    """Reach the server that ``--url`` names, or open the database and be its owner."""
-    if url_of(ctx):
-        from ..client.asynchronous import AsyncTransport
-        from ..client.transport import place
-
-        transport = AsyncTransport(place(url_of(ctx)))
-        transport.open()
-        try:
-            yield transport, settings.api_key or None
-        finally:
-            await transport.close()
-    else:
-        from ..http.api.access import Identity
-        from ..http.api.app import Api
-        from ..http.api.inside import Inside
-
-        async with opened(ctx, works=True) as kit:
-            yield Inside(Api(kit.runtime.parts), Identity(live=True)), None

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("demo", "demo", "Run the whole two-way story and end."),
     "dev": ("developing", "dev", "Run for development: take any mail, reload handlers, print it."),
     "doctor": ("doctor.command", "doctor", "Look at whether this installation can work."),
+    "draft": ("drafts", "draft", "List, show, send and delete drafts."),
     "events": ("happening", "events", "List what happened to messages."),
     "export": ("exporting", "export", "Write messages to a folder, a file each."),
     "fake": ("faking", "fake", "Emulate the vendors' APIs, for programs under test."),

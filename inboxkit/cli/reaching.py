@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     import click
 
     from ..client import AsyncClient
+    from ..client.transport import Transport
     from ..inbox import Inbox
     from ..kit import InboxKit
     from ..models import Actions, Event, Message, Thread
+    from ..settings import Settings
     from .looking import Look
 
 _ASK_AGAIN_SECONDS = 0.2
@@ -88,6 +90,30 @@ async def glimpsed(ctx: click.Context) -> AsyncGenerator[Look | AsyncClient]:
 
         async with looked(ctx) as look:
             yield look
+
+
+@asynccontextmanager
+async def api_of(
+    ctx: click.Context, settings: Settings, *, works: bool
+) -> AsyncGenerator[tuple[Transport, str | None]]:
+    """Reach the API of the server that ``--url`` names, or open the database and be its owner."""
+    if url_of(ctx):
+        from ..client.asynchronous import AsyncTransport
+        from ..client.transport import place
+
+        transport = AsyncTransport(place(url_of(ctx)))
+        transport.open()
+        try:
+            yield transport, settings.api_key or None
+        finally:
+            await transport.close()
+    else:
+        from ..http.api.access import Identity
+        from ..http.api.app import Api
+        from ..http.api.inside import Inside
+
+        async with opened(ctx, works=works) as kit:
+            yield Inside(Api(kit.runtime.parts), Identity(live=True)), None
 
 
 def _client(ctx: click.Context) -> AsyncClient:

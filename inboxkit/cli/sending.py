@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ..models import Message
     from .reaching import Reached
 
-_SENT_WITHIN_SECONDS = 20.0
-_WAITING = ("queued", "sending")
+SETTLED_SECONDS = 20.0
+UNDER_WAY = ("queued", "sending")
 _NOT_SENT = ("failed", "rejected", "bounced", "unknown")
 _json = click.option("--json", "json_", is_flag=True, help="The message as JSON.")
 _html = click.option("--html", default="", help="HTML body.")
@@ -83,7 +83,7 @@ def _recipients(
 @click.pass_context
 def send(ctx: click.Context, /, sender: str, json_: bool, **draft: Any) -> None:
     """Send a message from an inbox; it is made if it is new."""
-    _print(run(_send(ctx, sender, **draft)), json_)
+    print_sent(run(_send(ctx, sender, **draft)), json_)
 
 
 async def _send(
@@ -115,7 +115,7 @@ def reply(
     ctx: click.Context, /, message_id: str, everyone: bool, json_: bool, **draft: Any
 ) -> None:
     """Answer a message in its thread."""
-    _print(run(_reply(ctx, message_id, everyone, **draft)), json_)
+    print_sent(run(_reply(ctx, message_id, everyone, **draft)), json_)
 
 
 async def _reply(
@@ -136,16 +136,16 @@ def _body(text: str | None, html: str) -> str:
 
 async def _settled(place: Reached, sent: Message) -> Message:
     """Return the send once a provider took or refused it; what takes longer goes on later."""
-    with anyio.move_on_after(_SENT_WITHIN_SECONDS):
-        while sent.state in _WAITING:
+    with anyio.move_on_after(SETTLED_SECONDS):
+        while sent.state in UNDER_WAY:
             seen = place.count()
             sent = await place.message(sent.id)
-            if sent.state in _WAITING:
+            if sent.state in UNDER_WAY:
                 await place.happens(seen)
     return sent
 
 
-def _print(message: Message, json_: bool) -> None:
+def print_sent(message: Message, json_: bool) -> None:
     """Print the message; exit 1 when it was not sent."""
     if json_:
         as_json(message_row(message))

@@ -1,0 +1,142 @@
+"""Commands on drafts: list, show, send, delete. A person sends what a program has drafted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..client.actions import RemoteActions
+from ..client.server import Server, piece
+from .opening import require_database, run, settings_of, url_of
+from .printing import as_json, flat, plain, table
+from .reaching import api_of
+from .sending import SETTLED_SECONDS, UNDER_WAY, print_sent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..models import Message
+
+_PAGE = 100
+_ASK_AGAIN_SECONDS = 0.1
+_SHOWN = ("id", "inbox", "to", "cc", "bcc", "reply_to", "subject", "in_reply_to", "forward_of")
+_json = click.option("--json", "json_", is_flag=True, help="One JSON object a line.")
+
+
+@click.group()
+def draft() -> None:
+    """List, show, send and delete drafts."""
+
+
+@draft.command("list")
+@click.option("--inbox", metavar="ADDRESS", help="Of this inbox alone.")
+@_json
+@click.pass_context
+def list_(ctx: click.Context, inbox: str | None, json_: bool) -> None:
+    """List drafts, newest first."""
+    rows = [_row(found) for found in run(_list(ctx, inbox))]
+    if json_:
+        for row in rows:
+            as_json(row)
+        return
+    columns = ("id", "inbox", "to", "subject", "send_status", "updated_at")
+    table(columns, ([row.get(c, "") for c in columns] for row in rows))
+
+
+async def _list(ctx: click.Context, inbox: str | None) -> list[dict[str, Any]]:
+    path = f"/v0/inboxes/{piece(inbox)}/drafts" if inbox else "/v0/drafts"
+    found: list[dict[str, Any]] = []
+    token: str | None = ""
+    async with _there(ctx) as (transport, key):
+        server = Server(transport, key)
+        while token is not None:
+            said = await server.get(path, {"limit": _PAGE, "page_token": token or None})
+            found += said["drafts"]
+            token = said.get("next_page_token")
+    return found
+
+
+@draft.command()
+@click.argument("draft_id", metavar="ID")
+@_json
+@click.pass_context
+def show(ctx: click.Context, draft_id: str, json_: bool) -> None:
+    """Show a draft."""
+    row = _row(run(_show(ctx, draft_id)))
+    if json_:
+        as_json(row)
+        return
+    for name in (*_SHOWN, "send_at", "send_status", "error"):
+        if row.get(name):
+            click.echo(f"{name}: {flat(row[name])}")
+    for file in row.get("attachments", ()):
+        click.echo(flat(f"attachment: {file.get('filename', '')} ({file['size']} bytes)"))
+    click.echo(f"\n{plain(row.get('text', ''))}")
+    if row.get("html"):
+        click.echo("It has HTML too: --json shows it.", err=True)
+
+
+async def _show(ctx: click.Context, draft_id: str) -> dict[str, Any]:
+    async with _there(ctx) as (transport, key):
+        found: dict[str, Any] = await Server(transport, key).get(f"/v0/drafts/{piece(draft_id)}")
+        return found
+
+
+@draft.command()
+@click.argument("draft_id", metavar="ID")
+@_json
+@click.pass_context
+def send(ctx: click.Context, draft_id: str, json_: bool) -> None:
+    """Send a draft; it becomes a message, once."""
+    print_sent(run(_send(ctx, draft_id)), json_)
+
+
+async def _send(ctx: click.Context, draft_id: str) -> Message:
+    async with _there(ctx, works=True) as (transport, key):
+        server = Server(transport, key)
+        said = await server.post(f"{await _path(server, draft_id)}/send", {})
+        actions = RemoteActions(server)
+        sent = await actions.message(said["inboxkit"]["id"])
+        for _ in range(round(SETTLED_SECONDS / _ASK_AGAIN_SECONDS)):
+            if sent.state not in UNDER_WAY:
+                break
+            await server.pause(_ASK_AGAIN_SECONDS)
+            sent = await actions.message(sent.id)
+        return sent
+
+
+@draft.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.pass_context
+def delete(ctx: click.Context, ids: Sequence[str]) -> None:
+    """Delete drafts; nothing of them is sent."""
+    run(_delete(ctx, ids))
+
+
+async def _delete(ctx: click.Context, ids: Sequence[str]) -> None:
+    async with _there(ctx) as (transport, key):
+        server = Server(transport, key)
+        for path in [await _path(server, one) for one in ids]:
+            await server.delete(path)
+
+
+def _there(ctx: click.Context, *, works: bool = False) -> Any:
+    """Return where drafts are; raise NotFound when there is no database."""
+    if not url_of(ctx):
+        require_database(settings_of(ctx))
+    return api_of(ctx, settings_of(ctx), works=works)
+
+
+async def _path(server: Server, draft_id: str) -> str:
+    """Return the path of a draft below its inbox, where it is changed; raise NotFound."""
+    found = await server.get(f"/v0/drafts/{piece(draft_id)}")
+    return f"/v0/inboxes/{piece(found['inbox_id'])}/drafts/{piece(draft_id)}"
+
+
+def _row(found: dict[str, Any]) -> dict[str, Any]:
+    """Return a draft as commands show things: with ``id``, ``inbox`` and ``error``."""
+    left_out = ("draft_id", "inbox_id", "inboxkit")
+    rest = {name: value for name, value in found.items() if name not in left_out}
+    more: dict[str, Any] = found.get("inboxkit", {})
+    return {"id": found["draft_id"], "inbox": found["inbox_id"]} | rest | more

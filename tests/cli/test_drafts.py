@@ -1,0 +1,99 @@
+"""``inboxkit draft``: what programs have drafted, looked at and sent by a person."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inboxkit import InboxKit
+from inboxkit.client.server import Server
+from inboxkit.http.api.access import Identity
+from inboxkit.http.api.app import Api as Endpoints
+from inboxkit.http.api.inside import Inside
+from tests.http.api import Api, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .conftest import Command
+
+KEY = "k" * 20
+DESK = "desk@inbox.example"
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    with serving(api_key=KEY, any_recipient=True) as api:
+        yield api.of(KEY)
+
+
+@pytest.fixture
+def there(bare: Command, api: Api, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command in an empty folder, pointed to the server by variables."""
+    monkeypatch.setenv("INBOXKIT_URL", api.url)
+    monkeypatch.setenv("INBOXKIT_API_KEY", KEY)
+    return bare
+
+
+def drafted(api: Api, inbox: str = DESK, **given: object) -> str:
+    api.good("POST", "/v0/inboxes/open", {"address": inbox})
+    mail = {"to": "ann@example.com", "subject": "Offer", "text": "Ten boxes"} | given
+    return str(api.good("POST", f"/v0/inboxes/{inbox}/drafts", mail)["draft_id"])
+
+
+def test_a_draft_is_looked_at_and_sent_once(there: Command, api: Api) -> None:
+    id = drafted(api, html="<p>Ten boxes</p>")
+    (row,) = there.rows("draft", "list", "--inbox", DESK)
+    assert (row["id"], row["to"], row["preview"]) == (id, ["ann@example.com"], "Ten boxes")
+    shown = there("draft", "show", id)
+    assert "subject: Offer" in shown.out and shown.out.endswith("\nTen boxes\n")
+    assert "HTML" in shown.err
+    (sent,) = there.rows("draft", "send", id)
+    assert sent["state"] in ("accepted", "sent") and sent["inbox"] == DESK
+    assert there("show", sent["id"], "--text").out.strip() == "Ten boxes"
+    assert there("draft", "send", id).code == there("draft", "show", id).code == 3
+    assert there.rows("draft", "list", "--inbox", DESK) == []
+
+
+def test_what_is_deleted_is_not_sent(there: Command, api: Api) -> None:
+    first, second = drafted(api, "d@inbox.example"), drafted(api, "d@inbox.example")
+    assert there("draft", "delete", first, second).code == 0
+    assert there("draft", "list", "--inbox", "d@inbox.example").out == ""
+    assert there("draft", "delete", first).code == 3
+
+
+def test_all_pages_are_listed(there: Command, api: Api) -> None:
+    made = [drafted(api, "p@inbox.example") for _ in range(101)]
+    rows = there.rows("draft", "list", "--inbox", "p@inbox.example")
+    assert [row["id"] for row in rows] == made[::-1]
+
+
+async def drafted_here(folder: Path) -> None:
+    async with InboxKit(database=f"sqlite:///{folder / 'inboxkit.db'}") as kit:
+        await kit.inbox(DESK)
+        server = Server(Inside(Endpoints(kit.runtime.parts), Identity(live=True)), None)
+        mail = {"to": "ann@example.com", "subject": "Offer", "text": "Ten boxes"}
+        await server.post(f"/v0/inboxes/{DESK}/drafts", mail)
+
+
+def test_on_a_database_its_owner_sends(inboxkit: Command) -> None:
+    asyncio.run(drafted_here(inboxkit.folder))
+    id, inbox, to, *_ = inboxkit("draft", "list").out.split("\t")
+    assert (inbox, to) == (DESK, "ann@example.com")
+    assert inboxkit("draft", "send", id).out.split()[1] in ("accepted", "sent")
+    (sent,) = inboxkit.rows("messages")
+    assert (sent["subject"], inboxkit("draft", "list").out) == ("Offer", "")
+
+
+def test_a_draft_that_is_not_there_is_said(inboxkit: Command) -> None:
+    for command in (("show",), ("send",), ("delete",)):
+        gone = inboxkit("draft", *command, "drf_0000000000001")
+        assert (gone.code, gone.out) == (3, "") and "drf_0000000000001" in gone.err
+
+
+def test_without_a_database_none_is_made(bare: Command) -> None:
+    assert bare("draft", "list").code == 3
+    assert not (bare.folder / "inboxkit.db").exists()
