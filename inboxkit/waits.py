@@ -253,6 +253,8 @@ def came(number: int, taken: int) -> str:
     if not number:
         return "nothing came"
     said = f"{number} other {'message' if number == 1 else 'messages'} came"
+    if taken == number:
+        return f"{said}, taken by {'an earlier wait' if number == 1 else 'earlier waits'}"
     return f"{said}, {taken} of them taken by earlier waits" if taken else said
 
 

@@ -51,6 +51,9 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
     assert "<script" not in page and "http://" not in page and "https://" not in page
     assert page.count("<details") == len(operations())
     assert 'id="not_found"' in page
+    assert "color-scheme:light dark" in page and 'name="viewport"' in page
+    said = "<code>/v0/auth/me</code> <span>"  # what a route is for is seen without opening it
+    assert page.partition(said)[2].startswith(DOCUMENT["paths"]["/v0/auth/me"]["get"]["summary"])
 
 
 def test_both_are_served() -> None:

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from .routing import Table
 
 _STYLE = (
+    ":root{color-scheme:light dark}"
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
     "code{font-size:.9em}summary{cursor:pointer;padding:.2rem 0}b{display:inline-block;width:4.5em}"
-    "td{padding:.2rem 1rem .2rem 0;vertical-align:top}"
+    "code,p{overflow-wrap:anywhere}td{padding:.2rem 1rem .2rem 0;vertical-align:top}"
+    "summary span{font-size:.9em;opacity:.75}"
 )
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
@@ -54,6 +56,7 @@ def page(document: dict[str, Any]) -> str:
     )
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>inboxkit API</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_STYLE}</style><h1>inboxkit API {escape(document['info']['version'])}</h1>"
         f'<p>Machine-readable: <a href="/openapi.json">/openapi.json</a></p>'
         f"{operations}<h2>Errors</h2><table>{codes}</table></html>"
@@ -71,7 +74,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
     )
     return (
         f'<details id="{escape(operation["operationId"])}"><summary><b>{method.upper()}</b> '
-        f"<code>{escape(path)}</code></summary><p>{escape(operation['summary'])}</p>"
+        f"<code>{escape(path)}</code> <span>{escape(operation['summary'])}</span></summary>"
         f"<table>{rows}</table>{models}</details>"
     )
 
