@@ -76,6 +76,12 @@ def leaves(command: click.Command, path: str = "") -> Iterator[tuple[str, click.
 
 
 @pytest.mark.parametrize("path", [path for path, _ in leaves(cli)])
+def test_every_flag_says_what_it_is_for(path: str) -> None:
+    flags = [one for one in dict(leaves(cli))[path].params if isinstance(one, click.Option)]
+    assert [flag.opts for flag in flags if not flag.help] == []
+
+
+@pytest.mark.parametrize("path", [path for path, _ in leaves(cli)])
 def test_every_command_is_documented_with_its_flags(path: str) -> None:
     command = dict(leaves(cli))[path]
     page = read("docs/command-line.md")

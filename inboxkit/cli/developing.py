@@ -60,9 +60,9 @@ _RUNS_SHOWN = 100
 def dev(ctx: click.Context, /, no_reload: bool, **flags: str | None) -> None:
     """Run for development: any recipient and any login are taken, handlers reload.
 
-    Arrivals are printed.
+    Arrivals are printed, and shown in a browser at the address that is printed.
 
-    HANDLERS is a folder (``handlers`` by default) or ``package.module:kit`` of your own.
+    HANDLERS is a folder (`handlers` by default) or `package.module:kit` of your own.
     """
     known = settings_of(ctx, **flags)
     open_to: dict[str, Any] = {"any_recipient": True, "role": ROLES}

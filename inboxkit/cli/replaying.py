@@ -40,7 +40,7 @@ def replay(
 ) -> None:
     """Run handlers again: of Runs, of messages, or of all that failed.
 
-    A process that has the handlers loaded (``inboxkit run``) does it. What a Run has sent before
+    A process that has the handlers loaded (`inboxkit run`) does it. What a Run has sent before
     is not sent again.
     """
     if not ids and not failed:

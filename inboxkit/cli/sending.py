@@ -68,9 +68,11 @@ def _recipients(
 @click.option(
     "--to", required=True, multiple=True, callback=_recipients, help="Recipient; repeatable."
 )
-@click.option("--cc", multiple=True, callback=_recipients)
-@click.option("--bcc", multiple=True, callback=_recipients)
-@click.option("--subject", "-s", default="")
+@click.option("--cc", multiple=True, callback=_recipients, help="In copy; repeatable.")
+@click.option(
+    "--bcc", multiple=True, callback=_recipients, help="In copy, unseen by others; repeatable."
+)
+@click.option("--subject", "-s", default="", help="None when left out.")
 @_text
 @_html
 @_attach

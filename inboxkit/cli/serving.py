@@ -37,11 +37,23 @@ log = logging.getLogger("inboxkit.run")
 SMTP, HTTP = "127.0.0.1:1025", "127.0.0.1:8025"
 _STOP_SECONDS = 30.0
 
-smtp_option = click.option("--smtp", metavar="HOST:PORT", help=f"SMTP; {SMTP}, port 0: any.")
-http_option = click.option("--http", metavar="HOST:PORT", help=f"HTTP; {HTTP}, port 0: any.")
+smtp_option = click.option(
+    "--smtp",
+    metavar="HOST:PORT",
+    help=f"Where SMTP is; {SMTP} by default. Port 0 takes a free one.",
+)
+http_option = click.option(
+    "--http",
+    metavar="HOST:PORT",
+    help=f"Where HTTP is; {HTTP} by default. Port 0 takes a free one.",
+)
 handlers_argument = click.argument("handlers", required=False)
-role_option = click.option("--role", metavar="ROLES", help="What to do: smtp,http,worker; all.")
-workers_option = click.option("--workers", metavar="N", help="Processes that share the ports; 1.")
+role_option = click.option(
+    "--role", metavar="ROLES", help="One or more of smtp,http,worker; all by default."
+)
+workers_option = click.option(
+    "--workers", metavar="N", help="So many processes share the ports; 1 by default."
+)
 
 
 @click.command()
@@ -54,7 +66,7 @@ workers_option = click.option("--workers", metavar="N", help="Processes that sha
 def run(ctx: click.Context, /, **flags: str | None) -> None:
     """Run in earnest: mail for known inboxes is taken, HANDLERS are called.
 
-    HANDLERS is a folder (``handlers`` by default) or ``package.module:kit`` of your own.
+    HANDLERS is a folder (`handlers` by default) or `package.module:kit` of your own.
     """
     settings, given = settings_of(ctx, **flags), flags_of(ctx, **flags)
     log_to_stderr(settings)

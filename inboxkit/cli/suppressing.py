@@ -126,7 +126,7 @@ def _moment(number: int, value: str) -> datetime | None:
 @suppressions.command()
 @click.argument("addresses", nargs=-1, required=True)
 @_domain
-@click.option("--reason", default="manual", show_default=True)
+@click.option("--reason", default="manual", show_default=True, help="One word: why.")
 @click.pass_context
 def add(
     ctx: click.Context, addresses: tuple[str, ...], sending_domain: str | None, reason: str

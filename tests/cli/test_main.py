@@ -35,6 +35,7 @@ def test_command_is_there_and_explains_itself(inboxkit: Command, name: str) -> N
     done = inboxkit(name, "--help")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"Usage: inboxkit {name}")
+    assert "``" not in done.out  # markup that no terminal shows
 
 
 def test_a_database_that_does_not_answer_is_told_in_one_line(inboxkit: Command) -> None:

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 @click.option("--json", "json_", is_flag=True, help="A point a line.")
 @click.pass_context
 def doctor(ctx: click.Context, /, names: tuple[str, ...], json_: bool, **flags: str | None) -> None:
-    """Look at whether ``inboxkit run`` could do its work; nothing is changed, no mail is sent.
+    """Look at whether `inboxkit run` could do its work; nothing is changed, no mail is sent.
 
-    HANDLERS and the ports are those of ``run``. Exits 1 when a point is at fault.
+    HANDLERS and the ports are those of `run`. Exits 1 when a point is at fault.
     """
     work_on_a_database(ctx)
     try:

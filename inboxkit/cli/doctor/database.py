@@ -215,7 +215,9 @@ def _work(connection: Connection) -> Iterator[Point]:
         yield warning("leases", f"{found.stale} jobs are held by processes that are gone", fix)
     else:
         yield ok("leases", "all are held by processes that live")
-    yield _counted("Runs", found.failed, "failed", "inboxkit runs --failed, then inboxkit replay")
+    yield _counted(
+        "Runs", found.failed, "failed", "inboxkit runs --failed, then inboxkit replay --failed"
+    )
     fix = "inboxkit messages -q state:unknown, then inboxkit resolve ID sent|retry"
     yield _counted("sends", found.unknown, "of unknown outcome", fix)
 
