@@ -68,11 +68,15 @@ class SharedMailbox(Mailbox):
 
     def simulate(self, type: EventType, message: Message) -> None:
         """Refuse: what happens to a mail is not decided from outside of the server."""
-        raise ConfigurationError("simulate: needs a server of the test's own, without a URL")
+        raise ConfigurationError(
+            "simulate: needs a server of the test's own: run pytest without --inboxkit-url"
+        )
 
     def fail_next(self, code: int, *, times: int = 1) -> None:
         """Refuse: a shared server would refuse the mail of others."""
-        raise ConfigurationError("fail_next: needs a server of the test's own, without a URL")
+        raise ConfigurationError(
+            "fail_next: needs a server of the test's own: run pytest without --inboxkit-url"
+        )
 
     def close(self) -> None:
         """Close the connections; called when the test is over."""
