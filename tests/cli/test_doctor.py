@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import socketserver
 import sqlite3
+import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -135,12 +137,29 @@ def test_handlers_that_do_not_import_are_at_fault(inboxkit: Command) -> None:
     assert "help.py does not import: RuntimeError: no luck" in points(done)["handlers"][1]
 
 
-def test_a_port_of_another_program_is_at_fault(inboxkit: Command) -> None:
+class Other(socketserver.BaseRequestHandler):
+    """Another program, which says what it is and hangs up."""
+
+    def handle(self) -> None:
+        self.request.sendall(b"SSH-2.0-Other_1.0\r\n")
+
+
+@pytest.mark.parametrize("edge", ["smtp", "http"])
+def test_a_port_of_another_program_is_at_fault(inboxkit: Command, edge: str) -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Other) as other:
+        threading.Thread(target=other.serve_forever, args=(0.01,)).start()
+        bind = f"127.0.0.1:{other.server_address[1]}"
+        done = inboxkit("doctor", f"--{edge}", bind, "--role", edge, "--json")
+        other.shutdown()
+    assert done.code == 1
+    assert points(done)[f"port {edge}"][1] == f"{bind} is taken by another program"
+
+
+@pytest.mark.long
+def test_a_program_that_says_nothing_is_not_waited_for_long(inboxkit: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        other.settimeout(0)
         bind = f"127.0.0.1:{other.getsockname()[1]}"
         done = inboxkit("doctor", "--http", bind, "--role", "http", "--json")
-    assert done.code == 1
     assert points(done)["port http"][1] == f"{bind} is taken by another program"
 
 
