@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import signal
 import smtplib
 import socket
+import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
@@ -240,3 +243,29 @@ def test_a_kit_of_ones_own_is_run_and_flags_win(bare: Command) -> None:
         assert urlopen(f"{server.url}/livez", timeout=LIMIT_SECONDS).read() == b"ok"
     assert (bare.folder / "app.db").exists()
     assert not (bare.folder / "inboxkit.db").exists()
+
+
+def test_a_copy_that_is_made_while_it_runs_takes_the_place_of_what_is_lost(
+    inboxkit: Command,
+) -> None:
+    inboxkit("inbox", "create", "echo@inbox.example")
+    large = os.urandom(100_000).hex()  # lies in a file, however well it is packed
+    file, files = inboxkit.folder / "inboxkit.db", inboxkit.folder / "inboxkit.db.files"
+    copy, copied = inboxkit.folder / "copy.db", inboxkit.folder / "copy.db.files"
+    with Serving(inboxkit.folder, "run") as server:
+        server.send(mail(text=large))
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+        shutil.copytree(files, copied)
+        assert any(one.stat().st_size > 64_000 for one in copied.rglob("*"))
+        server.send(mail(2, text="Later"))
+    for lost in (file, file.with_name("inboxkit.db-wal"), file.with_name("inboxkit.db-shm")):
+        lost.unlink(missing_ok=True)
+    shutil.rmtree(files)
+    copy.rename(file)
+    copied.rename(files)
+    with Serving(inboxkit.folder, "run") as server:
+        server.send(mail(3, text="Anew"))
+    first, anew = (row["id"] for row in reversed(inboxkit.rows("messages")))
+    assert large in inboxkit("show", first, "--raw").out
+    assert "Anew" in inboxkit("show", anew, "--raw").out
