@@ -86,9 +86,9 @@ def test_what_lists_hide_is_seen_as_well(api: Api, mailbox: SharedMailbox) -> No
 
 
 def test_what_would_harm_others_is_refused(api: Api, mailbox: SharedMailbox) -> None:
-    with pytest.raises(ConfigurationError, match="fail_next: .* without --inboxkit-url"):
+    with pytest.raises(ConfigurationError, match=r"fail_next: .* without --inboxkit-url"):
         mailbox.fail_next(451)
-    with pytest.raises(ConfigurationError, match="simulate: .* without --inboxkit-url"):
+    with pytest.raises(ConfigurationError, match=r"simulate: .* without --inboxkit-url"):
         mailbox.simulate(EventType.BOUNCED, api.arrive("me@inbox.example"))
 
 
