@@ -208,21 +208,6 @@ async def test_a_timeout_says_what_earlier_waits_have_taken(kit: InboxKit) -> No
 
 
 @pytest.mark.parametrize(
-    ("number", "said"), [(1, "; 1 other message came, taken by an earlier wait"), (2, "; 2 other ")]
-)
-async def test_a_timeout_says_when_earlier_waits_have_taken_all(
-    kit: InboxKit, number: int, said: str
-) -> None:
-    inbox = await kit.inbox(DESK)
-    for _ in range(number):
-        await arrive(kit, "Hello")
-        await inbox.wait_for_message(timeout=30)
-    with pytest.raises(WaitTimeout) as late:
-        await inbox.wait_for_message(timeout=0)
-    assert said in str(late.value) and " of them" not in str(late.value)
-
-
-@pytest.mark.parametrize(
     ("sender", "meant"), [("shop.example", "*@shop.example"), ("shop", "shop@*")]
 )
 async def test_a_sender_that_no_mail_can_have_is_refused(

@@ -128,11 +128,21 @@ def test_a_failed_wait_lists_what_did_arrive(mailbox: Mailbox) -> None:
 def test_a_failed_wait_says_what_the_test_has_had(mailbox: Mailbox) -> None:
     send(mailbox, "user+tag@example.com", subject="Welcome", text="Your code is 123456.")
     mailbox.wait_for_otp()
-    with pytest.raises(
-        WaitTimeout, match="1 other message came, taken by an earlier wait"
-    ) as caught:
+    one, all_, some = (
+        "; 1 other message came, taken by an earlier wait\n",
+        "; 2 other messages came, taken by earlier waits\n",
+        "; 3 other messages came, 2 of them taken by earlier waits\n",
+    )
+    with pytest.raises(WaitTimeout, match=one) as caught:
         mailbox.wait_for_link(timeout=0.01)
     assert "to user+tag@example.com from" in str(caught.value)
+    send(mailbox)
+    mailbox.wait_for_message()
+    with pytest.raises(WaitTimeout, match=all_):
+        mailbox.wait_for_link(timeout=0.01)
+    send(mailbox)
+    with pytest.raises(WaitTimeout, match=some):
+        mailbox.wait_for_link(timeout=0.01)
 
 
 def test_a_glob_that_no_address_matches_is_refused(mailbox: Mailbox) -> None:
