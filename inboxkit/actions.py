@@ -221,6 +221,8 @@ class LocalActions:
                 f"{message.id} is only staged until this handler ends, so no reply can come; "
                 "continue in an on_reply handler"
             )
+        if staging is not None and row_id("msg", message.id) in staging.cancelled:
+            raise NotFound(f"no message {message.id}: it was taken back")
         inbox = await self._inbox(message.inbox)
         return await self._waits.reply(inbox, message, timeout=timeout, without=without)
 

@@ -76,6 +76,24 @@ async def test_a_handler_takes_back_what_it_has_staged_and_nothing_else(sandbox:
     assert [m.text for m in sandbox.outbox] == ["Two", "Three"]
 
 
+async def test_for_a_reply_to_what_a_handler_took_back_nobody_waits(sandbox: Sandbox) -> None:
+    router, told = Router(), list[str]()
+
+    @router.on_message()
+    async def answers(message: Message) -> None:
+        sent = await message.forward("ben@example.com")
+        await sent.cancel()
+        try:
+            await sent.wait_for_reply(timeout=30)
+        except NotFound as error:
+            told.append(str(error))
+
+    sandbox.include(router)
+    await sandbox.person(ANN).send(DESK, "Hello", "Hi")
+    await sandbox.settle()
+    assert [text.endswith("it was taken back") for text in told] == [True]
+
+
 async def test_a_handler_takes_back_a_follow_up_at_once(sandbox: Sandbox) -> None:
     router, left = Router(), list[Message]()
 
