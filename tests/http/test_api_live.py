@@ -251,6 +251,32 @@ def test_a_wait_leaves_what_its_key_may_not_see(api: Api) -> None:
     assert api.good("GET", asked)["found"] is True
 
 
+@pytest.mark.parametrize("asked", ["inboxes/{inbox}/wait?timeout=30", "events?wait=30"])
+def test_a_key_that_is_revoked_while_it_waits_gets_nothing(api: Api, asked: str) -> None:
+    inbox = api.inbox()
+    made = api.good("POST", f"/v0/inboxes/{inbox}/api-keys", {})
+    key, url = made["api_key_id"], f"{api.url}/v0/{asked.format(inbox=inbox)}"
+
+    async def wait(session: aiohttp.ClientSession) -> int:
+        headers = {"Authorization": f"Bearer {made['api_key']}"}
+        waiting = asyncio.ensure_future(session.get(url, headers=headers))
+        async with asyncio.timeout(30):
+            while not await asyncio.to_thread(used, api, key):
+                pass  # until it has been let in
+            await asyncio.to_thread(api.good, "DELETE", f"/v0/api-keys/{key}")
+            await asyncio.to_thread(api.arrive, inbox)
+            return (await waiting).status
+
+    assert within(api, wait) == 401
+    assert api.good("GET", f"/v0/inboxes/{inbox}/wait?timeout=5")["found"] is True
+
+
+def used(api: Api, key: str) -> bool:
+    """Whether a key has been used."""
+    keys = api.good("GET", "/v0/api-keys")["api_keys"]
+    return any(one["api_key_id"] == key and one.get("used_at") for one in keys)
+
+
 def test_who_hangs_up_takes_nothing(api: Api) -> None:
     inbox = api.inbox()
     url = f"{api.url}/v0/inboxes/{inbox}/wait?timeout=30"

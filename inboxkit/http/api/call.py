@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from ...store import search
+from ...store import api_keys, search
 from ...store.pages import Page
 from ...store.reach import HIDDEN_LABELS
 from . import page_tokens, targets
@@ -75,6 +75,14 @@ class Call(Generic[In]):
     def unknown(self, what: str, id: str) -> ApiError:
         """Return the answer for an id of the path that names nothing within reach."""
         return not_found(what, self.name(id))
+
+    async def check_key(self) -> None:
+        """Raise ApiError when the key has ended meanwhile; for what is answered after a wait."""
+        key = self.who.key
+        if key is None:
+            return
+        if await self.store.read(api_keys.find_good, key.id, self.now) is None:
+            raise ApiError("unknown_api_key", "The API key has expired or was revoked meanwhile")
 
     # lists
 

@@ -45,6 +45,8 @@ async def listed(call: Call[EventsQuery]) -> ListEventsResponse:
     )
     with call.parts.live.listeners.entered(call.line):
         told, cursor = await first(live, cursor, wish, asked.limit, asked.wait)
+    if asked.wait:
+        await call.check_key()
     found = await shown(live, told)
     return ListEventsResponse(
         count=len(found), limit=asked.limit, cursor=events.cursor_id(cursor), events=found

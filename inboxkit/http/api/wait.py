@@ -13,7 +13,7 @@ from ...models import Want
 from ...router import address_glob
 from ...store import records, wire_ids
 from ...tokens import public_id, row_id
-from .envelope import invalid, not_found
+from .envelope import ApiError, invalid, not_found
 from .routing import At, Route
 from .schemas.messages import item, message
 from .schemas.wait import WaitQuery, WaitResponse
@@ -53,10 +53,12 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
                     await _sent(call), timeout=asked.timeout, without=want.without
                 )
     except WaitTimeout as late:
+        await call.check_key()
         return await _late(call, late)
     try:
+        await call.check_key()
         answer = await _answer(call, found)
-    except anyio.get_cancelled_exc_class():  # a caller in this process went away
+    except (anyio.get_cancelled_exc_class(), ApiError):  # who asked has gone, or may not have it
         await uninterrupted(actions.give_back(found))
         raise
     # Asked last, as the client may hang up while its answer is made.
