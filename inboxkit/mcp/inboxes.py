@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _REASON_CHARACTERS = 500
 _MOST_WAIT_SECONDS = 50
 
-Address = Annotated[str, Field(description="Address of an inbox.", max_length=320)]
+Address = Annotated[str, Field(description="Address of an inbox.", min_length=1, max_length=320)]
 Limit = Annotated[int, Field(ge=1, le=50, description="How many at most.")]
 PageToken = Annotated[
     str | None, Field(description="next_page_token of the page before.", max_length=1_000)

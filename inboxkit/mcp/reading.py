@@ -25,8 +25,12 @@ _MOST_BASE64_BYTES = 64 * 1024
 _MOST_EXPLAINED = 10
 _REASON_CHARACTERS = 300
 
-MessageId = Annotated[str, Field(description="message_id, such as msg_0...", max_length=100)]
-ThreadId = Annotated[str, Field(description="thread_id, such as thd_0...", max_length=100)]
+MessageId = Annotated[
+    str, Field(description="message_id, such as msg_0...", min_length=1, max_length=100)
+]
+ThreadId = Annotated[
+    str, Field(description="thread_id, such as thd_0...", min_length=1, max_length=100)
+]
 
 
 class Messages(BaseModel):

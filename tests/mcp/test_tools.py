@@ -183,6 +183,9 @@ async def test_events_go_on_where_the_last_call_ended(kit: InboxKit) -> None:
 CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("get_message", {"message_id": "msg_nothing"}, "not found"),
     ("get_thread", {"thread_id": "thd_nothing"}, "not found"),
+    ("get_message", {"message_id": ""}, "at least 1 character"),
+    ("get_thread", {"thread_id": ""}, "at least 1 character"),
+    ("delete_inbox", {"inbox": ""}, "at least 1 character"),
     ("list_messages", {"query": "from:"}, "from:"),
     ("list_messages", {"limit": 51}, "list_messages: limit: Input should be less than or equal"),
     ("list_messages", {"inbox_id": DESK}, "takes no inbox_id; it takes inbox, query, limit, page_"),
