@@ -90,6 +90,24 @@ def test_forbidden_labels_hide_messages_from_waits(api: Api) -> None:
     assert found["whole"]["id"] == spam.id
 
 
+def test_forbidden_labels_hide_what_a_message_answers(api: Api) -> None:
+    inbox = api.inbox(username="answered")
+    sent = api.send(inbox)
+    answer = api.arrive(inbox, headers={"In-Reply-To": sent["message_id"]})
+    own = sent["inboxkit"]["id"]
+    api.good("PATCH", f"/v0/inboxes/{inbox}/messages/{own}", {"add_labels": ["trash"]})
+    allowed = {"permissions": {"message_read": True}}
+    reader = api.of(api.good("POST", f"/v0/inboxes/{inbox}/api-keys", allowed)["api_key"])
+    assert reader.ask("GET", f"/v0/messages/{own}").code == "not_found"
+    for asked in (f"/v0/messages/{answer.id}", f"/v0/messages?ids={answer.id}"):
+        for who, shows in ((reader, False), (api, True)):
+            said = who.good("GET", asked)
+            (one,) = said.get("messages") or [said]
+            assert ("answers" in one) is shows
+    waited = reader.good("GET", f"/v0/inboxes/{inbox}/wait?timeout=0&whole=true")["whole"]
+    assert waited["id"] == answer.id and "answers" not in waited
+
+
 def test_what_is_hidden_is_found_by_its_label_alone(api: Api) -> None:
     inbox = api.inbox(username="junk")
     spam = api.arrive(inbox)

@@ -91,7 +91,7 @@ async def _answer(call: Call[WaitQuery], found: Message) -> WaitResponse:
         otp=None if found.otp is None else str(found.otp),
         link=None if found.link is None else str(found.link),
         message=message(shown[0]) if shown else None,
-        whole=whole(found) if call.given.whole else None,
+        whole=whole(found, call.reach.forbidden) if call.given.whole else None,
     )
 
 
@@ -102,7 +102,9 @@ async def _late(call: Call[WaitQuery], late: WaitTimeout) -> WaitResponse:
         found=False,
         reason=str(late),
         arrived=[item(m) for m in shown],
-        arrived_whole=[whole(m) for m in late.arrived] if call.given.whole else None,
+        arrived_whole=[whole(m, call.reach.forbidden) for m in late.arrived]
+        if call.given.whole
+        else None,
     )
 
 

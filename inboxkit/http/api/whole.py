@@ -102,12 +102,14 @@ async def listed(call: Call[WholeMessagesQuery]) -> WholeMessagesResponse:
         found = await call.store.read(
             _within, call.reach, asked.ids, call.parts.actions, brief=asked.brief
         )
-        return WholeMessagesResponse(count=len(found), messages=[whole(m) for m in found])
+        return WholeMessagesResponse(
+            count=len(found), messages=[whole(m, call.reach.forbidden) for m in found]
+        )
     page = call.by_id("whole", asked)
     rows = await call.store.read_at_length(_rows, call, page)
     ids, fields = call.cut("whole", page, rows, lambda row: [row])
     found = await call.store.read(records.messages, ids, call.parts.actions, brief=asked.brief)
-    return WholeMessagesResponse(messages=[whole(m) for m in found], **fields)
+    return WholeMessagesResponse(messages=[whole(m, call.reach.forbidden) for m in found], **fields)
 
 
 def _rows(connection: Connection, call: Call[WholeMessagesQuery], page: Any) -> Sequence[int]:
@@ -139,7 +141,7 @@ async def get(call: Call[Nothing]) -> WholeMessage:
     found = await call.store.read(_within, call.reach, ids, call.parts.actions)
     if not found:
         raise call.unknown("Message", "message_id")
-    return whole(found[0])
+    return whole(found[0], call.reach.forbidden)
 
 
 def _within(

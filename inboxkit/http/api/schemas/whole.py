@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -161,8 +161,10 @@ _SAME = (
 )
 
 
-def whole(message: Message) -> WholeMessage:
-    """Return a message for the wire."""
+def whole(message: Message, forbidden: Collection[str] = ()) -> WholeMessage:
+    """Return a message for the wire; what it answers is left out with a label of ``forbidden``."""
+    answers = message.answers
+    shown = answers is not None and answers.labels.isdisjoint(forbidden)
     files = [
         WholeFile(**{n: getattr(f, n) for n in WholeFile.model_fields}) for f in message.attachments
     ]
@@ -182,7 +184,7 @@ def whole(message: Message) -> WholeMessage:
         kind=str(message.kind),
         auth=asdict(message.auth),
         labels=sorted(message.labels),
-        answers=None if message.answers is None else whole(message.answers),
+        answers=whole(answers) if answers is not None and shown else None,
     )
 
 
