@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.mails import mail
+
 from .api import Api, serving
 
 if TYPE_CHECKING:
@@ -106,6 +108,22 @@ def test_forbidden_labels_hide_what_a_message_answers(api: Api) -> None:
             assert ("answers" in one) is shows
     waited = reader.good("GET", f"/v0/inboxes/{inbox}/wait?timeout=0&whole=true")["whole"]
     assert waited["id"] == answer.id and "answers" not in waited
+
+
+def test_a_bound_key_does_not_see_in_which_other_inboxes_a_mail_came(api: Api) -> None:
+    own, other = api.inbox(username="bound"), api.inbox(username="copied")
+    reader = api.of(api.good("POST", f"/v0/inboxes/{own}/api-keys", {})["api_key"])
+    tagged = own.replace("@", "+news@")
+    raw, receive = mail(to=own), api.runner.kit.receive
+    everybody = [own, tagged, other]
+    came = api.runner.call(receive, raw, mail_from="ann@example.com", rcpt_to=everybody)
+    for asked in (f"/v0/messages/{came.id}", f"/v0/messages?ids={came.id}"):
+        for who, seen in ((reader, [own, tagged]), (api, everybody)):
+            said = who.good("GET", asked)
+            (one,) = said.get("messages") or [said]
+            assert one["envelope"]["rcpt_to"] == seen
+    waited = reader.good("GET", f"/v0/inboxes/{own}/wait?timeout=0&whole=true")["whole"]
+    assert waited["envelope"]["rcpt_to"] == [own, tagged]
 
 
 def test_what_is_hidden_is_found_by_its_label_alone(api: Api) -> None:

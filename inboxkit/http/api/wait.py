@@ -17,7 +17,7 @@ from .envelope import ApiError, invalid, not_found
 from .routing import At, Route
 from .schemas.messages import item, message
 from .schemas.wait import WaitQuery, WaitResponse
-from .schemas.whole import whole
+from .whole import shown as whole
 
 if TYPE_CHECKING:
     from ...models import Message
@@ -91,7 +91,7 @@ async def _answer(call: Call[WaitQuery], found: Message) -> WaitResponse:
         otp=None if found.otp is None else str(found.otp),
         link=None if found.link is None else str(found.link),
         message=message(shown[0]) if shown else None,
-        whole=whole(found, call.reach.forbidden) if call.given.whole else None,
+        whole=(await whole(call, [found]))[0] if call.given.whole else None,
     )
 
 
@@ -102,9 +102,7 @@ async def _late(call: Call[WaitQuery], late: WaitTimeout) -> WaitResponse:
         found=False,
         reason=str(late),
         arrived=[item(m) for m in shown],
-        arrived_whole=[whole(m, call.reach.forbidden) for m in late.arrived]
-        if call.given.whole
-        else None,
+        arrived_whole=await whole(call, late.arrived) if call.given.whole else None,
     )
 
 

@@ -13,6 +13,7 @@ from ...store.api_tables import DEFAULT_POD
 from ...store.claims import Taken
 from ...store.query import Query, parse_query
 from ...tokens import row_id
+from ...values import Direction
 from . import sends
 from .envelope import ApiError, invalid
 from .inboxes import chosen, make
@@ -34,7 +35,7 @@ from .schemas.wire import Nothing
 from .threads import wanted as wanted_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from sqlalchemy import Connection
 
@@ -102,14 +103,12 @@ async def listed(call: Call[WholeMessagesQuery]) -> WholeMessagesResponse:
         found = await call.store.read(
             _within, call.reach, asked.ids, call.parts.actions, brief=asked.brief
         )
-        return WholeMessagesResponse(
-            count=len(found), messages=[whole(m, call.reach.forbidden) for m in found]
-        )
+        return WholeMessagesResponse(count=len(found), messages=await shown(call, found))
     page = call.by_id("whole", asked)
     rows = await call.store.read_at_length(_rows, call, page)
     ids, fields = call.cut("whole", page, rows, lambda row: [row])
     found = await call.store.read(records.messages, ids, call.parts.actions, brief=asked.brief)
-    return WholeMessagesResponse(messages=[whole(m, call.reach.forbidden) for m in found], **fields)
+    return WholeMessagesResponse(messages=await shown(call, found), **fields)
 
 
 def _rows(connection: Connection, call: Call[WholeMessagesQuery], page: Any) -> Sequence[int]:
@@ -141,7 +140,40 @@ async def get(call: Call[Nothing]) -> WholeMessage:
     found = await call.store.read(_within, call.reach, ids, call.parts.actions)
     if not found:
         raise call.unknown("Message", "message_id")
-    return whole(found[0], call.reach.forbidden)
+    return (await shown(call, found))[0]
+
+
+async def shown(call: Call[Any], found: Sequence[Message]) -> list[WholeMessage]:
+    """Return messages for the wire, as far as the caller may see what they name."""
+    made = [whole(one, call.reach.forbidden) for one in found]
+    reach = call.who.reach()
+    if reach.pod_id is None and reach.inbox_id is None:
+        return made
+    together = {name for one in made for name in _together(one)}
+    hidden = await call.store.read(_elsewhere, reach, together) if together else set[str]()
+    return [_without(one, hidden) for one in made]
+
+
+def _together(one: WholeMessage) -> Sequence[str]:
+    """Return whom else a mail came to; they need not be named in it (Bcc)."""
+    named = one.envelope.rcpt_to
+    return named if one.direction == Direction.INBOUND and len(named) > 1 else ()
+
+
+def _elsewhere(connection: Connection, reach: Reach, named: Iterable[str]) -> set[str]:
+    """Return the addresses of inboxes out of reach."""
+    found = {name: inboxes.find_tagged(connection, name) for name in named}
+    return {
+        name
+        for name, record in found.items()
+        if record is not None and not reach.holds(record.pod_id, record.id)
+    }
+
+
+def _without(one: WholeMessage, hidden: Collection[str]) -> WholeMessage:
+    left = [name for name in one.envelope.rcpt_to if name not in hidden]
+    envelope = one.envelope.model_copy(update={"rcpt_to": left})
+    return one.model_copy(update={"envelope": envelope})
 
 
 def _within(
