@@ -124,6 +124,9 @@ def test_a_bound_key_does_not_see_in_which_other_inboxes_a_mail_came(api: Api) -
             assert one["envelope"]["rcpt_to"] == seen
     waited = reader.good("GET", f"/v0/inboxes/{own}/wait?timeout=0&whole=true")["whole"]
     assert waited["envelope"]["rcpt_to"] == [own, tagged]
+    api.send(own, to=other)  # whom it writes to itself it knows
+    newest, *_ = reader.good("GET", f"/v0/messages?inbox={own}")["messages"]
+    assert newest["envelope"]["rcpt_to"] == [other]
 
 
 def test_what_is_hidden_is_found_by_its_label_alone(api: Api) -> None:

@@ -35,7 +35,8 @@ from .schemas.wire import Nothing
 from .threads import wanted as wanted_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from sqlalchemy import Connection
 
@@ -170,7 +171,9 @@ def _elsewhere(connection: Connection, reach: Reach, named: Iterable[str]) -> se
     }
 
 
-def _without(one: WholeMessage, hidden: Collection[str]) -> WholeMessage:
+def _without(one: WholeMessage, hidden: AbstractSet[str]) -> WholeMessage:
+    if hidden.isdisjoint(_together(one)):
+        return one
     left = [name for name in one.envelope.rcpt_to if name not in hidden]
     envelope = one.envelope.model_copy(update={"rcpt_to": left})
     return one.model_copy(update={"envelope": envelope})
