@@ -156,8 +156,9 @@ def inboxkit_run(database: str = "") -> Generator[list[str]]:
         command = [sys.executable, "-m", "inboxkit", "--database", url]
         for step in (["db", "upgrade"], ["inbox", "create", RECIPIENT]):
             subprocess.run([*command, *step], check=True, stdout=subprocess.DEVNULL)
-        handlers = str(Path(folder) / "handlers")
-        yield [*command, "run", handlers, "--smtp", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+        handlers = Path(folder) / "handlers"
+        handlers.mkdir()  # and none in it
+        yield [*command, "run", str(handlers), "--smtp", "127.0.0.1:0", "--http", "127.0.0.1:0"]
 
 
 @contextlib.contextmanager
