@@ -64,16 +64,18 @@ async def test_a_probe_is_told_that_the_database_does_not_answer(line: Line) -> 
         await ready(kit)
 
 
-def threads() -> list[str]:
-    """Return the names of the threads that wait for a database."""
-    return [each.name for each in threading.enumerate() if each.name.startswith("inboxkit-")]
+def threads() -> set[threading.Thread]:
+    """Return the threads that wait for a database, those of other kits too."""
+    return {each for each in threading.enumerate() if each.name.startswith("inboxkit-")}
 
 
 async def test_a_close_leaves_a_database_that_does_not_answer(
     line: Line, caplog: pytest.LogCaptureFixture
 ) -> None:
+    of_others = threads()
     kit = await InboxKit(database=f"{line.url}&connect_timeout=2").__aenter__()
-    store, before = kit.runtime.store, threads()
+    store = kit.runtime.store
+    assert threads() - of_others
     store.patience.seconds = LIMIT
     line.cut()
     asked: list[asyncio.Task[Any]] = [
@@ -87,5 +89,5 @@ async def test_a_close_leaves_a_database_that_does_not_answer(
         results = await asyncio.gather(*asked, return_exceptions=True)
     assert all(isinstance(result, StoreError) for result in results), results
     assert re.search(r"had not stored: [1-9]\d*; what it has leased is taken over", caplog.text)
-    await until(lambda: not set(threads()).intersection(before))
+    await until(lambda: not threads() - of_others)
     line.mend()
