@@ -15,6 +15,7 @@ from inboxkit import discovery
 from inboxkit.cli.main import main
 from inboxkit.store import schema
 from inboxkit.store.database import open_database
+from tests.http.api import Api, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,4 +92,22 @@ def bare(
 def inboxkit(bare: Command, empty_database: bytes) -> Command:
     """The command in a folder that holds an empty database."""
     (bare.folder / "inboxkit.db").write_bytes(empty_database)
+    return bare
+
+
+KEY = "k" * 20
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    """A server to point a command to, asked with its key."""
+    with serving(api_key=KEY, any_recipient=True) as api:
+        yield api.of(KEY)
+
+
+@pytest.fixture
+def there(bare: Command, api: Api, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command in an empty folder, pointed to the server by variables."""
+    monkeypatch.setenv("INBOXKIT_URL", api.url)
+    monkeypatch.setenv("INBOXKIT_API_KEY", KEY)
     return bare

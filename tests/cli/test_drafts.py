@@ -5,37 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import pytest
-
 from inboxkit import InboxKit
 from inboxkit.client.server import Server
 from inboxkit.http.api.access import Identity
 from inboxkit.http.api.app import Api as Endpoints
 from inboxkit.http.api.inside import Inside
-from tests.http.api import Api, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.http.api import Api
 
     from .conftest import Command
 
-KEY = "k" * 20
 DESK = "desk@inbox.example"
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[Api]:
-    with serving(api_key=KEY, any_recipient=True) as api:
-        yield api.of(KEY)
-
-
-@pytest.fixture
-def there(bare: Command, api: Api, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """The command in an empty folder, pointed to the server by variables."""
-    monkeypatch.setenv("INBOXKIT_URL", api.url)
-    monkeypatch.setenv("INBOXKIT_API_KEY", KEY)
-    return bare
 
 
 def drafted(api: Api, inbox: str = DESK, **given: object) -> str:

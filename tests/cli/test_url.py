@@ -7,29 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.http.api import Api, serving
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.http.api import Api
 
     from .conftest import Command
 
 ADDRESS = "a@inbox.example"
-KEY = "k" * 20
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[Api]:
-    with serving(api_key=KEY, any_recipient=True) as api:
-        yield api.of(KEY)
-
-
-@pytest.fixture
-def there(bare: Command, api: Api, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """The command in an empty folder, pointed to the server by variables."""
-    monkeypatch.setenv("INBOXKIT_URL", api.url)
-    monkeypatch.setenv("INBOXKIT_API_KEY", KEY)
-    return bare
 
 
 def test_waits_print_only_the_value(there: Command, api: Api) -> None:
