@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 
     from inboxkit import InboxKit
 
+HELLO = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    },
+}
+
 
 class Agent:
     """Calls tools."""

@@ -30,23 +30,13 @@ from tests.http.api import Api, serving
 from tests.mails import mail
 from tests.parsing.files import pdf
 
-from .agents import Agent
+from .agents import HELLO, Agent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
 KEY = "k" * 20
 OWN, OTHER = "own@inbox.example", "other@inbox.example"
-HELLO = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    },
-}
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 ACCEPT = {"Accept": "application/json, text/event-stream"}
 

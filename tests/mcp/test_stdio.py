@@ -19,7 +19,7 @@ from tests.cli.processes import LIMIT_SECONDS
 from tests.http.api import Api, serving
 from tests.mails import DESK, mail
 
-from .agents import Agent
+from .agents import HELLO, Agent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping
@@ -111,18 +111,6 @@ def ended(
         cwd=folder,
         timeout=LIMIT_SECONDS,
     )
-
-
-HELLO = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    },
-}
 
 
 def test_it_ends_with_its_input_and_prints_the_protocol_alone(tmp_path: Path) -> None:
