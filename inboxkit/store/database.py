@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BUSY_MS = 5_000
+_RETRY_S = 0.002
 _POSTGRES_WRITERS = 2  # while one waits for its fsync, the other works
 _EMPTY: Mapping[type, str] = {list: "[]", tuple: "[]", dict: "{}"}
 _letters = json.JSONEncoder(ensure_ascii=False).encode
@@ -128,7 +130,7 @@ def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
         for pragma in (f"busy_timeout={_BUSY_MS}", "synchronous=FULL", *pragmas):
-            connection.execute(f"PRAGMA {pragma}").close()
+            _set(connection, pragma)
         # SQLite's own knows no letters but A to Z.
         connection.create_function("lower", 1, _lower, deterministic=True)
 
@@ -141,6 +143,23 @@ def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
             raise OperationalError(begin, None, error) from error
 
     return engine
+
+
+def _set(connection: sqlite3.Connection, pragma: str) -> None:
+    """Set a pragma, waiting for others as long as a statement would.
+
+    Of two processes that give a new file its log at the same moment SQLite refuses one at once,
+    in spite of ``busy_timeout``: both hold a read lock that the other waits for.
+    """
+    until = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute(f"PRAGMA {pragma}").close()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(_RETRY_S)
 
 
 def _lower(value: Any) -> Any:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from alembic import command
 from sqlalchemy import Connection, delete, insert, inspect, select, text
+from sqlalchemy.exc import OperationalError
 
 from inboxkit.clock import Clock
 from inboxkit.errors import ConfigurationError
@@ -28,6 +31,37 @@ def test_ensure_twice_changes_nothing(tmp_path: Path) -> None:
     with database.reader.connect() as connection:
         assert schema.current(connection) == schema.HEAD
     database.close()
+
+
+def test_a_new_file_that_another_process_is_about_to_write_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.db"
+    opened = open_database(f"sqlite:///{file}")
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    def end_it(_seconds: float) -> None:
+        other.execute("COMMIT")
+
+    monkeypatch.setattr(time, "sleep", end_it)
+    with opened.writer.connect() as connection:
+        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+    other.close()
+    opened.close()
+
+
+def test_a_new_file_that_another_process_keeps_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inboxkit.store.database._BUSY_MS", 20)
+    opened = open_database(f"sqlite:///{tmp_path / 'a.db'}")
+    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(OperationalError, match="locked"):
+        opened.writer.connect()
+    other.close()
+    opened.close()
 
 
 def of_a_newer_release(database: Database, *, compatible: str | None) -> None:
