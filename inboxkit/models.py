@@ -253,8 +253,8 @@ class Message:
 class Thread:
     """One conversation in one inbox. ``state`` is yours: ``update`` commits it with the Run.
 
-    ``waiting_since`` is when the first send went that nobody has answered, ``reminders`` how often
-    a timer (``on_no_reply``) was called since.
+    ``waiting_since`` is when the first send goes or went that nobody has answered, ``reminders``
+    how often a timer (``on_no_reply``) was called since.
     """
 
     id: str

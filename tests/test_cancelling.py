@@ -181,3 +181,26 @@ async def shown(sandbox: Sandbox, thread_id: str) -> tuple[Conversation, datetim
     assert found is not None
     waits = (await sandbox.kit.thread(thread_id)).waiting_since
     return replace(found, updated_at=found.created_at), waits
+
+
+async def waits(sandbox: Sandbox, thread_id: str) -> datetime | None:
+    return (await sandbox.kit.thread(thread_id)).waiting_since
+
+
+async def test_a_thread_waits_for_an_answer_from_when_its_send_goes(sandbox: Sandbox) -> None:
+    desk, now = await sandbox.inbox(DESK), sandbox.kit.clock.now()
+    week = now + timedelta(days=7)
+    thread = await (await desk.send(ANN, "Offer", "Ten", at=week)).thread()
+    assert await waits(sandbox, thread.id) == week
+    sooner = await thread.send("Nine", at=now + timedelta(days=2))
+    assert await waits(sandbox, thread.id) == now + timedelta(days=2)
+    await sooner.cancel()
+    assert await waits(sandbox, thread.id) == week
+
+
+async def test_a_time_that_is_over_is_not_when_a_thread_began_to_wait(sandbox: Sandbox) -> None:
+    desk, now = await sandbox.inbox(DESK), sandbox.kit.clock.now()
+    sent = await desk.send(ANN, "Offer", "Ten", at=now - timedelta(days=7))
+    since = await waits(sandbox, (await sent.thread()).id)
+    assert since is not None
+    assert since >= now

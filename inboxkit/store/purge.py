@@ -174,7 +174,9 @@ def _wait_for_what_went(tx: Tx, thread_id: int) -> None:
     mine, inbound = message.c.thread_id == thread_id, message.c.direction == "inbound"
     answers = select(func.coalesce(func.max(message.c.id), 0))
     answers = answers.where(mine, inbound, message.c.kind == "human", message.c.participant)
-    went = select(func.min(message.c.created_at)).where(mine, ~inbound)
+    made, put_off = message.c.created_at, message.c.send_at
+    went_at = case((put_off > made, put_off), else_=made)
+    went = select(func.min(went_at)).where(mine, ~inbound)
     since = tx.connection.execute(went.where(message.c.id > answers.scalar_subquery())).scalar_one()
     if since is None:
         stop_waiting(tx, thread_id)

@@ -139,6 +139,7 @@ def sent(
     known = _held.one(tx.connection, id=thread_id)
     if known is None:
         raise NotFound(f"no thread {public_id('thd', thread_id)}: it was deleted meanwhile")
+    went_at = max(row["send_at"] or row["created_at"], row["created_at"])
     changed = {
         "id": thread_id,
         "participants": merge_people(known.participants, people),
@@ -149,7 +150,7 @@ def sent(
         "sent_at": row["created_at"],
         "preview": row["preview"],
         "own_marks": merge_marks(known.own_marks, own),
-        "waiting_since": known.waiting_since or row["created_at"],
+        "waiting_since": min(known.waiting_since or went_at, went_at),
         "updated_at": row["created_at"],
     }
     _count_sent(tx.connection, [changed])
