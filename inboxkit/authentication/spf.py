@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from functools import cache
 from importlib import import_module
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from .conclusion import Proof, word
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
 _LONGEST_RECORD = 4_096
 _MOST_VOID = 2  # look-ups without an answer (section 4.6.4)
+_LOADING = Lock()  # filters of warnings belong to the whole process
 
 
 def check(peer: str, helo: str, mail_from: str, names: Budget) -> Proof:
@@ -23,9 +27,10 @@ def check(peer: str, helo: str, mail_from: str, names: Budget) -> Proof:
     domain = domain_of(mail_from) if mail_from else ascii_form(helo)
     if not domain or "." not in domain:
         return Proof()
+    library = _library()
     identity = f"{mail_from.rpartition('@')[0]}@{domain}" if mail_from else ""
     try:
-        result = _query(peer, identity, helo or domain, names)
+        result = _query(library, peer, identity, helo or domain, names)
     except Unanswered:
         result = "temperror"
     except Exception:  # noqa: BLE001 - foreign input in a foreign library, which raises anything
@@ -33,9 +38,15 @@ def check(peer: str, helo: str, mail_from: str, names: Budget) -> Proof:
     return Proof(word(result), domain)
 
 
-def _query(peer: str, identity: str, helo: str, names: Budget) -> str:
-    library: Any = import_module("spf")
+@cache
+def _library() -> Any:
+    """Return pyspf; compiling it warns of its strings, an error where warnings are errors."""
+    with _LOADING, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return import_module("spf")
 
+
+def _query(library: Any, peer: str, identity: str, helo: str, names: Budget) -> str:
     def dns(
         query: Any, name: str, qtype: str, cnames: object = None, ignore_void: bool = False
     ) -> list[Any]:

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from inboxkit.authentication import spf
@@ -82,3 +87,21 @@ def test_too_many_names_end_in_an_error() -> None:
 )
 def test_strange_senders_raise_nothing(mail_from: str) -> None:
     assert checked({}, mail_from=mail_from).result in ("none", "permerror")
+
+
+def test_pyspf_not_yet_compiled_gives_verdicts_where_warnings_are_errors(tmp_path: Path) -> None:
+    code = f"""
+from inboxkit.authentication import spf
+from tests.authentication.zone import PEER, budget
+records = {record("-all")!r}
+print(spf.check(PEER, "mx.a.example", "ann@shop.example", budget(records)).result)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("fail\n", "")
