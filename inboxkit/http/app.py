@@ -132,6 +132,7 @@ class HttpServer:
             handle_signals=False,
             logger=server_log,
             max_line_size=_MOST_LINE_BYTES,
+            auto_decompress=False,  # else a small body keeps the loop busy for seconds
             keepalive_timeout=_KEPT_SECONDS,
             shutdown_timeout=grace / 2,  # aiohttp waits for so long, breaks off bodies, waits again
         )

@@ -64,11 +64,15 @@ class Intake:
     ) -> AbstractAsyncContextManager[bytes]:
         """Read the body of a request, as ``body`` does.
 
-        Raise BodyRefused also when it does not arrive: 408, or 400 when its client has left.
+        Raise BodyRefused also when it does not arrive: 408, or 400 when its client has left; and
+        415 when it is compressed.
         """
         return self.body(self._arriving(request), most=most)
 
     async def _arriving(self, request: web.BaseRequest) -> AsyncGenerator[bytes]:
+        coding = request.headers.get("Content-Encoding", "identity")
+        if coding.strip().lower() != "identity":
+            raise BodyRefused(415, "the body is compressed; send it without Content-Encoding")
         loop = asyncio.get_running_loop()
         end = loop.time() + self._seconds
         while True:

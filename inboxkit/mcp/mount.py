@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .policy import Policy
 
 _MOST_BYTES = 4 * 1024 * 1024
+_CODES = {413: "payload_too_large", 415: "unsupported_media_type"}
 _DESK = "inboxkit.desk"
 _LEFT_OUT = frozenset({"content-length", "transfer-encoding", "connection"})
 
@@ -85,8 +86,9 @@ class Served:
             async with self._api.parts.intake.of(request, most=_MOST_BYTES) as body:
                 return await self._asked(_scope(request, found), body)
         except BodyRefused as refused:
-            code = "payload_too_large" if refused.status == 413 else "service_unavailable"
-            raise ApiError(code, str(refused)) from None
+            raise ApiError(
+                _CODES.get(refused.status, "service_unavailable"), str(refused)
+            ) from None
 
     async def _asked(self, scope: dict[str, Any], body: bytes) -> web.Response:
         """Ask the package's server, as ASGI has it."""

@@ -205,6 +205,8 @@ def test_what_is_no_request_is_refused(api: Api) -> None:
     assert api.ask("POST", "/mcp", b"{", ACCEPT).status == 400
     large = api.ask("POST", "/mcp", b" " * (4 * 1024 * 1024 + 1), ACCEPT)
     assert large.code == "payload_too_large"
+    packed = api.ask("POST", "/mcp", b"{}", {**ACCEPT, "Content-Encoding": "gzip"})
+    assert packed.code == "unsupported_media_type"
     assert api.ask("POST", "/mcp", LIST, ACCEPT).json["result"]["tools"]
 
 

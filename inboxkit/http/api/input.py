@@ -31,6 +31,8 @@ async def body(request: web.Request, model: type[M], intake: Intake, most_bytes:
     except BodyRefused as refused:
         if refused.status == 413:
             raise too_large from None
+        if refused.status == 415:
+            raise ApiError("unsupported_media_type", str(refused)) from None
         if refused.status != 503:
             raise invalid(str(refused)) from None
         raise ApiError("service_unavailable", str(refused)) from None
