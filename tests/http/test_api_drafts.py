@@ -12,6 +12,7 @@ import pytest
 from inboxkit.clock import Clock
 
 from .api import Api, path, serving
+from .test_api_access import live_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -242,6 +243,31 @@ def test_a_key_that_may_not_send_drafts_cannot_schedule_one() -> None:
             agent.ask("POST", f"/v0/inboxes/{inbox}/drafts", MAIL | {"in_reply_to": "<a@b>"}),
         ):
             assert (answer.status, answer.code) == (403, "missing_permission")
+
+
+def test_a_key_that_may_not_send_drafts_cannot_change_one_that_will_be_sent() -> None:
+    with serving(api_key="k" * 20) as server:
+        admin = server.of("k" * 20)
+        own = {"permissions": {"draft_update": True}}
+        agent = server.of(admin.good("POST", "/v0/api-keys", own)["api_key"])
+        made = drafted(admin, admin.inbox(), send_at="2999-01-01T00:00:00Z")
+        refused = agent.ask("PATCH", target(made), {"to": "eve@evil.example", "text": "Else"})
+        assert (refused.status, refused.code) == (403, "missing_permission")
+        assert admin.good("GET", target(made)) == made
+
+        admin.good("PATCH", target(made), {"text": "Mine"})
+        taken_back = agent.good("PATCH", target(made), {"text": "Else", "send_at": None})
+        assert (taken_back["text"], taken_back.get("send_at")) == ("Else", None)
+
+
+def test_a_test_key_cannot_change_what_will_reach_people() -> None:
+    options = {"smtp": {"host": "127.0.0.1", "port": "9"}}
+    with serving(provider=("smtp",), domain="shop.example", options=options) as server:
+        live = server.of(live_key(server))
+        tester = server.of(live.good("POST", "/v0/api-keys", {"live": False})["api_key"])
+        made = drafted(live, live.inbox(), send_at="2999-01-01T00:00:00Z")
+        assert tester.ask("PATCH", target(made), {"text": "Else"}).code == "message_rejected"
+        assert live.good("GET", target(made)) == made
 
 
 def test_drafts_go_with_their_inbox(api: Api, inbox: str) -> None:

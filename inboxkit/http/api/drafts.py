@@ -114,16 +114,22 @@ async def _parent(call: Call[Any], given: str, field: str) -> tuple[Message, int
 
 
 def _check(call: Call[Any], wanted: DraftRecord, send_at: datetime | None) -> None:
-    """Raise unless everybody can be written to, and the key may have it sent when it says so."""
+    """Raise unless everybody can be written to, and the key may have it sent if it will be.
+
+    ``send_at`` is what the request says of that; without it a draft keeps the time that it has.
+    """
     sends.check_addresses({name: getattr(wanted, name) for name in _RECIPIENTS})
-    if send_at is None:
+    if wanted.send_status != SCHEDULED:
         return
     if not call.who.allows("draft_send"):
         raise ApiError(
             "missing_permission",
-            "The key lacks the permission draft_send",
-            fix="leave send_at out; whoever has the permission sends the draft",
+            "The key lacks the permission draft_send, and the draft will be sent at its send_at",
+            fix="give no send_at, or null to take it back: who has the permission sends the draft",
         )
+    if send_at is None:
+        sends.check_live(call.parts.settings, call.who)
+        return
     if send_at <= call.now:
         raise invalid("lies in the past", "send_at")
     if not (wanted.to or wanted.cc or wanted.bcc):
