@@ -202,6 +202,36 @@ def test_a_key_of_a_pod_is_told_of_its_pod_only(api: Api) -> None:
     assert [event["message"]["inbox_id"] for event in found] == [mine]
 
 
+@pytest.mark.parametrize(
+    ("method", "asked", "code"),
+    [
+        ("DELETE", None, "UnauthorizedError"),
+        ("PATCH", {"permissions": {"inbox_read": True}}, "ForbiddenError"),
+    ],
+    ids=["revoked", "may read nothing"],
+)
+def test_a_socket_ends_with_its_key(api: Api, method: str, asked: Any, code: str) -> None:
+    inbox, key = api.inbox(), api.good("POST", "/v0/api-keys", {})
+
+    async def listen(_: aiohttp.ClientSession) -> Any:
+        headers, kit = {"Authorization": f"Bearer {key['api_key']}"}, api.runner.kit
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            subscribed(session, api) as (socket, _said),
+        ):
+            target = f"/v0/api-keys/{key['api_key_id']}"
+            await asyncio.to_thread(api.ask, method, target, asked)
+            frames = [{"type": "event"}]
+            while frames[-1]["type"] == "event":  # within the first second it may be told of some
+                await kit.receive(b"\r\nb", mail_from="a@b.cc", rcpt_to=[inbox])
+                frames.append(await socket.receive_json(timeout=30))
+            last = await socket.receive(timeout=30)
+            return frames[-1]["name"], last.type, last.data
+
+    ended = (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.POLICY_VIOLATION)
+    assert within(api, listen) == (code, *ended)
+
+
 def test_a_wait_returns_the_code_that_comes(api: Api) -> None:
     inbox = api.inbox()
 

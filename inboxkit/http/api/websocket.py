@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -34,6 +35,7 @@ log = logging.getLogger("inboxkit.socket")
 _MOST_FRAME_BYTES = 64 * 1024
 _HEARTBEAT_SECONDS = 30
 _SEND_SECONDS = 30
+_LOOK_SECONDS = 1
 _CLOSE_SECONDS = 2  # for the client to say goodbye as well
 _PAGE = 100
 _LONGEST_WAIT = 300.0
@@ -46,27 +48,43 @@ def route(parts: Parts, access: Access) -> Callable[[web.Request], Awaitable[web
     async def serve(request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() != "websocket":
             raise ApiError("not_found", "This is a WebSocket", fix="see /docs for other routes")
-        who = await access.identify(request)
-        if not who.allows(PERMISSION):
-            raise ApiError("missing_permission", f"The key lacks the permission {PERMISSION}")
+
+        async def reach() -> Reach:
+            who = await access.identify(request)
+            if not who.allows(PERMISSION):
+                raise ApiError("missing_permission", f"The key lacks the permission {PERMISSION}")
+            return who.reach()
+
+        now = await reach()
         socket = web.WebSocketResponse(
             timeout=_CLOSE_SECONDS, heartbeat=_HEARTBEAT_SECONDS, max_msg_size=_MOST_FRAME_BYTES
         )
         await socket.prepare(request)
-        await Session(parts, socket, who.reach()).run()
+        await Session(parts, socket, now, reach).run()
         return socket
 
     return serve
 
 
 class Session:
-    """One socket: what it wants, and how far it was told."""
+    """One socket: what it wants, and how far it was told.
 
-    def __init__(self, parts: Parts, socket: web.WebSocketResponse, reach: Reach) -> None:
+    ``again`` returns what its key reaches now; it raises ApiError once that may not listen.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        socket: web.WebSocketResponse,
+        reach: Reach,
+        again: Callable[[], Awaitable[Reach]],
+    ) -> None:
         self._parts = parts
         self._live = parts.live
         self._socket = socket
         self._reach = reach
+        self._again = again
+        self._looked_at = anyio.current_time()
         self._wish: Wish | None = None
         self._cursor = 0
         self._subscribed = anyio.Event()
@@ -98,6 +116,7 @@ class Session:
 
     async def _subscribe(self, asked: Subscribe) -> None:
         """Take a wish in place of the one before; raise ApiError."""
+        await self._look_again()
         rows = await self._parts.store.read(inbox_rows, self._reach, asked.inbox_ids)
         await self._parts.store.read(check_pods, self._reach, asked.pod_ids)
         again = asked.after is not None or self._wish is None
@@ -119,6 +138,9 @@ class Session:
         await self._subscribed.wait()
         try:
             await self._follow()
+        except ApiError as error:  # its key has ended
+            await self._refuse(error)
+            await self._socket.close(code=WSCloseCode.POLICY_VIOLATION)
         except InboxKitError as error:
             log.warning("a socket is closed: %s", error)
             await self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
@@ -128,7 +150,11 @@ class Session:
             seen, begun = self._live.seen(), self._cursor
             assert self._wish is not None
             told, cursor, more = await self._live.after(begun, self._wish, limit=_PAGE)
+            if told:
+                await self._look_again()
             for one in told:
+                if not one.is_within(self._reach):
+                    continue
                 event = await self._live.event(one)
                 if event is not None:
                     await self._send(event)
@@ -136,6 +162,16 @@ class Session:
                 self._cursor = cursor
                 if not more:
                     await self._live.more(seen, timeout=_LONGEST_WAIT)
+
+    async def _look_again(self) -> None:
+        """Raise ApiError when the key may not listen any more; it is asked once a second at most."""
+        now = anyio.current_time()
+        if now - self._looked_at < _LOOK_SECONDS:
+            return
+        self._reach = await self._again()
+        self._looked_at = now
+        if self._wish is not None:
+            self._wish = replace(self._wish, reach=self._reach)
 
     async def _refuse(self, error: ApiError) -> None:
         await self._send(SocketError(name=CODES[error.code][1], message=error.message))
