@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from ..values import EventType
 from . import conversations, domains, records
-from .reach import EVERYTHING, HIDDEN_LABELS
+from .reach import HIDDEN_LABELS, Reach
 from .tables import inbox, label
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..models import Actions
     from .conversations import Conversation
     from .domains import DomainRecord
-    from .reach import Reach
     from .records import Shown
 
 
@@ -125,8 +124,9 @@ def subject(
     found = records.shown(connection, [told.message_id], actions)
     if not found:
         return None
-    wanted = thread and told.thread_id is not None
-    return Subject(
-        found[0],
-        conversations.find(connection, EVERYTHING, told.thread_id or 0) if wanted else None,
-    )
+    if not thread or told.thread_id is None:
+        return Subject(found[0], None)
+    # One event for all who are told of it: of the thread what each of them may see.
+    forbidden = [name for name in HIDDEN_LABELS if name not in told.labels]
+    reach = Reach(forbidden=forbidden)
+    return Subject(found[0], conversations.find(connection, reach, told.thread_id))

@@ -109,14 +109,15 @@ def listed(
     """
     key = (thread.c.last_at, thread.c.id)
     order = [column.asc() if page.ascending else column.desc() for column in key]
-    wanted = _visible(reach, hidden).where(*(_holds(term) for term in query.filters))
+    held = (_holds(term, reach.forbidden) for term in query.filters)
+    wanted = _visible(reach, hidden).where(*held)
     if page.after is not None:
         at, row_id = page.after
         after = tuple_(literal(at, Moment), literal(row_id))
         place = tuple_(*key)
         wanted = wanted.where(place > after if page.ascending else place < after)
     rows = connection.execute(wanted.order_by(*order).limit(page.size + 1)).all()
-    return _conversations(connection, rows)
+    return _conversations(connection, rows, reach.forbidden)
 
 
 def found(
@@ -132,7 +133,7 @@ def found(
     rows = list(islice(walk.threads(), page.size + 1))
     threads = select(*_SHOWN).join(inbox, inbox.c.id == thread.c.inbox_id)
     known = connection.execute(threads.where(thread.c.id.in_([r.thread_id for r in rows]))).all()
-    shown = {c.id: c for c in _conversations(connection, known)}
+    shown = {c.id: c for c in _conversations(connection, known, reach.forbidden)}
     return [(row.id, shown[row.thread_id]) for row in rows if row.thread_id in shown]
 
 
@@ -184,7 +185,7 @@ def find(connection: Connection, reach: Reach, thread_id: int) -> Conversation |
         return None
     wanted = _visible(reach, reach.forbidden).where(thread.c.id == row.id)
     rows = connection.execute(wanted).all()
-    return next(iter(_conversations(connection, rows)), None)
+    return next(iter(_conversations(connection, rows, reach.forbidden)), None)
 
 
 def members(connection: Connection, reach: Reach, thread_id: int, page: Page[int]) -> list[int]:
@@ -204,16 +205,29 @@ def _visible(reach: Reach, hidden: Sequence[str]) -> Select[Any]:
     )
 
 
-def _holds(term: Term) -> ColumnElement[bool]:
+def _holds(term: Term, forbidden: Sequence[str]) -> ColumnElement[bool]:
     if term.field == "before":
         return thread.c.last_at < term.moment
     if term.field == "after":
         return thread.c.last_at >= term.moment
     one = search.condition(term)
-    return exists().where(message.c.thread_id == thread.c.id, one)
+    return exists().where(message.c.thread_id == thread.c.id, one, *search.shown(forbidden))
 
 
-def _conversations(connection: Connection, rows: Sequence[Row[Any]]) -> list[Conversation]:
+def _conversations(
+    connection: Connection, rows: Sequence[Row[Any]], forbidden: Sequence[str]
+) -> list[Conversation]:
+    """Return threads, without what is only in messages that carry a ``forbidden`` label."""
+    found = _whole(connection, rows)
+    if not forbidden or not found:
+        return found
+    query = select(message.c.thread_id).join(label, label.c.message_id == message.c.id)
+    mine = message.c.thread_id.in_([one.id for one in found]), label.c.label.in_(forbidden)
+    partly = set(connection.execute(query.where(*mine).distinct()).scalars())
+    return [_part(connection, one, forbidden) if one.id in partly else one for one in found]
+
+
+def _whole(connection: Connection, rows: Sequence[Row[Any]]) -> list[Conversation]:
     ids = [row.id for row in rows]
     people = _by_thread(_members.rows(connection, ids=ids))
     labels = _by_thread(_labels.rows(connection, ids=ids))
@@ -239,7 +253,6 @@ def _conversation(
     files: Sequence[File],
     last: Mapping[int, str],
 ) -> Conversation:
-    told = dict.fromkeys(text for m in people for text in (m.to, m.cc, m.bcc))
     return Conversation(
         id=row.id,
         inbox=row.address,
@@ -247,8 +260,8 @@ def _conversation(
         last_at=row.last_at,
         received_at=row.received_at,
         sent_at=row.sent_at,
-        senders=_once((m.sender_email, m.sender_name) for m in people if m.sender_email),
-        recipients=_once(tuple(pair) for text in told for pair in json.loads(text)),
+        senders=_senders(people),
+        recipients=_recipients(people),
         subject=row.subject,
         preview=row.preview,
         files=files,
@@ -260,21 +273,61 @@ def _conversation(
     )
 
 
+def _part(connection: Connection, whole: Conversation, forbidden: Sequence[str]) -> Conversation:
+    """Return a thread as who may not see some of its messages sees it; others it must have."""
+    mine = message.c.thread_id == whole.id, *search.shown(forbidden)
+    newest = select(message.c.id, message.c.preview, *_OF_MEMBERS).where(*mine)
+    members = connection.execute(newest.order_by(message.c.id.desc()).limit(_MEMBERS)).all()
+    labels = select(label.c.label).join(message, message.c.id == label.c.message_id).where(*mine)
+    files = select(attachment).join(message, message.c.id == attachment.c.message_id).where(*mine)
+    files = files.order_by(attachment.c.message_id, attachment.c.position)
+    sums = select(func.count(), func.sum(message.c.size)).where(*mine)
+    count, size = connection.execute(sums).one()
+    said = set(connection.execute(labels.distinct()).scalars())
+    last, people = members[0], members[::-1]
+    return replace(
+        whole,
+        labels=frozenset(said.union(*(_computed(m) for m in people))),
+        senders=_senders(people),
+        recipients=_recipients(people),
+        preview=last.preview,
+        files=[_file(row) for row in connection.execute(files)],
+        last_message=wire_ids.of(connection, [last.id])[last.id],
+        message_count=count,
+        size=int(size),
+    )
+
+
+def _senders(people: Sequence[Any]) -> list[tuple[str, ...]]:
+    return _once((m.sender_email, m.sender_name) for m in people if m.sender_email)
+
+
+def _recipients(people: Sequence[Any]) -> list[tuple[str, ...]]:
+    told = dict.fromkeys(text for m in people for text in (m.to, m.cc, m.bcc))
+    return _once(tuple(pair) for text in told for pair in json.loads(text))
+
+
 def _once(pairs: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return list(dict.fromkeys(pairs))
+
+
+_OF_MEMBERS: tuple[ColumnElement[Any], ...] = (
+    message.c.thread_id,
+    message.c.direction,
+    message.c.unread,
+    message.c.state,
+    message.c.sender_email,
+    message.c.sender_name,
+    # As text: most of a thread's messages go to the same people, or to nobody in copy.
+    *(cast(c, Text).label(c.name) for c in (message.c.to, message.c.cc, message.c.bcc)),
+)
 
 
 def _prepared_members() -> Prepared:
     place = func.row_number().over(partition_by=message.c.thread_id, order_by=message.c.id.desc())
     ranked = select(message.c.id, place.label("place")).where(among(message.c.thread_id)).subquery()
-    wanted = (message.c.thread_id, message.c.direction, message.c.unread, message.c.state)
-    people = (message.c.sender_email, message.c.sender_name)
-    # As text: most of a thread's messages go to the same people, or to nobody in copy.
-    told: list[ColumnElement[str]] = [
-        cast(c, Text).label(c.name) for c in (message.c.to, message.c.cc, message.c.bcc)
-    ]
     query: Select[Any] = (
-        select(*wanted, *people, *told)
+        select(*_OF_MEMBERS)
         .join(ranked, and_(ranked.c.id == message.c.id, ranked.c.place <= _MEMBERS))
         .order_by(message.c.id)
     )

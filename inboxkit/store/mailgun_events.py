@@ -21,7 +21,7 @@ from sqlalchemy import (
 from ..providers.base import Feature
 from ..providers.registry import PROVIDERS
 from ..values import EventType
-from . import mailgun_sends
+from . import mailgun_sends, search
 from .database import to_json
 from .mailgun_tables import mailgun_send
 from .prepared import among
@@ -175,7 +175,7 @@ def conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     """Return what holds for the entries that are asked for."""
     names = wanted.names or NAMES
     found = [wanted.reach.inboxes(), or_(false(), *(_NAMES[n] for n in names if n in _NAMES))]
-    found += _of_domains(wanted)
+    found += [*_of_domains(wanted), *search.shown(wanted.reach.forbidden)]
     if wanted.severity:
         found.append(TEMPORARY if wanted.severity == "temporary" else _PERMANENT)
     if wanted.begin is not None:

@@ -124,7 +124,7 @@ def listed(reach: Reach, hidden: Sequence[str]) -> list[ColumnElement[bool]]:
 def shown(hidden: Sequence[str]) -> list[ColumnElement[bool]]:
     """Return what holds for messages that carry none of these labels."""
     mine = and_(label.c.message_id == message.c.id, label.c.label.in_(hidden))
-    return [not_(exists().where(mine))] if hidden else []
+    return [not_(exists().where(mine).correlate(message))] if hidden else []
 
 
 def hits(connection: Connection, query: Query, inbox_id: int | None = None) -> Hits:

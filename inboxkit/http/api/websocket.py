@@ -164,7 +164,7 @@ class Session:
                     await self._live.more(seen, timeout=_LONGEST_WAIT)
 
     async def _look_again(self) -> None:
-        """Raise ApiError when the key may not listen any more; it is asked once a second at most."""
+        """Raise ApiError when the key may not listen any more; asks once a second at most."""
         now = anyio.current_time()
         if now - self._looked_at < _LOOK_SECONDS:
             return

@@ -1,0 +1,111 @@
+"""A key that may not see messages with a label sees nothing of them in what is told of others."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .api import Api, path, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inboxkit import Message
+
+ADMIN = "k" * 20
+READS = {"message_read": True, "metrics_read": True}
+# What only the hidden message says.
+SECRETS = ("eve@evil.example", "Confidential", "words of eve", "plan.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class Partly:
+    """A thread of a mail that everybody may see, and a later one that only ``admin`` may."""
+
+    admin: Api
+    reader: Api
+    inbox: str
+    seen: Message
+    hidden: Message
+
+
+@pytest.fixture(scope="module")
+def partly() -> Iterator[Partly]:
+    with serving(api_key=ADMIN) as api:
+        admin = api.of(ADMIN)
+        inbox = admin.inbox()
+        seen = admin.arrive(inbox, "words of ann", subject="Lids")
+        answers = {"In-Reply-To": seen.message_id}
+        hidden = admin.arrive(
+            inbox,
+            "words of eve",
+            subject="Confidential",
+            sender="eve@evil.example",
+            headers=answers,
+            files={"plan.txt": b"plan"},
+        )
+        assert hidden.thread_id == seen.thread_id
+        admin.good("PATCH", path(inbox, hidden), {"add_labels": ["spam"]})
+        reader = api.of(admin.good("POST", "/v0/api-keys", {"permissions": READS})["api_key"])
+        yield Partly(admin, reader, inbox, seen, hidden)
+
+
+def told(text: str, partly: Partly) -> list[str]:
+    """Return what of the hidden message is in an answer."""
+    return [word for word in (*SECRETS, partly.hidden.message_id.strip("<>")) if word in text]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v0/threads",
+        "/v0/threads/search?q=lids",
+        "/v0/threads/{thread}",
+        "/v0/inboxes/{inbox}/threads/{thread}",
+        "/v0/events?after=start",
+    ],
+)
+def test_of_a_thread_only_what_may_be_seen_is_told(partly: Partly, target: str) -> None:
+    where = target.format(thread=partly.seen.thread_id, inbox=partly.inbox)
+    answer = partly.reader.ask("GET", where)
+    assert (answer.status, "words of ann" in answer.body.decode()) == (200, True)
+    assert told(answer.body.decode(), partly) == []
+    # The other one is told of it, where it does not ask for the words of an event.
+    assert "events" in target or told(partly.admin.ask("GET", where).body.decode(), partly)
+
+
+def test_a_thread_is_counted_by_what_may_be_seen(partly: Partly) -> None:
+    where = f"/v0/threads/{partly.seen.thread_id}"
+    for api, count in ((partly.admin, 2), (partly.reader, 1)):
+        found = api.good("GET", where)
+        assert (found["message_count"], len(found["messages"])) == (count, count)
+    assert found["last_message_id"] == found["messages"][0]["message_id"]
+    assert found["size"] == partly.seen.size
+    assert (found.get("attachments"), "spam" in found["labels"]) == (None, False)
+
+
+@pytest.mark.parametrize("query", ["senders=eve", "subject=confidential", "labels=spam"])
+def test_no_thread_is_found_by_what_is_hidden(partly: Partly, query: str) -> None:
+    assert partly.admin.good("GET", f"/v0/threads?{query}")["count"] == 1
+    assert partly.reader.good("GET", f"/v0/threads?{query}")["count"] == 0
+
+
+def test_a_hidden_message_is_told_with_its_thread_to_who_may_see_it(partly: Partly) -> None:
+    events = partly.admin.good("GET", "/v0/events?after=start&event_types=message.received.spam")
+    [event] = events["events"]
+    assert event["thread"]["preview"] == "words of eve"
+
+
+def test_mailguns_log_leaves_out_what_is_hidden(partly: Partly) -> None:
+    def asked(api: Api) -> str:
+        log = api.ask("GET", "/v3/inbox.example/events")
+        logs = api.ask("POST", "/v1/analytics/logs", {})
+        assert (log.status, logs.status) == (200, 200)
+        assert "Lids" in json.dumps(log.json) and "Lids" in json.dumps(logs.json)
+        return f"{log.json}{logs.json}"
+
+    assert told(asked(partly.admin), partly)
+    assert told(asked(partly.reader), partly) == []
