@@ -48,6 +48,15 @@ def subject(message: Outgoing) -> str:
     return message.subject or ("" if message.template else "(no subject)")
 
 
+def html(message: Outgoing) -> str:
+    """Return the HTML body; vendors refuse a mail with none and no text, and blanks alone as well.
+
+    Such a mail, as one that only brings a file, gets a line break, of which nothing is seen.
+    """
+    said = message.template or message.text.strip() or message.html.strip()
+    return message.html if said else "<br>"
+
+
 def one_reply_to(provider: str, message: Outgoing) -> Address | None:
     """Return the address to answer to; raise UnsupportedFeature when there are several."""
     if len(message.reply_to) > 1:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import html
 import json
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC
+from html import escape
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlencode
 
@@ -20,6 +20,7 @@ from ..errors import UnsupportedFeature
 from ..values import EventType
 from . import basic_auth, brevo_inbound, payloads
 from .addressing import (
+    html,
     named,
     one_reply_to,
     people,
@@ -225,7 +226,7 @@ def _payload(message: Outgoing, config: BrevoConfig) -> dict[str, Any]:
         "replyTo": person(reply_to) if reply_to else None,
         "subject": subject(message),
         # the API reference: required where there is no template
-        "htmlContent": message.html or ("" if message.template else _as_html(message.text)),
+        "htmlContent": html(message) or ("" if message.template else _as_html(message.text)),
         "textContent": message.text,
         "headers": _headers(message, config),
         "attachment": [
@@ -269,7 +270,7 @@ def _uuid(key: str) -> str:
 
 
 def _as_html(text: str) -> str:
-    return html.escape(text, quote=False).replace("\n", "<br>\n")
+    return escape(text, quote=False).replace("\n", "<br>\n")
 
 
 def _moment(at: datetime) -> str:

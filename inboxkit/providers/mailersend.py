@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UnsupportedFeature
 from ..values import EventType
 from . import body_hmac, payloads
-from .addressing import Named, named, one_reply_to, people, person, subject, variables
+from .addressing import Named, html, named, one_reply_to, people, person, subject, variables
 from .answers import failure, json_object, lost, said
 from .base import (
     Feature,
@@ -233,7 +233,7 @@ def _payload(message: Outgoing, mail: Named, now: datetime) -> dict[str, Any]:
         "reply_to": person(reply_to) if reply_to else None,
         "subject": subject(message),
         "text": message.text,
-        "html": message.html,
+        "html": html(message),
         "attachments": list(map(_file, message.attachments)),
         "tags": _tags(message),
         "personalization": personalization(message, mail),

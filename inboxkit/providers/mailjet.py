@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from ..errors import UnsupportedFeature
 from ..values import EventType
 from . import basic_auth, batches, mailjet_inbound, payloads
-from .addressing import Named, named, one_reply_to, template_number, variables
+from .addressing import Named, html, named, one_reply_to, subject, template_number, variables
 from .answers import failure, json_object, lost, said
 from .base import (
     Feature,
@@ -251,9 +251,9 @@ def _common(message: Outgoing) -> dict[str, Any]:
     return {
         "From": _person(message.sender),
         "ReplyTo": _person(reply_to) if reply_to else None,
-        "Subject": message.subject,
+        "Subject": subject(message),
         "TextPart": message.text,
-        "HTMLPart": message.html,
+        "HTMLPart": html(message),
         "Headers": _headers(message),
         "Attachments": [_file(f) for f in message.attachments if not f.content_id],
         "InlinedAttachments": [_file(f) for f in message.attachments if f.content_id],

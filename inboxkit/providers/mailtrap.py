@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UnsupportedFeature
 from ..values import EventType
 from . import batches, body_hmac, mailtrap_inbound, payloads
-from .addressing import Named, named, people, person, subject, variables
+from .addressing import Named, html, named, people, person, subject, variables
 from .answers import failure, json_object, lost, said
 from .base import (
     Feature,
@@ -235,7 +235,7 @@ def _common(message: Outgoing) -> dict[str, Any]:
     single = message.reply_to[0] if len(message.reply_to) == 1 else None
     template = {"template_uuid": message.template}
     # a template brings its own subject, text and category, and none may be given beside it
-    content = {"subject": subject(message), "text": message.text, "html": message.html}
+    content = {"subject": subject(message), "text": message.text, "html": html(message)}
     return {
         "from": person(message.sender),
         "reply_to": person(single) if single else None,

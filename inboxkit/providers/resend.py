@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UnsupportedFeature
 from . import payloads, recipients, resend_posts, resend_tags
+from .addressing import subject
 from .answers import failure, json_object, said
 from .base import (
     Feature,
@@ -180,7 +181,7 @@ def _body(message: Outgoing) -> dict[str, Any]:
         "from": recipients.written(message.sender),
         **recipients.fields(message, "resend", _MOST_IN_A_FIELD),
         "reply_to": list(map(recipients.written, message.reply_to)),
-        "subject": message.subject,
+        "subject": subject(message),
         "text": message.text,
         "html": message.html,
         "headers": dict(message.headers),

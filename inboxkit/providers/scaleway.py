@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UnsupportedFeature
 from ..values import EventType
 from . import payloads
-from .addressing import named
+from .addressing import named, subject
 from .answers import failure, json_object, lost, said
 from .base import (
     Feature,
@@ -197,7 +197,7 @@ def _body(message: Outgoing, config: ScalewayConfig) -> dict[str, Any]:
         "to": [_person(address) for address in mail.to],
         "cc": [_person(address) for address in mail.cc],
         "bcc": [_person(address) for address in mail.bcc],
-        "subject": message.subject,
+        "subject": subject(message),
         "text": message.text or ("" if message.html else "\n"),  # one of them must be there
         "html": message.html,
         "attachments": [_attachment(file) for file in message.attachments],

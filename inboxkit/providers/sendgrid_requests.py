@@ -6,7 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from .addressing import Named, named, variables
+from .addressing import Named, named, subject, variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ def written(message: Outgoing, *, sandbox: bool) -> dict[str, Any]:
         "personalizations": [_personalization(message, mail) for mail in named(message)],
         "from": _person(message.sender),
         "reply_to_list": [_person(address) for address in message.reply_to],
-        "subject": message.subject,
+        "subject": subject(message),
         "content": _content(message),
         "attachments": [_attachment(file) for file in message.attachments],
         "headers": dict(message.headers),

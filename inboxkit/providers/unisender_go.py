@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UnsupportedFeature
 from . import fitting, payloads, unisender_go_events
-from .addressing import named, one_reply_to, variables
+from .addressing import html, named, one_reply_to, subject, variables
 from .answers import failure, json_object, lost, said
 from .base import (
     Feature,
@@ -216,12 +216,12 @@ def _content(message: Outgoing) -> dict[str, Any]:
     reply_to = one_reply_to(UnisenderGo.name, message)
     return _given(
         {
-            "subject": message.subject,
+            "subject": subject(message),
             "from_email": message.sender.email,
             "from_name": message.sender.name,
             "reply_to": reply_to.email if reply_to else "",
             "reply_to_name": reply_to.name if reply_to else "",
-            "body": _given({"plaintext": message.text, "html": message.html}),
+            "body": _given({"plaintext": message.text, "html": html(message)}),
             "attachments": [_file(f, message) for f in message.attachments if not f.content_id],
             "inline_attachments": [_file(f, message) for f in message.attachments if f.content_id],
         }

@@ -159,6 +159,13 @@ class Conformance:
             return
         assert hostile.injected(request) == []
 
+    def test_a_mail_that_only_brings_a_file_is_sent(self) -> None:
+        fake = self.vendor.fake()
+        message = self.vendor.message(subject="", text="", html="")
+
+        assert isinstance(self.vendor.send(fake, message), Sent)
+        assert {r for caught in fake.caught for r in caught.rcpt_to} == set(message.rcpt_to)
+
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 413])
     def test_a_client_error_is_refused_with_the_vendors_reason(self, status: int) -> None:
         answer = HttpResponse(status, {}, b'{"message": "the reason"}')

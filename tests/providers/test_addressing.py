@@ -7,6 +7,7 @@ import pytest
 from inboxkit.errors import UnsupportedFeature
 from inboxkit.providers.addressing import (
     Named,
+    html,
     named,
     one_reply_to,
     people,
@@ -85,6 +86,14 @@ def test_a_mail_always_has_a_subject_but_for_a_templates() -> None:
     assert subject(outgoing(subject="Size")) == "Size"
     assert subject(outgoing(subject="")) == "(no subject)"
     assert subject(outgoing(subject="", template="t1")) == ""
+
+
+@pytest.mark.parametrize("blank", ["", " \r\n"])
+def test_a_mail_that_says_nothing_has_a_body_of_which_nothing_is_seen(blank: str) -> None:
+    assert html(outgoing(text=blank, html=blank)) == "<br>"
+    assert html(outgoing(text="Size 42", html="")) == ""
+    assert html(outgoing(text="", html="<p>42</p>")) == "<p>42</p>"
+    assert html(outgoing(text="", html="", template="t1")) == ""
 
 
 def test_one_reply_to_is_taken_and_no_more() -> None:

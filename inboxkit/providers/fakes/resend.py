@@ -223,6 +223,8 @@ def _submission(fields: Mapping[str, Any]) -> Submission:
             raise _refusal(422, "validation_error", f"Invalid `{name}` field.")
     if not any(fields.get(name) for name in ("text", "html", "template")):
         raise _refusal(422, "missing_required_field", "Missing `html` or `text` field.")
+    if not (fields.get("subject") or fields.get("template")):
+        raise _refusal(422, "missing_required_field", "Missing `subject` field.")
     for tag in payloads.objects(fields.get("tags")):
         if not all(_TAG.fullmatch(str(tag.get(part))) for part in ("name", "value")):
             message = "Tags should only contain ASCII letters, numbers, underscores, or dashes."

@@ -122,6 +122,8 @@ def _submission(fields: Mapping[str, Any]) -> Submission:
     people = {name: _people(fields.get(name)) for name in ("to", "cc", "bcc")}
     if not people["to"]:
         raise _refusal(400, "invalid_arguments", "invalid argument(s): to is required")
+    if not fields.get("subject"):
+        raise _refusal(400, "invalid_arguments", "invalid argument(s): subject is required")
     if not (fields.get("text") or fields.get("html")):
         raise _refusal(400, "invalid_arguments", "invalid argument(s): text or html is required")
     pairs = payloads.objects(fields.get("additional_headers"))

@@ -200,6 +200,9 @@ def _check(sent: Mapping[str, Any], personalizations: tuple[Any, ...], now: date
     content = payloads.objects(sent.get("content"))
     if not (content or sent.get("template_id")) or not all(c.get("value") for c in content):
         raise _refusal(400, "The content value must be a string at least one character", "content")
+    subjects = [one.get("subject") or sent.get("subject") for one in personalizations]
+    if not (all(subjects) or sent.get("template_id")):
+        raise _refusal(400, "The subject is required", "subject")
     if reserved := sorted(n for n in _strings(sent, "headers") if n.lower() in _RESERVED):
         raise _refusal(400, f"The header {reserved[0]} is reserved", "headers")
     at = payloads.moment(sent.get("send_at"))
