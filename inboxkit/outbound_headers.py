@@ -53,6 +53,11 @@ def addresses(name: str, people: Iterable[Address]) -> Field:
     return name, _folded(name, [pieces[0], *(f" {piece}" for piece in pieces[1:])])
 
 
+def encoded_words(text: str) -> str:
+    """Write text on one line as encoded words, for whoever writes the header field around it."""
+    return " ".join(_encoded_words(text, _LINE))
+
+
 def message_ids(name: str, ids: Iterable[str]) -> Field:
     """Write message ids; what is no usable id is left out, for foreign mail may cite anything."""
     usable = [mid for mid in ids if is_message_id(mid)]

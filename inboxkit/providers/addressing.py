@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import UnsupportedFeature
+from ..outbound_headers import encoded_words
 from ..values import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .base import Outgoing
+
+
+SPECIALS = frozenset('()<>[]:;@\\,."')  # RFC 5322 section 3.2.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,22 @@ def one_reply_to(provider: str, message: Outgoing) -> Address | None:
 def person(address: Address) -> dict[str, str]:
     """Return an address as most JSON APIs take it."""
     return {"email": address.email, **({"name": address.name} if address.name else {})}
+
+
+def ascii_header(value: str) -> str:
+    """Return a header value for vendors that do not encode it themselves (RFC 2047)."""
+    return value if value.isascii() else encoded_words(value)
+
+
+def in_header(address: Address, *, encode: frozenset[str] = frozenset()) -> str:
+    """Return an address as it stands in a header field, for vendors that take the field as it is.
+
+    A name that is not ASCII, or has one of the characters ``encode``, is an encoded word.
+    """
+    name = " ".join(address.name.split())
+    if name and (not name.isascii() or encode & set(name)):
+        return f"{encoded_words(name)} <{address.email}>"
+    return str(Address(address.email, name))
 
 
 def people(mail: Named) -> dict[str, list[dict[str, str]]]:

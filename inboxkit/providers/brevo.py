@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlencode
 
 from ..errors import UnsupportedFeature
-from ..values import EventType
+from ..outbound_headers import encoded_words
+from ..values import Address, EventType
 from . import basic_auth, brevo_inbound, payloads
 from .addressing import (
+    SPECIALS,
+    Named,
     html,
     named,
     one_reply_to,
@@ -221,9 +224,9 @@ def _login(read: Options, token: str) -> basic_auth.Login | None:
 def _payload(message: Outgoing, config: BrevoConfig) -> dict[str, Any]:
     reply_to = one_reply_to("brevo", message)
     return {
-        "sender": person(message.sender),
+        "sender": person(_named(message.sender)),
         **_recipients(message),
-        "replyTo": person(reply_to) if reply_to else None,
+        "replyTo": person(_named(reply_to, answers=True)) if reply_to else None,
         "subject": subject(message),
         # the API reference: required where there is no template
         "htmlContent": html(message) or ("" if message.template else _as_html(message.text)),
@@ -240,9 +243,20 @@ def _payload(message: Outgoing, config: BrevoConfig) -> dict[str, Any]:
     }
 
 
+def _named(address: Address, *, answers: bool = False) -> Address:
+    """Return an address with a name that Brevo passes on.
+
+    It drops a name that is not ASCII and has a character to be quoted, unless it is encoded
+    already; in Reply-To it would send such a name as bare bytes.
+    """
+    if address.name.isascii() or not SPECIALS & set(address.name):
+        return address
+    return Address(address.email, "" if answers else encoded_words(address.name))
+
+
 def _recipients(message: Outgoing) -> dict[str, Any]:
     """Return the fields of the one mail, or a version for everybody who gets one of its own."""
-    mails = named(message)
+    mails = [Named(*(tuple(map(_named, f)) for f in (m.to, m.cc, m.bcc))) for m in named(message)]
     if len(mails) == 1 and not message.recipient_variables:
         return people(mails[0])
     versions = [{**people(mail), "params": variables(message, mail)} for mail in mails]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UnsupportedFeature
 from ..values import EventType
 from . import batches, body_hmac, mailtrap_inbound, payloads
-from .addressing import Named, html, named, people, person, subject, variables
+from .addressing import Named, html, in_header, named, people, person, subject, variables
 from .answers import failure, json_object, lost, said
 from .base import (
     Feature,
@@ -231,7 +231,7 @@ def _post(config: MailtrapConfig, resource: str, body: bytes) -> HttpRequest:
 def _common(message: Outgoing) -> dict[str, Any]:
     headers = dict(message.headers)
     if len(message.reply_to) > 1:
-        headers["Reply-To"] = ", ".join(map(str, message.reply_to))
+        headers["Reply-To"] = ", ".join(map(in_header, message.reply_to))
     single = message.reply_to[0] if len(message.reply_to) == 1 else None
     template = {"template_uuid": message.template}
     # a template brings its own subject, text and category, and none may be given beside it

@@ -6,7 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from .addressing import Named, named, subject, variables
+from .addressing import Named, ascii_header, named, subject, variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ def written(message: Outgoing, *, sandbox: bool) -> dict[str, Any]:
         "subject": subject(message),
         "content": _content(message),
         "attachments": [_attachment(file) for file in message.attachments],
-        "headers": dict(message.headers),
+        "headers": {n: ascii_header(v) for n, v in message.headers.items()},
         "categories": [message.tag] if message.tag else [],
         "custom_args": arguments(message.metadata),
         "send_at": int(at.timestamp()) if at else None,

@@ -14,8 +14,18 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UnsupportedFeature
+from ..outbound_headers import encoded_words
 from . import fitting, payloads, unisender_go_events
-from .addressing import html, named, one_reply_to, subject, variables
+from .addressing import (
+    SPECIALS,
+    ascii_header,
+    html,
+    in_header,
+    named,
+    one_reply_to,
+    subject,
+    variables,
+)
 from .answers import failure, json_object, lost, said
 from .base import (
     Feature,
@@ -33,7 +43,6 @@ from .base import (
 )
 from .options import Options
 from .parts import Most
-from .recipients import written
 from .submission import encoded
 
 if TYPE_CHECKING:
@@ -67,6 +76,7 @@ _SENT_BEFORE = "1573"  # the same idempotence_key within a minute
 # headers that are sent if the account may; all others without X- are ignored
 _KNOWN_HEADERS = ("in-reply-to", "references")
 _BEHAVIOUR = ("auto-submitted", "thread-index", "thread-topic", "precedence")
+_REFUSED_IN_NAMES = frozenset(",<>@")  # of To and Cc, quoted or not
 _AUTH = re.compile(r"[0-9a-f]{32}")
 _LACKING = (
     Feature.RAW_MIME,
@@ -220,12 +230,17 @@ def _content(message: Outgoing) -> dict[str, Any]:
             "from_email": message.sender.email,
             "from_name": message.sender.name,
             "reply_to": reply_to.email if reply_to else "",
-            "reply_to_name": reply_to.name if reply_to else "",
+            "reply_to_name": _reply_to_name(reply_to.name) if reply_to else "",
             "body": _given({"plaintext": message.text, "html": html(message)}),
             "attachments": [_file(f, message) for f in message.attachments if not f.content_id],
             "inline_attachments": [_file(f, message) for f in message.attachments if f.content_id],
         }
     )
+
+
+def _reply_to_name(name: str) -> str:
+    """Return a name of Reply-To, the one field in which it is neither encoded nor quoted there."""
+    return encoded_words(name) if not name.isascii() or SPECIALS & set(name) else name
 
 
 def _switches(message: Outgoing, config: UnisenderGoConfig) -> dict[str, Any]:
@@ -258,7 +273,7 @@ def _headers(message: Outgoing, mails: tuple[Named, ...]) -> dict[str, str]:
     for name, value in message.headers.items():
         lowered = name.lower()
         if lowered.startswith(("x-", "list-")) or lowered in _KNOWN_HEADERS:
-            headers[name] = value
+            headers[name] = ascii_header(value)
         elif lowered not in _BEHAVIOUR:
             raise UnsupportedFeature(f"{UnisenderGo.name} takes no header {name}: {message.id}")
     if len(mails) != 1:  # everybody gets a mail with nobody else in it
@@ -266,9 +281,9 @@ def _headers(message: Outgoing, mails: tuple[Named, ...]) -> dict[str, str]:
     mail = mails[0]
     if max(map(len, (mail.to, mail.cc, mail.bcc))) > _MOST_IN_A_FIELD:
         raise UnsupportedFeature(f"{UnisenderGo.name} takes 10 recipients in a field: {message.id}")
-    return headers | _given(
-        {"To": ", ".join(map(written, mail.to)), "Cc": ", ".join(map(written, mail.cc))}
-    )
+    shown = {"To": mail.to, "Cc": mail.cc}
+    written = {n: [in_header(a, encode=_REFUSED_IN_NAMES) for a in who] for n, who in shown.items()}
+    return headers | _given({name: ", ".join(who) for name, who in written.items()})
 
 
 def _file(file: File, message: Outgoing) -> dict[str, str]:

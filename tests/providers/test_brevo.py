@@ -116,6 +116,18 @@ def test_variables_by_recipient_are_versions() -> None:
     assert (payload["templateId"], "to" in payload) == (12, False)
 
 
+def test_a_name_that_brevo_would_drop_goes_encoded() -> None:
+    people = (Address("ann@example.com", "Müller, Jörg"),)
+    payload = _payload(to=people, sender=people[0], reply_to=people)
+
+    assert payload["sender"]["name"] == "=?utf-8?b?TcO8bGxlciwgSsO2cmc=?="
+    assert payload["to"] == [payload["sender"]]
+    assert payload["replyTo"] == {"email": "ann@example.com"}
+    shop = Address("a@b.example", "B, C")
+    plain = _payload(sender=Address("a@b.example", "Jörg"), reply_to=(shop,))
+    assert (plain["sender"]["name"], plain["replyTo"]["name"]) == ("Jörg", "B, C")
+
+
 def test_text_alone_is_sent_as_html_too() -> None:
     assert _payload(html="", text="1 < 2\nyes")["htmlContent"] == "1 &lt; 2<br>\nyes"
 

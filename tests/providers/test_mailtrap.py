@@ -125,9 +125,10 @@ def test_a_template_brings_its_own_content(fake: MailtrapFake) -> None:
 
 
 def test_several_addresses_to_answer_to_go_as_a_header(fake: MailtrapFake) -> None:
-    people = (Address("a@b.example", "Shop, Inc."), Address("c@d.example"))
+    people = (Address("a@b.example", "Shop, Inc."), Address("c@d.example", "Größe, 尺码"))
     _sent(fake, reply_to=people)
 
+    assert _mail(reply_to=people)["headers"]["Reply-To"].isascii()
     assert parse(fake.caught[0].mime).reply_to == people
 
 

@@ -102,6 +102,11 @@ def test_every_part_of_a_message_arrives(fake: SendgridFake) -> None:
     assert b"eve@example.com" not in caught.mime
 
 
+def test_headers_go_encoded() -> None:
+    asked = _asked(headers={"Thread-Topic": "Größe", "X-Order": "42"})
+    assert asked["headers"] == {"Thread-Topic": "=?utf-8?b?R3LDtsOfZQ==?=", "X-Order": "42"}
+
+
 def test_the_request_says_what_is_to_be_tracked() -> None:
     asked = _asked(track_opens=False, track_clicks=True)
 

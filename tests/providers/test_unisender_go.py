@@ -112,6 +112,24 @@ def test_every_part_of_the_message_arrives(fake: UnisenderGoFake) -> None:
     }
 
 
+def test_names_and_headers_go_encoded_where_they_would_be_broken() -> None:
+    ann = Address("ann@example.com", "Lee, Ann")
+    sent = _sent_json(
+        to=(ann, Address("ben@example.com", "Größe")),
+        cc=(),
+        reply_to=(ann,),
+        headers={"X-Note": "尺码"},
+    )
+
+    lee, size = "=?utf-8?q?Lee=2C=20Ann?=", "=?utf-8?b?R3LDtsOfZQ==?="
+    assert sent["headers"] == {
+        "X-Note": "=?utf-8?b?5bC656CB?=",
+        "To": f"{lee} <ann@example.com>, {size} <ben@example.com>",
+    }
+    assert sent["reply_to_name"] == lee
+    assert sent["recipients"][0]["substitutions"] == {"to_name": "Lee, Ann"}
+
+
 def test_nobody_sees_who_has_a_blind_copy(fake: UnisenderGoFake) -> None:
     _send(fake)
     assert "eve@example.com" in fake.caught[0].rcpt_to
