@@ -11,6 +11,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 from ..blocking import uninterrupted
 from ..errors import ConfigurationError
 from ..listening import cannot_listen, serve
+from ..providers.registry import PROVIDERS, try_again
 from ..settings import Settings, host_port, is_loopback
 from .api.app import add_api
 from .door import Door, Visitor
@@ -90,7 +91,9 @@ def _webhook(parts: Parts) -> Callable[[web.Request], Awaitable[web.Response]]:
                         str(request.url.with_query(None)),
                     )
         except BodyRefused as refused:
-            return web.Response(status=refused.status, headers=_LATER, text=str(refused))
+            passes = refused.status in (408, 503)  # by then the provider is a known one
+            status = try_again(PROVIDERS[name]) if passes else refused.status
+            return web.Response(status=status, headers=_LATER, text=str(refused))
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
     return webhook

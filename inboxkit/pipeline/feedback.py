@@ -22,7 +22,7 @@ from ..providers.base import (
     Verified,
     WebhookRequest,
 )
-from ..providers.registry import PROVIDERS, key_fetching, provider
+from ..providers.registry import PROVIDERS, key_fetching, provider, try_again
 from ..router import Retries
 from ..store import deliveries, jobs, sends, suppressions, webhooks
 from ..store.deliveries import Outcome
@@ -102,7 +102,7 @@ class Feedback:
             return _unconfigured(name, error)
         except StoreError as error:
             log.error("webhook of %s: %s", name, error)
-            return _answer(503, "storage is not available, try again later", _TRY_AGAIN)
+            return _postponed(name, "storage is not available, try again later")
 
     def refusal(self, name: str, method: str) -> WebhookResponse | None:
         """Return the answer to what is no webhook whatever its body says, None for the others."""
@@ -270,7 +270,12 @@ class Feedback:
 
 def _unconfigured(name: str, error: ConfigurationError) -> WebhookResponse:
     log.error("webhook of %s: %s", name, error)
-    return _answer(503, f"provider {name} is not configured", _TRY_AGAIN)
+    return _postponed(name, f"provider {name} is not configured")
+
+
+def _postponed(name: str, text: str) -> WebhookResponse:
+    """Return the answer that makes a vendor post a webhook again."""
+    return _answer(try_again(PROVIDERS[name]), text, _TRY_AGAIN)
 
 
 def _has_webhooks(name: str) -> bool:

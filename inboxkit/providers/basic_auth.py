@@ -30,11 +30,11 @@ class Login:
         """The Authorization header."""
         return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
-    def verify(self, request: WebhookRequest) -> Verified | Unverified:
+    def verify(self, request: WebhookRequest, *, refusal: int = 401) -> Verified | Unverified:
         """Check the Authorization header in constant time; equal bodies are the same webhook."""
         given = request.header("authorization").encode("utf-8", "replace")
         if not hmac.compare_digest(self.authorization.encode(), given):
-            return Unverified("wrong user or password in the webhook's URL")
+            return Unverified("wrong user or password in the webhook's URL", refusal)
         return unsigned(request)
 
 

@@ -62,6 +62,8 @@ if TYPE_CHECKING:
 
 _API = "https://api.brevo.com"
 _MOST_RECIPIENTS = 2_000  # of all versions in one request
+# "4xx response codes, except for 429, and any 5xx" make it discard a webhook, and mail with it
+_TRY_AGAIN = 429
 CUSTOM = "X-Mailin-custom"  # comes back in events
 KEY = "idempotencyKey"
 _FAULTS = {401: "credentials", 402: "account", 403: "account", 404: "settings"}
@@ -105,6 +107,7 @@ class Brevo:
     name = "brevo"
     transport: Transport = "http"
     most = Most(everybody=_MOST_RECIPIENTS, blind=_MOST_RECIPIENTS)
+    try_again = _TRY_AGAIN
     capabilities = frozenset(Feature) - {
         Feature.RAW_MIME,
         Feature.MESSAGE_ID,
@@ -169,15 +172,18 @@ class Brevo:
     def verify(
         self, request: WebhookRequest, config: BrevoConfig, now: datetime
     ) -> Verified | Unverified:
-        """Check the user and password of the webhook's URL, or its token; nothing is signed."""
+        """Check the user and password of the webhook's URL, or its token; nothing is signed.
+
+        Where ours are wrong, Brevo tries on meanwhile.
+        """
         given = request.header("authorization").encode("utf-8", "replace")
         wanted = f"Bearer {config.webhook_token}".encode()
         if config.webhook_token and hmac.compare_digest(given, wanted):
             return basic_auth.unsigned(request)
         if config.webhook_login:
-            return config.webhook_login.verify(request)
+            return config.webhook_login.verify(request, refusal=_TRY_AGAIN)
         if config.webhook_token:
-            return Unverified("wrong token")
+            return Unverified("wrong token", _TRY_AGAIN)
         return basic_auth.unsigned(request)
 
     def parse_events(

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 _REGIONS = {"us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}
 _MOST_RECIPIENTS = 1000
 _FURTHEST = timedelta(days=7)  # o:deliverytime; smaller plans allow 3 days and answer 400
-_STOP = 406  # the answer that ends Mailgun's retries
 _WINDOW = 32_400  # s: retries go on for 8 hours and may carry the first timestamp
 _SWITCH = {None: "", True: "yes", False: "no"}
 _FAULTS = {401: "credentials", 402: "account", 403: "account", 404: "settings"}
@@ -182,18 +181,22 @@ class Mailgun:
     def verify(
         self, request: WebhookRequest, config: MailgunConfig, now: datetime
     ) -> Verified | Unverified:
-        """Check the HMAC over timestamp and token. The body is not signed: refuse a token twice."""
+        """Check the HMAC over timestamp and token. The body is not signed: refuse a token twice.
+
+        Nothing is answered with 406, which ends Mailgun's attempts: a signing key that was changed
+        there, or a wrong clock, can be put right here meanwhile, and no mail is lost.
+        """
         if not config.signing_key:
             return Unverified("provider mailgun: signing_key is not set", 503)
         try:
             claims = list(_claims(request))
         except ParseError as error:
-            return Unverified(str(error), _STOP)
+            return Unverified(str(error))
         for timestamp, token, signature in claims:
             good = sign(config.signing_key, timestamp, token)
             if hmac.compare_digest(good.encode(), signature.encode("utf-8", "replace")):
                 return _fresh(timestamp, token, config, now)
-        return Unverified("wrong signature" if claims else "not signed", _STOP)
+        return Unverified("wrong signature" if claims else "not signed")
 
     def parse_events(
         self, request: WebhookRequest, config: MailgunConfig
@@ -316,6 +319,5 @@ def _fresh(
     digits = timestamp.isascii() and timestamp.isdigit()
     signed_at = payloads.moment(timestamp) if digits else None
     if signed_at is None or abs(now - signed_at) > config.window:
-        # not 406: Mailgun tries on, and a wrong clock or window can be put right meanwhile
-        return Unverified(f"signed outside the window of {config.window}: check the clock", 401)
+        return Unverified(f"signed outside the window of {config.window}: check the clock")
     return Verified(token)

@@ -57,6 +57,14 @@ class Sized(Protocol):
 
 
 @runtime_checkable
+class Insistent(Protocol):
+    """A provider whose vendor posts a webhook again for this answer only, in place of a 503."""
+
+    @property
+    def try_again(self) -> int: ...
+
+
+@runtime_checkable
 class Fetching(Protocol[C]):
     """A provider whose webhooks only say where the mail or the details are."""
 

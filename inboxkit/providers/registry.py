@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..errors import ConfigurationError
 from .batches import Batch, Batching
-from .optional import Expiring, Fetching, KeyFetching, Lookup, Sized
+from .optional import Expiring, Fetching, Insistent, KeyFetching, Lookup, Sized
 from .parts import Most
 from .provider import Provider
 
@@ -99,6 +99,11 @@ def key_lasts(provider: AnyProvider) -> timedelta | None:
 def most_bytes(provider: AnyProvider) -> int | None:
     """Return how large a message may be; None where its vendor documents no limit."""
     return provider.most_bytes if isinstance(provider, Sized) else None
+
+
+def try_again(provider: AnyProvider) -> int:
+    """Return the answer to a webhook that its vendor is to post again later."""
+    return provider.try_again if isinstance(provider, Insistent) else 503
 
 
 def fetching(provider: AnyProvider) -> Fetching[Any] | None:

@@ -53,6 +53,8 @@ _REGIONS = {"global": "https://api.sendgrid.com", "eu": "https://api.eu.sendgrid
 _MOST_RECIPIENTS = 1000
 _FURTHEST = timedelta(hours=72)
 _WINDOW = 302_400  # s: Inbound Parse tries for 3 days, maybe with its first timestamp
+# Inbound Parse tries again after a 5xx only: a key of ours that is wrong is to lose no mail
+_UNVERIFIED = 503
 _FAULTS = {401: "credentials", 403: "account", 404: "settings", 405: "settings"}
 
 
@@ -168,11 +170,11 @@ class Sendgrid:
         if key:
             return _signed(request, key, config, now)
         if config.login:
-            return config.login.verify(request)
+            return config.login.verify(request, refusal=_UNVERIFIED)
         if config.insecure:
             return unsigned(request)
         missing = "parse_key" if is_mail else "verification_key"
-        return Unverified(f"provider sendgrid: {missing} is not set", 503)
+        return Unverified(f"provider sendgrid: {missing} is not set", _UNVERIFIED)
 
     def parse_events(
         self, request: WebhookRequest, config: SendgridConfig
@@ -213,10 +215,11 @@ def _signed(
 ) -> Verified | Unverified:
     timestamp, signature = request.header(TIMESTAMP), request.header(SIGNATURE)
     if not key.verify(signature, signed_bytes(timestamp, request.body)):
-        return Unverified("wrong signature" if signature else "not signed")
+        return Unverified("wrong signature" if signature else "not signed", _UNVERIFIED)
     at = payloads.moment(timestamp)
     if at is None or abs(now - at) > config.window:
-        return Unverified(f"signed outside the window of {config.window}: check the clock")
+        reason = f"signed outside the window of {config.window}: check the clock"
+        return Unverified(reason, _UNVERIFIED)
     return unsigned(request)
 
 

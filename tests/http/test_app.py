@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import TestServer
 from sqlalchemy import select
 
-from inboxkit.http.intake import MOST_BYTES
+from inboxkit import InboxKit
+from inboxkit.http.app import make_app
+from inboxkit.http.intake import MOST_BYTES, Intake
 from inboxkit.providers.forms import Field
+from inboxkit.settings import Settings
 from inboxkit.store.tables import webhook
 from tests.pipeline.mailgun import OPTIONS, Account, account
 from tests.providers.mailgun_account import form_post, signature_block
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from inboxkit.providers.base import WebhookRequest
     from inboxkit.store.writer import Tx
@@ -108,7 +113,7 @@ async def test_a_bad_signature_is_refused_with_a_line_that_says_why(
     mailgun: Account, caplog: pytest.LogCaptureFixture, name: str, reason: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    assert await mailgun.post(tampered(mailgun, name)) == 406
+    assert await mailgun.post(tampered(mailgun, name)) == 401
     [line] = [r.getMessage() for r in caplog.records if r.name == "inboxkit.webhooks"]
     assert line == f"webhook of mailgun refused: {reason}"
     assert OPTIONS["signing_key"] not in caplog.text
@@ -132,11 +137,29 @@ async def test_without_a_signing_key_nothing_is_taken(caplog: pytest.LogCaptureF
     assert "signing_key is not set" in caplog.text
 
 
-async def test_a_provider_without_settings_is_probed_but_takes_nothing() -> None:
+@pytest.mark.parametrize(("name", "expected"), [("mailgun", 503), ("brevo", 429)])
+async def test_a_provider_without_settings_is_probed_and_has_its_vendor_try_again(
+    name: str, expected: int
+) -> None:
     async with account(provider=("memory",), options={}) as mailgun:
-        assert (await ask(mailgun, "HEAD", "/webhooks/mailgun"))[0] == 200
-        status, text = await ask(mailgun, "POST", "/webhooks/mailgun", b"{}")
-    assert (status, text) == (503, "provider mailgun is not configured")
+        assert (await ask(mailgun, "HEAD", f"/webhooks/{name}"))[0] == 200
+        status, text = await ask(mailgun, "POST", f"/webhooks/{name}", b"{}")
+    assert (status, text) == (expected, f"provider {name} is not configured")
+
+
+@pytest.mark.parametrize(("name", "status"), [("mailgun", 503), ("brevo", 429)])
+async def test_a_body_without_room_is_one_to_post_again(
+    tmp_path: Path, name: str, status: int
+) -> None:
+    options = {"mailgun": OPTIONS, "brevo": {"api_key": "k", "webhook_password": "p"}}
+    database = f"sqlite:///{tmp_path}/test.db"
+    async with InboxKit(settings=Settings(database=database, options=options)) as kit:
+        full = Intake(held=0, free=0, patience=0.01)
+        app = make_app(replace(kit.runtime.parts, webhook_intake=full), kit.runtime)
+        async with TestServer(app) as server, aiohttp.ClientSession() as session:
+            url = server.make_url(f"/webhooks/{name}")
+            async with session.post(url, data=b"x") as answer:
+                assert (answer.status, answer.headers["retry-after"]) == (status, "10")
 
 
 async def begun(

@@ -44,7 +44,7 @@ class TestBrevo(Conformance):
         options=OPTIONS,
         make_fake=BrevoFake,
         required=("api_key", "webhook_password"),
-        refusal=401,
+        refusal=429,
         tampered=unauthorized,
         lossy=frozenset(MAILS),
     )

@@ -63,7 +63,7 @@ class TestMailgun(Conformance):
         options=OPTIONS,
         make_fake=MailgunFake,
         required=("api_key", "domain"),
-        refusal=406,
+        refusal=401,
         tampered=_tampered,
     )
 

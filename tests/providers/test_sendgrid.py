@@ -53,7 +53,7 @@ class TestSendgrid(Conformance):
         options=OPTIONS,
         make_fake=SendgridFake,
         required=("api_key",),
-        refusal=401,
+        refusal=503,
         tampered=_tampered,
     )
 
