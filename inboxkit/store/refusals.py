@@ -79,7 +79,7 @@ def words(error: Exception) -> str:
 
 def refusal(error: Exception, *, committing: bool = False) -> StoreError:
     """Return what the caller of a unit of work is told."""
-    if isinstance(error, Unsure):
+    if isinstance(error, StoreError):
         return error
     cause = getattr(error, "orig", None) or error
     kind = _kind(error, committing=committing)

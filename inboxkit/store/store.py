@@ -24,6 +24,7 @@ from .chunks import Chunks
 from .database import Database, open_database
 from .doorbell import Doorbell
 from .patience import Patience
+from .presence import Presence
 from .readers import Readers
 from .refusals import words
 from .takers import Takers
@@ -101,6 +102,7 @@ class Store:
             threads=self.database.writers,
             shortcuts={arrivals.accept: shortcut.accept} if self.database.file else None,
             turns=self._turns,
+            presence=None if self.database.file is None else Presence(self.database.file),
         )
         self._readers = Readers(_READERS)
         self.patience = Patience(self._answers)

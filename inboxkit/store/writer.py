@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from .jobs import Job
+    from .presence import Presence
     from .takers import Takers
     from .turns import Turns
 
@@ -97,6 +98,7 @@ class Writer:
         takers: Takers | None = None,
         shortcuts: Mapping[Callable[..., Any], Shortcut] | None = None,
         turns: Turns | None = None,
+        presence: Presence | None = None,
     ) -> None:
         """``shortcuts`` do a whole batch of a grouped function in a transaction of their own."""
         self._engine = engine
@@ -104,6 +106,7 @@ class Writer:
         self._takers = takers
         self._shortcuts = shortcuts or {}
         self._turns = turns
+        self._presence = presence
         self._queue: queue.SimpleQueue[list[Unit] | None] = queue.SimpleQueue()
         self._waiting: dict[asyncio.AbstractEventLoop, list[Unit]] = {}
         self._number = threads
@@ -284,6 +287,8 @@ class Writer:
         tx.is_committing = False
         self._set_durable(connection, durable)
         with nullcontext() if self._turns is None else self._turns.mine():
+            if self._presence is not None:
+                self._presence.check()
             results = self._together(connection, tx, batch, durable)
             return results or self._apart(connection, tx, batch, durable)
 
