@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import time
-import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,20 +35,8 @@ def test_a_body_that_says_that_it_is_not_compressed_is_taken(api: Api) -> None:
     assert api.ask("POST", "/v0/inboxes", {}, {"Content-Encoding": "Identity"}).status == 200
 
 
-def bomb(size: int) -> bytes:
-    """Return gzip that unpacks to this many MiB, quickly made: each block is the same."""
-    packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
-    first, *blocks = (
-        packer.compress(bytes(1024 * 1024)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2)
-    )
-    return first + blocks[0] * (size - 1)
-
-
-@pytest.mark.parametrize("path", ["/nowhere", "/v0/inboxes", "/webhooks/mailgun"])
-def test_a_bomb_costs_nothing(api: Api, path: str) -> None:
-    body = bomb(1024)
-    api.ask("GET", "/livez")
-    begun = time.process_time()  # the server is in this process
-    assert api.ask("POST", path, body, GZIP).status in (404, 413, 415)
-    assert api.ask("GET", "/livez").status == 200  # and so it has done with the body
-    assert time.process_time() - begun < 0.5
+@pytest.mark.parametrize(
+    ("path", "status"), [("/nowhere", 404), ("/v0/inboxes", 415), ("/webhooks/mailgun", 415)]
+)
+def test_nobody_looks_into_a_compressed_body(api: Api, path: str, status: int) -> None:
+    assert api.ask("POST", path, b"This is no gzip.", GZIP).status == status  # unpacked, it is 400
