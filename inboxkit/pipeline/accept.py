@@ -45,7 +45,11 @@ class InboxGone(UnknownRecipient):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arriving:
-    """A mail at the door. ``sha256`` and ``size`` are those of the bytes as they are stored."""
+    """A mail at the door. ``sha256`` and ``size`` are those of the bytes as they are stored.
+
+    ``keep_unrouted``: what no inbox takes is kept all the same; ``each_unrouted``: also for one
+    unknown recipient among others.
+    """
 
     raw: bytes | BinaryIO = field(repr=False)
     mail_from: str
@@ -56,6 +60,7 @@ class Arriving:
     silent: bool = False
     record: bool = False
     keep_unrouted: bool = False
+    each_unrouted: bool = False
     unique: bool = False
     received_at: datetime | None = None  # an import keeps the time it came first
 
@@ -110,7 +115,7 @@ class Accept:
     async def prepare(self, mail: Arriving) -> tuple[Arrival, ...]:
         """Return what is to be stored, a copy for each inbox; ids are given here, in order."""
         self.pace.note()
-        targets, labels = await self._targets(mail)
+        targets = await self._targets(mail)
         head, packed = await self._pack(mail, len(targets))
         found = _MESSAGE_ID.search(head)
         message_id = found[1].decode("ascii", "replace") if found else ""
@@ -131,7 +136,7 @@ class Accept:
                 record=mail.record,
                 dedupe=dedupe_key(message_id, mail.sha256, unique=mail.unique),
             )
-            for target, part in zip(targets, packed, strict=True)
+            for (target, labels), part in zip(targets.items(), packed, strict=True)
         )
 
     async def store(self, copies: tuple[Arrival, ...]) -> list[tuple[int, bool]]:
@@ -158,17 +163,16 @@ class Accept:
         if locations:
             await in_thread(self._store.blobs.remove, locations)
 
-    async def _targets(self, mail: Arriving) -> tuple[list[Target], tuple[str, ...]]:
-        targets: dict[int, Target] = {}
-        for recipient in mail.rcpt_to:
-            target = await self._addresses.resolve(recipient)
-            if target is not None:
-                targets[target.inbox_id] = target
-        if targets:
-            return list(targets.values()), ()
+    async def _targets(self, mail: Arriving) -> dict[Target, tuple[str, ...]]:
+        """Return the inboxes that get a copy, with the labels of each."""
+        found = [await self._addresses.resolve(recipient) for recipient in mail.rcpt_to]
+        known = {target.inbox_id: target for target in found if target is not None}
+        targets = dict.fromkeys(known.values(), tuple[str, ...]())
+        if targets and not (mail.each_unrouted and None in found):
+            return targets
         if not mail.keep_unrouted:
             raise UnknownRecipient(", ".join(mail.rcpt_to))
-        return [await self._addresses.unrouted()], (UNROUTED,)
+        return {**targets, await self._addresses.unrouted(): (UNROUTED,)}
 
     async def _pack(self, mail: Arriving, copies: int) -> tuple[bytes, list[Packed]]:
         """Compress on the spot what is small, in a thread what is not."""

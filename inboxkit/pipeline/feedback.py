@@ -232,6 +232,7 @@ class Feedback:
                         "verdicts": dict(mail.verdicts),
                     },
                     keep_unrouted=True,
+                    each_unrouted=not mail.by_header,
                     unique=True,
                 )
         happened = [event for event in found if isinstance(event, ProviderEvent)]

@@ -334,6 +334,9 @@ class ProviderEvent:
 class InboundMail:
     """A mail that came in through the vendor; ``mail_from`` is "" for a bounce.
 
+    ``by_header``: the vendor does not tell whom it took the mail for, so ``rcpt_to`` is whom the
+    mail names, people elsewhere among them.
+
     ``verdicts`` are the vendor's own, in words of RFC 8601, of what no sender can forge: ``spf``,
     ``dkim``, ``dmarc``, and ``domain``, the domains whose signature passed; without what it does
     not state.
@@ -343,6 +346,7 @@ class InboundMail:
     mail_from: str
     rcpt_to: tuple[str, ...]
     event_id: str = ""
+    by_header: bool = False
     verdicts: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

@@ -62,6 +62,7 @@ def _mail(mail: dict[str, Any], files: list[Piece]) -> InboundMail:
         raw=rebuild(headers, bodies, files),
         mail_from=payloads.text(sender, 1_000).strip("<> "),
         rcpt_to=recipients,
+        by_header=True,
         event_id=next(iter(payloads.texts(mail.get("Uuid"))), ""),
     )
 

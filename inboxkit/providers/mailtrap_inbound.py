@@ -88,6 +88,7 @@ def mail(plan: FetchPlan, response: HttpResponse) -> InboundMail:
         raw=response.body,
         mail_from=found[1].decode("utf-8", "replace").strip() if found else plan.data["mail_from"],
         rcpt_to=plan.data["rcpt_to"],
+        by_header=True,
         event_id=plan.data["event_id"],
     )
 

@@ -121,6 +121,7 @@ def mail(payload: Mapping[str, Any]) -> InboundMail:
         raw=str(raw).encode() if whole else _rebuilt(payload, headers),
         mail_from=payloads.text(sender),
         rcpt_to=_recipients(payload),
+        by_header=not payload.get("OriginalRecipient"),
         event_id=payloads.text(payload.get("MessageID")),  # a UUID, not the mail's Message-ID
     )
 

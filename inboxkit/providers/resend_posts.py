@@ -48,6 +48,7 @@ class _Known(TypedDict):
 
     event_id: str
     rcpt_to: tuple[str, ...]
+    by_header: bool
     mail_from: str
 
 
@@ -157,6 +158,7 @@ def described(plan: FetchPlan, response: HttpResponse, api_url: str) -> InboundM
     known = _Known(
         event_id=plan.data["event_id"],
         rcpt_to=_recipients(answer) or _recipients(plan.data["received"]),
+        by_header=not payloads.texts(answer.get("received_for")),
         mail_from=sent_by,
     )
     url = payloads.text(payloads.mapping(answer.get("raw")).get("download_url"), 8_000)

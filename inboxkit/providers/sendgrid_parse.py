@@ -33,14 +33,18 @@ def mail(form: Form) -> InboundMail:
     else:
         raise ParseError("a form with neither email nor headers")
     envelope = _object(form, "envelope")
-    rcpt_to = payloads.texts(envelope.get("to")) or tuple(
-        address.email for address in addresses.parse(form.text("to")[:100_000])
-    )
+    told = payloads.texts(envelope.get("to"))
+    named = addresses.parse(form.text("to")[:100_000])
+    rcpt_to = told or tuple(address.email for address in named)
     if not rcpt_to:
         raise ParseError("a mail without a recipient")
     mail_from = payloads.text(envelope.get("from"), 1_000).strip("<>")
     return InboundMail(
-        raw=raw, mail_from=mail_from, rcpt_to=rcpt_to, verdicts=_verdicts(form, envelope)
+        raw=raw,
+        mail_from=mail_from,
+        rcpt_to=rcpt_to,
+        by_header=not told,
+        verdicts=_verdicts(form, envelope),
     )
 
 

@@ -372,7 +372,8 @@ def _content(content: str, action: Mapping[str, Any]) -> bytes:
 def _mail(raw: bytes, told: Mapping[str, Any], event_id: str) -> InboundMail:
     mail, receipt = payloads.mapping(told.get("mail")), payloads.mapping(told.get("receipt"))
     # the recipients of the rule; the destination of the mail may name people elsewhere
-    rcpt_to = payloads.texts(receipt.get("recipients")) or payloads.texts(mail.get("destination"))
+    matched = payloads.texts(receipt.get("recipients"))
+    rcpt_to = matched or payloads.texts(mail.get("destination"))
     if not rcpt_to:
         raise ParseError("a mail without a recipient")
     sender = payloads.text(mail.get("source"), 1_000)
@@ -380,6 +381,7 @@ def _mail(raw: bytes, told: Mapping[str, Any], event_id: str) -> InboundMail:
         raw=raw,
         mail_from=sender.strip("<>"),
         rcpt_to=rcpt_to,
+        by_header=not matched,
         event_id=event_id,
         verdicts=stated(
             **{

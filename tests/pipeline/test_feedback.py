@@ -166,6 +166,18 @@ async def test_mail_for_nobody_is_kept_as_unrouted() -> None:
         assert "unrouted" in (await received(mailgun, "unrouted@shop.example")).labels
 
 
+async def test_mail_for_an_unknown_recipient_among_known_ones_is_kept_too() -> None:
+    async with account(any_recipient=False) as mailgun:
+        await mailgun.runner.acall(mailgun.sandbox.kit.inbox, BOT)
+        both = f"{BOT}, nobody@shop.example"
+        await mailgun.post(mailgun.fake.inbound(MAIL, recipient=both, mail_from=ANN))
+        await mailgun.sandbox.settle()
+        assert "unrouted" not in (await received(mailgun, BOT)).labels
+        kept = await received(mailgun, "unrouted@shop.example")
+    assert "unrouted" in kept.labels
+    assert kept.envelope.rcpt_to == (BOT, "nobody@shop.example")
+
+
 # downloads
 
 

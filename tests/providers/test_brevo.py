@@ -311,6 +311,7 @@ def test_without_an_envelope_the_header_says_whom_it_came_for() -> None:
         "ann@example.com",
         ("a@shop.example", "b@shop.example"),
     )
+    assert mail.by_header
 
 
 def test_a_token_is_as_good_as_a_password() -> None:

@@ -294,6 +294,7 @@ def test_bytes_are_kept_with_everybody_that_the_description_names() -> None:
     assert isinstance(mail, InboundMail)
     assert (mail.raw, mail.mail_from) == (MAILS["every byte"], "ann@example.com")
     assert mail.rcpt_to == ("a@shop.example", "b@shop.example", "c@shop.example")
+    assert mail.by_header
     assert mail.event_id == "3907/0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
 
 

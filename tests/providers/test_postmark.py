@@ -307,6 +307,7 @@ def test_mail_without_its_raw_form_is_rebuilt(fake: PostmarkFake) -> None:
 
     mail = parse(inbound.raw)
     assert (inbound.mail_from, inbound.rcpt_to) == ("b@example.com", ("a+tag@shop.example",))
+    assert not inbound.by_header
     assert (mail.message_id, mail.subject) == ("<a1@example.com>", "Size")
     assert (mail.senders[0].name, mail.reply_to[0].email) == ("Ann Lee", "r@example.com")
     assert mail.headers.all("X-Same") == ("1", "2")
@@ -332,6 +333,7 @@ def test_the_dashboards_test_mail_has_its_attachments_under_another_name() -> No
 
     [attachment] = parse(inbound.raw).attachments
     assert (attachment.data, inbound.rcpt_to) == (b"hello", ("c@d.example",))
+    assert inbound.by_header
     assert b"\nst.txt" not in inbound.raw
 
 

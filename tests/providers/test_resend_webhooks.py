@@ -164,7 +164,7 @@ def test_every_recipient_of_the_envelope_is_kept(
 ) -> None:
     [inbound] = _described(fake, raw=None, **changes)
     assert isinstance(inbound, InboundMail)
-    assert inbound.rcpt_to == recipients
+    assert (inbound.rcpt_to, inbound.by_header) == (recipients, not changes["received_for"])
 
 
 def test_an_event_is_a_value_without_its_payload_in_the_repr() -> None:

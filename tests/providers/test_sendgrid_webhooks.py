@@ -84,12 +84,13 @@ def test_every_recipient_of_the_envelope_is_kept() -> None:
     [mail] = PROVIDER.parse_inbound(_form(email="x", envelope=envelope), CONFIG)
 
     assert (mail.rcpt_to, mail.mail_from) == (("a@shop.example", "b@shop.example"), "c@example.com")
+    assert not mail.by_header
 
 
 def test_without_an_envelope_the_to_field_says_for_whom_it_is() -> None:
     [mail] = PROVIDER.parse_inbound(_form(headers="X: 1", to="A <a@shop.example>"), CONFIG)
 
-    assert mail.rcpt_to == ("a@shop.example",)
+    assert (mail.rcpt_to, mail.by_header) == (("a@shop.example",), True)
 
 
 @pytest.mark.parametrize("fields", [{"to": "a@shop.example"}, {"email": "x"}, {"envelope": "{}"}])

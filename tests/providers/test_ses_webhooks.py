@@ -244,7 +244,7 @@ def test_everybody_whom_the_rule_matched_is_a_recipient() -> None:
     [mail] = PROVIDER.parse_inbound(_received({"encoding": "UTF8"}, content="Ä"), CONFIG)
 
     assert not isinstance(mail, FetchPlan)
-    assert mail.rcpt_to == ("a@shop.example", "c@shop.example")
+    assert (mail.rcpt_to, mail.by_header) == (("a@shop.example", "c@shop.example"), False)
     assert mail.raw == "Ä".encode()
 
 
