@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from ..errors import UnsupportedFeature
 from ..parsing import addresses
 from . import batches, payloads, postmark_posts, recipients
-from .answers import failure, json_object, lost, said
+from .answers import failure, json_object, lost, retry_after, said
 from .base import (
     Feature,
     HttpRequest,
@@ -48,10 +48,11 @@ if TYPE_CHECKING:
     )
 
 _URL = "https://api.postmarkapp.com"
-_MOST_IN_A_FIELD, _MOST_IN_A_BATCH = 50, 500
+_MOST_RECIPIENTS, _MOST_IN_A_BATCH = 50, 500  # "any collection of TO, CC, and BCC"
 _MOST_METADATA, _LONGEST_NAME, _LONGEST_VALUE = 10, 20, 80  # support article "metadata"
 _INACTIVE = "inactive addresses:"  # in the Message of a success and of error 406
 _FAULTS = {401: "credentials", 403: "account", 404: "settings"}
+_PASSING = (100, 429)  # ErrorCode of a maintenance, and of too many requests
 _ERRORS = {  # ErrorCode, API overview
     10: "credentials",
     400: "settings",  # sender signature not found
@@ -85,9 +86,7 @@ class Postmark:
 
     name = "postmark"
     transport: Transport = "http"
-    most = Most(
-        to=_MOST_IN_A_FIELD, cc=_MOST_IN_A_FIELD, bcc=_MOST_IN_A_FIELD, blind=_MOST_IN_A_FIELD
-    )
+    most = Most(everybody=_MOST_RECIPIENTS, blind=_MOST_RECIPIENTS)
     most_bytes = 10 * 1024 * 1024
     batch = Batch(_MOST_IN_A_BATCH)
     # MESSAGE_ID is not promised: X-PM-KeepID is asked for, but is no part of the reference
@@ -156,6 +155,8 @@ class Postmark:
         provider_id = payloads.text(answer.get("MessageID"))
         if response.status == 200 and error == 0 and provider_id:
             return Sent(provider_id, _aliases(provider_id, message), _inactive(answer, message))
+        if error in _PASSING and response.status < 500:
+            return Retry(retry_after(response), reason)
         if isinstance(error, int) and error in _ERRORS and response.status < 500:
             return Refused(reason, _ERRORS[error])
         if response.status == 200 and error:
@@ -227,7 +228,9 @@ def _post(config: PostmarkConfig, path: str, body: bytes) -> HttpRequest:
 
 
 def _body(message: Outgoing, config: PostmarkConfig) -> dict[str, Any]:
-    people = recipients.fields(message, "postmark", _MOST_IN_A_FIELD, blind=True)
+    people = recipients.fields(message, "postmark", _MOST_RECIPIENTS, blind=True)
+    if len(message.rcpt_to) > _MOST_RECIPIENTS:
+        raise UnsupportedFeature(f"postmark takes {_MOST_RECIPIENTS} recipients: {message.id}")
     kept = {"X-PM-KeepID": "true", "Message-ID": message.message_id}
     fields: dict[str, Any] = {
         "From": recipients.written(message.sender),

@@ -155,6 +155,11 @@ def test_metadata_that_postmark_refuses_stays_in_the_store() -> None:
             "variables by recipient": {"recipient_variables": {"ann@example.com": {"a": "b"}}},
             "variables without a template": {"variables": {"a": "b"}},
             "51 recipients": {"rcpt_to": tuple(f"a{n}@example.com" for n in range(51))},
+            "51 in two fields": {
+                "to": tuple(Address(f"a{n}@example.com") for n in range(26)),
+                "cc": tuple(Address(f"a{n}@example.com") for n in range(26, 51)),
+                "rcpt_to": tuple(f"a{n}@example.com" for n in range(51)),
+            },
         }
     ),
 )
@@ -179,6 +184,8 @@ def _answer(status: int, code: int, message: str) -> HttpResponse:
             "refused with 200": (_answer(200, 406, "no"), Refused("200 no", "recipient")),
             "new code with 200": (_answer(200, 999, "no"), Refused("200 no", "message")),
             "no JSON": (HttpResponse(403, {}, b"<html>"), Refused("403 <html>", "account")),
+            "maintenance": (_answer(422, 100, "later"), Retry(None, "422 later")),
+            "too many in a batch": (_answer(200, 429, "later"), Retry(None, "200 later")),
             "outage": (_answer(503, 100, "later"), Retry(None, "503 later")),
             "internal error": (HttpResponse(500), Unknown("500")),
             "success without id": (HttpResponse(200, {}, b"{}"), Unknown("200 {}")),

@@ -261,14 +261,16 @@ def _check(fields: Mapping[str, Any]) -> None:
     text = partial(_text, fields)
     if not parsed([text("From")]):
         raise refusal(422, 300, f"Invalid 'From' address: '{text('From')}'.")
-    for name in ("To", "Cc", "Bcc"):
-        found = parsed([text(name)])
-        if len(found) > 50 or (text(name) and not found):
+    people = ("To", "Cc", "Bcc")
+    if len(parsed(map(text, people))) > 50:
+        raise refusal(422, 300, "Too many recipients.")
+    for name in people:
+        if text(name) and not parsed([text(name)]):
             raise refusal(422, 300, f"Error parsing '{name}': Illegal email address.")
     template = "TemplateId" in fields or "TemplateAlias" in fields
     if not (template or text("TextBody") or text("HtmlBody")):
         raise refusal(422, 300, "Provide either email TextBody or HtmlBody or both.")
-    if not any(map(text, ("To", "Cc", "Bcc"))):
+    if not any(map(text, people)):
         raise refusal(422, 300, "Zero recipients specified")
 
 
