@@ -49,7 +49,7 @@ from .base import (
     Verified,
     refuse_unsupported,
 )
-from .event_facts import digest, facts, severity
+from .event_facts import digest, every, facts, severity
 from .options import Options
 from .parts import Most
 from .submission import encoded
@@ -194,7 +194,7 @@ class Brevo:
         if "items" in payloads.mapping(payload):
             return ()
         items = cast("list[object]", payload) if isinstance(payload, list) else [payload]
-        return tuple(_event(payloads.mapping(item)) for item in items)
+        return every(map(payloads.mapping, items), _event)
 
     def parse_inbound(
         self, request: WebhookRequest, config: BrevoConfig

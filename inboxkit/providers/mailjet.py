@@ -33,7 +33,7 @@ from .base import (
     refuse_unsupported,
 )
 from .batches import Batch
-from .event_facts import digest, facts, severity
+from .event_facts import digest, every, facts, severity
 from .options import Options
 from .parts import Most
 from .submission import encoded
@@ -225,7 +225,7 @@ class Mailjet:
         if mailjet_inbound.is_mail(payload):
             return ()
         items = cast("list[object]", payload) if isinstance(payload, list) else [payload]
-        return tuple(_event(payloads.mapping(item)) for item in items)
+        return every(map(payloads.mapping, items), _event)
 
     def parse_inbound(
         self, request: WebhookRequest, config: MailjetConfig

@@ -34,7 +34,7 @@ from .base import (
 )
 from .basic_auth import unsigned
 from .batches import Batch
-from .event_facts import facts, severity
+from .event_facts import every, facts, severity
 from .options import Options
 from .parts import Most
 from .submission import encoded
@@ -198,7 +198,7 @@ class Mailtrap:
     ) -> tuple[ProviderEvent, ...]:
         """Return the events of a webhook."""
         found = mailtrap_inbound.events(request.body)
-        return tuple(_event(one) for one in found if not mailtrap_inbound.is_inbound(one))
+        return every((one for one in found if not mailtrap_inbound.is_inbound(one)), _event)
 
     def parse_inbound(
         self, request: WebhookRequest, config: MailtrapConfig

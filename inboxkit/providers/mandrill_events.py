@@ -12,7 +12,7 @@ from ..parsing.reasons import judge
 from ..values import EventType
 from . import forms, payloads
 from .base import InboundMail, ParseError, ProviderEvent
-from .event_facts import facts, severity
+from .event_facts import every, facts, readable, severity
 from .verdicts import stated
 
 if TYPE_CHECKING:
@@ -43,12 +43,14 @@ _BOUNCES = {
 
 def events(request: WebhookRequest) -> tuple[ProviderEvent, ...]:
     """Return the events of a post; raise ParseError."""
-    return tuple(_event(item) for item in _batch(request) if _name(item) != "inbound")
+    batch = _batch(request)
+    _, unread = readable((item for item in batch if _name(item) == "inbound"), _mail)
+    return (*every((item for item in batch if _name(item) != "inbound"), _event), *unread)
 
 
 def mails(request: WebhookRequest) -> tuple[InboundMail, ...]:
     """Return the mail of a post; raise ParseError."""
-    return tuple(_mail(item) for item in _batch(request) if _name(item) == "inbound")
+    return tuple(readable((i for i in _batch(request) if _name(i) == "inbound"), _mail)[0])
 
 
 def _batch(request: WebhookRequest) -> tuple[dict[str, Any], ...]:

@@ -30,6 +30,7 @@ from .base import (
     refuse_unsupported,
 )
 from .basic_auth import Login, login, unsigned
+from .event_facts import every
 from .options import Options
 from .parts import Most
 from .public_keys import PublicKey
@@ -185,7 +186,7 @@ class Sendgrid:
         posted: object = payloads.read(request.body)
         if not isinstance(posted, list):
             raise ParseError("not an array of events")
-        return tuple(map(sendgrid_events.event, payloads.objects(cast("object", posted))))
+        return every(payloads.objects(cast("object", posted)), sendgrid_events.event)
 
     def parse_inbound(
         self, request: WebhookRequest, config: SendgridConfig

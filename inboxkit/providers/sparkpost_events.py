@@ -13,7 +13,7 @@ from ..parsing.reasons import judge
 from ..values import EventType
 from . import payloads
 from .base import InboundMail, ParseError, ProviderEvent
-from .event_facts import facts, severity
+from .event_facts import every, facts, readable, severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,12 +70,15 @@ _NO_BOUNCE = {
 
 def events(request: WebhookRequest) -> tuple[ProviderEvent, ...]:
     """Return the events of a post; raise ParseError."""
-    return tuple(_event(event) for kind, event in _batch(request) if kind != _RELAY)
+    batch = tuple(_batch(request))
+    _, unread = readable((event for kind, event in batch if kind == _RELAY), _mail)
+    return (*every((event for kind, event in batch if kind != _RELAY), _event), *unread)
 
 
 def mails(request: WebhookRequest) -> tuple[InboundMail, ...]:
     """Return the mail of a post; raise ParseError."""
-    return tuple(_mail(event) for kind, event in _batch(request) if kind == _RELAY)
+    mail = (event for kind, event in _batch(request) if kind == _RELAY)
+    return tuple(readable(mail, _mail)[0])
 
 
 def _batch(request: WebhookRequest) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -11,7 +11,7 @@ from ..parsing.reasons import judge
 from ..values import EventType
 from . import payloads
 from .base import ParseError, ProviderEvent
-from .event_facts import digest, facts, severity
+from .event_facts import digest, every, facts, severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,7 +58,7 @@ _SKIPPED = (
 
 def events(request: WebhookRequest) -> tuple[ProviderEvent, ...]:
     """Return the events of a post; raise ParseError."""
-    return tuple(_event(name, data) for name, data in _batch(request))
+    return every(_batch(request), lambda told: _event(*told))
 
 
 def _batch(request: WebhookRequest) -> Iterator[tuple[str, dict[str, Any]]]:
