@@ -332,6 +332,7 @@ class Outbox:
             aliases=[alias for alias in sent.aliases if alias != row.message_id],
             at=self._store.clock.now(),
             last=not more,
+            ids=sent.ids,
         )
         try:
             await self._store.write_grouped(departures.proceed, took)

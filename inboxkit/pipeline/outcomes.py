@@ -163,6 +163,8 @@ def _taken(case: Case, recipients: Sequence[str], sent: Sent) -> None:
     )
     if len(recipients) < len(case.row.rcpt_to):
         progress.belongs(case.tx, case.row.id, recipients, name, sent.provider_id)
+    for recipient, id in sent.ids.items():
+        progress.belongs(case.tx, case.row.id, [recipient], name, id)
     for recipient, reason in sent.recipients.items():
         _refused_recipient(case, [recipient], reason)
     for recipient in recipients:

@@ -209,12 +209,14 @@ class Sent:
     ``aliases`` are Message-IDs that replies will cite, with angle brackets; one that ends in ``@``
     knows only the local part, as the vendor adds a domain of its own. ``recipients`` were refused
     for good, ``deferred`` for now: only these are to be tried again. Both give the reason.
+    ``ids`` is under which id the events of each recipient name the message, where these differ.
     """
 
     provider_id: str = ""
     aliases: tuple[str, ...] = ()
     recipients: Mapping[str, str] = field(default_factory=dict[str, str])
     deferred: Mapping[str, str] = field(default_factory=dict[str, str])
+    ids: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,8 +142,8 @@ class Scaleway:
         ids = [id for email in emails if (id := payloads.text(email.get("id")))]
         if response.status == 200 and ids:
             told = [payloads.message_id(email.get("message_id")) for email in emails]
-            own = [id for id in dict.fromkeys(told) if id]
-            return Sent(ids[0], (*own, *map(_stand_in, ids)))
+            own = tuple(id for id in dict.fromkeys(told) if id)
+            return Sent(ids[0], own, ids=_by_recipient(emails, message))
         if payloads.text(answer.get("type")) == _QUOTA:
             return Refused(reason, "account")
         return failure(response, reason, _FAULTS)
@@ -215,12 +215,15 @@ def _attachment(file: File) -> dict[str, str]:
     return {"name": file.filename, "type": content_type, "content": encoded(file.data)}
 
 
-def _stand_in(email_id: str) -> str:
-    """Return a Message-ID that nobody cites: events name the email of their recipient only.
+def _by_recipient(emails: tuple[dict[str, Any], ...], message: Outgoing) -> dict[str, str]:
+    """Return the id of each recipient's email: events name nothing else."""
+    to = {recipient.lower(): recipient for recipient in message.rcpt_to}
+    told = {_recipient(email): payloads.text(email.get("id")) for email in emails}
+    return {to[email]: id for email, id in told.items() if email in to and id}
 
-    So each of a send's emails is known as one of its ids, by which the event finds the send.
-    """
-    return f"<{email_id}@scaleway.invalid>"  # RFC 6761 section 6.4
+
+def _recipient(email: Mapping[str, Any]) -> str:
+    return payloads.text(email.get("mail_rcpt") or email.get("rcpt_to")).lower()  # older: rcpt_to
 
 
 def _events(payload: Mapping[str, Any]) -> tuple[ProviderEvent, ...]:
@@ -246,7 +249,6 @@ def _event(name: str, email_id: str, at: datetime, payload: Mapping[str, Any]) -
         at=at,
         recipient=payloads.text(payload.get("email_to")),
         provider_id=email_id,
-        message_id=_stand_in(email_id) if email_id else "",
         hard=hard,
         reason_class=reason_class,
         reason=words,

@@ -338,7 +338,7 @@ def _bulk_outcome(results: list[object], message: Outgoing, config: SesConfig) -
     entries = [payloads.mapping(result) for result in results]
     if len(entries) != len(message.rcpt_to):
         return Unknown("the answer does not tell of every recipient")
-    ids: list[str] = []
+    ids = dict[str, str]()
     refused, deferred = dict[str, str](), dict[str, str]()
     states: list[str] = []
     for recipient, entry in zip(message.rcpt_to, entries, strict=True):
@@ -347,14 +347,14 @@ def _bulk_outcome(results: list[object], message: Outgoing, config: SesConfig) -
             payloads.text(entry.get("MessageId")),
         )
         if state == "SUCCESS" and provider_id:
-            ids.append(provider_id)
+            ids[recipient] = provider_id
             continue
         states.append(state)
         where = deferred if state in _BULK_LATER else refused
         where[recipient] = payloads.text(entry.get("Error")) or state
     if ids:
-        known = tuple(alias for id_ in ids for alias in aliases(id_, config))
-        return Sent(ids[0], known, refused, deferred)
+        known = tuple(alias for id_ in ids.values() for alias in aliases(id_, config))
+        return Sent(next(iter(ids.values())), known, refused, deferred, ids)
     if deferred:
         return Retry(reason=next(iter(deferred.values())))
     return Refused(next(iter(refused.values()), ""), _BULK_FAULTS.get(states[0], "message"))

@@ -81,13 +81,14 @@ class Start(Step):
 class Took(Step):
     """A send that its provider has taken for all of these recipients; ``last``: for all it is to.
 
-    Otherwise the job goes on with the others.
+    Otherwise the job goes on with the others. ``ids`` are those of single recipients.
     """
 
     provider_id: str
     aliases: Sequence[str]
     at: datetime
     last: bool = True
+    ids: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +243,8 @@ def _take(tx: Tx, taken: Sequence[Took]) -> None:
     for took in there:
         if not took.whole:
             progress.belongs(tx, took.row_id, took.recipients, took.provider, took.provider_id)
+        for recipient, id in took.ids.items():
+            progress.belongs(tx, took.row_id, [recipient], took.provider, id)
         sends.learn_aliases(tx, took.row_id, took.aliases)
     limits.succeeded(tx, {t.provider for t in taken}, taken[0].at)
     tx.wake("done", "event")

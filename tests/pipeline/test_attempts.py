@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,7 @@ from inboxkit.errors import UnsupportedFeature
 from inboxkit.providers.base import HttpRequest, HttpResponse, Outgoing, Sent
 from inboxkit.providers.mailgun import Mailgun, MailgunConfig
 from inboxkit.providers.memory import Memory
-from inboxkit.store import backlog, deliveries, events, jobs
+from inboxkit.store import backlog, deliveries, events, jobs, sends
 from inboxkit.store.tables import message
 from inboxkit.tokens import row_id
 
@@ -55,7 +56,7 @@ class Choosy(Mailgun):
     name = "choosy"
 
     def parse_send(self, response: Any, message: Outgoing, config: MailgunConfig) -> Sent:
-        return Sent("p-1", recipients={BEN: "not here"})
+        return Sent("p-1", recipients={BEN: "not here"}, ids={ANN: "p-ann"})
 
 
 async def test_a_send_left_in_the_middle_is_asked_about_and_not_repeated(database: str) -> None:
@@ -64,6 +65,21 @@ async def test_a_send_left_in_the_middle_is_asked_about_and_not_repeated(databas
         await b.leave(sent, "mailgun")
         await b.run()
         assert (await b.state(sent), b.posts, len(b.server.requests)) == ("unknown", 0, 1)
+
+
+async def test_a_recipient_has_an_id_of_their_own_where_the_provider_gives_one(
+    database: str,
+) -> None:
+    async with bench(database, Choosy()) as b:
+        sent = await b.send(ANN, BEN)
+        await b.run()
+        number = row_id("msg", sent.id)
+        read, find = b.kit.runtime.store.read, sends.find_send
+        found = [
+            await read(partial(find, provider_id=i, provider="choosy")) for i in ("p-ann", "p-1")
+        ]
+        assert found == [number, number]
+        assert await read(sends.provider_ids, number, ANN) == ["p-ann"]
 
 
 async def test_a_send_that_the_provider_knows_of_was_sent(database: str) -> None:

@@ -11,6 +11,7 @@ from inboxkit import EventType
 from inboxkit.providers.fakes.agentmail import AgentMailFake
 from inboxkit.providers.fakes.postmark import PostmarkFake
 from inboxkit.providers.fakes.resend import ResendFake
+from inboxkit.providers.fakes.scaleway import ScalewayFake
 from tests.providers.signed import KEY
 
 from .sending import SENDER
@@ -65,6 +66,19 @@ async def test_events_find_the_send_for_each_of_its_recipients(vendor: Vendor) -
         assert await opened.deliveries(to_ann) == {ANN: "delivered"}
         assert await opened.deliveries(to_ben) == {BEN: "bounced"}
         assert await opened.suppressed() == [(BEN, "bounced")]
+        assert await opened.webhooks() == [("done", "")] * 2
+
+
+async def test_events_find_a_send_by_the_id_of_their_recipient() -> None:
+    options = {"secret_key": "k", "project_id": "p", "webhook_password": "w"}
+    async with account(Vendor("scaleway", ScalewayFake, options)) as opened:
+        sent = await opened.send(ANN, BEN)
+        [caught] = opened.fake.caught
+
+        for to, kind in ((ANN, EventType.DELIVERED), (BEN, EventType.BOUNCED)):
+            await opened.post(opened.fake.event(kind, caught, to))
+
+        assert await opened.deliveries(sent) == {ANN: "delivered", BEN: "bounced"}
         assert await opened.webhooks() == [("done", "")] * 2
 
 

@@ -106,7 +106,7 @@ def test_an_event_names_the_send_for_each_of_its_recipients(fake: ScalewayFake) 
         [event] = PROVIDER.parse_events(post, CONFIG)
 
         assert isinstance(event, ProviderEvent)
-        assert (event.recipient, event.message_id in sent.aliases) == (recipient, True)
+        assert (event.recipient, event.provider_id) == (recipient, sent.ids[recipient])
 
 
 @pytest.mark.parametrize(

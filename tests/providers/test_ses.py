@@ -129,6 +129,7 @@ def test_variables_by_recipient_make_a_mail_for_each(fake: SesFake) -> None:
     assert [c.rcpt_to for c in fake.caught] == [(r,) for r in outgoing().rcpt_to]
     assert [b'{"n": "42", "name": "Ann"}' in c.mime for c in fake.caught] == [True, False, False]
     assert {c.message_id for c in fake.caught} < set(sent.aliases)
+    assert sent.ids == {c.rcpt_to[0]: c.id for c in fake.caught}
 
 
 @pytest.mark.parametrize(
@@ -142,6 +143,7 @@ def test_variables_by_recipient_make_a_mail_for_each(fake: SesFake) -> None:
                     ("<id0@eu-west-1.amazonses.com>", "<id0@"),
                     {"ben@example.com": "MESSAGE_REJECTED"},
                     {"eve@example.com": "TRANSIENT_FAILURE"},
+                    {"ann@example.com": "id0"},
                 ),
             ),
             "later": (("ACCOUNT_THROTTLED",) * 3, Retry(reason="ACCOUNT_THROTTLED")),
