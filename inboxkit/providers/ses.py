@@ -62,7 +62,10 @@ _FAULTS = {
     "InvalidSignatureException": "credentials",
     "MailFromDomainNotVerifiedException": "settings",
     "MissingAuthenticationTokenException": "credentials",
+    "NotAuthorized": "credentials",
     "NotFoundException": "settings",
+    "OptInRequired": "account",
+    "RequestExpired": "credentials",  # signed too long ago: the clock is wrong
     "SendingPausedException": "account",
     "SignatureDoesNotMatch": "credentials",
     "UnrecognizedClientException": "credentials",
@@ -330,7 +333,9 @@ def _hosts(note: Notification, config: SesConfig) -> tuple[str, ...]:
 def _fault(kind: str, response: HttpResponse, reason: str) -> str:
     if kind == "MessageRejected" and "not verified" in reason:  # sender, or any in the sandbox
         return "settings"
-    return _FAULTS.get(kind) or ("message" if kind else _BY_STATUS.get(response.status, "message"))
+    if kind and response.status not in (401, 403):  # a name that is new says more than its status
+        return _FAULTS.get(kind, "message")
+    return _FAULTS.get(kind) or _BY_STATUS.get(response.status, "message")
 
 
 def _bulk_outcome(results: list[object], message: Outgoing, config: SesConfig) -> SendOutcome:

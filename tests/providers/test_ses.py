@@ -196,6 +196,15 @@ def _error(status: int, kind: str, message: str = "why") -> HttpResponse:
                 _error(403, "UnrecognizedClientException"),
                 Refused("403 why", "credentials"),
             ),
+            "denied by a new name": (
+                _error(403, "AccessDenied"),
+                Refused("403 why", "credentials"),
+            ),
+            "signed too long ago": (
+                _error(400, "RequestExpired"),
+                Refused("400 why", "credentials"),
+            ),
+            "a conflict": (_error(409, "ConflictException"), Refused("409 why", "message")),
             "type in the body": (
                 HttpResponse(400, {}, b'{"__type": "com.amazonaws.ses#SendingPausedException"}'),
                 Refused('400 {"__type": "com.amazonaws.ses#SendingPausedException"}', "account"),
