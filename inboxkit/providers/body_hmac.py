@@ -37,8 +37,11 @@ class Signing:
 
 
 def signing(read: Options, header: str, keys: tuple[str, ...]) -> Signing:
-    """Read the secrets; one must be there unless ``insecure`` says that webhooks go unsigned."""
-    secrets = tuple(found for found in map(read.text, keys) if found)
+    """Read the secrets; one must be there unless ``insecure`` says that webhooks go unsigned.
+
+    A key may have several by comma: the old one and the new one, while it is changed.
+    """
+    secrets = tuple(one for key in keys for one in read.text(key).replace(",", " ").split())
     if not secrets and not read.flag("insecure"):
         raise read.error(keys[0], "is missing; insecure = yes takes webhooks from anybody")
     read.flag("insecure")

@@ -40,6 +40,7 @@ def test_secrets_are_needed_or_waived() -> None:
         return signing(Options("vendor", options), "X-Signature", ("one", "two"))
 
     assert read(two="s").secrets == ("s",)
+    assert read(one="old, new", two="s").secrets == ("old", "new", "s")
     assert read(insecure="yes").refused(WebhookRequest()) is None
     assert read(one="s", insecure="yes").refused(WebhookRequest())
     with pytest.raises(ConfigurationError, match="vendor: one is missing"):
