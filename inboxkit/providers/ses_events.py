@@ -73,6 +73,9 @@ def read_tags(pairs: Iterable[tuple[str, str]]) -> tuple[list[str], dict[str, st
 
 def told(note: Notification) -> dict[str, Any]:
     """Return what SES published; {} for what it says when a topic is set up; raise ParseError."""
+    if note.type == "UnsubscribeConfirmation":  # else mail and events would stop without a word
+        topic = note.topic.arn.rpartition(":")[2]
+        raise ParseError(f"the topic {topic} posts here no more: subscribe it again, or remove it")
     if note.type != "Notification" or note.message.startswith("Successfully validated SNS topic"):
         return {}
     return payloads.read_object(note.message)

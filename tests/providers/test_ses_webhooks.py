@@ -96,6 +96,12 @@ def test_a_confirmation_elsewhere_is_not_followed(url: str) -> None:
     assert not plan.is_allowed
 
 
+def test_the_end_of_a_subscription_is_shown() -> None:
+    post = notification("You have chosen to deactivate it.", Type="UnsubscribeConfirmation")
+    with pytest.raises(ParseError, match="posts here no more"):
+        PROVIDER.parse_events(post, CONFIG)
+
+
 @pytest.mark.parametrize(
     "url",
     [
