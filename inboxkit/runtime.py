@@ -34,6 +34,7 @@ from .pipeline.mailgun_posts import MailgunPosts
 from .pipeline.notify import Notify
 from .pipeline.posts import Posts
 from .pipeline.resources import Resources
+from .pipeline.stopping import StopTime
 from .resolving import DnsResolver
 from .store import events, inboxes
 from .store.bell import stopped
@@ -61,7 +62,6 @@ log = logging.getLogger("inboxkit")
 _PROBE_SECONDS = 8.0  # longer than the wait for a lock: then it is known what is wrong
 _GRACE_SECONDS, _LAST_SECONDS = 30.0, 5.0
 _CUT_OFF_SECONDS = 3.0  # for calls that have had their time before
-_REQUEST_SECONDS = 60.0  # longer than providers have for an answer
 
 
 class Runtime:
@@ -87,7 +87,8 @@ class Runtime:
         self._providers = providers
         checks = Authenticity(settings, self.store.blobs)
         self._read = read.Read(self.store, self.accept.pace, checks=checks)
-        self.resources = Resources()
+        self.time = StopTime()
+        self.resources = Resources(self.time)
         self._closing = AsyncExitStack()  # what is open, the latest to be closed first
         self._main: asyncio.Task[None] | None = None
         self._tasks: TaskGroup | None = None
@@ -276,6 +277,7 @@ class Runtime:
         self.check()  # a step that broke must not go unseen
 
     def _take_no_more(self) -> None:
+        self.time.begin()
         self.stopping.set()
         self.store.takers.close()
 
@@ -286,13 +288,13 @@ class Runtime:
     async def _end(self, main: asyncio.Task[None]) -> None:
         """Cancel every step; go on without what does not end."""
         main.cancel()
-        await asyncio.wait({main}, timeout=self.grace)
+        await asyncio.wait({main}, timeout=self.time.left(self.grace))
         if not main.done() and self._runs is not None:
             self._runs.calls.leave()
         for step in self._busy:
             if isinstance(step, outbox.Outbox):
-                await _is_answered(step, main)
-        await asyncio.wait({main}, timeout=min(self.grace, _LAST_SECONDS))
+                await self.time.answered(step, main)
+        await asyncio.wait({main}, timeout=self.time.left(min(self.grace, _LAST_SECONDS)))
         if not main.done():
             log.error("the stop goes on although a step or a call of a handler does not end")
 
@@ -357,15 +359,6 @@ class Runtime:
         """Iterate over the log from a cursor, or from the moment of this call."""
         start = self.notify.cursor if after is None else _place(after)
         return self.notify.follow(self.actions, start)
-
-
-async def _is_answered(sends: outbox.Outbox, main: asyncio.Task[None]) -> None:
-    """Wait for requests that are under way: of one that is left nobody learns what came of it."""
-    idle = asyncio.create_task(sends.idle())
-    until = asyncio.FIRST_COMPLETED
-    await asyncio.wait({main, idle}, timeout=_REQUEST_SECONDS, return_when=until)
-    idle.cancel()
-    await asyncio.gather(idle, return_exceptions=True)
 
 
 def _known(connection: Connection, address: str, client_id: str | None) -> InboxRecord | None:

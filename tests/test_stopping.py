@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import threading
+import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -13,6 +16,7 @@ import pytest
 from anyio import from_thread, to_thread
 
 from inboxkit import InboxKit, InboxKitError, Message, Retries, Router
+from inboxkit.pipeline.stopping import LONGEST_SECONDS
 from inboxkit.settings import Settings
 from inboxkit.store import runs
 from inboxkit.tokens import public_id
@@ -22,6 +26,7 @@ from .mails import ANN, DESK, arrive
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from inboxkit.testing import Fakes
 
@@ -203,3 +208,62 @@ async def test_a_resource_that_does_not_close_is_left_behind(
     released.set()
     assert "pool is not closed after 0.1 s, and the stop goes on without it" in caplog.text
     assert closed == ["file"]
+
+
+async def test_what_does_not_end_has_one_time_together(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    released, stuck = threading.Event(), Stuck()
+
+    def pool() -> AbstractAsyncContextManager[int]:
+        return hangs(released)
+
+    def queue() -> AbstractAsyncContextManager[int]:
+        return hangs(released)
+
+    resources = (Router(resource=pool), Router(resource=queue))
+    kit = await InboxKit(stuck.router, *resources, database=database).__aenter__()
+    await kit.inbox(DESK)
+    await arrive(kit)
+    await stuck.begun.wait()
+    kit.runtime.time.seconds = 0.1  # each of the three would have 30 s for itself
+    async with asyncio.timeout(20):
+        await kit.__aexit__()
+    released.set()
+    stuck.released.set()
+    assert caplog.text.count("the stop goes on without it") == 3
+
+
+@asynccontextmanager
+async def hangs(released: threading.Event) -> AsyncGenerator[int]:
+    yield 1
+    await to_thread.run_sync(released.wait, 60)
+
+
+async def test_a_request_has_its_time_from_the_beginning_of_the_stop(
+    database: str, fake_provider: Fakes
+) -> None:
+    fake = fake_provider("postmark")
+    fake.delay_next(50)
+    options = {"postmark": fake.options}
+    settings = Settings(
+        database=database, domain="shop.example", provider=("postmark",), options=options
+    )
+    kit = await InboxKit(settings=settings).__aenter__()
+    sent = await (await kit.inbox("desk@shop.example")).send(ANN, "Question", "Which size?")
+    await until(lambda: bool(fake.requests))
+    async with asyncio.timeout(20):
+        await kit.runtime.drain(0.1)
+        kit.runtime.grace = 0.1
+        kit.runtime.time.now = lambda: time.monotonic() + 60
+        await kit.__aexit__()
+    async with InboxKit(database=database) as kit:
+        assert (await kit.message(sent.id)).state != "accepted"
+
+
+def test_whoever_kills_what_does_not_stop_waits_until_it_had_its_time() -> None:
+    unit, compose = Path("deploy/inboxkit.service"), Path("compose.yaml")
+    service = re.search(r"TimeoutStopSec=(\d+)", unit.read_text())
+    container = re.search(r"stop_grace_period: (\d+)s", compose.read_text())
+    assert service and container
+    assert min(int(service[1]), int(container[1])) > LONGEST_SECONDS

@@ -27,6 +27,7 @@ import anyio
 from ..edges import Shared
 from ..errors import ConfigurationError
 from ..listening import BACKLOG, cannot_listen
+from ..pipeline.stopping import LONGEST_SECONDS
 from ..settings import host_port
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _VARIABLE = "_INBOXKIT_WORKER"  # not INBOXKIT_: it is no setting
 _SPREADS = sys.platform == "linux"  # SO_REUSEPORT gives all to one process elsewhere
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # clients of a dead worker wait meanwhile
 _STEADY_SECONDS = 60.0  # who lived so long has not died of how it was started
-_STOP_SECONDS = 60.0  # a worker drains for half of that
+_STOP_SECONDS = LONGEST_SECONDS
 _READY = b"ready"
 _TAKEN_SECONDS, _LOOK_SECONDS = 5.0, 0.05
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
+    from .stopping import StopTime
+
     Resource = Callable[[], AbstractAsyncContextManager[Any]]
 
 
@@ -26,9 +28,10 @@ _CLOSE_SECONDS, _CUT_SECONDS = 30.0, 2.0
 class Resources:
     """Opens resources, and closes them in the reverse order."""
 
-    def __init__(self) -> None:
+    def __init__(self, time: StopTime) -> None:
+        self._time = time
         self._open: list[tuple[asyncio.Event, asyncio.Task[None], str]] = []
-        self.patience = _CLOSE_SECONDS  # with each that closes
+        self.patience = _CLOSE_SECONDS  # with each that closes, within the time of the whole stop
 
     async def enter(self, resource: Resource) -> Any:
         """Return what the resource gives; raise what it raises when it cannot be opened.
@@ -65,12 +68,13 @@ class Resources:
             raise failures[0]
 
     async def _closed(self, task: asyncio.Task[None], name: str) -> bool:
-        await asyncio.wait({task}, timeout=self.patience)
+        patience = self._time.left(self.patience)
+        await asyncio.wait({task}, timeout=patience)
         if not task.done():
             log.error(
-                "the resource %s is not closed after %g s, and the stop goes on without it; give "
+                "the resource %s is not closed after %.3g s, and the stop goes on without it; give "
                 "what it waits for a timeout",
-                *(name, self.patience),
+                *(name, patience),
             )
             task.cancel()
             await asyncio.wait({task}, timeout=_CUT_SECONDS)
