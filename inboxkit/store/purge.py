@@ -207,8 +207,11 @@ def older_than(
 def beyond(connection: Connection, inbox_id: int, keep: int, *, limit: int = 500) -> list[int]:
     """Return what an inbox holds beyond its newest ``keep`` messages and is done with."""
     mine = select(message.c.id).where(message.c.inbox_id == inbox_id)
-    newest = mine.order_by(message.c.id.desc()).limit(keep)
-    query = mine.where(message.c.id.not_in(newest), *_done()).order_by(message.c.id).limit(limit)
+    # Its id, and not the ids of those that stay: PostgreSQL compared each with each of many.
+    newest = connection.execute(mine.order_by(message.c.id.desc()).limit(1).offset(keep)).scalar()
+    if newest is None:
+        return []
+    query = mine.where(message.c.id <= newest, *_done()).order_by(message.c.id).limit(limit)
     return list(connection.execute(query).scalars())
 
 

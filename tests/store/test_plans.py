@@ -111,6 +111,9 @@ LOOKS = {
     "messages of a thread": by(
         "inboxkit_message_thread", lambda c: conversations.members(c, EVERYTHING, 1, Page(50))
     ),
+    "the newest that an inbox does not keep": by(
+        "inboxkit_message_inbox", lambda c: purge.beyond(c, 5, 9)
+    ),
     "events after a cursor": Look(lambda c: events.after(c, 5), postgres="inboxkit_event_pkey"),
     "runs": Look(runs.listed, postgres="inboxkit_run_pkey"),
     "what came to an inbox": by("inboxkit_message_inbox", lambda c: untaken.recent(c, 5, NOW)),
@@ -245,6 +248,21 @@ def test_what_is_too_old_is_walked_from_the_oldest_on_and_no_further(
 
     assert steps.count(" inboxkit_message ") == 1, steps
     assert indexes[connection.dialect.name != "sqlite"] in steps, steps
+    assert not any(walk in steps for walk in ("Sort", "B-TREE", "SCAN", "Seq Scan")), steps
+
+
+def test_what_an_inbox_holds_too_much_is_walked_without_what_it_keeps(
+    connection: Connection,
+) -> None:
+    tx = Tx(connection)
+    made = [staged(tx) for _ in range(3)]
+    sends.store(tx, made)
+    inbox_id = made[0].row["inbox_id"]
+    steps = plan(connection, lambda c: purge.beyond(c, inbox_id, 1), -1)
+
+    ordered = ("(inbox_id=? AND id<?)", "Scan using inboxkit_message_inbox")
+    assert ordered[connection.dialect.name != "sqlite"] in steps, steps
+    assert steps.count(" inboxkit_message ") == 1, steps
     assert not any(walk in steps for walk in ("Sort", "B-TREE", "SCAN", "Seq Scan")), steps
 
 
