@@ -157,9 +157,15 @@ def _set(connection: sqlite3.Connection, pragma: str) -> None:
             connection.execute(f"PRAGMA {pragma}").close()
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+            if not is_busy(error) or time.monotonic() > until:
                 raise
         time.sleep(_RETRY_S)
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Whether SQLite says that another connection is in the way, for whichever reason."""
+    code: int = getattr(error, "sqlite_errorcode", None) or 0
+    return code & 0xFF == sqlite3.SQLITE_BUSY  # what is above tells the reason
 
 
 def _lower(value: Any) -> Any:

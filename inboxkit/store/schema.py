@@ -7,18 +7,22 @@ go on. A migration that takes away what older ones use raises ``COMPATIBLE``.
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, insert, inspect, select, text
+from sqlalchemy.exc import OperationalError
 
 from ..errors import ConfigurationError
+from .database import is_busy
 from .tables import setting
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from alembic.config import Config
+    from sqlalchemy import RootTransaction
 
     from .database import Database
 
@@ -26,6 +30,7 @@ HEAD = "0023"
 COMPATIBLE = "0016"  # the oldest version whose programs can work with the schema of HEAD
 _SCRIPTS = Path(__file__).parent / "migrations"
 _COMPATIBLE_KEY = "schema_compatible"
+_UPGRADE_SECONDS = 600.0
 log = logging.getLogger("inboxkit.store")
 
 
@@ -79,7 +84,7 @@ def upgrade(database: Database) -> str:
     """
     from alembic import command  # 0.2 s, and only a new or an old schema needs it
 
-    with database.writer.begin() as connection:
+    with database.writer.connect() as connection, _begun(connection):
         own = None if database.file is not None else _of_postgres()
         if own is not None:
             own.make_room(connection)
@@ -91,6 +96,24 @@ def upgrade(database: Database) -> str:
         if own is not None and own.is_restored(connection):
             own.begin_epoch(connection)
         return current(connection)
+
+
+def _begun(connection: Connection) -> RootTransaction:
+    """Begin; an upgrade by another process is waited for as long as it takes, within reason.
+
+    That of a large SQLite file outlasts the wait for a lock. PostgreSQL's begins later.
+    """
+    until = time.monotonic() + _UPGRADE_SECONDS
+    is_told = False
+    while True:
+        try:
+            return connection.begin()
+        except OperationalError as error:
+            if not is_busy(error.orig) or time.monotonic() > until:
+                raise
+        if not is_told:
+            log.warning("database: locked by another process, such as for its upgrade; waiting")
+            is_told = True
 
 
 def _note_compatible(connection: Connection) -> None:

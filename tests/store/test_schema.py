@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from inboxkit.clock import Clock
 from inboxkit.errors import ConfigurationError
 from inboxkit.store import schema
-from inboxkit.store.database import open_database, parse_url
+from inboxkit.store.database import is_busy, open_database, parse_url
 from inboxkit.store.store import Store
 from inboxkit.store.tables import setting
 
@@ -62,6 +63,66 @@ def test_a_new_file_that_another_process_keeps_is_not_waited_for_for_ever(
         opened.writer.connect()
     other.close()
     opened.close()
+
+
+class Ending(logging.Handler):
+    """Ends what holds a file when somebody says that it is waited for."""
+
+    def __init__(self, holder: sqlite3.Connection) -> None:
+        super().__init__()
+        self._holder = holder
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Let the file go."""
+        if "waiting" in record.getMessage():
+            self._holder.execute("COMMIT")
+
+
+def test_an_upgrade_by_another_process_is_waited_for_longer_than_a_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inboxkit.store.database._BUSY_MS", 20)
+    database = open_database(f"sqlite:///{tmp_path / 'a.db'}")
+    database.writer.connect().close()
+    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    ending, log = Ending(other), logging.getLogger("inboxkit.store")
+    log.addHandler(ending)
+    schema.ensure(database)
+    log.removeHandler(ending)
+    other.close()
+    database.close()
+
+
+def test_a_file_that_stays_locked_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inboxkit.store.database._BUSY_MS", 20)
+    monkeypatch.setattr("inboxkit.store.schema._UPGRADE_SECONDS", 0.1)
+    database = open_database(f"sqlite:///{tmp_path / 'a.db'}")
+    database.writer.connect().close()
+    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(OperationalError, match="locked"):
+        schema.ensure(database)
+    other.close()
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "busy"),
+    [
+        (sqlite3.SQLITE_BUSY, True),
+        (sqlite3.SQLITE_BUSY_RECOVERY, True),
+        (sqlite3.SQLITE_IOERR, False),
+        (None, False),
+    ],
+)
+def test_a_file_that_another_recovers_is_waited_for_too(code: int | None, busy: bool) -> None:
+    error = sqlite3.OperationalError("database is locked")
+    if code is not None:
+        error.sqlite_errorcode = code
+    assert is_busy(error) is busy
 
 
 def of_a_newer_release(database: Database, *, compatible: str | None) -> None:
