@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..store.blobs import Blobs
 
 _PAGE = 200
+_BINARY: int = getattr(os, "O_BINARY", 0)  # of Windows, which would write another line end
 
 
 @click.command()
@@ -51,7 +53,7 @@ def _write(blobs: Blobs, rows: Sequence[Any], hostname: str, folder: Path) -> in
 
     Return how many; what was deleted since the rows were read is left out.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     number = 0
     for row in rows:
         head = trace_fields(row, hostname) if hostname else b""
@@ -61,5 +63,12 @@ def _write(blobs: Blobs, rows: Sequence[Any], hostname: str, folder: Path) -> in
             click.echo(f"{public_id('msg', row.id)}: left out: {error}", err=True)
             continue
         number += 1
-        (folder / f"{public_id('msg', row.id)}.eml").write_bytes(head + data)
+        _write_file(folder / f"{public_id('msg', row.id)}.eml", head + data)
     return number
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    """Write a file that its owner alone can read, as the database is; one that is there stays."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)

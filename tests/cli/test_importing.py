@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import mailbox
+import os
 from email import message_from_bytes
+from stat import S_IMODE
 from typing import TYPE_CHECKING
 
 import pytest
@@ -142,3 +144,17 @@ def test_purge_keeps_the_newest_or_the_young_and_what_is_not_done(inboxkit: Comm
     assert inboxkit("purge", "--older-than", "1d", stdin=b"n\n").code == 1
     assert inboxkit("purge", "--older-than", "1d", stdin=b"y\n").err.endswith("deleted 1\n")
     assert inboxkit(*purge, "--keep", "0").err == "deleted 0\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_what_is_exported_is_its_owners_alone(inboxkit: Command) -> None:
+    write_mail(inboxkit.folder / "1.eml")
+    inboxkit(*INBOX, "1.eml")
+    before = os.umask(0o022)
+    try:
+        inboxkit("export", "out")
+    finally:
+        os.umask(before)
+    folder = inboxkit.folder / "out"
+    modes = {S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    assert (S_IMODE(folder.stat().st_mode), modes) == (0o700, {0o600})
