@@ -155,6 +155,18 @@ def new_runner() -> asyncio.Runner:
     return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
+_CONTROLS = (*range(32), *range(127, 160), 0x2028, 0x2029)
+_ESCAPED = {code: repr(chr(code))[1:-1] for code in _CONTROLS}
+_ESCAPED_IN_JSON = {code: f"\\u{code:04x}" for code in _CONTROLS}
+
+
+class TextFormatter(logging.Formatter):
+    """One line a record, and below it a traceback: what others wrote makes no line of its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return super().formatMessage(record).translate(_ESCAPED)
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: time, level, logger, message; never a body, a key or a code."""
 
@@ -167,13 +179,13 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line, ensure_ascii=False).translate(_ESCAPED_IN_JSON)
 
 
 def log_to_stderr(settings: Settings) -> None:
     """Send our log to standard error, as text or as JSON."""
     handler = logging.StreamHandler(sys.stderr)
-    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    text = TextFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else text)
     logger = logging.getLogger("inboxkit")
     logger.handlers[:] = [handler]

@@ -143,7 +143,7 @@ def guarded(
     """Return the handler with its errors in the envelope; only our own defects are logged."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        return await enveloped(handler(request), f"{request.method} {request.path}")
+        return await enveloped(handler(request), f"{request.method} {request.rel_url.raw_path}")
 
     return answer
 

@@ -56,12 +56,12 @@ class Facade:
         except InboxKitError as error:
             refused = refusal(error)
             if refused.status >= 500:
-                log.error("%s %s: %s", request.method, request.path, error)
+                log.error("%s %s: %s", request.method, request.rel_url.raw_path, error)
             return _refused(refused)
         except web.HTTPException:
             raise
         except Exception:  # foreign input meets our code here
-            log.exception("%s %s failed", request.method, request.path)
+            log.exception("%s %s failed", request.method, request.rel_url.raw_path)
             return _said(500, "Internal Server Error")
 
     async def _serve(self, request: web.Request) -> web.Response:

@@ -83,12 +83,12 @@ class Pages:
             except (ApiError, InboxKitError) as error:
                 refused = refusal(error) if isinstance(error, InboxKitError) else error
                 if refused.status >= 500:
-                    log.error("%s %s: %s", request.method, request.path, error.__cause__ or error)
+                    log.error("%s: %s", _asked_for(request), error.__cause__ or error)
                 return await _refused(request, refused)
             except web.HTTPException:
                 raise
             except Exception:  # foreign input meets our code here
-                log.exception("%s %s failed", request.method, request.path)
+                log.exception("%s failed", _asked_for(request))
                 failed = ApiError("internal_error", "The server failed; its log says why")
                 return await _refused(request, failed)
 
@@ -100,6 +100,10 @@ class Pages:
         holder = await self.sessions.holder(cookie) if cookie else None
         who = holder or await self._api.access.identify(request)
         return Look(request, who, self._api, self._parts, signed_in=holder is not None)
+
+
+def _asked_for(request: web.Request) -> str:
+    return f"{request.method} {request.rel_url.raw_path}"
 
 
 async def _refused(request: web.Request, error: ApiError) -> web.Response:
