@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from .api import Api, serving
-from .pages import SAFE, look, page
+from .pages import SAFE, page
 from .test_pages_access import ADMIN, cookie
 
 if TYPE_CHECKING:
@@ -75,13 +75,27 @@ def test_who_may_not_see_it_is_not_told(server: Api) -> None:
 
 
 def test_so_many_listen_and_no_more() -> None:
-    with serving(http_pages=True) as api, ExitStack() as stack:
-        pages = [stack.enter_context(listening(api)) for _ in range(100)]
+    with serving(api_key=ADMIN, http_pages=True) as api, ExitStack() as stack:
+        keys = [api.of(ADMIN).good("POST", "/v0/api-keys", {})["api_key"] for _ in range(5)]
+        *held, late = [cookie(api, key) for key in keys]
+        pages = [stack.enter_context(listening(api, Cookie=c)) for c in held for _ in range(25)]
         assert {page.status for page in pages} == {200}
-        answer = api.ask("GET", NEWS)
+        answer = api.ask("GET", NEWS, headers={"Cookie": late})
         assert (answer.status, answer.headers["retry-after"]) == (503, "30")
-        pages[0].close()
-        look(api, "/")
+        assert b"Too many pages" in answer.body
+
+
+def test_nobody_listens_in_the_places_of_all() -> None:
+    with serving(api_key=ADMIN, http_pages=True) as api, ExitStack() as stack:
+        made = api.of(ADMIN).good("POST", "/v0/api-keys", {})
+        greedy, other = cookie(api, made["api_key"]), cookie(api, ADMIN)
+        pages = [stack.enter_context(listening(api, Cookie=greedy)) for _ in range(25)]
+        assert {page.status for page in pages} == {200}
+        answer = api.ask("GET", NEWS, headers={"Cookie": greedy})
+        assert (answer.status, answer.headers["retry-after"]) == (503, "30")
+        assert b"25 pages are open with this key" in answer.body
+        with listening(api, Cookie=other) as admitted:
+            assert admitted.status == 200
 
 
 def test_it_is_refused_to_others(server: Api) -> None:

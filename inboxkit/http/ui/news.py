@@ -6,6 +6,7 @@ Its caller is looked at again each time, so that it ends with a session or a key
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import anyio
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.pages")
 _MOST_STREAMS = 100  # in one process: each looks into the log whenever something happens
+_MOST_OF_ONE = 25  # with one key; without a stored one, from one address
 _SILENT_SECONDS = 15.0  # proxies close what is silent for longer, and a session may have ended
 _PAUSE_SECONDS = 1.0  # a flood of mail is one piece of news a second
 _PAGE = 500
@@ -42,20 +44,23 @@ class News:
     def __init__(self, live: Live, again: Callable[[web.Request], Awaitable[Look]]) -> None:
         self._live = live
         self._again = again
-        self._streams = 0
+        self._streams: Counter[int | str] = Counter()  # by who listens
 
     async def stream(self, look: Look) -> web.StreamResponse:
         """Tell of news until the client leaves, may see nothing any more, or the server stops."""
         check_same_origin(look.request)
         _check_permission(look)
-        if self._streams >= _MOST_STREAMS:
-            busy = {"Retry-After": "30"}
-            raise ApiError("service_unavailable", "Too many pages are open", headers=busy)
-        self._streams += 1
+        who = _listener(look)
+        if self._streams[who] >= _MOST_OF_ONE:
+            raise _busy(f"{_MOST_OF_ONE} pages are open with this key, or from this address")
+        if self._streams.total() >= _MOST_STREAMS:
+            raise _busy("Too many pages are open")
+        self._streams[who] += 1
         try:
             return await self._told(look)
         finally:
-            self._streams -= 1
+            self._streams[who] -= 1
+            self._streams += Counter()  # drops who has none any more
 
     async def _told(self, look: Look) -> web.StreamResponse:
         answer = web.StreamResponse(headers=_HEADERS)
@@ -86,6 +91,15 @@ class News:
             await anyio.sleep(_PAUSE_SECONDS)
             if not more:
                 await self._live.more(seen, timeout=_SILENT_SECONDS)
+
+
+def _listener(look: Look) -> int | str:
+    """Return whose share a stream is of: a key's, so that no reader takes the places of all."""
+    return look.request.remote or "" if look.who.key is None else look.who.key.id
+
+
+def _busy(why: str) -> ApiError:
+    return ApiError("service_unavailable", why, headers={"Retry-After": "30"})
 
 
 def _check_permission(look: Look) -> None:
