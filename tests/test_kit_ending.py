@@ -119,6 +119,9 @@ async def test_a_broken_runtime_is_not_ready_and_says_why_in_the_log(
             await asyncio.wait_for(kit.serve(), 30)
         reason = "the runtime has stopped: RuntimeError: the clock has stopped"
         assert await answer(session, url) == (503, reason)
+        strangers = {"X-Forwarded-For": "203.0.113.9"}
+        assert await answer(session, url, strangers) == (503, "the runtime has stopped")
+    assert [r.message for r in caplog.records].count(f"not ready: {reason}") == 1
     with pytest.raises(InboxKitError):
         await kit.__aexit__()
     assert [r.levelname for r in caplog.records if r.message == "the runtime has stopped"] == [
@@ -126,6 +129,8 @@ async def test_a_broken_runtime_is_not_ready_and_says_why_in_the_log(
     ]
 
 
-async def answer(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:
-    async with session.get(url) as response:
+async def answer(
+    session: aiohttp.ClientSession, url: str, headers: dict[str, str] | None = None
+) -> tuple[int, str]:
+    async with session.get(url, headers=headers) as response:
         return response.status, await response.text()

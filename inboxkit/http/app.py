@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -9,17 +10,17 @@ from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 
 from ..blocking import uninterrupted
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, InboxKitError
 from ..listening import cannot_listen, serve
 from ..providers.registry import PROVIDERS, try_again
 from ..settings import Settings, host_port, is_loopback
-from .api.app import add_api
+from .api.app import ACCESS, add_api
+from .api.envelope import ApiError
 from .door import Door, Visitor
 from .intake import MOST_BYTES, BodyRefused
 from .mailgun.app import add_mailgun
 
 if TYPE_CHECKING:
-    import asyncio
     import socket
     from collections.abc import Awaitable, Callable
 
@@ -30,6 +31,7 @@ _MOST_LINE_BYTES = 64 * 1024  # of a request; hundreds of ids may be asked for i
 _KEPT_SECONDS = 75  # an idle connection; longer than proxies keep theirs
 _GRACE = 24.0  # seconds for requests under way; with the rest of a stop less than 30
 _LATER = {"Retry-After": "10"}
+_IDENTIFY_SECONDS = 2.0
 
 DOOR = web.AppKey("door", Door)
 
@@ -104,11 +106,32 @@ async def _alive(_request: web.Request) -> web.Response:
 
 
 def _ready(health: Health) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def ready(_request: web.Request) -> web.Response:
+    logged = ""
+
+    async def ready(request: web.Request) -> web.Response:
+        nonlocal logged
         problem = await health.problem()
-        return web.Response(status=503 if problem else 200, text=problem or "ok")
+        if problem and problem != logged:  # probes ask every few seconds
+            log.error("not ready: %s", problem)
+        logged = problem
+        if not problem:
+            return web.Response(text="ok")
+        # In front of the colon stands what fails, in our words; behind it what a database said of
+        # it, which may name hosts and users.
+        told = problem if await _runs_it(request) else problem.partition(":")[0]
+        return web.Response(status=503, text=told)
 
     return ready
+
+
+async def _runs_it(request: web.Request) -> bool:
+    """Whether who asks has a key to everything, or is on this machine where no key is needed."""
+    try:
+        async with asyncio.timeout(_IDENTIFY_SECONDS):
+            who = await request.app[ACCESS].identify(request)
+    except (ApiError, InboxKitError, TimeoutError):  # also when the database cannot tell
+        return False
+    return who.pod_id is None and who.inbox_id is None
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
