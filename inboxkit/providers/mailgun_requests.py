@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MOST_BYTES = int(52.4 * 1024 * 1024)
 _ADDRESS = "{} parameter is not a valid address. please check documentation"
 _MOST_RECIPIENTS = 1000
+_IN_HEADER = frozenset(("from", "to", "cc", "bcc", "subject"))
+_MOST_HEADER_BYTES = 256 * 1024  # it is read and written while others wait
 
 
 class Refusal(Exception):
@@ -102,9 +104,13 @@ def read_form(content_type: str, body: bytes, *, is_mime: bool = False) -> Form:
         expected = f"Expecting 'multipart/form-data' but got '{media_type}'"
         raise Refusal(400, f"Invalid request content type. {expected}")
     try:
-        return forms.read(content_type, body)
+        form = forms.read(content_type, body)
     except ParseError:
         raise Refusal(400, "malformed multipart/form-data request") from None
+    head = (f for f in form.fields if f.name in _IN_HEADER or f.name.startswith("h:"))
+    if sum(len(f.name) + len(f.data) for f in head) > _MOST_HEADER_BYTES:
+        raise Refusal(400, f"Recipients, subject and headers are over {_MOST_HEADER_BYTES} bytes")
+    return form
 
 
 def composed(asked: SendRequest, now: datetime) -> bytes:

@@ -119,6 +119,7 @@ def _check(call: Call[Any], wanted: DraftRecord, send_at: datetime | None) -> No
     ``send_at`` is what the request says of that; without it a draft keeps the time that it has.
     """
     sends.check_addresses({name: getattr(wanted, name) for name in _RECIPIENTS})
+    sends.check_head([wanted.subject])
     if wanted.send_status != SCHEDULED:
         return
     if not call.who.allows("draft_send"):

@@ -31,7 +31,7 @@ from .schemas.messages import (
 from .targets import shown_message_id
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from ...actions import LocalActions
     from ...models import Message
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=ComposeRequest)
 _KEPT = timedelta(hours=24)
 _MOST_KEY_CHARACTERS = 256
+_MOST_HEAD_CHARACTERS = 256 * 1024
 MOST_BYTES = 36 * 1024 * 1024  # 25 MiB of files in base64
 
 
@@ -182,11 +183,25 @@ def check_live(settings: Settings, who: Identity) -> None:
 
 def check_addresses(named: Mapping[str, Sequence[str]]) -> None:
     """Raise ApiError that names the field of what is no address."""
+    check_head(one for addresses in named.values() for one in addresses)
     for field, addresses in named.items():
         try:
             people(addresses)
         except SendError as error:
             raise invalid(str(error), field) from None
+
+
+def check_head(words: Iterable[str]) -> None:
+    """Raise ApiError when the header of a mail would be so long that others wait while it is made.
+
+    ``words`` are the addresses, the subject and whatever else stands there.
+    """
+    if sum(map(len, words)) > _MOST_HEAD_CHARACTERS:
+        raise ApiError(
+            "payload_too_large",
+            f"Recipients, subject and headers have more than {_MOST_HEAD_CHARACTERS} characters",
+            fix="send to fewer at once",
+        )
 
 
 def drafted(asked: ComposeRequest, attachments: Sequence[File]) -> Draft:
@@ -207,6 +222,8 @@ def drafted(asked: ComposeRequest, attachments: Sequence[File]) -> Draft:
         draft = replace(draft, to=tuple(asked.to), cc=tuple(asked.cc), bcc=tuple(asked.bcc))
     if isinstance(asked, SendMessageRequest):
         draft = replace(draft, subject=asked.subject or "")
+    check_head((draft.subject, *(word for field in draft.headers.items() for word in field)))
+    check_head(word for f in draft.attachments for word in (f.filename, f.content_type))
     check_addresses({name: getattr(draft, name) for name in ("to", "cc", "bcc", "reply_to")})
     return draft
 

@@ -11,7 +11,7 @@ from ...providers.mailgun_requests import Refusal
 from ...store import mailgun_lists
 from . import domains
 from .call import Call, Route
-from .imports import rows_of, stored
+from .imports import MOST_ENTRIES, rows_of, stored
 from .pages import listed, stamp, turn
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ async def get(call: Call) -> Mapping[str, Any]:
 async def add(call: Call) -> Mapping[str, Any]:
     """Add addresses or domains: all or none."""
     await domains.require(call)
+    if len(call.entries) > MOST_ENTRIES:
+        raise Refusal(400, f"A request has {MOST_ENTRIES} entries at most; import a file instead")
     values = [_value(one) for one in call.entries]
     await call.store.write(mailgun_lists.allow, call.domain, values, call.now)
     value, kind, _ = values[0]

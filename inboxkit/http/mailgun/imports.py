@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .call import Call
 
 T = TypeVar("T")
+MOST_ENTRIES = 1_000  # of a request that brings no file
 _MOST_BYTES = 25 * 1024 * 1024
 _MOST_UNPACKED = 100 * 1024 * 1024
 _MOST_ROWS = 500_000

@@ -14,7 +14,7 @@ from ...store import mailgun_lists
 from ...store.suppressions import Entry
 from . import domains
 from .call import Call, Route
-from .imports import rows_of, stored
+from .imports import MOST_ENTRIES, rows_of, stored
 from .pages import listed, stamp, turn
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Row
 
 _DEFAULT = 100
-_MOST_ENTRIES = 1_000  # of one request
 _ALL_TAGS = ("*",)
 # What is said of each list.
 _GONE = {
@@ -97,7 +96,7 @@ async def clear(name: str, call: Call) -> Mapping[str, Any]:
 
 
 def _entries(
-    name: str, call: Call, given: Sequence[Mapping[str, Any]], most: int | None = _MOST_ENTRIES
+    name: str, call: Call, given: Sequence[Mapping[str, Any]], most: int | None = MOST_ENTRIES
 ) -> list[Entry]:
     if most is not None and len(given) > most:
         raise Refusal(400, f"A request has {most} entries at most; import a file instead")

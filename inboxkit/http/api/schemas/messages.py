@@ -101,7 +101,7 @@ class ComposeRequest(Request):
     reply_to: Addresses = ()
     text: Text | None = None
     html: Text | None = None
-    attachments: Sequence[SendAttachment] = ()
+    attachments: Annotated[Sequence[SendAttachment], Field(max_length=1_000)] = ()
     headers: Mapping[Line, Text] = Field(default_factory=dict[str, str])
     track_opens: bool | None = None
     send_at: Moment | None = None

@@ -134,7 +134,9 @@ Words = Annotated[
     Sequence[Text], BeforeValidator(_many, json_schema_input_type=Text | Sequence[Text])
 ]
 Labels = Annotated[
-    Sequence[Label], BeforeValidator(_many, json_schema_input_type=Label | Sequence[Label])
+    Sequence[Label],
+    Field(max_length=100),
+    BeforeValidator(_many, json_schema_input_type=Label | Sequence[Label]),
 ]
 Addresses = Words
 
