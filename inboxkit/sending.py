@@ -266,14 +266,25 @@ def people(values: Sequence[str]) -> tuple[Address, ...]:
     for value in values:
         if _CONTROL.search(value):
             raise SendError(f"recipient {value!r}: holds a line break or a control character")
-        parsed = [(value, "")] if "<" not in value else [(e, n) for n, e in getaddresses([value])]
-        for email, name in parsed:
-            try:
-                found.append(Address(check_address(email), name))
-            except ValueError as error:
-                why = "give each address by itself" if value.count("@") > 1 else error
-                raise SendError(f"recipient {value!r}: {why}") from error
+        try:
+            name, email = _named(value) if "<" in value else ("", value)
+            found.append(Address(check_address(email), name))
+        except ValueError as error:
+            why = "give each address by itself" if value.count("@") > 1 else error
+            raise SendError(f"recipient {value!r}: {why}") from error
     return tuple(found)
+
+
+def _named(value: str) -> tuple[str, str]:
+    """Return the name and the address of ``Ann <ann@example.com>``; raise ValueError.
+
+    The address is what stands at the end: the name may be somebody else's words, with another.
+    """
+    parsed = getaddresses([value])
+    last, end, more = value.rpartition("<")[2].partition(">")
+    if [email for _, email in parsed] != [last.strip()] or not end or more.strip():
+        raise ValueError("write Ann <ann@example.com>; a name with marks in it needs quotes")
+    return parsed[0]
 
 
 def recipients(draft: Draft, context: Context) -> tuple[tuple[Address, ...], tuple[Address, ...]]:

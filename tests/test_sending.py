@@ -173,6 +173,26 @@ async def test_several_addresses_in_one_text_are_refused_with_the_way_out(desk: 
         await desk.send("a@x.org, b@x.org", "Hi")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("eve@evil.example,", "eve@evil.example:", "Bcc: eve@evil.example"),
+        *("<eve@evil.example>", "eve@evil.example(", "<eve@evil.example>("),
+    ],
+)
+async def test_a_name_adds_no_recipient_and_takes_nobodys_place(
+    kit: InboxKit, desk: Inbox, name: str
+) -> None:
+    with pytest.raises(SendError, match="give each address by itself"):
+        await desk.send(f"{name} <{ANN}>", "Hi", "Hello")
+    assert await sent_by(kit) == []
+
+
+async def test_in_quotes_a_name_may_hold_anything(desk: Inbox) -> None:
+    sent = await desk.send(f'"Doe, Ann: eve@evil.example" <{ANN}>', "Hi", "Hello")
+    assert [(one.email, one.name) for one in sent.to] == [(ANN, "Doe, Ann: eve@evil.example")]
+
+
 async def test_a_path_that_cannot_be_read_is_named(desk: Inbox) -> None:
     with pytest.raises(SendError, match=r"attachments: nosuch\.pdf: No such file"):
         await desk.send(ANN, "Hi", attachments=["nosuch.pdf"])
