@@ -13,10 +13,13 @@ import hashlib
 import logging
 import os
 import socket
+import stat
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,7 +37,8 @@ class Doorbell:
         digest = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:16]
         owner = os.getuid() if hasattr(os, "getuid") else 0
         self._folder = Path(tempfile.gettempdir()) / f"inboxkit-{owner}" / digest
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self._folder.parent, self._folder):
+            _make_private(folder)
         self._unix = _UNIX and len(os.fsencode(self._folder)) <= _LONGEST_FOLDER
         self._socket, self._entry = self._bind(name)
         self._neighbours: list[str] = []
@@ -101,3 +105,22 @@ class Doorbell:
             asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
         self._entry.unlink(missing_ok=True)
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder that we alone use; raise ConfigurationError when somebody else has made it.
+
+    The temporary directory is everybody's, and entries of this folder that do not answer are
+    deleted: a link there would lead to other files of ours.
+    """
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(parents=True, mode=0o700)
+    if os.name == "nt":
+        return
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise ConfigurationError(
+            f"{folder} is not a folder of this user; delete it, or set TMPDIR to another place"
+        )
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        folder.chmod(0o700)
