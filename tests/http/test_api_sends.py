@@ -326,3 +326,22 @@ def test_no_body_and_no_key_reaches_the_log(api: Api, inbox: str, caplog: Any) -
     api.ask("POST", f"/v0/inboxes/{inbox}/messages/send", {"to": "canary@", "text": "canary-text"})
     logged = json.dumps([r.getMessage() for r in caplog.records if r.name.startswith("inboxkit")])
     assert "canary" not in logged
+
+
+def test_who_may_not_read_a_message_has_nobody_else_read_it() -> None:
+    with serving(api_key="k" * 20) as server:
+        admin = server.of("k" * 20)
+        inbox = admin.inbox()
+        came = admin.arrive(inbox, "Only for us")
+        own = {"permissions": {"message_send": True}}
+        sender = server.of(admin.good("POST", "/v0/api-keys", own)["api_key"])
+        eve = {"to": "eve@evil.example", "text": "Look"}
+        resend = f"/v3/domains/inbox.example/messages/{came.id}"
+        for answer in (
+            sender.ask("POST", path(inbox, came, "/forward"), eve),
+            sender.ask("POST", path(inbox, came, "/reply"), eve),
+            sender.ask("POST", path(inbox, came, "/reply"), {"bcc": eve["to"], "text": "Look"}),
+            sender.ask("POST", resend, {"to": eve["to"]}),
+        ):
+            assert (answer.status, "message_read" in str(answer.json)) == (403, True)
+        assert sender.ask("POST", path(inbox, came, "/reply"), {"text": "Thanks"}).status == 200

@@ -59,8 +59,13 @@ async def send(call: Call[SendMessageRequest]) -> SendMessageResponse:
 
 
 async def reply(call: Call[ReplyToMessageRequest]) -> SendMessageResponse:
-    """Answer a message in its thread, to its Reply-To or sender unless told otherwise."""
+    """Answer a message in its thread, to its Reply-To or sender unless told otherwise.
+
+    To answer to others the key needs ``message_read`` as well: they read what is quoted.
+    """
     asked = call.given
+    if asked.to or asked.cc or asked.bcc:
+        await _readable(call)
     return await _reply(call, "reply", everyone=asked.reply_all or asked.inboxkit.everyone)
 
 
@@ -80,14 +85,25 @@ async def _reply(call: Call[R], endpoint: str, *, everyone: bool) -> SendMessage
 
 
 async def forward(call: Call[SendMessageRequest]) -> SendMessageResponse:
-    """Send a message on, as an attached message, to somebody else."""
+    """Send a message on, as an attached message, to somebody else.
+
+    The key needs ``message_read`` as well.
+    """
     _require_recipients(call.given)
-    found = (await wanted(call)).message
+    found = await _readable(call)
 
     async def go(actions: LocalActions, draft: Draft) -> Message:
         return await actions.forward(found, draft)
 
     return await accepted(call, f"forward {found.id}", go)
+
+
+async def _readable(call: Call[Any]) -> Message:
+    """Return the message of the path; raise ApiError for a key that may not read it."""
+    found = (await wanted(call)).message
+    if not call.who.allows("message_read"):
+        raise ApiError("missing_permission", "The key lacks the permission message_read")
+    return found
 
 
 def _require_recipients(asked: SendMessageRequest) -> None:

@@ -16,6 +16,7 @@ from ...tokens import row_id
 from ..api import downloads
 from .call import Call, Route
 from .messages import accepted, mime_draft
+from .webhooks import check_reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,6 +92,7 @@ def _files(call: Call, shown: Shown) -> list[dict[str, Any]]:
 async def resend(call: Call) -> Mapping[str, Any]:
     """Send a stored message again, from its inbox, to others."""
     shown = await _wanted(call)
+    check_reader(call)
     form = mailgun_requests.read_form(call.content_type, call.body)
     to = mailgun_requests.people(form, "to")
     parsed = await call.parts.parser.read(await _raw(shown))
