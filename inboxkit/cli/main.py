@@ -189,7 +189,7 @@ def _called(arguments: Sequence[str] | None, left: list[str]) -> NoReturn:
             cli(arguments, "inboxkit", standalone_mode=False, obj=_beginning(left))
         )  # the code that a command exits with, or None
     except click.Abort as error:
-        stopped = isinstance(error.__cause__, KeyboardInterrupt)
+        stopped = isinstance(error.__context__, KeyboardInterrupt)
         click.echo("stopped" if stopped else "aborted", err=True)
         sys.exit(EXIT_INTERRUPTED if stopped else EXIT_ERROR)
     except click.ClickException as error:

@@ -81,15 +81,16 @@ class Wanted:
 def find(connection: Connection, wanted: Wanted, after: int | None, limit: int) -> list[Row[Any]]:
     """Return entries of the log with their messages, from the place ``after`` on, it included."""
     query = _joined().where(*conditions(wanted))
+    named: dict[str, list[int]] = {}
     if wanted.message_ids:
-        ids = _named(connection, wanted)
-        if not ids:
+        named["ids"] = _named(connection, wanted)
+        if not named["ids"]:
             return []
-        query = query.where(among(event.c.message_id)).params(ids=ids)
+        query = query.where(among(event.c.message_id))
     if after is not None:
         query = query.where(event.c.seq >= after if wanted.ascending else event.c.seq <= after)
     order = event.c.seq.asc() if wanted.ascending else event.c.seq.desc()
-    return list(connection.execute(query.order_by(order).limit(limit)))
+    return list(connection.execute(query.order_by(order).limit(limit), named))
 
 
 def _named(connection: Connection, wanted: Wanted) -> list[int]:

@@ -56,7 +56,7 @@ def test_version(inboxkit: Command) -> None:
         ("nosuch", 2, "No such command 'nosuch'"),
         ("run --set catch_all=true", 2, "--set goes before the command: inboxkit --set ... run"),
         ("inbox list --url http://127.0.0.1:1", 2, "goes before the command: inboxkit --url ... i"),
-        ("run --sett x=y", 2, "No such option '--sett'"),
+        ("run --sett x=y", 2, "No such option"),
         ("messages --limit many", 2, "--limit"),
         ("messages --limit -1", 2, "--limit"),
         ("receive --to a@inbox.example", 2, "standard input is empty"),
