@@ -1,0 +1,35 @@
+"""The wheel that is installed holds what the tree holds, nothing less and nothing more."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE, HANDLERS = ROOT / "inboxkit", ROOT / "handlers"
+TEMPLATE = "inboxkit/cli/template/handlers"
+
+
+def _files(folder: Path, name: str) -> set[str]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    inside = (path.relative_to(folder) for path in paths if path.suffix != ".pyc")
+    return {f"{name}/{path.as_posix()}" for path in inside}
+
+
+@pytest.mark.long
+def test_the_wheel_holds_the_package_and_the_ready_made_handlers(tmp_path: Path) -> None:
+    # As .ci/run does: the environment that runs the tests has no pip of its own.
+    pip = ["python3", "-m", "pip", "--python", sys.executable]
+    build = [*pip, "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT)]
+    done = subprocess.run(build, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+
+    assert held == _files(PACKAGE, "inboxkit") | _files(HANDLERS, TEMPLATE)
+    assert "inboxkit/py.typed" in held
