@@ -18,12 +18,14 @@ from .printing import as_json, event_row, flat, moment, plain, table
 from .reading import json_option, limit_option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
+    from ..models import Event
     from ..store.store import Store
     from .looking import Look
 
 _ALL = 1 << 62
+_EVENT_COLUMNS = ("id", "at", "type", "message", "recipient", "reason_class", "reason")
 _RUN_COLUMNS = ("id", "state", "handler", "message", "attempts", "error")
 
 
@@ -58,25 +60,31 @@ async def _events(
     if url_of(ctx):
         from . import following  # the client, which no database needs
 
-        async for found in following.events(ctx, after, message_id, limit, follow=follow):
-            _print_event(event_row(found), json_)
-            sys.stdout.flush()
+        async with following.log(ctx, message_id) as log:
+            _print_events(await log.past(after, limit), json_)
+            if follow:
+                await _follow(log.coming(), message_id, json_)
         return
     async with looked(ctx) as look:
         about = await _known(look, message_id)
         rows = await _logged(look.store, start, about, limit)
-        for found in await look.store.read(records.events, rows, look.actions):
-            _print_event(event_row(found), json_)
+        _print_events(await look.store.read(records.events, rows, look.actions), json_)
     if follow:
-        await _follow(ctx, rows[-1].seq if rows else start or 0, message_id, json_)
+        last = rows[-1].seq if rows else start or 0
+        async with opened(ctx) as kit:
+            await _follow(kit.events(after=store_events.cursor_id(last)), message_id, json_)
 
 
-async def _follow(ctx: click.Context, last: int, message_id: str | None, json_: bool) -> None:
-    async with opened(ctx) as kit:
-        async for found in kit.events(after=store_events.cursor_id(last)):
-            if message_id in (None, found.message.id):
-                _print_event(event_row(found), json_)
-                sys.stdout.flush()
+async def _follow(coming: AsyncIterator[Event], message_id: str | None, json_: bool) -> None:
+    """Print events as they come, each as a line: no table knows how wide the next one is."""
+    async for found in coming:
+        if message_id in (None, found.message.id):
+            row = event_row(found)
+            if json_:
+                as_json(row)
+            else:
+                click.echo("\t".join(flat(row[c]) for c in _EVENT_COLUMNS))
+            sys.stdout.flush()
 
 
 async def _logged(store: Store, start: int | None, about: int | None, limit: int) -> Sequence[Any]:
@@ -90,12 +98,15 @@ async def _logged(store: Store, start: int | None, about: int | None, limit: int
     return await store.read(store_events.after, start, limit=limit or _ALL)
 
 
-def _print_event(row: dict[str, Any], json_: bool) -> None:
+def _print_events(found: Sequence[Event], json_: bool) -> None:
+    rows = [event_row(event) for event in found]
     if json_:
-        as_json(row)
+        for row in rows:
+            as_json(row)
     else:
-        columns = ("id", "at", "type", "message", "recipient", "reason_class", "reason")
-        table(columns, [[row[c] for c in columns]])
+        cells = ([row[c] for c in _EVENT_COLUMNS] for row in rows)
+        table(_EVENT_COLUMNS, cells, spare=("reason_class", "at"))
+    sys.stdout.flush()
 
 
 @click.command()
@@ -130,7 +141,8 @@ def runs(
     elif run_id is not None:
         _print_run(shown[0])
     else:
-        table(_RUN_COLUMNS, ([_run_cell(row, c) for c in _RUN_COLUMNS] for row in shown))
+        cells = ([_run_cell(row, c) for c in _RUN_COLUMNS] for row in shown)
+        table(_RUN_COLUMNS, cells, spare=("attempts",))
 
 
 def _run_cell(row: dict[str, Any], column: str) -> str:

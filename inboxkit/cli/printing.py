@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..models import Attachment, Event, Message, Thread
 
 
+# How wide tables are: a column of words at least, what is not cut at most, and between columns.
+_WORDS_CELLS, _WHOLE_CELLS, _GAP_CELLS = 12, 64, 2
 # What would end a line for some reader of JSON lines, and what no UTF-8 can hold.
 _LINE_ENDS = {ord(c): f"\\u{ord(c):04x}" for c in "\x7f\x85\u2028\u2029"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -49,24 +51,67 @@ def moment(value: datetime | None) -> str | None:
     return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows for people: a table on a terminal, tab-separated lines elsewhere."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, spare: Sequence[str] = ()
+) -> None:
+    """Print rows for people: a table on a terminal, tab-separated lines elsewhere.
+
+    ``spare`` columns are left out, one after the other, of a terminal that is too narrow.
+    """
     if sys.stdout.isatty():
-        draw(columns, rows, sys.stdout)
+        draw(columns, rows, sys.stdout, spare=spare)
         return
     for row in rows:
         click.echo("\t".join(flat(cell) for cell in row))
 
 
-def draw(columns: Sequence[str], rows: Iterable[Sequence[Any]], file: IO[str]) -> None:
-    """Draw a table; what cells hold is text, never markup or control codes."""
+def draw(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    file: IO[str],
+    *,
+    spare: Sequence[str] = (),
+) -> None:
+    """Draw a table; what cells hold is text, never markup or control codes.
+
+    A column of ids, addresses or moments is never cut: who reads one goes on with it. Columns of
+    words give way, then ``spare`` ones; what is still too wide goes on in the terminal's next line.
+    """
     from rich.console import Console  # only for tables on a terminal: it is slow to import
     from rich.table import Table
 
-    shown = Table(*columns, box=None, pad_edge=False)
-    for row in rows:
-        shown.add_row(*(flat(cell) for cell in row))
-    Console(file=file, markup=False, emoji=False, highlight=False).print(shown)
+    console = Console(file=file, markup=False, emoji=False, highlight=False)
+    shown = [dict(zip(columns, map(flat, row), strict=True)) for row in rows]
+    least = {name: _least(name, [row[name] for row in shown]) for name in columns}
+    kept = list(columns)
+    for name in spare:
+        if _width(least, kept) > console.width:
+            kept.remove(name)
+    console.width = max(console.width, _width(least, kept))
+    drawn = Table(box=None, pad_edge=False)
+    for name in kept:
+        whole = _is_whole(row[name] for row in shown)
+        drawn.add_column(name, min_width=least[name], no_wrap=whole)
+    for row in shown:
+        drawn.add_row(*(row[name] for name in kept))
+    console.print(drawn)
+
+
+def _is_whole(cells: Iterable[str]) -> bool:
+    """Whether a column holds no words, but what somebody may want to copy."""
+    return all(" " not in cell and len(cell) <= _WHOLE_CELLS for cell in cells)
+
+
+def _least(name: str, cells: Sequence[str]) -> int:
+    """Return how wide a column must be."""
+    from rich.cells import cell_len
+
+    natural = max(cell_len(cell) for cell in (name, *cells))
+    return natural if _is_whole(cells) else min(natural, max(_WORDS_CELLS, len(name)))
+
+
+def _width(least: Mapping[str, int], kept: Sequence[str]) -> int:
+    return sum(least[name] + _GAP_CELLS for name in kept) - _GAP_CELLS
 
 
 def flat(cell: Any) -> str:

@@ -52,7 +52,8 @@ async def _messages(
     columns = ("id", "inbox", "direction", "state", "kind", "from", "subject", "received_at")
     if not json_:
         rows = [message_row(m) for m in found]
-        table(columns, ([row[c] for c in columns] for row in rows))
+        spare = ("kind", "direction", "received_at")
+        table(columns, ([row[c] for c in columns] for row in rows), spare=spare)
 
 
 @click.command()

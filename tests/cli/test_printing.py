@@ -70,3 +70,26 @@ def test_a_table_takes_markup_for_text() -> None:
 def test_moments_are_iso_8601_in_utc() -> None:
     assert moment(datetime(2026, 3, 2, 10, 0, 0, 123456, UTC)) == "2026-03-02T10:00:00.123Z"
     assert moment(None) is None
+
+
+def drawn(width: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setenv("COLUMNS", str(width))
+    file, name = io.StringIO(), "Ann Longname <ann@example.com>"
+    rows = [["msg_0sak5p5qqdxh9", "inbound", name, "2026-01-02T03:04:05.678Z"]]
+    draw(("id", "direction", "from", "at"), rows, file, spare=("direction", "from"))
+    return file.getvalue().splitlines()
+
+
+def test_a_narrow_terminal_cuts_no_id_and_leaves_out_what_is_spare(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    head, row, *_ = drawn(60, monkeypatch)
+    assert head.split() == ["id", "from", "at"]
+    assert row.split()[0] == "msg_0sak5p5qqdxh9" and row.split()[-1] == "2026-01-02T03:04:05.678Z"
+    head, row = drawn(20, monkeypatch)
+    assert row.split() == ["msg_0sak5p5qqdxh9", "2026-01-02T03:04:05.678Z"]
+
+
+def test_a_wide_terminal_shows_every_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, _ = drawn(120, monkeypatch)
+    assert head.split() == ["id", "direction", "from", "at"]

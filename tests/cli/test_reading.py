@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -130,3 +131,12 @@ def test_a_run_that_failed_says_why(inboxkit: Command) -> None:
 def test_a_run_that_there_is_not(inboxkit: Command, unknown: str) -> None:
     done = inboxkit("runs", unknown)
     assert (done.code, done.out, done.err) == (3, "", f"error: no Run {unknown}\n")
+
+
+def test_events_on_a_terminal_are_one_table(
+    filled: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [row["id"] for row in filled.rows("events")]
+    monkeypatch.setenv("TERM", "dumb")  # no bold letters
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert [line.split()[0] for line in filled("events").out.splitlines()] == ["id", *ids]
