@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Network: TypeAlias = IPv4Network | IPv6Network
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
+EVERYWHERE = ("0.0.0.0/0", "::/0")  # for a URL that whoever runs the process gives it
 # IANA IPv4 Special-Purpose Address Registry (RFC 6890), multicast (RFC 5771) and class E.
 _NOT_PUBLIC_4 = tuple(
     IPv4Network(block)

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "init": ("initiating", "init", "Lay out a new project."),
     "key": ("keys", "key", "Create, list and revoke API keys."),
     "link": ("waiting", "link", "Wait for a link to act on and print it."),
+    "listen": ("forwarding", "listen", "Show events as they happen; post them to a local program."),
     "mcp": ("agents", "mcp", "Serve an agent inboxes as tools, over standard input."),
     "messages": ("reading", "messages", "List messages, newest first."),
     "openapi": ("describing", "openapi", "Print the OpenAPI document of the HTTP API."),

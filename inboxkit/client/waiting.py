@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .actions import RemoteActions
     from .server import Asked, Server
 
+_EVENTS = "/v0/events"
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _POLL_SECONDS = 50.0  # below the minute after which proxies give up a silent request
 _GRACE_SECONDS = 15.0
@@ -56,20 +57,15 @@ class Waiting:
 
         A server that starts anew meanwhile is asked again.
         """
-        cursor, patience = after, _Patience(self._server, math.inf)
-        while True:
-            said = await self._page(patience, cursor, _POLL_SECONDS if cursor else 0)
-            if said is not None:
-                found, cursor = await self._events(said)
-                for event in found:
-                    yield event
+        async for said in pages(self._server, {}, after):
+            found, _ = await self._events(said)
+            for event in found:
+                yield event
 
     async def page(self, after: str | None, *, wait: float) -> tuple[list[Event], str]:
         """Return events after a cursor, waiting for the first, and where to go on."""
-        return await self._events(await self._page(_Patience(self._server, 0), after, wait))
-
-    async def _page(self, patience: _Patience, after: str | None, wait: float) -> Any:
-        return await patience.ask("/v0/events", {"after": after, "wait": wait}, wait)
+        asked: dict[str, Asked] = {"after": after, "wait": wait}
+        return await self._events(await _Patience(self._server, 0).ask(_EVENTS, asked, wait))
 
     async def _events(self, said: Mapping[str, Any]) -> tuple[list[Event], str]:
         facts = [(one["event_id"], one["inboxkit"]) for one in said["events"] if _of_message(one)]
@@ -98,6 +94,18 @@ class Waiting:
             if time.monotonic() >= end:
                 arrived = [values.message(one, self._actions) for one in said["arrived_whole"]]
                 raise WaitTimeout(said["reason"].partition("\n")[0], arrived)
+
+
+async def pages(
+    server: Server, query: Mapping[str, Asked], after: str | None
+) -> AsyncIterator[Mapping[str, Any]]:
+    """Iterate for ever over answers of ``/v0/events``, the first one at once, if it is empty."""
+    cursor, patience, wait = after, _Patience(server, math.inf), 0.0
+    while True:
+        said = await patience.ask(_EVENTS, {**query, "after": cursor, "wait": wait}, wait)
+        if said is not None:
+            cursor, wait = said["cursor"], _POLL_SECONDS
+            yield said
 
 
 class _Patience:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from .. import __version__, signatures
 from ..egress import BlockedTarget, GuardedConnector
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ..egress import Guard
 
@@ -42,6 +43,16 @@ class Answer:
     def is_good(self) -> bool:
         """Whether the post was taken."""
         return 200 <= self.status < 300
+
+
+def signed(keys: Sequence[signatures.Key], id: str, at: datetime, body: bytes) -> dict[str, str]:
+    """Return the headers of a webhook of ours; Standard Webhooks and Svix name them otherwise."""
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": f"inboxkit/{__version__}",
+        **signatures.headers(keys, id, at, body, prefix="svix"),
+        **signatures.headers(keys, id, at, body, prefix="webhook"),
+    }
 
 
 class Poster:

@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .. import __version__, signatures
+from .. import signatures
 from ..store import attempts, endpoints, events, jobs
 from ..store.attempts import AttemptRecord
 from ..values import EventType
 from .crew import Crew
-from .posting import Poster
+from .posting import Poster, signed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -88,14 +88,7 @@ class Posts:
 def _headers(endpoint: EndpointRecord, seq: int, body: bytes, now: datetime) -> Mapping[str, str]:
     """Return all headers; the signatures bear the time of this attempt."""
     keys = [signatures.Key.of(secret) for secret in endpoint.signing(now)]
-    id = events.cursor_id(seq)
-    return {
-        **endpoint.headers,
-        "Content-Type": "application/json",
-        "User-Agent": f"inboxkit/{__version__}",
-        **signatures.headers(keys, id, now, body, prefix="svix"),
-        **signatures.headers(keys, id, now, body, prefix="webhook"),
-    }
+    return {**endpoint.headers, **signed(keys, events.cursor_id(seq), now, body)}
 
 
 def _drop(tx: Tx, job: Job) -> None:
