@@ -81,7 +81,7 @@ async def _import(
                 copies = await kit.runtime.accept.prepare(mail)  # one by one: ids keep the order
                 await room.acquire()
                 tasks.start_soon(store, copies)
-        await _until_done(kit, ("read", "plan", "run", "send") if dispatch else ("read",))
+        await until_done(kit, ("read", "plan", "run", "send") if dispatch else ("read",))
     return counts[0], counts[1]
 
 
@@ -148,7 +148,7 @@ def _is_mail(path: Path) -> bool:
         return _FIELD.match(file.read(1_000)) is not None
 
 
-async def _until_done(kit: InboxKit, steps: tuple[str, ...]) -> None:
+async def until_done(kit: InboxKit, steps: tuple[str, ...]) -> None:
     """Return when nothing of these steps is due, whoever does it."""
     store = kit.runtime.store
     while True:

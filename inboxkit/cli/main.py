@@ -53,6 +53,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "suppressions": ("suppressing", "suppressions", "List and change who is not written to."),
     "thread": ("reading", "thread", "Show a conversation."),
     "trigger": ("triggering", "trigger", "Let something happen to what a fake vendor took."),
+    "try": ("rehearsing", "try_", "Call the handlers for a mail file; print what they would send."),
     "wait": ("waiting", "wait", "Wait for a message and print it."),
     "webhook-url": ("configuring", "webhook_url", "Print the address for a provider's webhooks."),
 }
