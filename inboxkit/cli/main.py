@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "events": ("happening", "events", "List what happened to messages."),
     "export": ("exporting", "export", "Write messages to a folder, a file each."),
     "fake": ("faking", "fake", "Emulate the vendors' APIs, for programs under test."),
+    "forward": ("sending", "forward", "Send a message on to others."),
     "import": ("importing", "import_", "Take in mbox, Maildir and .eml files."),
     "inbox": ("inboxes", "inbox", "Create, list, show and delete inboxes."),
     "init": ("initiating", "init", "Lay out a new project."),

@@ -1,4 +1,4 @@
-"""Commands that send: send, reply."""
+"""Commands that send: send, reply, forward."""
 
 from __future__ import annotations
 
@@ -127,6 +127,31 @@ async def _reply(
     async with reached(ctx, makes=False) as place:
         asked = await place.message(message_id)
         return await _settled(place, await asked.reply(body, html=html, all=everyone, **draft))
+
+
+@click.command()
+@click.argument("message_id", metavar="ID")
+@click.option(
+    "--to", required=True, multiple=True, callback=_recipients, help="Recipient; repeatable."
+)
+@click.option("--text", default="", help="Words of your own before it.")
+@_html
+@_attach
+@_tag
+@_key
+@_json
+@click.pass_context
+def forward(ctx: click.Context, /, message_id: str, json_: bool, **draft: Any) -> None:
+    """Send a message on, as an attachment."""
+    print_sent(run(_forward(ctx, message_id, **draft)), json_)
+
+
+async def _forward(
+    ctx: click.Context, message_id: str, to: tuple[str, ...], text: str, **draft: Any
+) -> Message:
+    async with reached(ctx, makes=False) as place:
+        message = await place.message(message_id)
+        return await _settled(place, await message.forward(to, text, **draft))
 
 
 def _body(text: str | None, html: str) -> str:

@@ -97,8 +97,3 @@ def test_what_cannot_be_listened_to_is_said(
 ) -> None:
     done = there("listen", *flags)
     assert done.code == code and words in done.err
-
-
-def test_without_a_database_there_is_nothing_to_listen_to(bare: Command) -> None:
-    assert bare("listen").code == 3
-    assert not (bare.folder / "inboxkit.db").exists()

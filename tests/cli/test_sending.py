@@ -78,6 +78,19 @@ def test_reply_goes_into_the_thread(inboxkit: Command) -> None:
     assert answer["thread_id"] == asked["thread_id"]
 
 
+def test_forward_sends_a_message_on_as_an_attachment(inboxkit: Command) -> None:
+    inboxkit("inbox", "create", "shop@inbox.example")
+    inboxkit("receive", "--to", "shop@inbox.example", stdin=mail())
+    assert inboxkit("wait", "shop@inbox.example").code == 0
+    (asked,) = inboxkit.rows("messages")
+    (sent,) = inboxkit.rows("forward", asked["id"], "--to", "boss@example.com", "--text", "See.")
+    assert (sent["subject"], sent["to"]) == ("Fwd: Hello", ["boss@example.com"])
+    raw = inboxkit("show", sent["id"], "--raw").out
+    assert "See." in raw and "Content-Type: message/rfc822" in raw
+    assert "Is anybody there?" in raw
+    assert inboxkit("forward", asked["id"], "--to", "boss").code == 2
+
+
 def test_receive_stores_before_it_ends(inboxkit: Command) -> None:
     inboxkit("inbox", "create", "a@inbox.example", "--alias", "b@shop.example")
     to = ("--to", "a+tag@inbox.example", "--to", "b@shop.example")

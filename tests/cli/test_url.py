@@ -28,6 +28,8 @@ def test_a_message_is_sent_answered_and_shown(there: Command) -> None:
     assert sent["state"] in ("accepted", "sent")
     (answer,) = there.rows("reply", sent["id"], "--text", "Still?", "--key", "k1")
     assert answer["thread_id"] == sent["thread_id"]
+    (passed_on,) = there.rows("forward", sent["id"], "--to", "ben@example.com")
+    assert passed_on["to"] == ["ben@example.com"]
     assert there("show", sent["id"], "--text").out.strip() == "Size?"
     assert b"Size?" in there("show", sent["id"], "--raw").out.encode()
     (thread,) = there.rows("thread", sent["thread_id"])
