@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import re
 import ssl
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.edges")
 _GRACE = 30.0  # seconds
+_REFUSED = re.compile(r"refuse-([45]\d\d)(?:\+[^@]*)?@", re.IGNORECASE)  # for tests of senders
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,8 @@ class Edges:
         return self._server.url
 
     async def _check(self, address: str) -> None:
-        if self._failures:
-            code = self._failures.pop(0)
+        code = self._failures.pop(0) if self._failures else self._wished(address)
+        if code:
             raise SmtpRefused(code, f"{code // 100}.0.0", "Refused, as the test asked")
         try:
             await self._accept.check(address)
@@ -126,6 +128,11 @@ class Edges:
         except StoreError as error:
             log.error("a recipient could not be looked up: %s", error)
             raise SmtpRefused(451, "4.3.0", "Storage is not available, try again later") from error
+
+    def _wished(self, address: str) -> int:
+        """Return the code that an address itself asks to be refused with, where any is taken."""
+        found = _REFUSED.match(address) if self._settings.any_recipient else None
+        return int(found[1]) if found else 0
 
     async def _take(self, incoming: Incoming) -> None:
         trace = {

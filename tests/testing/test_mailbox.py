@@ -35,6 +35,23 @@ def send(mailbox: Mailbox, to: str | list[str] = USER, text: str = "Hello", **mo
         client.sendmail(APP, recipients, raw)
 
 
+@pytest.mark.parametrize(
+    ("local", "code"), [("refuse-451", 451), ("Refuse-550+ann", 550), ("refuse-599", 599)]
+)
+def test_an_address_can_ask_to_be_refused(mailbox: Mailbox, local: str, code: int) -> None:
+    refused = f"{local}@shop.example"
+    with smtplib.SMTP(mailbox.host, mailbox.port, timeout=30) as client:
+        said = client.sendmail(APP, [USER, refused], mail(to=USER))
+    assert [answer[0] for answer in said.values()] == [code]
+    assert [message.inbox for message in mailbox.messages()] == [USER]
+
+
+def test_an_address_that_only_looks_like_it_is_taken(mailbox: Mailbox) -> None:
+    for to in ("refuse-250@shop.example", "refuse-4510@shop.example", "i-refuse-451@shop.example"):
+        send(mailbox, to)
+    assert len(mailbox.messages()) == 3
+
+
 def test_a_code_is_read(mailbox: Mailbox) -> None:
     send(mailbox, text="Your code is 123456.", subject="Your code")
     code = mailbox.wait_for_otp(to=USER, sender="shop@*")
