@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     from .store.inboxes import InboxRecord
     from .store.store import Store
     from .store.writer import Tx
+    from .values import Pattern
 
     Mark = Callable[[Tx, Message], bool]
 
 T = TypeVar("T")
+_FILTERS = {"to": "to", "sender": "from", "subject": "with the subject", "host": "that leads to"}
 
 log = logging.getLogger("inboxkit.waits")
 _PAGE = 50
@@ -82,7 +84,8 @@ class Waits:
 
         found = await self._until(Search(inbox.id, candidates, want), timeout)
         if found is None:
-            asked = f"no {want.kind} for {inbox.address} within {timeout:g} s"
+            only = narrowed(sender=want.sender, subject=want.subject, host=want.host)
+            asked = f"no {want.kind} for {inbox.address}{only} within {timeout:g} s"
             raise await self._timeout(asked, inbox.id, want.after, want.without)
         return found
 
@@ -256,6 +259,12 @@ def came(number: int, taken: int) -> str:
     if taken == number:
         return f"{said}, taken by {'an earlier wait' if number == 1 else 'earlier waits'}"
     return f"{said}, {taken} of them taken by earlier waits" if taken else said
+
+
+def narrowed(**filters: Pattern) -> str:
+    """Return what a wait was narrowed to, for its error; "" for one that takes all."""
+    shown = {name: p if isinstance(p, str) else p.pattern for name, p in filters.items()}
+    return "".join(f" {_FILTERS[name]} {text}" for name, text in shown.items() if text != "*")
 
 
 def is_wanted(found: Message, want: Want) -> bool:

@@ -94,6 +94,15 @@ async def test_messages_are_taken_oldest_first_and_once(kit: InboxKit) -> None:
         await inbox.wait_for_message(timeout=0)
 
 
+async def test_a_wait_that_fails_says_what_it_was_narrowed_to(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    await arrive(kit)
+    with pytest.raises(WaitTimeout) as caught:
+        await inbox.wait_for_link(timeout=0, sender="*@shop.example", host="shop.example")
+    asked = f"no link for {DESK} from *@shop.example that leads to shop.example within 0 s; 1 other"
+    assert str(caught.value).startswith(asked)
+
+
 async def test_concurrent_waits_never_get_the_same_message(kit: InboxKit) -> None:
     inbox = await kit.inbox(DESK)
     waiting = [asyncio.create_task(inbox.wait_for_message(timeout=30)) for _ in range(12)]

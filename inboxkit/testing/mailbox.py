@@ -13,7 +13,7 @@ from ..store import deliveries, messages, records
 from ..store.deliveries import Outcome
 from ..tokens import row_id
 from ..values import Direction, EventType, Pattern
-from ..waits import came
+from ..waits import came, narrowed
 from .bridge import Bridge
 from .reports import bounce
 
@@ -166,10 +166,10 @@ class Mailbox:
         return self._bridge.over(found)
 
     def _late(
-        self, kind: str, timeout: float, to: Pattern, sender: Pattern, arrived: Sequence[Message]
+        self, kind: str, timeout: float, arrived: Sequence[Message], **filters: Pattern
     ) -> WaitTimeout:
         taken = sum(m.id in self._taken for m in arrived)
-        asked = f"no {kind} to {to} from {sender} within {timeout:g} s"
+        asked = f"no {kind}{narrowed(**filters)} within {timeout:g} s"
         return WaitTimeout(f"{asked}; {came(len(arrived), taken)}", arrived)
 
     # in the kit's loop
@@ -234,7 +234,7 @@ class Mailbox:
             found = await self._first(kind, to, sender, subject)
         if found is None:
             arrived = await self._matching("*", "*", "*")
-            raise self._late(kind, timeout, to, sender, arrived)
+            raise self._late(kind, timeout, arrived, to=to, sender=sender, subject=subject)
         return found
 
     async def _first(

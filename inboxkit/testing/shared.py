@@ -94,7 +94,7 @@ class SharedMailbox(Mailbox):
             if found is not None:
                 return found
             if left <= 0:
-                raise self._late(kind, timeout, to, sender, self._came)
+                raise self._late(kind, timeout, self._came, to=to, sender=sender, subject=subject)
             self._catch_up(min(left, _POLL_SECONDS))
 
     def _best(self, kind: str, to: Pattern, sender: Pattern, subject: Pattern) -> Message | None:
