@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InboxKitError, NotFound
-from ..store import jobs, messages
+from ..store import examination, jobs, messages
 from ..store import runs as store_runs
+from ..store.workers import DEAD_AFTER
 from ..tokens import public_id
 from .looking import looked
 from .opening import row_number, run
@@ -45,8 +46,10 @@ def replay(
     """
     if not ids and not failed:
         raise click.UsageError("name Runs or messages, or give --failed")
-    number, busy = run(_replay(ctx, ids, failed, handler, read_again, send_again))
+    number, busy, living = run(_replay(ctx, ids, failed, handler, read_again, send_again))
     click.echo(f"replayed {number}{f', {busy} under way already' if busy else ''}", err=True)
+    if number and not living:
+        click.echo("nobody is at work on this database: they wait for inboxkit run", err=True)
 
 
 async def _replay(
@@ -56,8 +59,8 @@ async def _replay(
     handler: str,
     read_again: bool,
     send_again: bool,
-) -> tuple[int, int]:
-    """Return how many are done again, and how many are not, as they are under way."""
+) -> tuple[int, int, int]:
+    """Return how many are done again, how many not, as they are under way, and who else works."""
     named = [row_number("run", i) for i in ids if not i.startswith("msg_")]
     about = [row_number("msg", i) for i in ids if i.startswith("msg_")]
     async with looked(ctx) as look:
@@ -77,7 +80,8 @@ async def _replay(
             some = chosen[start : start + _AT_ONCE]
             queued = await store.write(store_runs.again, some, now, send_again=send_again)
             done, busy = done + queued, busy + len(some) - queued
-        return done, busy
+        work = await store.read(examination.work, now - DEAD_AFTER)
+        return done, busy, work.living - 1  # this process is one
 
 
 async def _require(store: Store, named: list[int], about: list[int]) -> None:

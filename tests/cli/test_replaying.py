@@ -17,6 +17,7 @@ from inboxkit.store.writer import Tx
 from inboxkit.tokens import new_id, public_id
 
 from .mails import ECHO, mail, write_handler, write_mail
+from .processes import Serving
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -49,7 +50,7 @@ def answered(inboxkit: Command, request: pytest.FixtureRequest) -> Command:
 @pytest.mark.parametrize("by", ["id", "message"])
 def test_nothing_is_sent_twice(answered: Command, by: str) -> None:
     (run,) = answered.rows("runs")
-    assert answered("replay", run[by]).err == "replayed 1\n"
+    assert answered("replay", run[by]).err.startswith("replayed 1\n")
     assert answered.rows("runs")[0]["state"] == "pending"
     work(answered)
     assert answered.rows("runs")[0]["state"] == "done"
@@ -82,14 +83,16 @@ def test_failed_runs_are_replayed_by_handler(inboxkit: Command) -> None:
     (run,) = inboxkit.rows("runs", "--failed")
     assert "LookupError" in run["error"]
     assert inboxkit("replay", "--failed", "--handler", "handlers.other").err == "replayed 0\n"
-    assert inboxkit("replay", "--failed", "--handler", run["handler"]).err == "replayed 1\n"
+    assert inboxkit("replay", "--failed", "--handler", run["handler"]).err.startswith(
+        "replayed 1\n"
+    )
 
 
 def test_a_message_is_read_again(inboxkit: Command) -> None:
     write_mail(inboxkit.folder / "1.eml")
     inboxkit(*INBOX, "1.eml")
     (message,) = inboxkit.rows("messages")
-    assert inboxkit("replay", "--read", message["id"]).err == "replayed 1\n"
+    assert inboxkit("replay", "--read", message["id"]).err.startswith("replayed 1\n")
     work(inboxkit)
     (again,) = inboxkit.rows("messages")
     assert again | {"thread_reason": "new"} == message
@@ -135,3 +138,10 @@ def test_a_mail_that_waits_to_be_read_is_read_and_handled_all_the_same(
     (message,) = inboxkit.rows("messages", "-q", "is:received")
     assert (message["id"], message["state"]) == (unread, "parsed")
     assert [run["state"] for run in inboxkit.rows("runs")] == ["done"]
+
+
+def test_who_replays_hears_that_nobody_is_at_work(answered: Command) -> None:
+    (row,) = answered.rows("runs")
+    assert "they wait for inboxkit run" in answered("replay", row["id"]).err
+    with Serving(answered.folder, "run"):
+        assert answered("replay", row["id"]).err.splitlines()[1:] == []
