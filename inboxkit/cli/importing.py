@@ -54,6 +54,8 @@ def import_(
     found = (mail for path in paths for mail in mails(path, skipped))
     taken, known = run(_import(kit, inbox, found, dispatch=dispatch, send=send))
     click.echo(f"imported {taken}, known already {known}", err=True)
+    if dispatch and known:
+        click.echo("what is known is not handled again: inboxkit replay MESSAGE", err=True)
     for path in skipped:
         click.echo(flat(f"error: {path}: no mail, as it begins with no header field"), err=True)
     if skipped:

@@ -90,6 +90,16 @@ def test_dispatch_records_what_handlers_send_unless_told_to_send(
     assert (sent["subject"], sent["state"]) == ("Re: Hello", state)
 
 
+def test_dispatch_says_how_handlers_get_what_was_imported_before(inboxkit: Command) -> None:
+    write_handler(inboxkit.folder)
+    write_mail(inboxkit.folder / "1.eml")
+    inboxkit(*INBOX, "1.eml")
+    done = inboxkit(*INBOX, "--dispatch", "1.eml")
+    assert done.err.startswith("imported 0, known already 1\n")
+    assert "inboxkit replay" in done.err
+    assert inboxkit.rows("runs") == []
+
+
 def test_export_gives_the_bytes_back_behind_our_trace_fields(inboxkit: Command) -> None:
     raws = [b"garbage \xff\x00\r\n", mail(1, text="ü" * 100_000), b""]
     for number, raw in enumerate(raws):
