@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import make_url
 
@@ -25,6 +25,7 @@ class Line:
         parsed = make_url(url)
         self._server = str(Path(str(parsed.query["host"])) / _SOCKET)
         self.url = parsed.update_query_dict({"host": str(self._folder)}).render_as_string(False)
+        self._passed_on: set[asyncio.Task[Any]] = set()
         self._passing = asyncio.Event()
         self._passing.set()
 
@@ -40,12 +41,22 @@ class Line:
         try:
             async with listener:
                 yield
+                await self._hang_up()
         finally:
             shutil.rmtree(self._folder)
 
+    async def _hang_up(self) -> None:
+        """End what nobody has ended: a connection of whoever gave up may live until the next gc."""
+        for task in self._passed_on:
+            task.cancel()
+        await asyncio.gather(*self._passed_on, return_exceptions=True)
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_unix_connection(self._server)
-        await asyncio.gather(self._pass_on(reader, back), self._pass_on(there, writer))
+        both = ((reader, back), (there, writer))
+        tasks = [asyncio.create_task(self._pass_on(*ways)) for ways in both]
+        self._passed_on.update(tasks)
+        await asyncio.wait(tasks)
 
     async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         try:
