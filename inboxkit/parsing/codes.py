@@ -35,7 +35,8 @@ _MARKS = (
     *_ASCII_MARKS,
     *("код", "Код", "κωδ", "Κωδ", "码", "碼", "コード", "코드", "رمز", "کد", "קוד", "कोड", "รหัส"),
 )
-_SHORT = 60  # a mail as short as this is about its number
+_SHORT = 60  # a mail as short as this, but for its links, is about its number
+_ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
 _SUBJECT = 300
 _ANSWER = re.compile(
     r"\s*(?:re|aw|sv|vs|antw|odp|ynt|回复|回覆|fwd?|wg|tr|rv|enc|i|vb|ilt|转发|轉寄)\s*[:：]",
@@ -352,8 +353,9 @@ class _About:
             if hit.meaning & MINUTE
         )
         self._trade = sum(1 for hit in (*zone.hits, *title.hits) if hit.meaning & TRADE)
-        other = (zone.meaning | title.meaning) & (LABEL | PERK | TRADE)
-        self._only = len(body) < _SHORT and not other
+        prose = _ADDRESS.sub("", body).strip()  # a shop's address says nothing of trade
+        other = LABEL | PERK | TRADE
+        self._only = len(prose) < _SHORT and not (read_zone(prose).meaning | title.meaning) & other
         self._for_apps = body.startswith("<#>")  # what Android hands to the app that waits for it
 
     def weigh(self, judged: _Judged, html: str) -> None:

@@ -191,3 +191,11 @@ def test_time_grows_with_the_size_only(piece: str) -> None:
 
     small = min(seconds(16 * 1024) for _ in range(3))
     assert any(seconds(64 * 1024) < 6 * small + 0.01 for _ in range(3))
+
+
+@pytest.mark.parametrize("link", ["verify?token=abc", "?ref=4", "about"])
+def test_a_link_takes_no_code_away_from_a_short_mail(link: str) -> None:
+    text = f"Your code is 482913.\n\nOr click here:\nhttps://shop.example/{link}"
+    assert code_of(text, "Welcome") == "482913"
+    assert code_of(text.replace("Your", "Your order"), "Welcome") is None
+    assert code_of(text.replace("Your", "Your discount"), "Welcome") is None
