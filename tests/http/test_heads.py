@@ -64,7 +64,8 @@ def test_so_is_one_in_mailguns_form(api: Api, inbox: str, field: str) -> None:
 
 def test_thousands_of_recipients_are_not_too_many(api: Api, inbox: str) -> None:
     everybody = [f"ann{number}@example.com" for number in range(3_000)]
-    api.send(inbox, to=everybody)
+    asked = {"to": everybody, "text": "x"}
+    assert api.ask("POST", f"/v0/inboxes/{inbox}/messages/send", asked).status == 200
 
 
 def test_lists_of_a_request_have_bounds(api: Api, inbox: str) -> None:

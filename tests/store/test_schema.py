@@ -90,6 +90,8 @@ def test_an_upgrade_by_another_process_is_waited_for_longer_than_a_lock(
     log.addHandler(ending)
     schema.ensure(database)
     log.removeHandler(ending)
+    with database.reader.connect() as connection:
+        assert schema.current(connection) == schema.HEAD
     other.close()
     database.close()
 
