@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,7 @@ from inboxkit.store.store import Store
 from inboxkit.store.tables import setting
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
     from inboxkit.store.database import Database
@@ -34,21 +36,26 @@ def test_ensure_twice_changes_nothing(tmp_path: Path) -> None:
     database.close()
 
 
+@contextmanager
+def held(file: Path) -> Generator[sqlite3.Connection]:
+    """Let another connection be about to write."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
 def test_a_new_file_that_another_process_is_about_to_write_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "a.db"
-    opened = open_database(f"sqlite:///{file}")
-    other = sqlite3.connect(file, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
+    opened = open_database(f"sqlite:///{tmp_path / 'a.db'}")
+    with held(tmp_path / "a.db") as other:
 
-    def end_it(_seconds: float) -> None:
-        other.execute("COMMIT")
+        def end_it(_seconds: float) -> None:
+            other.execute("COMMIT")
 
-    monkeypatch.setattr(time, "sleep", end_it)
-    with opened.writer.connect() as connection:
-        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
-    other.close()
+        monkeypatch.setattr(time, "sleep", end_it)
+        with opened.writer.connect() as connection:
+            assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
     opened.close()
 
 
@@ -57,11 +64,8 @@ def test_a_new_file_that_another_process_keeps_is_not_waited_for_for_ever(
 ) -> None:
     monkeypatch.setattr("inboxkit.store.database._BUSY_MS", 20)
     opened = open_database(f"sqlite:///{tmp_path / 'a.db'}")
-    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(OperationalError, match="locked"):
+    with held(tmp_path / "a.db"), pytest.raises(OperationalError, match="locked"):
         opened.writer.connect()
-    other.close()
     opened.close()
 
 
@@ -84,15 +88,14 @@ def test_an_upgrade_by_another_process_is_waited_for_longer_than_a_lock(
     monkeypatch.setattr("inboxkit.store.database._BUSY_MS", 20)
     database = open_database(f"sqlite:///{tmp_path / 'a.db'}")
     database.writer.connect().close()
-    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    ending, log = Ending(other), logging.getLogger("inboxkit.store")
-    log.addHandler(ending)
-    schema.ensure(database)
-    log.removeHandler(ending)
+    log = logging.getLogger("inboxkit.store")
+    with held(tmp_path / "a.db") as other:
+        ending = Ending(other)
+        log.addHandler(ending)
+        schema.ensure(database)
+        log.removeHandler(ending)
     with database.reader.connect() as connection:
         assert schema.current(connection) == schema.HEAD
-    other.close()
     database.close()
 
 
@@ -103,11 +106,8 @@ def test_a_file_that_stays_locked_is_not_waited_for_for_ever(
     monkeypatch.setattr("inboxkit.store.schema._UPGRADE_SECONDS", 0.1)
     database = open_database(f"sqlite:///{tmp_path / 'a.db'}")
     database.writer.connect().close()
-    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(OperationalError, match="locked"):
+    with held(tmp_path / "a.db"), pytest.raises(OperationalError, match="locked"):
         schema.ensure(database)
-    other.close()
     database.close()
 
 
