@@ -33,6 +33,9 @@ _GRACE = 24.0  # seconds for requests under way; with the rest of a stop less th
 _LATER = {"Retry-After": "10"}
 _IDENTIFY_SECONDS = 2.0
 
+# Mail and secrets: no proxy or browser is to keep them, or to take them for what they are not.
+_PRIVATE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
 DOOR = web.AppKey("door", Door)
 
 
@@ -49,6 +52,7 @@ def make_app(parts: Parts, health: Health) -> web.Application:
     door = Door(parts.settings)
     app = web.Application(client_max_size=MOST_BYTES, middlewares=[door.attend, _quiet])
     app[DOOR] = door
+    app.on_response_prepare.append(_private)
     webhook = _webhook(parts)
     app.router.add_route("*", "/webhooks/{provider}", webhook)
     app.router.add_route("*", "/webhooks/{provider}/mime", webhook)  # for Mailgun: it looks at this
@@ -75,6 +79,12 @@ async def _quiet(
     except Exception:  # foreign input meets our code here
         log.exception("%s %s failed", request.method, request.rel_url.raw_path)
         return web.Response(status=500, text="internal error")
+
+
+async def _private(_request: web.Request, answer: web.StreamResponse) -> None:
+    """Say of every answer that says nothing else that it is for nobody but who asked."""
+    for name, value in _PRIVATE.items():
+        answer.headers.setdefault(name, value)
 
 
 def _webhook(parts: Parts) -> Callable[[web.Request], Awaitable[web.Response]]:

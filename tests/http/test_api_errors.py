@@ -156,12 +156,12 @@ def test_a_very_long_question_is_answered_in_the_envelope(api: Api) -> None:
 
 
 def test_a_wrong_method_is_told_the_right_ones(api: Api) -> None:
-    assert api.ask("PUT", INBOX).headers["allow"] == "DELETE, GET, HEAD, PATCH"
+    assert api.ask("PUT", INBOX).headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH"
 
 
 def test_a_word_of_a_route_is_nobodys_id(api: Api) -> None:
     answer = api.ask("DELETE", "/v0/inboxes/search")
-    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
 def test_a_form_is_no_json(api: Api) -> None:

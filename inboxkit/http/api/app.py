@@ -71,6 +71,8 @@ class Api:
 
     async def serve(self, request: web.Request) -> web.Response:
         """Answer a request; raise ApiError or InboxKitError."""
+        if request.method == "OPTIONS":  # whoever may read /docs may know this
+            return web.Response(status=204, headers={"Allow": self.table.allowed(request.raw_path)})
         found = self.table.find(request.method, request.raw_path)
         who = await self.access.identify(request)
         origin = Origin(who, request.headers, base(request), request.transport)

@@ -11,7 +11,7 @@ from .call import Call, In
 from .envelope import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from .schemas.wire import Wire
 
@@ -90,20 +90,28 @@ class Table:
         """Return the route of a request; raise ApiError 404, or 405 with Allow."""
         target = targets.read(raw)
         wanted = "GET" if method == "HEAD" else method
-        allowed: set[str] = set()
-        best: tuple[str, ...] = ()
-        for template, route in self._templates:
-            ids = targets.match(template, target.pieces)
-            if ids is None or (best and template != best):
-                continue
+        for route, ids in self._at(target):
             if route.method == wanted:
                 return Found(route, ids, target.query)
-            best = template  # "search" is never somebody's id
-            allowed.add(route.method)
-        if not allowed:
-            raise ApiError("not_found", "There is no such route", fix="see /docs")
-        methods = ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
+        methods = self.allowed(raw)
         raise ApiError("method_not_allowed", f"Only {methods} here", headers={"Allow": methods})
+
+    def allowed(self, raw: str) -> str:
+        """Return the methods that a path takes, as Allow has them; raise ApiError 404."""
+        found = {route.method for route, _ in self._at(targets.read(raw))}
+        if not found:
+            raise ApiError("not_found", "There is no such route", fix="see /docs")
+        also = {"HEAD", "OPTIONS"} if "GET" in found else {"OPTIONS"}
+        return ", ".join(sorted(found | also))
+
+    def _at(self, target: targets.Target) -> Iterator[tuple[Route[Any], dict[str, str]]]:
+        """Yield the routes of a path with its ids, one a method; "search" is never an id."""
+        best: tuple[str, ...] = ()
+        for template, route in self._templates:
+            ids = None if best and template != best else targets.match(template, target.pieces)
+            if ids is not None:
+                best = template
+                yield route, ids
 
 
 def _literals(template: Sequence[str]) -> int:

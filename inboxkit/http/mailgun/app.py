@@ -15,7 +15,7 @@ from ...providers.mailgun_requests import MOST_BYTES, Refusal
 from ..api.app import ACCESS, base
 from ..api.envelope import ApiError, refusal
 from ..intake import BodyRefused
-from .call import Call, Table
+from .call import Call, Table, WrongMethod
 from .resources import ROUTES
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ class Facade:
         """Answer a request; only our own defects are logged."""
         try:
             return await self._serve(request)
+        except WrongMethod as error:
+            headers = {"Allow": error.allowed}
+            if request.method == "OPTIONS":
+                return web.Response(status=204, headers=headers)
+            return _said(error.status, error.message, headers)
         except Refusal as error:
             return _said(error.status, error.message)
         except BodyRefused as error:
@@ -117,6 +122,8 @@ def _refused(error: ApiError) -> web.Response:
 
 def _said(status: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
     answer = _json(status, {"message": message})
+    if status == 401:  # some clients send what they have only when they are asked for it
+        answer.headers["WWW-Authenticate"] = 'Basic realm="inboxkit", charset="UTF-8"'
     answer.headers.update(headers or {})
     return answer
 

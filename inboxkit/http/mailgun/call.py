@@ -150,6 +150,14 @@ def _fields(given: Mapping[str, Any]) -> list[Field]:
     return fields
 
 
+class WrongMethod(Refusal):
+    """A path is there, but not for this method; ``allowed`` are those that it takes."""
+
+    def __init__(self, allowed: str) -> None:
+        super().__init__(405, "Method not allowed")
+        self.allowed = allowed
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One operation. ``permission`` is that of an API key.
@@ -178,19 +186,23 @@ class Table:
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """Return the route of a request and its ids; raise Refusal 404 or 405."""
-        pieces = [unquote(piece) for piece in path.strip("/").split("/")]
-        if any("\0" in piece for piece in pieces):
-            raise Refusal(404, "Not found")
+        found = self._at(path)
         wanted = "GET" if method == "HEAD" else method
-        known = False
-        for route in self.routes:
-            ids = _match(route.template, pieces)
-            if ids is None:
-                continue
+        for route, ids in found:
             if route.method == wanted:
                 return route, ids
-            known = True
-        raise Refusal(405 if known else 404, "Method not allowed" if known else "Not found")
+        if not found:
+            raise Refusal(404, "Not found")
+        also = {"HEAD", "OPTIONS"} if any(r.method == "GET" for r, _ in found) else {"OPTIONS"}
+        raise WrongMethod(", ".join(sorted({route.method for route, _ in found} | also)))
+
+    def _at(self, path: str) -> list[tuple[Route, dict[str, str]]]:
+        """Return the routes of a path with its ids, those first that fit best."""
+        pieces = [unquote(piece) for piece in path.strip("/").split("/")]
+        if any("\0" in piece for piece in pieces):
+            return []
+        fits = ((route, _match(route.template, pieces)) for route in self.routes)
+        return [(route, ids) for route, ids in fits if ids is not None]
 
 
 def _match(template: Sequence[str], pieces: Sequence[str]) -> dict[str, str] | None:
