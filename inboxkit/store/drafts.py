@@ -173,9 +173,8 @@ def change(
 ) -> DraftRecord | None:
     """Change columns and files; None when the draft has been sent, changed or deleted since."""
     mine = (draft.c.id == known.id) & (draft.c.updated_at == known.updated_at)
-    # Two changes within a microsecond must still be told apart.
-    later = max(now, known.updated_at + type(now).resolution)
-    if not tx.connection.execute(update(draft).where(mine).values(updated_at=later)).rowcount:
+    changed_at = update(draft).where(mine).values(updated_at=_later(known, now))
+    if not tx.connection.execute(changed_at).rowcount:
         return None
     kept = [one for one in known.files if one.id not in remove]
     said = [
@@ -194,6 +193,11 @@ def change(
     return made
 
 
+def _later(known: DraftRecord, now: datetime) -> datetime:
+    """Return when it is changed: two changes within a microsecond must still be told apart."""
+    return max(now, known.updated_at + type(now).resolution)
+
+
 def schedule(tx: Tx, known: DraftRecord) -> None:
     """Let the draft be sent at its time, or at none.
 
@@ -208,7 +212,7 @@ def schedule(tx: Tx, known: DraftRecord) -> None:
 def fail(tx: Tx, known: DraftRecord, error: str, now: datetime) -> bool:
     """Keep a draft that could not be sent at its time, and say why; False when it was changed."""
     mine = (draft.c.id == known.id) & (draft.c.updated_at == known.updated_at)
-    values = {"send_status": FAILED, "error": error[:2_000], "updated_at": now}
+    values = {"send_status": FAILED, "error": error[:2_000], "updated_at": _later(known, now)}
     return bool(tx.connection.execute(update(draft).where(mine).values(**values)).rowcount)
 
 

@@ -70,6 +70,17 @@ async def test_no_draft_is_made_in_an_inbox_that_was_deleted(store: Store) -> No
     assert await store.read(numbers) == [0, 0, 0]
 
 
+async def test_a_draft_that_failed_is_another_version(store: Store) -> None:
+    item = await store.write(staged, ANN)
+    made = await store.write(drafts.create, record(item.row["inbox_id"]), [])
+
+    assert await store.write(drafts.fail, made, "refused", made.updated_at)
+
+    failed = await store.read(drafts.by_id, made.id)
+    assert failed is not None and failed.updated_at > made.updated_at
+    assert not await store.write(drafts.remove, made)
+
+
 async def test_a_change_that_is_refused_changes_nothing(store: Store) -> None:
     item = await store.write(staged, ANN)
     made = await store.write(drafts.create, record(item.row["inbox_id"]), [CONTRACT])

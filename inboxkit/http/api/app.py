@@ -98,7 +98,9 @@ class Api:
         answer = await self._answered(found, origin, body)
         if answer is None:
             return web.Response(status=204)
-        return web.Response(body=answer.dumped(), content_type=answer.media_type)
+        return web.Response(
+            body=answer.dumped(), content_type=answer.media_type, headers=answer.http_headers()
+        )
 
     async def _answered(
         self, found: Found, origin: Origin, body: Callable[[], Awaitable[Any]]

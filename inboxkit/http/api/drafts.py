@@ -13,7 +13,7 @@ from ...store.departing import Changed, Departure
 from ...store.drafts import FAILED, SCHEDULED, DraftRecord
 from ...tokens import new_id, row_id
 from ...values import Draft as OurDraft
-from . import downloads, files, messages, sends
+from . import downloads, files, messages, preconditions, sends
 from .envelope import ApiError, invalid
 from .routing import EVERYWHERE, At, Route
 from .schemas.attachments import AttachmentResponse
@@ -186,8 +186,22 @@ async def _wanted(call: Call[Any]) -> DraftRecord:
     return found
 
 
+async def _seen(call: Call[Any]) -> DraftRecord:
+    """Return the draft of the path as the caller has seen it; raise ApiError 404 or 412."""
+    found = await _wanted(call)
+    preconditions.check(call.headers, preconditions.etag(found.updated_at), _named(call))
+    return found
+
+
+def _named(call: Call[Any]) -> str:
+    return f"Draft {call.name('draft_id')}"
+
+
 async def get(call: Call[Nothing]) -> Draft:
-    """Return a draft with its words."""
+    """Return a draft with its words.
+
+    The header ETag is its version: with If-Match it is changed, sent or deleted as it was seen.
+    """
     return draft(await _wanted(call))
 
 
@@ -213,8 +227,11 @@ def _file(call: Call[Any], record: DraftRecord, name: str) -> DraftFile | None:
 
 
 async def update(call: Call[UpdateDraftRequest]) -> Draft:
-    """Change a draft, or when it is to be sent."""
-    known, asked = await _wanted(call), call.given
+    """Change a draft, or when it is to be sent.
+
+    With If-Match only the version that this header names: 412 for any other.
+    """
+    known, asked = await _seen(call), call.given
     given = asked.model_fields_set
     values = _given(asked, [name for name in (*_RECIPIENTS, *_WORDS) if name in given])
     values["labels"] = _labels(asked.add_labels or (), asked.remove_labels or (), known.labels)
@@ -242,22 +259,26 @@ async def update(call: Call[UpdateDraftRequest]) -> Draft:
 
 
 async def delete(call: Call[Nothing]) -> None:
-    """Delete a draft; one that was scheduled is not sent."""
-    if not await call.store.write(drafts.remove, await _wanted(call)):
+    """Delete a draft; one that was scheduled is not sent.
+
+    With If-Match only the version that this header names: 412 for any other.
+    """
+    if not await call.store.write(drafts.remove, await _seen(call)):
         raise _changed(call)
 
 
 async def send(call: Call[SendDraftRequest]) -> SendMessageResponse:
     """Send a draft; it vanishes. Who may do this approves what others have drafted.
 
-    The header Idempotency-Key makes a repeated request send once.
+    The header Idempotency-Key makes a repeated request send once. With If-Match only the version
+    that this header names is sent: 412 for any other.
     """
     claim = sends.claimed(call, f"draft {call.ids['draft_id']}")
     if claim is not None:
         known = await call.store.read(idempotency.answered, claim, call.now)
         if known is not None:
             return sends.answer(known)
-    record = await _wanted(call)
+    record = await _seen(call)
     sends.check_sending(call)
     labels = _labels(call.given.add_labels or (), call.given.remove_labels or (), record.labels)
     departure = Departure(record, labels, call.now, claim)
@@ -269,9 +290,11 @@ async def send(call: Call[SendDraftRequest]) -> SendMessageResponse:
 
 
 def _changed(call: Call[Any]) -> ApiError:
+    if preconditions.is_conditional(call.headers):
+        return preconditions.failed(_named(call))
     return ApiError(
         "conflict",
-        f"Draft {call.name('draft_id')} was changed, sent or deleted meanwhile",
+        f"{_named(call)} was changed, sent or deleted meanwhile",
         fix="get it again",
     )
 

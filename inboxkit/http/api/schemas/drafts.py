@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import model_validator
 
 from ....tokens import public_id
+from ..preconditions import etag
 from ..targets import shown_inbox_id, shown_message_id
 from .attachments import Attachment, SendAttachment
 from .wire import (
@@ -122,6 +123,10 @@ class Draft(DraftItem):
     html: str | None = None
     references: Sequence[str] | None = None
     created_at: Stamp
+
+    def http_headers(self) -> Mapping[str, str]:
+        """Return the version of the draft, for If-Match."""
+        return {"ETag": etag(self.updated_at)}
 
 
 class ListDraftsResponse(Listed):

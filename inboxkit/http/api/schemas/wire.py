@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
@@ -28,6 +28,10 @@ class Wire(BaseModel):
     def dumped(self) -> bytes:
         """Return the JSON."""
         return self.model_dump_json(by_alias=True, exclude_none=True).encode("utf-8", "replace")
+
+    def http_headers(self) -> Mapping[str, str]:
+        """Return what the answer says beside its body."""
+        return {}
 
 
 class Plain(Wire):
