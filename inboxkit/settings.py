@@ -31,8 +31,12 @@ _LABEL = r"""[^\s@<>()\[\],;:\\"'/.]{1,63}"""  # of any script: IDNA says the re
 _DOMAIN = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
 _HOSTNAME = re.compile(r"[!-~]{1,253}")
 _RATES = re.compile(r"[1-9]\d{0,8}/[smhd]( [1-9]\d{0,8}/[smhd]){0,3}")
-_PASSWORD = re.compile(r"(://[^:/@]*:).*@")
-_PASSWORD_ARGUMENT = re.compile(r"([?&]\w*password=)[^&]*")
+_PASSWORD = re.compile(r"(://[^:/@]*:).*@", re.DOTALL)
+_PASSWORD_OF_NO_URL = re.compile(r"^((?:\w+:/?)?[^:/@\s]*:).*@", re.DOTALL)  # s3:/id:secret@bucket
+# By the name, in any case; a name with an escape may be any of them.
+_SECRET_ARGUMENT = re.compile(
+    r"([?&][^=&#\s]*(?:pass|pwd|secret|token|key|sig|sas|cred|%)[^=&#\s]*=)[^&#]*", re.IGNORECASE
+)
 
 
 class Settings(BaseModel):
@@ -45,7 +49,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    database: str = "sqlite:///inboxkit.db"
+    database: str = Field(default="sqlite:///inboxkit.db", repr=False)
     domain: str = "inbox.example"
     reply_domain: str = ""
     catch_all: bool = False
@@ -56,7 +60,7 @@ class Settings(BaseModel):
     handlers: str = "handlers"
     role: tuple[str, ...] = ROLES
     workers: int = Field(default=1, gt=0, le=64)
-    object_store: str = ""
+    object_store: str = Field(default="", repr=False)
     api_key: str = Field(default="", repr=False)
     hostname: str = "inboxkit"
     tls_certificate: str = ""
@@ -348,17 +352,25 @@ def provider_option(key: str) -> tuple[str, str]:
 
 def masked(settings: Settings) -> dict[str, Any]:
     """Return the settings for people to read: secrets as stars."""
-    shown = settings.model_dump()
-    shown["database"] = without_password(settings.database)
+    shown: dict[str, Any] = {
+        name: _masked("", value) for name, value in settings.model_dump().items()
+    }
     shown["api_key"] = settings.api_key and "***"
     shown["smtp_users"] = dict.fromkeys(settings.smtp_users, "***")
     shown["options"] = {
-        name: {k: "***" if any(w in k for w in _SECRET_WORDS) else v for k, v in options.items()}
+        name: {k: _masked(k, v) for k, v in options.items()}
         for name, options in settings.options.items()
     }
     return shown
 
 
-def without_password(url: str) -> str:
-    """Return a database's URL as it may be shown and logged."""
-    return _PASSWORD_ARGUMENT.sub(r"\1***", _PASSWORD.sub(r"\1***@", url))
+def _masked(name: str, value: Any) -> Any:
+    if any(word in name for word in _SECRET_WORDS):
+        return "***"
+    return without_secrets(value) if isinstance(value, str) else value
+
+
+def without_secrets(url: str) -> str:
+    """Return the URL of a database or a bucket, or words that hold one, as they may be shown."""
+    password = _PASSWORD if "://" in url else _PASSWORD_OF_NO_URL
+    return _SECRET_ARGUMENT.sub(r"\1***", password.sub(r"\1***@", url))

@@ -15,7 +15,7 @@ from inboxkit.settings import (
     is_loopback,
     load,
     masked,
-    without_password,
+    without_secrets,
 )
 
 if TYPE_CHECKING:
@@ -229,10 +229,39 @@ def test_masked_shows_which_secrets_are_set() -> None:
             "postgresql://host/db?user=a&password=p&x=y",
             "postgresql://host/db?user=a&password=***&x=y",
         ),
+        ("postgresql://ann:a\nb@host/db", "postgresql://ann:***@host/db"),
+        (
+            "postgresql://host/db?sslPassword=p&SSLKEY=k",
+            "postgresql://host/db?sslPassword=***&SSLKEY=***",
+        ),
+        ("postgresql://host/db?p%61ssword=p&x=y", "postgresql://host/db?p%61ssword=***&x=y"),
+        ("s3://ID:SE/CR+ET@bucket/raw", "s3://ID:***@bucket/raw"),
+        (
+            "s3://bucket/raw?x-secret-key=s&sig=t#end",
+            "s3://bucket/raw?x-secret-key=***&sig=***#end",
+        ),
+        ("s3:/ID:SECRET@bucket", "s3:/ID:***@bucket"),
+        ("ann:secret@host/db", "ann:***@host/db"),
+        ("s3://bucket/raw", "s3://bucket/raw"),
     ],
 )
-def test_a_password_is_not_shown(url: str, shown: str) -> None:
-    assert without_password(url) == shown
+def test_no_secret_of_a_url_is_shown(url: str, shown: str) -> None:
+    assert without_secrets(url) == shown
+
+
+def test_settings_are_shown_without_the_secrets_of_urls() -> None:
+    given = Settings(
+        database="postgresql://ann@host/db?password=hidden",
+        object_store="s3://ID:hidden@bucket",
+        options={"object_store": {"proxy_url": "http://ann:hidden@proxy"}},
+    )
+
+    shown = masked(given)
+
+    assert "hidden" not in str(shown)
+    assert shown["object_store"] == "s3://ID:***@bucket"
+    assert shown["options"]["object_store"]["proxy_url"] == "http://ann:***@proxy"
+    assert "hidden" not in repr(given)
 
 
 def test_a_providers_name_of_two_words_is_one_name_in_a_variable() -> None:

@@ -10,7 +10,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import StoreError
-from ..settings import without_password
+from ..settings import without_secrets
 from ..store import schema, token_keys
 from ..store.database import open_database, sqlite_file
 from .opening import opened, require_database, run, settings_of
@@ -84,6 +84,6 @@ def _opened(url: str) -> Generator[Database]:
         yield database
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        raise StoreError(f"database {without_password(url)}: {cause}") from error
+        raise StoreError(f"database {without_secrets(url)}: {cause}") from error
     finally:
         database.close()

@@ -20,7 +20,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from ..errors import ConfigurationError
-from ..settings import without_password
+from ..settings import without_secrets
 from .links import Links
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def parse_url(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # of a port that is no number
         raise ConfigurationError(
-            f"database: {without_password(url)!r} is not a URL; "
+            f"database: {without_secrets(url)!r} is not a URL; "
             "write sqlite:///inboxkit.db or postgresql://host/name"
         ) from None
     backend = parsed.get_backend_name()

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import StoreError
-from ..settings import without_password
+from ..settings import without_secrets
 from .backlog import is_first
 from .columns import Moment
 from .database import open_database, sqlite_file
@@ -36,7 +36,7 @@ def seen(url: str) -> Generator[Connection]:
         with engine.connect() as connection:
             yield connection
     except SQLAlchemyError as error:
-        raise StoreError(f"database {without_password(url)}: {words(error)}") from error
+        raise StoreError(f"database {without_secrets(url)}: {words(error)}") from error
     finally:
         engine.dispose()
         if database is not None:

@@ -22,6 +22,7 @@ from obstore.exceptions import BaseError
 from obstore.store import from_url
 
 from ..errors import ConfigurationError, StoreError
+from ..settings import without_secrets
 from .blobs import OBJECT, Unreadable
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Objects:
 
         ``now`` is the wall's time, as the store stamps objects with its own.
         """
-        self._url = url
+        self._url = without_secrets(url)
         self._now = now
         self._store = _open(url, options)
         self._folder = ""
@@ -174,7 +175,10 @@ class Objects:
 def _open(url: str, options: Mapping[str, str]) -> ObjectStore:
     scheme, separator, rest = url.partition("://")
     if scheme not in SCHEMES or not separator or not rest.strip("/"):
-        raise ConfigurationError(f"object_store: {url!r} is no bucket, such as s3://bucket/prefix")
+        shown = without_secrets(url)
+        raise ConfigurationError(
+            f"object_store: {shown!r} is no bucket, such as s3://bucket/prefix"
+        )
     retries: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
     config, client = _parted(options)
     try:
@@ -207,4 +211,5 @@ def _key(location: str) -> str:
 
 def _brief(error: Exception) -> str:
     """Return the first line, without what the server wrote: that may name a key."""
-    return str(error).partition("\n")[0].partition("<")[0].strip(" :")[:300]
+    said = without_secrets(str(error))  # the endpoint may hold a password
+    return said.partition("\n")[0].partition("<")[0].strip(" :")[:300]

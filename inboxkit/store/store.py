@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..blocking import in_thread, uninterrupted
 from ..errors import ConfigurationError, StoreError
-from ..settings import without_password
+from ..settings import without_secrets
 from ..tokens import Keyring, new_id
 from . import arrivals, jobs, schema, shortcut, token_keys, workers
 from .bell import Bell
@@ -132,7 +132,7 @@ class Store:
             await uninterrupted(self._release())
             if not isinstance(error, SQLAlchemyError):
                 raise
-            url = without_password(str(self.database.url))
+            url = without_secrets(str(self.database.url))
             raise StoreError(f"database {url}: cannot be opened: {words(error)}") from error
 
     async def _open(self) -> None:

@@ -368,3 +368,19 @@ async def test_the_janitor_sweeps_the_bucket(bucket: Bucket, database: str) -> N
         await asyncio.to_thread(store.blobs.pack, NOISE)
         assert await Janitor(store, kit.settings).sweep() == 0
         assert len(names(bucket)) == 1
+
+
+@pytest.mark.parametrize("url", ["s3://ID:SECRET@", "s3:/ID:SECRET@mail", "ftp://ID:SECRET@mail"])
+def test_what_is_no_bucket_is_refused_without_its_secret(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="object_store") as refused:
+        Objects(url, {})
+    assert "SECRET" not in str(refused.value)
+
+
+def test_a_bucket_that_fails_is_named_without_its_secrets() -> None:
+    options = {"endpoint": "http://ID:SECRET@127.0.0.1:9", "region": "x", "skip_signature": "true"}
+    bucket = Objects("s3://ID:SECRET@mail", options)
+    with pytest.raises(StoreError, match=r"s3://ID:\*\*\*@mail takes no object") as failed:
+        bucket.probe()
+    bucket.close()
+    assert "SECRET" not in str(failed.value)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ... import matching
 from ...errors import ConfigurationError, StoreError
 from ...http.app import check_bind
-from ...settings import without_password
+from ...settings import without_secrets
 from ...store import api_keys, domains, examination, inboxes, schema
 from ...store.database import sqlite_file
 from ...store.examination import seen
@@ -136,7 +136,7 @@ def database(
 
 def _itself(connection: Connection, url: str) -> Iterator[Point]:
     version = schema.current(connection)
-    yield ok("database", f"{without_password(url)} can be read")
+    yield ok("database", f"{without_secrets(url)} can be read")
     if schema.works_with(connection, version):
         if version == schema.HEAD:
             yield ok("schema", version)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ...dkim_keys import public_record
 from ...dns_records import MISSING, VALID, Wanted, checked, host_for, records
 from ...errors import ConfigurationError, InboxKitError, RemoteError
-from ...settings import host_port
+from ...settings import host_port, without_secrets
 from ...store.store import open_bucket
 from ..serving import binds
 from .points import fault, ok, warning
@@ -123,7 +123,10 @@ def object_store(settings: Settings) -> Iterator[Point]:
     except InboxKitError as error:
         yield fault(check, str(error), "see docs/scale.md for its settings and what a key must do")
     else:
-        yield ok(check, f"{settings.object_store}: an object was written, read and deleted")
+        yield ok(
+            check,
+            f"{without_secrets(settings.object_store)}: an object was written, read and deleted",
+        )
 
 
 def dns(
