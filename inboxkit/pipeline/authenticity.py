@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.authenticity")
 UNAUTHENTICATED = "unauthenticated"
+SPAM = "spam"  # the label, and where the trace says that a provider's filter calls it so
 _THREADS = 16
 _GRACE_SECONDS = 5.0  # for hashing, beyond what look-ups may take
 _INTERNET = Guard()
@@ -69,10 +70,11 @@ class Authenticity:
 
     def labels(self, item: Stored, auth: Auth) -> tuple[str, ...]:
         """Return the labels of a mail that is read for the first time."""
-        asked = self._settings.unauthenticated == "label"
-        if not asked or auth.passed or item.auth or "imported" in item.trace:
+        if item.auth or "imported" in item.trace:
             return ()
-        return (UNAUTHENTICATED,)
+        asked = self._settings.unauthenticated == "label"
+        unproven = (UNAUTHENTICATED,) if asked and not auth.passed else ()
+        return (SPAM, *unproven) if item.trace.get(SPAM) else unproven
 
     async def verify(self, item: Stored, parsed: ParsedMessage) -> Auth:
         """Return the verdicts of look-ups, made in a thread; never raises."""

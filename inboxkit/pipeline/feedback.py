@@ -30,6 +30,7 @@ from ..store.jobs import LeaseLost
 from ..tokens import row_id
 from ..values import EventType, WebhookResponse
 from . import downloads
+from .authenticity import SPAM
 from .certificates import Certificates
 from .configured import Configured
 from .crew import Crew
@@ -230,6 +231,7 @@ class Feedback:
                         "provider": row.provider,
                         "event": mail.event_id,
                         "verdicts": dict(mail.verdicts),
+                        **({SPAM: True} if mail.spam else {}),
                     },
                     keep_unrouted=True,
                     each_unrouted=not mail.by_header,

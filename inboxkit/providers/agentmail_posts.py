@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _PLACE, _BYTES = "place", "bytes"
 _DOWNLOADS = (".agentmail.to", ".agentmail.eu", ".cloudfront.net")  # "CloudFront signed URL"
 _RECEIVED = "message.received"  # also .spam, .blocked and .unauthenticated, if subscribed to
+_SPAM = f"{_RECEIVED}.spam"
 _SECURITY = "message.security"
 _EVENTS = {
     "message.sent": (EventType.SENT, "send"),
@@ -102,9 +103,11 @@ def _recipients(kind: EventType, about: Mapping[str, Any]) -> Iterator[tuple[str
 def announced(request: WebhookRequest, config: AgentMailConfig) -> tuple[FetchPlan, ...]:
     """Return how to get at a received mail; () for every other post."""
     payload = payloads.read_object(request.body)
-    if not payloads.text(payload.get("event_type")).startswith(_RECEIVED):
+    name = payloads.text(payload.get("event_type"))
+    if not name.startswith(_RECEIVED):
         return ()
     message = payloads.mapping(payload.get("message"))
+    is_spam = name == _SPAM or "spam" in payloads.texts(message.get("labels"))
     inbox, message_id = (payloads.text(message.get(k), 998) for k in ("inbox_id", "message_id"))
     if not inbox.strip(".") or not message_id.strip("."):  # ".." would be another path
         raise ParseError("message.received without inbox_id or message_id")
@@ -118,6 +121,7 @@ def announced(request: WebhookRequest, config: AgentMailConfig) -> tuple[FetchPl
                 "mail_from": _sender(message),
                 "rcpt_to": (inbox,),
                 "event_id": payloads.text(payload.get("event_id")) or svix.event_id(request),
+                "spam": is_spam,
             },
         ),
     )

@@ -341,7 +341,7 @@ class InboundMail:
 
     ``verdicts`` are the vendor's own, in words of RFC 8601, of what no sender can forge: ``spf``,
     ``dkim``, ``dmarc``, and ``domain``, the domains whose signature passed; without what it does
-    not state.
+    not state. ``spam``: its filter calls the mail spam.
     """
 
     raw: bytes = field(repr=False)
@@ -350,6 +350,7 @@ class InboundMail:
     event_id: str = ""
     by_header: bool = False
     verdicts: Mapping[str, str] = field(default_factory=dict[str, str])
+    spam: bool = False
 
 
 class ParseError(ValueError):

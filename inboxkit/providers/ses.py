@@ -388,12 +388,10 @@ def _mail(raw: bytes, told: Mapping[str, Any], event_id: str) -> InboundMail:
         rcpt_to=rcpt_to,
         by_header=not matched,
         event_id=event_id,
-        verdicts=stated(
-            **{
-                method: payloads.text(
-                    payloads.mapping(receipt.get(f"{method}Verdict")).get("status")
-                )
-                for method in ("spf", "dkim", "dmarc")
-            }
-        ),
+        verdicts=stated(**{name: _verdict(receipt, name) for name in ("spf", "dkim", "dmarc")}),
+        spam=_verdict(receipt, "spam") == "FAIL",  # GRAY: it cannot tell
     )
+
+
+def _verdict(receipt: Mapping[str, Any], name: str) -> str:
+    return payloads.text(payloads.mapping(receipt.get(f"{name}Verdict")).get("status"))

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from .base import InboundMail
 
 _HEAD_BYTES = 128 * 1024
-_FIELD = re.compile(rb"^(X-Mailgun-Spf|X-Mailgun-Dkim-Check-Result):[ \t]*(\w{1,40})", re.I | re.M)
+_FIELD = re.compile(
+    rb"^(X-Mailgun-Spf|X-Mailgun-Dkim-Check-Result|X-Mailgun-Sflag):[ \t]*(\w{1,40})", re.I | re.M
+)
 _WORDS = {  # of vendors -> of RFC 8601
     "gray": "none",
     "processing_failed": "temperror",
@@ -39,17 +41,24 @@ def stated(**said: str) -> dict[str, str]:
 
 def unanimous(fields: Iterable[tuple[str, str]], names: Mapping[str, str]) -> dict[str, str]:
     """Return the verdicts of header fields, by method; two fields that differ say nothing."""
+    return stated(**_agreed(fields, names))
+
+
+def _agreed(fields: Iterable[tuple[str, str]], names: Mapping[str, str]) -> dict[str, str]:
+    """Return the first words of fields that do not differ, by what ``names`` calls them."""
     found: dict[str, set[str]] = {}
     for name, value in fields:
         method = names.get(name.lower())
         if method:
             found.setdefault(method, set()).add(value.strip().partition(" ")[0])
-    return stated(**{method: value.pop() for method, value in found.items() if len(value) == 1})
+    return {method: value.pop() for method, value in found.items() if len(value) == 1}
 
 
 def of_mailgun(mail: InboundMail, fields: Iterable[tuple[str, str]]) -> InboundMail:
     """Return a mail with what Mailgun's spam filter wrote into it, or beside it."""
     head = mail.raw[:_HEAD_BYTES].replace(b"\r\n", b"\n").partition(b"\n\n")[0]
     written = [(name.decode(), value.decode("latin-1")) for name, value in _FIELD.findall(head)]
+    every = [*written, *fields]
     names = {"x-mailgun-spf": "spf", "x-mailgun-dkim-check-result": "dkim"}
-    return replace(mail, verdicts=unanimous([*written, *fields], names))
+    flag = _agreed(every, {"x-mailgun-sflag": "spam"}).get("spam", "")
+    return replace(mail, verdicts=unanimous(every, names), spam=flag.lower() == "yes")

@@ -65,7 +65,9 @@ class AgentMailFake(FakeAccount):
         }
         return self._post(name, {key: {**about, **_outcome(kind, recipient, hard=hard)}})
 
-    def inbound(self, raw: bytes, *, recipient: str, mail_from: str) -> WebhookRequest:
+    def inbound(
+        self, raw: bytes, *, recipient: str, mail_from: str, spam: bool = False
+    ) -> WebhookRequest:
         """Keep a mail and return the signed webhook that describes it."""
         mail = parse(raw)
         message_id = mail.message_id or f"<{uuid.uuid4().hex}@email.amazonses.com>"
@@ -74,7 +76,7 @@ class AgentMailFake(FakeAccount):
             "inbox_id": recipient,
             "thread_id": str(uuid.uuid4()),
             "message_id": message_id,
-            "labels": ["received", "unread"],
+            "labels": ["received", *(["spam"] if spam else []), "unread"],
             "timestamp": self._written(),
             "from": str(mail.sender),
             "to": [str(address) for address in mail.to],
@@ -86,7 +88,7 @@ class AgentMailFake(FakeAccount):
             "headers": header_map([("Return-Path", f"<{mail_from}>"), *mail.headers]),
             "size": len(raw),
         }
-        return self._post("message.received", {"message": message})
+        return self._post(f"message.received{'.spam' if spam else ''}", {"message": message})
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         parts = urlsplit(request.url)

@@ -104,6 +104,7 @@ class SesFake(FakeAccount):
         mail_from: str,
         stored: bool = False,
         encoding: str = "BASE64",
+        spam: bool = False,
     ) -> WebhookRequest:
         """Return the notification of a receipt rule: with the mail, or with its place in S3."""
         action: dict[str, Any] = {"type": "SNS", "topicArn": self._topic.arn, "encoding": encoding}
@@ -113,6 +114,7 @@ class SesFake(FakeAccount):
             self._objects[f"{_BUCKET}/{key}"] = raw
             action = {"type": "S3", "bucketName": _BUCKET, "objectKey": key}
         told = _received(_iso(self._now()), mail_from, recipient, action)
+        told["receipt"] |= {"spamVerdict": {"status": "FAIL"}} if spam else {}
         told |= {} if stored else {"content": content}
         return self._published("Amazon SES Email Receipt Notification", told)
 
