@@ -71,7 +71,7 @@ class Posts:
             await self._store.write(_drop, job)
             return
         begun, now = time.monotonic(), self._store.clock.now()
-        headers = _headers(endpoint, seq, body, now)
+        headers = headers_of(endpoint, events.cursor_id(seq), body, now)
         answer = await self._poster.post(endpoint.url, body, headers, now)
         made = AttemptRecord(
             endpoint_id=endpoint.id,
@@ -85,10 +85,10 @@ class Posts:
         await self._store.write(_record, job, endpoint, made, answer.pause)
 
 
-def _headers(endpoint: EndpointRecord, seq: int, body: bytes, now: datetime) -> Mapping[str, str]:
-    """Return all headers; the signatures bear the time of this attempt."""
+def headers_of(endpoint: EndpointRecord, id: str, body: bytes, now: datetime) -> Mapping[str, str]:
+    """Return all headers of a post; the signatures bear the time of this attempt."""
     keys = [signatures.Key.of(secret) for secret in endpoint.signing(now)]
-    return {**endpoint.headers, **signed(keys, events.cursor_id(seq), now, body)}
+    return {**endpoint.headers, **signed(keys, id, now, body)}
 
 
 def _drop(tx: Tx, job: Job) -> None:

@@ -23,6 +23,7 @@ from . import (
     threads,
     wait,
     webhook_secrets,
+    webhook_tests,
     webhooks,
     whole,
 )
@@ -45,6 +46,7 @@ ROUTES: tuple[Route[Any], ...] = (
     *webhooks.ROUTES,
     *polling.ROUTES,
     *webhook_secrets.ROUTES,
+    *webhook_tests.ROUTES,
     *suppressions.ROUTES,
     *runs.ROUTES,
     *metrics.ROUTES,

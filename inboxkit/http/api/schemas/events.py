@@ -90,6 +90,10 @@ def _known(types: Sequence[str]) -> Sequence[str]:
     return tuple(dict.fromkeys(types))
 
 
+def _known_one(name: str) -> str:
+    return _known([name])[0]
+
+
 def _empty_if_null(value: Any) -> Any:
     return () if value is None else value
 
@@ -97,6 +101,7 @@ def _empty_if_null(value: Any) -> Any:
 EventTypes = Annotated[
     Words, Field(max_length=100), AfterValidator(_known), BeforeValidator(_empty_if_null)
 ]
+KnownType = Annotated[Text, AfterValidator(_known_one)]
 Ids = Annotated[Words, Field(max_length=100), BeforeValidator(_empty_if_null)]
 
 

@@ -11,7 +11,7 @@ from ....pipeline.posts import is_own_header
 from ....store.endpoints import public
 from ....store.events import cursor_id
 from ..targets import shown_inbox_id
-from .events import EventTypes, Ids
+from .events import EventTypes, Ids, KnownType
 from .wire import ClientId, Line, Listed, Moment, PageQuery, Request, Stamp, Text, Wire
 
 if TYPE_CHECKING:
@@ -167,6 +167,23 @@ class ReplayWebhookRequest(Request):
         if bool(self.event_ids) == (self.failed_since is not None):
             raise ValueError("give exactly one of event_ids, failed_since")
         return self
+
+
+class SendExampleRequest(Request):
+    """Of which type the example is; the first that the endpoint wants unless given."""
+
+    event_type: KnownType | None = None
+
+
+class SentExample(Wire):
+    """What an endpoint answered to an example; ``status`` is 0 when there was no answer."""
+
+    event_id: str
+    event_type: str
+    good: bool
+    status: int
+    error: str | None = None
+    milliseconds: int
 
 
 class Replayed(Wire):
