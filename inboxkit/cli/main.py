@@ -56,6 +56,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "trigger": ("triggering", "trigger", "Let something happen to what a fake vendor took."),
     "try": ("rehearsing", "try_", "Call the handlers for a mail file; print what they would send."),
     "wait": ("waiting", "wait", "Wait for a message and print it."),
+    "webhook": ("webhooks", "webhook", "Create, list, try and delete outgoing webhooks."),
     "webhook-url": ("configuring", "webhook_url", "Print the address for a provider's webhooks."),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
 import click
@@ -11,10 +10,8 @@ from ..pipeline.deletion import delete_portion
 from ..store import inboxes as store_inboxes
 from ..store import purge as store_purge
 from .looking import looked
+from .moments import age
 from .opening import run
-
-_AGE = re.compile(r"(\d{1,4})([mhdw])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @click.command()
@@ -33,21 +30,21 @@ def purge(
         raise click.UsageError("give either --older-than AGE or --keep N")
     if keep is not None and inbox is None:
         raise click.UsageError("--keep needs --inbox")
-    age = _age(older_than) if older_than else None
+    old = _age(older_than) if older_than else None
     if not yes:
         click.confirm(f"Delete messages of {inbox or 'all inboxes'}?", abort=True, err=True)
-    click.echo(f"deleted {run(_purge(ctx, age, keep, inbox))}", err=True)
+    click.echo(f"deleted {run(_purge(ctx, old, keep, inbox))}", err=True)
 
 
 def _age(text: str) -> timedelta:
-    found = _AGE.fullmatch(text)
+    found = age(text)
     if found is None:
         raise click.UsageError(f"--older-than {text}: write a number and m, h, d or w")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return found
 
 
 async def _purge(
-    ctx: click.Context, age: timedelta | None, keep: int | None, inbox: str | None
+    ctx: click.Context, old: timedelta | None, keep: int | None, inbox: str | None
 ) -> int:
     number = 0
     async with looked(ctx) as look:
@@ -57,7 +54,7 @@ async def _purge(
         async def some() -> list[int]:
             if inbox_id is not None and keep is not None:
                 return await store.read(store_purge.beyond, inbox_id, keep)
-            before = look.clock.now() - (age or timedelta(0))
+            before = look.clock.now() - (old or timedelta(0))
             return await store.read(store_purge.older_than, before, inbox_id=inbox_id)
 
         while ids := await some():

@@ -40,7 +40,12 @@ ON_A_DATABASE = {
     "inbox show nobody@inbox.example": 3,
     "runs run_0000000000001": 3,
 }
-ELSEWHERE = {"--help": 0, "parse 1.eml": 0, "--url http://127.0.0.1:1 messages": 5}
+ELSEWHERE = {
+    "--help": 0,
+    "parse 1.eml": 0,
+    "--url http://127.0.0.1:1 messages": 5,
+    "--url http://127.0.0.1:1 webhook list": 5,
+}
 
 
 @pytest.mark.parametrize(
