@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("serving", "run", "Run in earnest: known inboxes, handlers, ports."),
     "runs": ("happening", "runs", "List the calls of handlers."),
     "send": ("sending", "send", "Send a message."),
+    "sendmail": ("submitting", "sendmail", "Stand in for /usr/sbin/sendmail."),
     "show": ("reading", "show", "Show a message."),
     "suppressions": ("suppressing", "suppressions", "List and change who is not written to."),
     "thread": ("reading", "thread", "Show a conversation."),

@@ -1,0 +1,142 @@
+"""A mail as programs pipe it to sendmail: taken apart, completed, and put together for SMTP. Pure.
+
+What it says is left as it is: bytes of any charset, lines of any length, fields in their order.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from email.utils import format_datetime, formataddr, make_msgid
+from typing import TYPE_CHECKING
+
+from ..parsing import addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
+_RECIPIENTS = ("to", "cc", "bcc")
+_SECRET = ("bcc", "resent-bcc")
+_NAME = re.compile(r"[\w.+=~-]{1,64}")
+_PLAIN = re.compile(r'[^"<>()\[\]:;\\]*')  # nothing but addresses, names and commas
+_MARK = re.compile(r'\\.|[",<>()]', re.DOTALL)
+_CLOSES = {'"': '"', "<": ">", "(": ")"}
+_REFUSED = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+_ADDRESS = re.compile(r'[^\s<>@,;"\\]+@[^\s<>@,;"\\]+')
+
+
+@dataclass(frozen=True, slots=True)
+class Piped:
+    """A mail: its header fields with their folding, and its body; lines end with LF."""
+
+    fields: Sequence[bytes] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def values(self, name: str) -> Iterator[str]:
+        """Iterate over the values of the fields of a name, in lower case, unfolded."""
+        for one in self.fields:
+            if _name(one) == name:
+                value = one.partition(b":")[2].replace(b"\n", b"").strip()
+                try:
+                    yield value.decode()
+                except UnicodeDecodeError:
+                    yield value.decode("latin-1")
+
+    def addressed(self, domain: str) -> list[str]:
+        """Return whom the header names, each once; of a mail that was resent the last ones.
+
+        Names without a domain get this one. Raise ValueError for what is no address.
+        """
+        resent = any(_name(one).startswith("resent-") for one in self.fields)
+        names = [f"resent-{name}" if resent else name for name in _RECIPIENTS]
+        lists = [value for name in names for value in self.values(name)]
+        return [one for value in lists for one in people(value, domain)]
+
+
+def read(raw: bytes, *, dot_ends: bool) -> Piped:
+    """Take a mail apart; ``dot_ends``: it ends at a line that holds a dot alone.
+
+    A first line of an mbox is left out. What begins with no field has no header.
+    """
+    lines = _LINE_END.split(raw)
+    if dot_ends and b"." in lines:
+        lines = [*lines[: lines.index(b".")], b""]
+    if lines[0].startswith(b"From "):
+        lines = lines[1:]
+    fields: list[bytes] = []
+    for place, line in enumerate(lines):
+        if fields and line[:1] in (b" ", b"\t"):
+            fields[-1] += b"\n" + line
+        elif _FIELD.fullmatch(line):
+            fields.append(line)
+        else:
+            return Piped(fields, b"\n".join(lines[place if line else place + 1 :]))
+    return Piped(fields, b"")
+
+
+def people(value: str, domain: str) -> list[str]:
+    """Return the addresses of a list; names without a domain get this one. Raise ValueError."""
+    if _REFUSED.search(value):
+        raise ValueError(f"{value[:80]!r} holds control characters, or is not UTF-8")
+    given = [one.strip() for one in _entries(value)]
+    local = [f"{one}@{domain}" for one in given if _NAME.fullmatch(one)]
+    if _PLAIN.fullmatch(value):
+        return local + [_checked(one) for one in given if one and not _NAME.fullmatch(one)]
+    found = [_checked(one.email) for one in addresses.parse(value)]
+    if not found and "<" in value:
+        raise ValueError(f"{value[:80]!r} names no address")
+    return local + found
+
+
+def _entries(value: str) -> Iterator[str]:
+    """Iterate over what commas part, those in quotes, angle brackets and comments aside."""
+    begin, waits_for = 0, ""
+    for mark in _MARK.finditer(value):
+        if waits_for:
+            waits_for = "" if mark[0] == waits_for else waits_for
+        elif mark[0] == ",":
+            yield value[begin : mark.start()]
+            begin = mark.end()
+        else:
+            waits_for = _CLOSES.get(mark[0], "")
+    yield value[begin:]
+
+
+def _checked(address: str) -> str:
+    if not _ADDRESS.fullmatch(address):
+        raise ValueError(f"{address[:80]!r} is not an address")
+    return address
+
+
+def completed(mail: Piped, *, sender: str, name: str, domain: str, now: datetime) -> Piped:
+    """Return a mail with From, Date and Message-ID, where it had none, and without Bcc."""
+    fields = [one for one in mail.fields if _name(one) not in _SECRET]
+    known = {_name(one) for one in fields}
+    made = {
+        "from": f"From: {_author(sender, name)}",
+        "date": f"Date: {format_datetime(now)}",
+        "message-id": f"Message-ID: {make_msgid(domain=domain)}",
+    }
+    added = [line.encode() for key, line in made.items() if key not in known]
+    return replace(mail, fields=[*added, *fields])
+
+
+def wire(mail: Piped) -> bytes:
+    """Return a mail as SMTP carries it, its lines ended by CRLF; dots are not stuffed yet."""
+    whole = b"\n".join((*mail.fields, b"", mail.body))
+    return whole.removesuffix(b"\n").replace(b"\n", b"\r\n") + b"\r\n"
+
+
+def _author(sender: str, name: str) -> str:
+    if not name:
+        return sender
+    lent = "<a@b>"  # formataddr takes no address beyond ASCII
+    return formataddr((name, lent[1:-1])).removesuffix(lent) + f"<{sender}>"
+
+
+def _name(one: bytes) -> str:
+    """Return the name of a field in lower case."""
+    return one.partition(b":")[0].rstrip().lower().decode("ascii")
