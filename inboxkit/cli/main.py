@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # name -> (module, function, what the help says about it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "backup": ("copying", "backup", "Copy the database and its files while a server runs."),
     "cancel": ("cancelling", "cancel", "Take back a send whose time has not come."),
     "config": ("configuring", "config", "Show or check the settings."),
     "db": ("databases", "db", "Upgrade or check the database's schema."),

@@ -196,7 +196,7 @@ def _write(folder: Path, pieces: Iterable[bytes]) -> str:
         _write_durably(temporary, pieces)
         temporary.rename(target)
         for path in (target.parent, folder):
-            _sync_folder(path)
+            sync_folder(path)
     except OSError as error:
         _unlink(temporary, target)  # a full disk needs the room
         raise StoreError(f"{folder} takes no message: {error.strerror or error}") from error
@@ -216,7 +216,8 @@ def _write_durably(path: Path, pieces: Iterable[bytes]) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Let the names in a folder survive a power cut."""
     if os.name == "nt":  # a folder cannot be opened there; NTFS journals the rename
         return
     descriptor = os.open(folder, os.O_RDONLY)
