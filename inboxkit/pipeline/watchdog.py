@@ -21,6 +21,7 @@ async def watch() -> None:
         if lag > _LAG_SECONDS:
             log.warning(
                 "the event loop stood still for %.1f s: something blocks it, such as a handler "
-                "that calls a synchronous library; run that in anyio.to_thread.run_sync",
+                "that calls a synchronous library (run that in anyio.to_thread.run_sync), or the "
+                "whole process was paused",
                 lag,
             )
