@@ -50,6 +50,11 @@ def first_id(moment: datetime) -> int:
     return min(max(millis, 0) << _RANDOM_BITS, _LAST)
 
 
+def made_at(number: int) -> datetime:
+    """Return the moment at which a row id was made."""
+    return _SINCE + timedelta(milliseconds=number >> _RANDOM_BITS)
+
+
 def _drawn() -> list[int]:
     """Return random bits for many ids: each question to the system gives the GIL away."""
     octets = os.urandom(_DRAWN * _RANDOM_BYTES)

@@ -44,7 +44,10 @@ class Guesses:
     def must_wait(self, peer: str) -> bool:
         """Whether a client may not try again yet."""
         past = self._clients.get(client_of(peer))
-        return past is not None and self._clock.now() < past.waits_until
+        if past is None:
+            return False
+        # A clock that was set back since makes nobody wait until it comes round again.
+        return past.last_at <= self._clock.now() < past.waits_until
 
     def failed(self, peer: str) -> None:
         """Count a failed login; after a few of them each doubles the time to wait."""

@@ -27,6 +27,7 @@ from .patience import Patience
 from .presence import Presence
 from .readers import Readers
 from .refusals import words
+from .setbacks import Setbacks
 from .takers import Takers
 from .turns import Turns
 from .workers import BEAT_SECONDS, LockFile
@@ -111,6 +112,7 @@ class Store:
         self._doorbell: Doorbell | Notices | None = None
         self._lock: LockFile | None = None
         self._pulses = workers.Pulses(clock)
+        self._setbacks = Setbacks()
         self._closing: asyncio.Task[None] | None = None
         self._has_left = False
 
@@ -329,6 +331,7 @@ class Store:
         """Beat once; how silent others were then counts only if it could be written."""
         await self.write_lightly(self.beat)
         self._pulses.keep()
+        self._setbacks.keep()
 
     def beat(self, tx: Tx) -> None:
         """Say that this process lives, bury those that do not, look at the keys."""
@@ -338,6 +341,7 @@ class Store:
         if self._lock is not None:
             self._lock.keep()
         workers.bury(tx, now, locks=self.files_folder, myself=self.worker_id, pulses=self._pulses)
+        self._setbacks.mend(tx, self.clock.now())
         self.keys = token_keys.load(tx.connection, self.identity)  # somebody may have rotated them
 
 

@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from sqlalchemy import String, cast, select
 
 from inboxkit import InboxKit, Message, Router
 from inboxkit.clock import Clock
-from inboxkit.store import inboxes, purge, runs, workers
+from inboxkit.store import inboxes, limits, purge, runs, workers
+from inboxkit.store.setbacks import Setbacks
 from inboxkit.store.store import Store
+from inboxkit.store.tables import job, message
 from inboxkit.testing.settling import settle
-from tests.mails import DESK, arrive
+from tests.mails import ANN, DESK, arrive, mail
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from inboxkit.store.writer import Tx
 
 
@@ -88,3 +93,67 @@ async def test_a_jump_by_a_day_buries_no_living_neighbour(store: Store, database
     await other.write(other.beat)
     assert await store.write(workers.beat, store.worker_id, store.clock.beat())
     await other.close()
+
+
+def sends_due(connection: Connection, now: datetime) -> list[str]:
+    """Return the subjects of the sends that are due."""
+    mine = (job.c.kind == "send") & (job.c.key == cast(message.c.id, String))
+    query = select(message.c.subject).join(job, mine).where(job.c.due_at <= now)
+    return list(connection.execute(query).scalars())
+
+
+@pytest.mark.sqlite
+@pytest.mark.postgres
+async def test_what_waited_when_the_clock_was_set_back_between_two_starts_is_done_at_once(
+    database: str,
+) -> None:
+    before, clock, router, called = (
+        InboxKit(database=database),
+        JumpingClock(),
+        Router(),
+        anyio.Event(),
+    )
+
+    @router.on_message(to="desk@*")
+    async def answer(_: Message) -> None:
+        called.set()
+
+    before.only_look()  # so that mail waits to be read
+    async with before:
+        await before.inbox(DESK)
+        await before.runtime.accept.mail(mail(), mail_from=ANN, rcpt_to=[DESK])
+    clock.offset = timedelta(hours=-1)
+    async with InboxKit(router, database=database, clock=clock):
+        with anyio.fail_after(30):
+            await called.wait()
+
+
+@pytest.mark.sqlite
+@pytest.mark.postgres
+async def test_what_waits_as_the_clock_is_set_back_is_due_at_once_and_what_is_scheduled_then(
+    database: str,
+) -> None:
+    clock = JumpingClock()
+    kit = InboxKit(database=database, clock=clock)
+    kit.only_look()
+    async with kit:
+        store, desk = kit.runtime.store, await kit.inbox(DESK)
+        await store.show_life()
+        await desk.send(ANN, "Now", "Hello")
+        clock.offset = timedelta(hours=-1)
+        await desk.send(ANN, "Later", "Hello", at=clock.now() + timedelta(minutes=30))
+        assert not await store.read(sends_due, clock.now())
+        await store.show_life()
+        assert await store.read(sends_due, clock.now()) == ["Now"]
+
+
+async def test_a_provider_is_left_alone_for_no_longer_when_the_clock_is_set_back(
+    store: Store,
+) -> None:
+    now, pause, setbacks = store.clock.now(), timedelta(minutes=5), Setbacks()
+    then = now + timedelta(days=1)
+    await store.write(limits.pause, "smtp", then + pause, now=then, reason="it asked for that")
+    await store.write(setbacks.mend, then)
+    setbacks.keep()
+    await store.write(setbacks.mend, now)
+    assert (await store.read(limits.circuits))["smtp"].until == now + pause

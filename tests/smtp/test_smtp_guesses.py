@@ -8,6 +8,7 @@ import pytest
 
 from inboxkit.clock import Clock
 from inboxkit.smtp.guesses import Guesses
+from tests.faults.test_clock import JumpingClock
 
 PEER = "192.0.2.1"
 
@@ -30,6 +31,13 @@ def test_each_failure_doubles_the_time_to_wait(failures: int, seconds: int) -> N
         clock.advance(timedelta(seconds=seconds - 0.5))
         assert guesses.must_wait(PEER)
         clock.advance(timedelta(seconds=1))
+    assert not guesses.must_wait(PEER)
+
+
+def test_a_clock_that_is_set_back_makes_nobody_wait_for_longer() -> None:
+    clock = JumpingClock()
+    guesses = after(clock, 50)
+    clock.offset = timedelta(hours=-1)
     assert not guesses.must_wait(PEER)
 
 
