@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+YEAR = "digits like a year"
 _MOST = 60  # candidates of one text; mails with a code have few
 _SPACES = " \u00a0\u2002-\u200a\u202f\u3000"
 _DASHES = "\u2010\u2011\u2012\u2013\u00b7\u2022"
@@ -31,8 +32,10 @@ _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
 _REACH = 60  # how far a word reaches to the left of its first digit
 _CELL = "[0-9A-Z\u0660-\u0669\u06f0-\u06f9]"
 # Cells of a table or items of a list, a character each.
-_CELLS = re.compile(rf"[\s|]({_CELL}(?:[\s|*•·-]{{1,9}}{_CELL}){{3,9}})(?![^\s|])")
-_BETWEEN = re.compile(r"[\s|*•·-]+")
+_BESIDE_CELLS = r"[\s|*•·\[\]-]"  # pictures are written in brackets
+_CELLS = re.compile(rf"[\s|\[]({_CELL}(?:{_BESIDE_CELLS}{{1,9}}{_CELL}){{3,9}})(?![^\s|\]])")
+_BETWEEN = re.compile(rf"{_BESIDE_CELLS}+")
+_BOXED = ("][", "] [")
 _COUNTING = "0123456789"  # pages, steps
 _NUMERIC = re.compile(r"\d[.,:/]\d|/\w")  # prices, dates, times, addresses of the web
 _CLAUSE = re.compile(r"\d,\d{1,2}[^\x00-\x7f\d]")  # "8 8 2 0 1 4,5分钟": a comma ends the clause
@@ -113,7 +116,7 @@ def candidates(text: str) -> Iterator[Candidate]:
             count += 1
             if count > _MOST:
                 return
-    if singles > 1:
+    if singles > 1 or any(box in text for box in _BOXED):
         yield from _in_cells(text)
 
 
@@ -137,7 +140,8 @@ def letter_candidates(text: str) -> Iterator[Candidate]:
             weight = _letters_weight(word)
             if weight is not None and start not in seen:
                 seen.add(start)
-                yield Candidate(start, start + len(word), word, weight, "letters")
+                typed = ascii_digits(word)
+                yield Candidate(start, start + len(word), typed, weight, "letters")
             if len(seen) > _MOST:
                 return
 
@@ -190,7 +194,11 @@ def _stripped(raw: str, start: int) -> tuple[int, str]:
         kept = kept[named.end() :].lstrip(_LEADING)
     start += len(raw) - len(kept)
     kept = kept.rstrip(_TRAILING)
-    return start, _ENDING.sub("", kept) if kept[-1:].islower() else kept
+    if kept[-1:].islower() and (ending := _ENDING.search(kept)) is not None:
+        stem = kept[: ending.start()]
+        if ending[0][0] == "'" or not any(map(str.isalpha, stem)):
+            kept = stem
+    return start, kept
 
 
 def _is_beside_a_sign(before: str, after: str) -> bool:
@@ -209,7 +217,7 @@ def _shaped(text: str) -> tuple[str, float, str] | None:
     if len(text) < 4:
         return None
     if _DIGITS.fullmatch(text):
-        return text, _digits_weight(text), "digits"
+        return text, _digits_weight(text), YEAR if _YEAR.fullmatch(text) else "digits"
     if _GROUPS.fullmatch(text):
         return _grouped(text)
     if " " in text:

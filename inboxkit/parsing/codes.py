@@ -12,13 +12,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from . import surroundings
-from .candidates import Candidate, candidates, letter_candidates
+from . import decoys, surroundings
+from .candidates import YEAR, Candidate, candidates, letter_candidates
 from .codewords import HINT, MINUTE, NOUN, PROOF, SECRET, USE
-from .decoywords import LABEL, MONEY, PERK, TRADE
+from .decoywords import LABEL, PERK, TRADE
 from .model import Code
 from .page import prominence, read_page
-from .quoted import without_forwarded, without_quoted_lines
+from .quoted import is_answer, without_forwarded, without_quoted_lines
 from .zones import FAR, NOTHING, Zone, read_zone
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _LIMIT = 64 * 1024
 _STUB = 400  # a text part shorter than this may only say "please view the HTML"
 _THRESHOLD = 5.0
-_BESIDE = 32  # how far a label stands from its number, in characters
 _CLOSE = 40  # how far "code is" stands from the code
 # What most texts with a code have in them; without it, words are not searched for codes.
 _ASCII_MARKS = ("code", "Code", "kod", "Kod", "digo", "dice", "OTP", "PIN")
@@ -35,13 +34,10 @@ _MARKS = (
     *_ASCII_MARKS,
     *("код", "Код", "κωδ", "Κωδ", "码", "碼", "コード", "코드", "رمز", "کد", "קוד", "कोड", "รหัส"),
 )
+_IDLE = 2  # words; a sentence that only names a "code" and goes on may be an offer
 _SHORT = 60  # a mail as short as this, but for its links, is about its number
 _ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
 _SUBJECT = 300
-_ANSWER = re.compile(
-    r"\s*(?:re|aw|sv|vs|antw|odp|ynt|回复|回覆|fwd?|wg|tr|rv|enc|i|vb|ilt|转发|轉寄)\s*[:：]",
-    re.IGNORECASE,
-)
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
 _FULL_WIDTH = {  # digits, letters and the hyphen
     0xFEE0 + ord(sign): sign for sign in "-" + string.digits + string.ascii_letters
@@ -49,10 +45,7 @@ _FULL_WIDTH = {  # digits, letters and the hyphen
 _DASHES = (" - ", " – ", " · ")
 _HALVES = re.compile(r"(?<!\S)\d(?: \d){1,4} [-–·] \d(?: \d){1,4}(?![^\s.])")  # "4 8 2 - 9 1 3"
 _ANOTHER = re.compile(r"(?<![-/.\d])\d{4,}[,;] [^\d]{0,24}$")
-_BRACKETED = re.compile(r"[(\[]\s*\w[\w.]{0,14}[.:]?\s*$")
-_CONTEXT = NOUN | PROOF | USE
 _GROUNDS = PROOF | HINT | USE  # beside "code", what makes it one to be entered
-_OTHER = LABEL | PERK
 
 
 def find_code(text: str, *, subject: str = "", html: str = "") -> Code | None:
@@ -61,7 +54,7 @@ def find_code(text: str, *, subject: str = "", html: str = "") -> Code | None:
     ``text`` is the mail as plain text, ``html`` its HTML body. Quoted and forwarded text is left
     out. Takes linear time and reads the first 64 kB.
     """
-    subject = "" if _ANSWER.match(subject) else subject[:_SUBJECT]
+    subject = "" if is_answer(subject) else subject[:_SUBJECT]
     code = _find(text, subject, html)
     if code is None and html and len(text) < _STUB:
         code = _find(read_page(html).text, subject, html)
@@ -98,6 +91,7 @@ class _Judged:
     alone: bool = False
     strong: bool = False
     in_subject: bool = False
+    idle: int = 0  # words of its sentence that say nothing of codes
     reasons: list[str] = field(default_factory=list[str])
 
     def add(self, points: float, reason: str = "") -> None:
@@ -173,7 +167,7 @@ def _judge_titled(subject: str, candidate: Candidate, title: Zone) -> _Judged | 
         return None
     left = read_zone(surroundings.before(subject, candidate.start))
     right = read_zone(surroundings.behind(subject, candidate.end))
-    if _is_other(left, right, NOTHING) or _is_tag(subject, candidate):
+    if decoys.is_other(left, right, NOTHING) or _is_tag(subject, candidate):
         return None
     judged = _Judged(candidate, candidate.weight, in_subject=True)
     _weigh_sentence(judged, left, right)
@@ -208,7 +202,7 @@ def _judge(body: str, candidate: Candidate, title: Zone) -> _Judged | None:
 def _weigh_lines(judged: _Judged, body: str, title: Zone) -> bool:
     """Weigh a candidate alone on its line by the lines above and below."""
     start, end = judged.candidate.start, judged.candidate.end
-    if _is_other(NOTHING, NOTHING, read_zone(surroundings.label_above(body, start))):
+    if decoys.is_other(NOTHING, NOTHING, read_zone(surroundings.label_above(body, start))):
         return False
     below = read_zone(surroundings.below(body, end))
     above = read_zone(surroundings.above(body, start))
@@ -220,7 +214,7 @@ def _weigh_lines(judged: _Judged, body: str, title: Zone) -> bool:
     judged.add(0.75 * (not above.has(PROOF) and (above.has(HINT) or below.has(PROOF))))
     judged.add(1.0 * above.has(USE), "to be entered" if above.has(USE) else "")
     judged.strong = above.has(NOUN) and above.has(PROOF)
-    introduced = (above.meaning | below.meaning) & _CONTEXT or title.has(NOUN | PROOF)
+    introduced = (above.meaning | below.meaning) & (NOUN | PROOF | USE) or title.has(NOUN | PROOF)
     judged.add(1.5, "alone on its line")
     return bool(introduced)
 
@@ -232,12 +226,13 @@ def _weigh_inline(judged: _Judged, body: str, title: Zone) -> bool:
     if not read_zone(f"{before} {behind}").has(NOUN | USE):  # most numbers: one look is enough
         return False
     left, right = read_zone(before), read_zone(behind)
-    if not (left.has(NOUN | USE) or right.has(NOUN | USE)) or _is_other(left, right, NOTHING):
+    if not (left.has(NOUN | USE) or right.has(NOUN | USE)) or decoys.is_other(left, right, NOTHING):
         return False
     after = read_zone(surroundings.next_sentence(body, end))
     value = judged.candidate.value
     repeated = len(value) > 4 and value in _squeezed(title.text)
-    told = repeated or bool((after.meaning | title.meaning) & (NOUN | PROOF))
+    prior = read_zone(surroundings.previous_sentence(body, start))
+    told = repeated or bool((after.meaning | title.meaning | prior.meaning) & (NOUN | PROOF))
     if not _introduced(left, right, told, digits=value.isdigit()):
         return False
     judged.add(1.0 * (repeated and left.gap_left(USE) <= 2))
@@ -246,7 +241,9 @@ def _weigh_inline(judged: _Judged, body: str, title: Zone) -> bool:
         return False
     _weigh_sentence(judged, left, right)
     judged.add(0.5 * after.has(PROOF) + 0.5 * after.has(USE) - 2.0 * after.has(PERK))
-    judged.add(1.0 * (after.has(USE) and after.has(NOUN) and not after.has(PERK)))
+    used = after.has(USE) or left.gap_left(USE) <= 2
+    judged.add(1.0 * (used and after.has(NOUN) and not after.has(PERK)))
+    judged.add(1.0 * (not proven and prior.has(PROOF)))
     return True
 
 
@@ -264,79 +261,25 @@ def _introduced(left: Zone, right: Zone, told: bool, *, digits: bool) -> bool:
 
 def _weigh_sentence(judged: _Judged, left: Zone, right: Zone) -> None:
     both = left.meaning | right.meaning
+    judged.idle = 0 if both & (PROOF | HINT) else left.idle_words() + right.idle_words()
     gap = min(left.gap_left(NOUN), right.gap_right(NOUN))
     if both & NOUN:
         judged.add(3.0 if gap <= _CLOSE else 2.0, "called a code")
         judged.add(0.5 * (not left.folded.strip() and right.gap_right(NOUN) <= 24))
+        judged.add(1.5 * (judged.candidate.shape == YEAR and left.gap_left(NOUN) <= 4))
         if not right.has(NOUN) and _ANOTHER.search(left.folded[-gap:]):
             judged.add(-2.0)  # the word "code" belongs to a number before
     if both & PROOF:
-        apart = both & NOUN and not (_paired(left, PROOF) or _paired(right, PROOF))
+        apart = both & NOUN and not (left.pairs(PROOF) or right.pairs(PROOF))
         judged.add(1.5 if apart else 2.0, "for a login or verification")
     elif both & HINT:
-        judged.add(1.0 + (_paired(left, HINT) or _paired(right, HINT)))
+        judged.add(1.0 + (left.pairs(HINT) or right.pairs(HINT)))
     if both & USE:
         judged.add(1.0, "to be entered")
         judged.add(2.0 * (gap == FAR and left.gap_left(USE) <= 12))
     judged.strong = bool(both & NOUN) and bool(both & PROOF)
     if not judged.strong and left.names_another_noun():
         judged.add(-1.5)
-
-
-def _is_other(left: Zone, right: Zone, label: Zone) -> bool:
-    """Tell whether the words beside say that the number is something else than a code."""
-    pair = _paired(left, PROOF) or _paired(right, PROOF)
-    if _counts(right):
-        return True
-    if right.gap_right(LABEL) <= 3 and not pair:
-        return True
-    if _labelled(left, paired=pair) or _labelled(label, paired=_paired(label, PROOF)):
-        return True
-    zones = (left, right, label)
-    if not any(zone.has(PERK) for zone in zones):
-        return False
-    return not any(_paired(zone, PROOF, alone=True) for zone in zones)
-
-
-def _counts(right: Zone) -> bool:
-    """Tell whether the number counts something: "1000 minutes", "1200 login codes"."""
-    unit = right.gap_right(MONEY | MINUTE)
-    if unit <= 2 and not _has_digit(right.folded[:unit]):
-        return True
-    plurals = {hit.start for hit in right.hits if hit.meaning & MONEY and hit.start <= 30}
-    return any(hit.start in plurals for hit in right.hits if hit.meaning & NOUN)
-
-
-def _paired(zone: Zone, proof: int, *, alone: bool = False) -> bool:
-    """Tell whether a zone speaks of a code and of what it proves, side by side.
-
-    With ``alone``, a word that means both, such as "OTP", is no pair.
-    """
-    nouns = [hit for hit in zone.hits if hit.meaning & NOUN]
-    proofs = [h for h in zone.hits if h.meaning & proof and not (alone and h.meaning & NOUN)]
-    return any(
-        -16 <= noun.start - proof.end <= 12 or 0 <= proof.start - noun.end <= 20
-        for noun in nouns
-        for proof in proofs
-    )
-
-
-def _labelled(zone: Zone, *, paired: bool) -> bool:
-    """Tell whether the word right before the number names another kind of number."""
-    size = len(zone.folded)
-    if (bracket := _BRACKETED.search(zone.folded)) is not None:
-        return not any(h.meaning & _CONTEXT and h.start >= bracket.start() for h in zone.hits)
-    near = [h for h in zone.hits if h.meaning & (_CONTEXT | _OTHER) and size - h.end <= _BESIDE]
-    if not near:
-        return False
-    last = max(near, key=lambda h: (h.end, h.end - h.start))
-    if any(char.isdigit() for char in zone.folded[last.end :]):
-        return False
-    if last.meaning & _OTHER:
-        return not paired and not last.meaning & _CONTEXT
-    if not last.meaning & NOUN or last.meaning & PROOF:
-        return False
-    return any(h.meaning & _OTHER and 0 <= last.start - h.end <= 4 for h in near)
 
 
 class _About:
@@ -347,7 +290,8 @@ class _About:
         self._body = body
         self._zone = zone
         self._lasts = any(
-            _has_digit(zone.folded[max(0, hit.start - 3) : hit.start])
+            " " in zone.folded[hit.start : hit.end]  # "ten minutes"
+            or _has_digit(zone.folded[max(0, hit.start - 3) : hit.start])
             or _has_digit(zone.folded[hit.end : hit.end + 3])
             for hit in zone.hits
             if hit.meaning & MINUTE
@@ -356,6 +300,7 @@ class _About:
         prose = _ADDRESS.sub("", body).strip()  # a shop's address says nothing of trade
         other = LABEL | PERK | TRADE
         self._only = len(prose) < _SHORT and not (read_zone(prose).meaning | title.meaning) & other
+        self._told = self._lasts or bool((zone.meaning | title.meaning) & (PROOF | HINT | SECRET))
         self._for_apps = body.startswith("<#>")  # what Android hands to the app that waits for it
 
     def weigh(self, judged: _Judged, html: str) -> None:
@@ -363,8 +308,10 @@ class _About:
         judged.add(1.5 * self._lasts, "expires soon" if self._lasts else "")
         judged.add(1.0 * self._zone.has(SECRET))
         judged.add(1.0 * self._only + 1.0 * self._for_apps)
+        judged.add(-1.5 * (judged.idle >= _IDLE and not self._told))
         if not judged.strong or not (self._lasts or self._zone.has(SECRET | USE)):
-            judged.add(-1.0 * min(self._trade, 2))
+            passing = judged.strong and self._trade == 1  # one such word proves little
+            judged.add(-0.5 if passing else -1.0 * min(self._trade, 2))
         candidate = judged.candidate
         if judged.in_subject:
             repeated = _squeezed(candidate.value) in _squeezed(self._body[:8000])

@@ -6,6 +6,7 @@ LABEL = 1 << 6  # "customer", "phone": the number beside it is that number
 TRADE = 1 << 7  # orders, payments, parcels: the mail is about them
 PERK = 1 << 8  # coupons, doors, meetings, deliveries: their codes are none of ours
 MONEY = 1 << 9  # currencies and other units after a number
+STALE = 1 << 10  # "has expired": the number was a code once
 
 DECOY_WORDS: dict[int, tuple[str, ...]] = {
     0: (
@@ -24,7 +25,8 @@ DECOY_WORDS: dict[int, tuple[str, ...]] = {
         "מחיר, السعر, قیمت, कीमत, ราคา, harga, 価格, 가격, 价格, 價格, number_, numbers_, no., nr_",
         "num_, reference, ref_, ref., case number, case id, case no, account number, customer",
         "client_, clients_, member_, membership, id_, ids_, sku_, product, item_, items_, model_",
-        "serial, version, build_, commit_, status code, exit code, exit_, http_, port_, room_",
+        "serial, version, build_, pipeline_, branch_, commit_, status code, exit code, exit_",
+        "http_, port_, room_",
         "seat_, zip_, zipcode, postal, postcode, post code, area code, country code, sort code",
         "swift_, iban_, bic_, vat_, tax_, phone, tel_, tel., call_, fax_, mobile, hotline",
         "helpline, dial_, ending_, ends in, last four, last 4, apt_, suite_, street, ave_, po box",
@@ -126,11 +128,44 @@ DECOY_WORDS: dict[int, tuple[str, ...]] = {
         "tempahan, 予約, 예약, 预订, 預訂, 酒店, 航班, 宾馆, meeting, conference, webinar, zoom_",
         "dial in, besprechung, konferenz, reunion_, reunion, reuniao, riunione, vergadering, mote_",
         "kokous, spotkani, schuz, конферен, совещан, встреч, toplanti, σύσκεψ, פגישה, اجتماع, جلسه",
-        "मीटिंग, ประชุม, cuoc hop, rapat, 会議, 회의, 会议, 會議, ミーティング, wi fi, wifi_, wlan_",
+        "मीटिंग, ประชุม, cuoc hop, rapat, 会議, 회의, 会议, 會議, ミーティング, wi fi, wifi_",
+        "wlan_",
         "door_, gate code, gate_, garage, alarm code, lockbox, key box, keypad, turcode, haustur",
         "digicode, portail, puerta, porton, deur, drzwi, domofon, dver, kapu_, usi_, kapi_",
-        "домофон, двер, πορτα, דלת, _باب_, _درب_, दरवाज, ประตู, pintu, ドア, 현관, 门禁, 門禁, sim_",
+        "домофон, двер, πορτα, דלת, _باب_, _درب_, दरवाज, ประตู, pintu, ドア, 현관, 门禁, 門禁",
+        "sim_",
         "puk_, raffle, lottery, prize, survey, competition",
+    ),
+    PERK: (
+        "save now, save up, save on, save with, save big, save today, saves you, redeem",
+        "apply code",
+        "apply the code, apply this code, spare jetzt, sparen_, sparst, spart_, ersparnis",
+        "economisez",
+        "faites des economies, ahorra, ahorre_, ahorros, risparmi, economize, economiza, poupe_",
+        "poupa_, bespaar, bespaart, spara nu, spara pa, spar na, spar pa, saasta_, saastat",
+        "saastoa",
+        "oszczedz, usetri, usetrete, takarits meg, economiseste, спест, uštedi, usted, prihrani",
+        "εξοικονομ, κερδιστε, tasarruf, сэконом, экономьте, экономь_, заощад, зэканом, חסכ, لتوفير",
+        "وفر_, وفري, صرفه جویی, बचत, बचाएं, ประหยัด, tiet kiem, hemat_, jimat, お得, お買い物",
+        "立减, 立減, 满减, 滿減, 省下, 节省, 節省, 结账, 結帳, 절약, 아끼세요",
+        "i used, i tried, i typed, i entered, i have tried, i ve tried, i have used, we used",
+        "we tried",
+        "ich habe den code, hab den code, j ai utilise, j ai essaye, j ai saisi, he usado",
+        "he probado",
+        "ho usato, ho provato, usei o, tentei, jag anvande, jag provade, ik heb de code, wpisalem",
+        "wpisalam, я ввел, я ввела, я вводил, я использовал",
+    ),
+    STALE: (
+        "has expired, have expired, had expired, is expired, no longer valid, abgelaufen_",
+        "a expire_",
+        "n est plus valable, n est plus valide, ha caducado, ha vencido, ha expirado, expirou_",
+        "ja nao e valid, e scaduto, e scaduta, non e piu valid, is verlopen, niet meer geldig",
+        "har gatt ut, har upphort, er udlobet, er utlopt, on vanhentunut, wygasl_, stracil waznosc",
+        "vyprsel, uplynula platnost, lejart_, a expirat, истек_, истекла_, просрочен, закончился",
+        "сплив_, изтече_, istekao_, istekla_, potekla_, ελήξε_, εληξε_, suresi doldu, suresi gecti",
+        "פג תוקף, פג תוקפו, انتهت صلاحي, منقضی شد, समाप्त हो गया, หมดอายุแล้ว, da het han",
+        "telah kedaluwarsa",
+        "sudah kedaluwarsa, 已过期, 已過期, 已失效, 期限切れ, 期限が切れ, 만료되었",
     ),
     MONEY: (
         "files_, requests_, commits_, messages_, errors_, readers_, votes_, codes_, codigos_",

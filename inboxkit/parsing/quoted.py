@@ -12,9 +12,20 @@ from .attributions import field_role, weight
 _QUOTED = re.compile(r"\n[ \t]{0,3}>[^\n]*")
 _INTRO = re.compile(r"[:：][ \t*_]{0,4}\n")
 _FIELD = re.compile(r"\n([^\n:：]{1,48}[:：][^\n]{0,300})")
+_ANSWER = re.compile(
+    r"\s*(?:re|aw|sv|vs|antw|odp|ynt|回复|回覆|fwd?|wg|tr|rv|enc|i|vb|ilt|转发|轉寄)\s*[:：]",
+    re.IGNORECASE,
+)
 _HEAD_LINES = 6  # from the From field of a quoted head to its Subject field
+_SUBJECT_FIRST = 4
 _HEAD_LENGTH = 1_500
+_BOUNDS = frozenset({"from", "subject"})
 _INTROS = 200  # lines looked at, so that a text of nothing but them costs little
+
+
+def is_answer(subject: str) -> bool:
+    """Tell whether a subject begins like that of an answer or of a forwarded mail."""
+    return _ANSWER.match(subject) is not None
 
 
 def without_quoted_lines(text: str) -> str:
@@ -34,15 +45,22 @@ def without_forwarded(text: str) -> str:
 
 
 def _head(text: str) -> int:
-    """Return where a block of From and Subject fields begins, or the end of the text."""
-    start = -1
+    """Return where a block of From and Subject fields begins, or the end of the text.
+
+    Thunderbird writes Subject first; there, the lines must follow each other.
+    """
+    places: dict[str, int] = {}
     for match in _FIELD.finditer(text):
         role = field_role(match.group(1))
-        if role == "from":
-            start = match.start()
-        elif role == "subject" and 0 <= match.start() - start <= _HEAD_LENGTH and start >= 0:
-            if text.count("\n", start, match.start()) <= _HEAD_LINES:
-                return start
+        if role not in _BOUNDS:
+            continue
+        other = places.get("from" if role == "subject" else "subject", -1)
+        places[role] = match.start()
+        if 0 <= other and match.start() - other <= _HEAD_LENGTH:
+            between = text[other : match.start() + 1]
+            most = _HEAD_LINES if role == "subject" else _SUBJECT_FIRST
+            if between.count("\n") <= most and (role == "subject" or "\n\n" not in between):
+                return other
     return len(text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 LEFT, RIGHT = 110, 48  # how far a sentence is read to both sides, in characters
-_ABOVE, _BELOW, _AFTER, _LIST = 320, 200, 120, 160
+_ABOVE, _BELOW, _AFTER, _LIST, _BEFORE = 320, 200, 120, 160, 240
 _WRAPPED = 40  # a line as long as this may be one that a mailer has wrapped
 _SENTENCE = re.compile(r"[.!?;؟]\s|[。！？।։]")
 _EDGE = " \t*_|>[](){}\"'«»“”:.,-–—+=\u00a0\u3000"
@@ -38,6 +38,13 @@ def behind(text: str, end: int) -> str:
 def next_sentence(text: str, end: int) -> str:
     """Return what follows in the same paragraph, the next line included."""
     return text[end : end + _AFTER].strip(" .\n").partition("\n\n")[0]
+
+
+def previous_sentence(text: str, start: int) -> str:
+    """Return the sentence before that of ``start``, in the same paragraph."""
+    paragraph = text[max(0, start - _BEFORE) : start].rpartition("\n\n")[2]
+    cuts = [0, 0, *(match.end() for match in _SENTENCE.finditer(paragraph))]
+    return paragraph[cuts[-2] : cuts[-1]]
 
 
 def is_alone(text: str, start: int, end: int) -> bool:

@@ -55,9 +55,13 @@ AS_TYPED = {
     "arabic digits": ("رمز التحقق الخاص بك هو ٤٨٢٩١٣", "482913"),
     "persian digits": ("کد تأیید شما: ۴۸۲۹۱۳", "482913"),
     "devanagari digits": ("आपका सत्यापन कोड ४८२९१३ है।", "482913"),
+    "arabic digits beside letters": ("رمز التحقق:\n\n٤٨٢٩ ABCD\n", "4829 ABCD"),
     "full-width digits": ("認証コード：４８２９１３", "482913"),
     "suffix": ("Doğrulama kodunuz 482913'tür.", "482913"),
     "glued to words": ("您的验证码482913请勿泄露", "482913"),
+    "pictures": ("Your login code:\n\n[4][8][2][9][1][3]", "482913"),
+    "pictures apart": ("Your login code:\n\n[4] [8] [B] [9]", "48B9"),
+    "lower case at the end": ("Your login code is **blt-509-qqx**.", "blt-509-qqx"),
     "before a time": ("Your login code is 482913 18:45 UTC", "482913"),
 }
 
@@ -82,6 +86,17 @@ NO_CODES = {
     "minutes": "Your login code expires in 1000 minutes",
     "coupon": "Sign in and use the coupon code SAVE482913",
     "discount": "Your discount code: 482913",
+    "offer": "Save now with code 482913!",
+    "offer, sentence": "Warm up this autumn with code 482913 all week",
+    "offer, german": "Spare jetzt mit dem Code 482913 und sichere dir warme Socken.",
+    "offer, russian": "Сэкономьте с кодом 482913 на осенней коллекции!",
+    "offer, japanese": "今だけコード482913でお得にお買い物。",
+    "share": "Get 15% off with code 482913",
+    "share, french": "Profitez de 20 % avec le code 482913",
+    "offer behind a sign-in": "Sign in and apply code 482913 to take $20 off boots.",
+    "expired": "The code 482913 that we sent at 09:10 has expired.",
+    "told of": "I used the code 482913 to log in on staging and it just worked",
+    "name with a hyphen": "Pipeline 482913 on branch login-code passed in 12 minutes.",
     "reference": "Your login was blocked. Reference: 482913",
     "card": "Confirm the payment with your card ending 4829",
     "room": "Your room is 4829, the door code is 4831#",
@@ -98,6 +113,24 @@ NO_CODES = {
 @pytest.mark.parametrize("text", NO_CODES.values(), ids=NO_CODES.keys())
 def test_other_numbers_are_no_codes(text: str) -> None:
     assert code_of(text, "Hello") is None
+
+
+SAID_ELSEWHERE = {
+    "sentence before": ("A sign-in needs your approval. Enter 48 29 13 in the app.", "New device"),
+    "sentence behind": ("Use 48 29 13 to choose a new password. The code is valid today.", "Hello"),
+    "time in words": ("Your code is 4829. It lasts for ten minutes.", "Access"),
+    "like a year": ("A sign-in from Oslo in 2025.\nIf that is you, your code is 2027.", "Sign-in"),
+    "one word of trade": ("One-time passcode\n\n48291377\n\nTicket OPS-20418", "Hello"),
+    "expiry of another": ("Your login code is 482913 (ask again once it has expired).", "Login"),
+    "dutch": ("Typ 4829 op het scherm om verder te gaan met inloggen.", "Inloggen"),
+    "russian": ("Чтобы войти, наберите на экране 48-29-13.\nЦифры никому не говорите.", "Вход"),
+    "greek": ("Πληκτρολογήστε τον αριθμό 482 913 για να συνδεθείτε.", "Σύνδεση"),
+}
+
+
+@pytest.mark.parametrize(("text", "subject"), SAID_ELSEWHERE.values(), ids=SAID_ELSEWHERE.keys())
+def test_a_code_is_known_by_what_is_said_around_it(text: str, subject: str) -> None:
+    assert code_of(text, subject) in ("4829", "482913", "2027", "48291377")
 
 
 def test_quoted_lines_give_no_code() -> None:
@@ -178,6 +211,8 @@ HOSTILE = {
     "dashes": "a-",
     "phrases": "in order to ",
     "codes": "Your login code is 482913.\n",
+    "shares": "save 20% with code 482913 ",
+    "boxes": "[1][A] ",
 }
 
 

@@ -11,6 +11,7 @@ def test_quoted_lines_are_left_out() -> None:
 
 FORWARDED = {
     "english": "From: A <a@b.example>\nDate: Tue, 3 Mar 2026\nSubject: S\nTo: <c@d.example>",
+    "subject first": "Subject: S\nDate: Tue, 3 Mar 2026\nFrom: A <a@b.example>\nTo: <c@d.example>",
     "german": "Von: Bank <a@b.example>\nGesendet: Dienstag\nAn: Ich\nBetreff: Code",
     "japanese": "差出人: A <a@b.example>\n件名: コード",
     "attribution": "On Tue, 3 Mar 2026 at 10:01, Ann <a@b.example> wrote:",
@@ -26,6 +27,7 @@ def test_a_mail_of_someone_else_is_cut(head: str) -> None:
 KEPT = {
     "fields": "Device: Chrome\nTime: 10:01\nCode: 482913",
     "a sender without a subject": "From: Oslo\nDate: 3 March\nCode: 482913",
+    "a topic, then a sender": "Subject: lamps\nPlace: the pier\n\nFrom: Oslo\nTo: Bergen",
     "an introduction": "Your code:\n482913",
 }
 
