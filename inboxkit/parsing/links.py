@@ -35,7 +35,7 @@ from .linkwords import (
 )
 from .model import ActionLink
 from .page import Page, labels, read_page
-from .quoted import without_forwarded, without_quoted_lines
+from .quoted import is_answer, without_forwarded, without_quoted_lines
 from .words import Lexicon, fold
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ _THRESHOLD = 5.0
 _SUBJECT = 300
 _CLAUSE = 45  # how far "not" stands from "if", in characters
 _ASKS = VERIFY | LOGIN | PASSWORD | RESET | INVITE | JOIN | SETUP
+_ANSWER = 1 << 20  # said of a subject: it answers a mail
+_ELSEWHERE = AVOID | OTHER | DENIAL | DONE | _ANSWER  # with those, an address proves nothing
+_PAIRS = (VERIFY | ACCOUNT, RESET | PASSWORD)  # "confirm your email", "reset your password"
 _PURPOSES = ((PASSWORD, "reset"), (INVITE, "invite"), (VERIFY, "verify"), (LOGIN, "login"))
 
 
@@ -60,7 +63,7 @@ def find_links(text: str, *, html: str = "", subject: str = "") -> tuple[ActionL
     """
     if "://" not in text and "://" not in html:
         return ()
-    title = _meaning(subject[:_SUBJECT])
+    title = _meaning(subject[:_SUBJECT]) | _ANSWER * is_answer(subject)
     body = without_quoted_lines(text[:_LIMIT])
     seen: set[str] = set()
     best: dict[str, ActionLink] = {}
@@ -133,6 +136,15 @@ class _Words(NamedTuple):
     prior: int
     title: int
     bare: bool
+    asked: str = ""  # what its address asks for where it stands apart
+
+    @property
+    def is_led_by_subject(self) -> bool:
+        """Whether "click here" stands before, or on a button under a subject that asks."""
+        if self.lead & GENERIC:
+            return True
+        asks = any(self.title & pair == pair for pair in _PAIRS)
+        return asks and bool(self.own & GENERIC)
 
     @property
     def around(self) -> int:
@@ -170,7 +182,8 @@ def _words(mention: Mention, title: int) -> _Words | None:
     if label and before[-1:] == "\n" and lead[-1:] in ".!。！":
         prior, lead = lead, ""  # the link stands apart: what was said before is said
     after = mentions.first_sentence(mention.after)
-    return _Words(own, _meaning(f"{lead} {after}"), _meaning(prior), title, not label)
+    asked = targets.action(mention.url) if mentions.stands_apart(mention) else ""
+    return _Words(own, _meaning(f"{lead} {after}"), _meaning(prior), title, not label, asked)
 
 
 def _may_act(own: int, title: int, url: str, *, bare: bool) -> bool:
@@ -205,10 +218,10 @@ def _by_words(words: _Words, reasons: list[str]) -> tuple[float, str]:
     told, titled = _purpose(words.prior, around), _purpose(words.title, around)
     purpose = mine or led or (told if not words.lead & AVOID else "")
     magic = words.bare and words.title & MAGIC and not words.prior & AVOID
-    if not purpose and (words.lead & GENERIC or magic) and not words.lead & AVOID:
+    if not purpose and (words.is_led_by_subject or magic) and not words.lead & AVOID:
         purpose = titled
     if words.own & OTHER or not purpose:
-        return 0, ""
+        return _by_address(words, reasons)
     score = _penalties(words, mine)
     if mine:
         score += 4.0
@@ -226,6 +239,15 @@ def _by_words(words: _Words, reasons: list[str]) -> tuple[float, str]:
         score += 1.0 * bool(magic and not (mine or led or told))
         reasons.append("the subject speaks of it")
     return score, purpose
+
+
+def _by_address(words: _Words, reasons: list[str]) -> tuple[float, str]:
+    """Return what a link is worth of which only its address says what it is for."""
+    silent = words.bare or bool(words.own & GENERIC)
+    if not (words.asked and silent) or words.around & _ELSEWHERE:
+        return 0, ""
+    reasons.append("its address asks for it")
+    return 3.0, words.asked
 
 
 def _denies(meaning: int) -> bool:

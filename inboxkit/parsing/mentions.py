@@ -96,6 +96,14 @@ def label_in_text(before: str) -> tuple[str, str]:
     return "", opened.rstrip("(<[ \t\n")
 
 
+def stands_apart(mention: Mention) -> bool:
+    """Tell whether a link ends its line and begins it, or follows a colon; buttons always do."""
+    if mention.label.strip():
+        return True
+    before, after = mention.before.rstrip(" \t<(["), mention.after.lstrip(" \t>)]")
+    return (not before or before[-1] in "\n:：") and after[:1] in ("", "\n")
+
+
 def is_url(label: str) -> bool:
     """Tell whether the words of a link are an address, so that they say nothing of it."""
     return "://" in label or label.startswith("www.") or (" " not in label and "/" in label)

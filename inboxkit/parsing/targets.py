@@ -39,6 +39,20 @@ _ADDRESS_AVOID = re.compile(
     r"open\.(?:php|aspx|gif)|view-?in-?browser|webversion|ignore)(?![a-z])",
     re.IGNORECASE,
 )
+# What an address can ask for by itself; "confirm" and "login" alone lead to orders and shops, too.
+_OBJECT = r"(?:e-?mail|mail|account|address|registration|sign-?up|subscription|user|identity)"
+_ACTIONS = (
+    ("reset", r"(?:reset|recover|new|set|change|forgot(?:ten)?)[-_/]?(?:password|passwd)(?![a-z])"),
+    ("reset", r"(?:password|passwd)[-_/](?:reset|recover|new|set|change|edit)(?:ing|y)?(?![a-z])"),
+    ("verify", rf"(?:confirm|validate)[-_/]?{_OBJECT}|{_OBJECT}[-_/](?:confirm|validat)"),
+    ("verify", r"verify(?:ing)?(?![a-z])|verification(?![a-z])|activat(?:e|ion)(?![a-z])"),
+    ("verify", rf"verify[-_]?{_OBJECT}|activate[-_]?{_OBJECT}"),
+    ("login", r"magic(?:[-_]?(?:link|log-?in|sign-?in))?(?![a-z])|passwordless|log-?in[-_]link"),
+    ("invite", r"(?:accept[-_/]?)?(?:invite|invitations?)(?![a-z])|join[-_](?:team|workspace)"),
+)
+_ACTION = tuple(
+    (purpose, re.compile(rf"(?<![a-z])(?:{words})", re.IGNORECASE)) for purpose, words in _ACTIONS
+)
 _WITHOUT_TOKEN = {"login": 4.0, "reset": 2.5}  # a page for everyone, not for this reader
 
 
@@ -66,6 +80,15 @@ def _has_token(url: str, rest: str) -> bool:
         elif digits > 1 and not (value.islower() or value.isupper()):
             return True
     return False
+
+
+def action(url: str) -> str:
+    """Return what an address asks for by itself: an action in its path, with a token; else ""."""
+    rest = url.partition("://")[2].partition("/")[2][:1024]
+    if not _has_token(url, rest):
+        return ""
+    path = rest.partition("?")[0]
+    return next((purpose for purpose, words in _ACTION if words.search(path)), "")
 
 
 def weigh(url: str, purpose: str, reasons: list[str], *, asked: bool) -> float:

@@ -91,6 +91,72 @@ def test_an_address_in_the_text_is_found_by_the_sentence_before(text: str) -> No
     assert [link.url for link in links] == [URL]
 
 
+BY_ADDRESS = {
+    "verify": (f"https://app.example/verify?token={TOKEN}", "verify"),
+    "confirm": (f"https://app.example/auth/confirm-email/{TOKEN}", "verify"),
+    "activate": (f"https://app.example/activate?code={TOKEN}", "verify"),
+    "reset": (f"https://app.example/password/reset?key={TOKEN}", "reset"),
+    "magic": (f"https://app.example/magic-link?t={TOKEN}", "login"),
+    "invite": (f"https://app.example/invitations/{TOKEN}", "invite"),
+}
+ALONE = {"line": "Hello,\n\n{}\n\nThe team", "colon": "Here you are: {}", "brackets": "<{}>"}
+
+
+@pytest.mark.parametrize("text", ALONE.values(), ids=ALONE.keys())
+@pytest.mark.parametrize(("url", "purpose"), BY_ADDRESS.values(), ids=BY_ADDRESS.keys())
+def test_an_address_that_stands_apart_may_speak_for_itself(
+    url: str, purpose: str, text: str
+) -> None:
+    found = find_links(text.format(url), subject="Hello from Kite")
+    button = find_links("", html=page("Let's go", url), subject="Hello from Kite")
+
+    assert [(link.url, link.purpose) for link in (*found, *button)] == [(url, purpose)] * 2
+
+
+VERIFY = f"https://app.example/verify?token={TOKEN}"
+NOT_BY_ADDRESS = {
+    "inside a sentence": ("Hello", f"Calls to {VERIFY} return 500 since noon."),
+    "answer": ("Re: staging", f"Still broken:\n\n{VERIFY}"),
+    "not you": ("Hello", f"If you did not do this:\n{VERIFY}"),
+    "something changed": ("Your email was changed", VERIFY),
+    "order": ("Thank you for your order", VERIFY),
+    "without a token": ("Hello", "https://app.example/verify"),
+    "field, no action": ("Hello", f"https://app.example/s/{TOKEN}?verify=1"),
+    "another action": ("Hello", f"https://app.example/orders/confirm/{TOKEN}"),
+}
+
+
+@pytest.mark.parametrize(("subject", "text"), NOT_BY_ADDRESS.values(), ids=NOT_BY_ADDRESS.keys())
+def test_an_address_alone_proves_nothing_elsewhere(subject: str, text: str) -> None:
+    assert find_links(text, subject=subject) == ()
+
+
+def test_a_button_without_a_purpose_has_that_of_the_subject() -> None:
+    html = page("Yes, this is me")
+
+    assert [link.purpose for link in find_links("", html=html, subject="Confirm your email")] == [
+        "verify"
+    ]
+    assert find_links("", html=html, subject="Ana shared a password with you") == ()
+
+
+SAID = {
+    "accept, swedish": ("Eva har bjudit in dig till laget Hamnen.", "Tacka ja", "invite"),
+    "added to a team": ("Bo added you to the harbour plan.", "Accept", "invite"),
+    "finish, french": ("Pour terminer votre inscription, cliquez ici :", "Ici", "verify"),
+    "invited, hebrew": ("דנה הזמינה אותך לצוות", "הצטרפות לצוות", "invite"),
+}
+
+
+@pytest.mark.parametrize(("before", "label", "purpose"), SAID.values(), ids=SAID.keys())
+def test_the_words_before_a_button_say_what_it_is_for(
+    before: str, label: str, purpose: str
+) -> None:
+    links = find_links("", html=page(label, before=before), subject="Kite")
+
+    assert [link.purpose for link in links] == [purpose]
+
+
 def test_the_same_link_in_text_and_html_is_one() -> None:
     links = find_links(f"Confirm email <{URL}>", html=page("Confirm email"))
 
