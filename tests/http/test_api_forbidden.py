@@ -93,6 +93,21 @@ def test_no_thread_is_found_by_what_is_hidden(partly: Partly, query: str) -> Non
     assert partly.reader.good("GET", f"/v0/threads?{query}")["count"] == 0
 
 
+def test_labels_that_came_to_a_hidden_message_are_not_told(partly: Partly) -> None:
+    where = f"/v0/inboxes/{partly.inbox}/events"
+    assert [e["label"] for e in partly.admin.good("GET", where)["events"]] == ["spam"]
+    assert partly.reader.good("GET", where)["events"] == []
+
+
+def test_a_message_that_is_hidden_is_not_counted_among_the_others(partly: Partly) -> None:
+    def counted(api: Api) -> dict[str, int]:
+        found = api.good("GET", "/v0/metrics/events?period=86400")
+        return {name: sum(one["count"] for one in series) for name, series in found.items()}
+
+    assert counted(partly.admin) == {"message.received": 1, "message.received.spam": 1}
+    assert counted(partly.reader) == {"message.received": 1}
+
+
 def test_a_hidden_message_is_told_with_its_thread_to_who_may_see_it(partly: Partly) -> None:
     events = partly.admin.good("GET", "/v0/events?after=start&event_types=message.received.spam")
     [event] = events["events"]
