@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +13,7 @@ from inboxkit.http.mailgun.app import basic_password
 from inboxkit.http.mailgun.resources import ROUTES
 from inboxkit.providers.forms import Field
 
-from .api import Answer, Api, serving
+from .api import Answer, Api, path, serving
 from .mailgun import BASE, DOMAIN, Mailgun, basic
 
 if TYPE_CHECKING:
@@ -104,6 +106,27 @@ def test_another_tenants_mail_is_not_there(api: Api) -> None:
     assert mine.good("GET", f"/v3/{DOMAIN}/events")["items"] == []
     refused = mine.ask("POST", f"/v3/{DOMAIN}/messages", **BASE)
     assert (refused.status, "may not send as" in refused.json["message"]) == (400, True)
+
+
+def test_tenants_of_one_domain_read_and_take_back_their_own_mail_only(api: Api) -> None:
+    later = format_datetime(api.runner.clock.now() + timedelta(days=2))
+    sent: dict[str, Mailgun] = {}
+    for name in ("left", "right"):
+        pod = api.good("POST", "/v0/pods", {"name": name})["pod_id"]
+        mailgun = Mailgun(api, made(api, f"/pods/{pod}"))
+        for time in ({}, {"o:deliverytime": later}):
+            asked = BASE | {"from": f"{name}@{DOMAIN}"} | time
+            sent[mailgun.good("POST", f"/v3/{DOMAIN}/messages", **asked)["id"]] = mailgun
+    [left, waits, right, stays] = sent
+    sent[left].settle()
+
+    key = sent[right].good("GET", f"/v3/{DOMAIN}/events")["items"][0]["storage"]["key"]
+    item = f"/v3/domains/{DOMAIN}/messages/{key}"
+    assert sent[right].ask("GET", item).status == 200
+    assert sent[left].ask("GET", item).status == 404
+    sent[left].good("DELETE", f"/v3/{DOMAIN}/envelopes")
+    assert api.ask("GET", path(f"left@{DOMAIN}", waits)).status == 404
+    assert api.ask("GET", path(f"right@{DOMAIN}", stays)).status == 200
 
 
 def test_a_key_of_one_inbox_sends_only_from_there(api: Api) -> None:

@@ -159,6 +159,15 @@ def test_a_mail_waits_for_its_time_and_can_be_taken_back(mailgun: Mailgun) -> No
     assert mailgun.api.ask("GET", path(SHOP, sent)).status == 404
 
 
+def test_what_waits_is_taken_back_of_one_domain_only(mailgun: Mailgun) -> None:
+    later = mailgun.api.runner.clock.now() + timedelta(days=2)
+    sent = mailgun.send(**{"o:deliverytime": format_datetime(later)})
+    mailgun.api.good("POST", "/v0/domains", {"domain": "other.example"})
+
+    mailgun.good("DELETE", "/v3/other.example/envelopes")
+    assert mailgun.message(sent)["inboxkit"]["state"] == "scheduled"
+
+
 def test_an_answer_joins_the_thread_of_what_it_answers(api: Api, mailgun: Mailgun) -> None:
     mailgun.send()
     came = api.arrive(SHOP, subject="Broken")
