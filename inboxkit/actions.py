@@ -21,10 +21,11 @@ from .pipeline.configured import check_size
 from .pipeline.policies import Forbidden, Paused
 from .pipeline.staging import active, current
 from .saving import write_once
-from .sending import Composer, Context, check_given, outgoing
+from .sending import Composer, Context, outgoing
 from .store import inboxes, messages, records, search, sends, threads
 from .store.query import parse_query
 from .tokens import public_id, row_id
+from .values import check_given
 from .waits import Waits
 
 if TYPE_CHECKING:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from email.utils import getaddresses
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .compose import (
     Composition,
@@ -30,7 +28,8 @@ from .tokens import new_id, public_id
 from .values import Address, Draft, File
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from .models import Message
     from .settings import Settings
@@ -58,41 +57,6 @@ class Context:
     original: Message | None = None  # the message that is sent on
 
 
-def check_given(draft: Draft, sender: str) -> None:
-    """Raise SendError that names what is of a wrong type: no checker need have seen the call.
-
-    What is stored as it came would fail only later, in the background.
-    """
-    at: Any = draft.at
-    if at is not None and not isinstance(at, datetime):
-        raise SendError(f"send from {sender}: at: a datetime is wanted, not {_type(at)}")
-    for name, value in _texts(draft, sender):
-        if not isinstance(value, str):
-            wanted = f"a text (str) is wanted, not {_type(value)}"
-            raise SendError(f"send from {sender}: {name}: {wanted}")
-
-
-def _texts(draft: Draft, sender: str) -> Iterator[tuple[str, object]]:
-    """Yield what must be a text, each with its name."""
-    for name in ("subject", "text", "html", "tag"):
-        yield name, getattr(draft, name)
-    if draft.key is not None:
-        yield "key", draft.key
-    for name in ("to", "cc", "bcc", "reply_to"):
-        yield from ((name, value) for value in getattr(draft, name))
-    for name in ("headers", "metadata"):
-        table: Any = getattr(draft, name)
-        if not isinstance(table, Mapping):
-            raise SendError(f"send from {sender}: {name}: a mapping is wanted, not {_type(table)}")
-        for key, value in cast("Mapping[object, object]", table).items():
-            yield f"the key {key!r} of {name}", key
-            yield f"{name}.{key}", value
-
-
-def _type(value: object) -> str:
-    return type(value).__name__
-
-
 class Composer:
     """Makes staged sends; pure but for the ids and the large files that it writes."""
 
@@ -103,8 +67,6 @@ class Composer:
 
     def stage(self, draft: Draft, context: Context, now: datetime) -> Staged:
         """Compose a draft; raise SendError when it cannot become a mail."""
-        if draft.at is not None and draft.at.tzinfo is None:
-            raise SendError(f"send from {context.inbox.address}: at={draft.at} has no time zone")
         row_id = new_id()
         composition = self._composition(draft, context, row_id, now)
         try:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 from .errors import SendError
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 Pattern: TypeAlias = str | re.Pattern[str]  # a glob ("support@*") or a compiled regex
 _SPECIALS = frozenset('()<>[]:;@\\,."')  # RFC 5322 section 3.2.3
@@ -177,8 +175,9 @@ class WebhookResponse:
 
 
 def recipients(value: Recipients) -> tuple[str, ...]:
-    """Return one address or many as a tuple."""
-    return (value,) if isinstance(value, str) else tuple(value)
+    """Return one address or many as a tuple; ``check_given`` refuses what is neither."""
+    given: Any = value
+    return tuple(given) if _is_list(given) else (given,)
 
 
 def files(given: Files) -> tuple[File, ...]:
@@ -189,6 +188,60 @@ def files(given: Files) -> tuple[File, ...]:
 
 def _is_list(given: Any) -> TypeGuard[Iterable[Any]]:
     return isinstance(given, Iterable) and not isinstance(given, (str, bytes, bytearray, Mapping))
+
+
+def check_given(draft: Draft, sender: str) -> None:
+    """Raise SendError that names what is of a wrong type: no checker need have seen the call.
+
+    What is stored as it came would fail only later, in the background.
+    """
+    at: Any = draft.at
+    options: Any = draft.options
+    wrong = next(_wrong_texts(draft), "")
+    if at is not None and not isinstance(at, datetime):
+        wrong = f"at: a datetime is wanted, not {_type(at)}"
+    elif at is not None and at.tzinfo is None:
+        wrong = f"at={at} has no time zone"
+    elif not isinstance(options, ProviderOptions):
+        wrong = f"options: ProviderOptions(...) is wanted, not {_type(options)}"
+    elif draft.key == "":
+        wrong = "key: it is empty, and would be one key for all; None is no key"
+    if wrong:
+        raise SendError(f"send from {sender}: {wrong}")
+
+
+def _wrong_texts(draft: Draft) -> Iterator[str]:
+    """Yield what is wrong with what must be a text, or a table of texts."""
+    for name in ("headers", "metadata"):
+        table: Any = getattr(draft, name)
+        if not isinstance(table, Mapping):
+            yield f"{name}: a mapping is wanted, not {_type(table)}"
+            return
+    for name, value in _texts(draft):
+        if not isinstance(value, str):
+            yield f"{name}: a text (str) is wanted, not {_type(value)}"
+
+
+def _texts(draft: Draft) -> Iterator[tuple[str, object]]:
+    """Yield what must be a text, each with its name."""
+    for name in ("subject", "text", "html", "tag"):
+        yield name, getattr(draft, name)
+    if draft.key is not None:
+        yield "key", draft.key
+    for name in ("to", "cc", "bcc", "reply_to"):
+        yield from ((name, value) for value in getattr(draft, name))
+    for name in ("headers", "metadata"):
+        table: Mapping[object, object] = getattr(draft, name)
+        for key, value in table.items():
+            yield f"the key {key!r} of {name}", key
+            yield f"{name}.{key}", value
+
+
+def _type(value: object) -> str:
+    """Return the name of a value's type, and where the text is that was meant."""
+    name = type(value).__name__
+    meant = {"Address": "email", "Inbox": "address", "SyncInbox": "address"}.get(name)
+    return f"{name}; write its .{meant}" if meant else name
 
 
 def _file(one: Any) -> File:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from email import message_from_bytes, policy
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -196,49 +195,6 @@ async def test_in_quotes_a_name_may_hold_anything(desk: Inbox) -> None:
 async def test_a_path_that_cannot_be_read_is_named(desk: Inbox) -> None:
     with pytest.raises(SendError, match=r"attachments: nosuch\.pdf: No such file"):
         await desk.send(ANN, "Hi", attachments=["nosuch.pdf"])
-
-
-WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"metadata": {"order": 42}}, r"metadata\.order: a text \(str\) is wanted, not int"),
-    ({"metadata": {"order": None}}, r"metadata\.order: .* not NoneType"),
-    ({"metadata": {7: "seven"}}, "the key 7 of metadata: .* not int"),
-    ({"subject": None}, "subject: .* not NoneType"),
-    ({"metadata": "order"}, "metadata: a mapping is wanted, not str"),
-    ({"headers": {"X-Order": 42}}, r"headers\.X-Order: .* not int"),
-    ({"text": 42}, "text: .* not int"),
-    ({"html": b"<p>"}, "html: .* not bytes"),
-    ({"tag": 5}, "tag: .* not int"),
-    ({"key": 5}, "key: .* not int"),
-    ({"cc": [5]}, "cc: .* not int"),
-    ({"at": "tomorrow"}, "at: a datetime is wanted, not str"),
-]
-
-
-@pytest.mark.parametrize(("given", "said"), WRONG, ids=lambda value: str(value)[:25])
-async def test_what_is_of_a_wrong_type_is_refused_by_name(
-    kit: InboxKit, desk: Inbox, given: dict[str, Any], said: str
-) -> None:
-    draft: dict[str, Any] = {"to": ANN, "subject": "Hi", "text": "Hello"}
-    with pytest.raises(SendError, match=rf"send from desk@inbox\.example: {said}"):
-        await desk.send(**draft | given)
-    assert await sent_by(kit) == []
-
-
-@pytest.mark.parametrize("way", ["reply", "reply_all", "forward", "thread"])
-async def test_metadata_that_is_no_text_is_refused_whatever_sends_it(
-    kit: InboxKit, desk: Inbox, way: str
-) -> None:
-    got = await arrive(kit)
-    ways: dict[str, Any] = {
-        "reply": got.reply,
-        "reply_all": partial(got.reply, all=True),
-        "forward": partial(got.forward, ANN),
-        "thread": (await got.thread()).send,
-    }
-    given: dict[str, Any] = {"metadata": {"order": 42}}
-    with pytest.raises(SendError, match=r"metadata\.order: "):
-        await ways[way]("Hello", **given)
-    assert await sent_by(kit) == []
 
 
 async def test_a_name_or_file_name_that_is_odd_is_encoded_not_refused(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NotFound, SendError
 from ..saving import write_once
+from ..values import check_given
 from . import values
 from .server import Invalid, piece
 from .waiting import Waiting
@@ -186,20 +187,24 @@ class RemoteActions:
     # sending
 
     async def send(self, inbox: str, draft: Draft) -> Message:
-        return await self._send(f"/v0/inboxes/{piece(inbox)}/messages/send", values.draft(draft))
+        return await self._send(f"/v0/inboxes/{piece(inbox)}/messages/send", inbox, draft)
 
     async def reply(self, message: Message, draft: Draft, *, everyone: bool) -> Message:
-        body = values.draft(draft, everyone=everyone)
-        return await self._send(f"{_path(message)}/reply", body)
+        path = f"{_path(message)}/reply"
+        return await self._send(path, message.inbox, draft, everyone=everyone)
 
     async def forward(self, message: Message, draft: Draft) -> Message:
-        return await self._send(f"{_path(message)}/forward", values.draft(draft))
+        return await self._send(f"{_path(message)}/forward", message.inbox, draft)
 
     async def send_in_thread(self, thread: Thread, draft: Draft) -> Message:
         path = f"/v0/inboxes/{piece(thread.inbox)}/threads/{piece(thread.id)}/send"
-        return await self._send(path, values.draft(draft))
+        return await self._send(path, thread.inbox, draft)
 
-    async def _send(self, path: str, body: Mapping[str, Any]) -> Message:
+    async def _send(
+        self, path: str, inbox: str, draft: Draft, *, everyone: bool = False
+    ) -> Message:
+        check_given(draft, inbox)
+        body = values.draft(draft, everyone=everyone)
         try:
             said = await self._server.post(path, body, key=secrets.token_hex(16))
         except Invalid as error:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inboxkit import ConfigurationError, KeyReused, NotFound, SendError, Suppressed
+from inboxkit import Address, ConfigurationError, KeyReused, NotFound, SendError, Suppressed
 from inboxkit.client import AsyncClient, Client
 from inboxkit.store import suppressions
 
@@ -47,6 +47,24 @@ def test_the_same_key_sends_once_and_other_content_is_refused(client: Client) ->
     with pytest.raises(KeyReused, match="order-42") as refused:
         inbox.send("ann@example.com", "Size?", "Another", key="order-42")
     assert str(refused.value).count("use a new key") == 1
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"to": Address("ann@example.com")}, r"to: .* not Address; write its \.email"),
+    ({"text": b"Which?"}, "text: .* not bytes"),
+    ({"at": datetime(2099, 1, 1)}, "at=2099-01-01 00:00:00 has no time zone"),
+]
+
+
+@pytest.mark.parametrize(("given", "said"), WRONG, ids=lambda value: str(value)[:25])
+def test_what_is_of_a_wrong_type_is_refused_as_in_process(
+    client: Client, given: dict[str, Any], said: str
+) -> None:
+    inbox = client.inbox("wrong@inbox.example")
+    draft: dict[str, Any] = {"to": "ann@example.com", "subject": "Size?"}
+    with pytest.raises(SendError, match=rf"send from wrong@inbox\.example: {said}"):
+        inbox.send(**draft | given)
+    assert list(inbox.search()) == []
 
 
 def test_a_send_for_later_is_scheduled(client: Client) -> None:
