@@ -64,6 +64,7 @@ class InboxKit:
         self._mounts: dict[str, Callable[[Application], None]] = {}
         self._plans = bool(routers)
         self._works = True
+        self._sends = True
         self._runtime: Runtime | None = None
         self._is_starting = False
 
@@ -97,6 +98,10 @@ class InboxKit:
         """Take no work: read and wait only, and leave the rest to other processes."""
         self._works = False
 
+    def only_read(self) -> None:
+        """Take no work but to read what comes in: what waits to be sent is left to others."""
+        self._sends = False
+
     async def __aenter__(self) -> Self:
         check_loop()
         if self._runtime is not None or self._is_starting:
@@ -115,7 +120,8 @@ class InboxKit:
         runtime = Runtime(self.settings, self.clock, providers)
         works = self._works and "worker" in self.settings.role
         routers = self._included if works else ()
-        await runtime.start(routers, plans=self._plans and works, works=works)
+        plans = self._plans and works and self._sends
+        await runtime.start(routers, plans=plans, works=works, sends=self._sends)
         self._runtime = runtime
         try:
             for add in self._mounts.values():

@@ -103,10 +103,14 @@ class Runtime:
         *,
         plans: bool,
         works: bool = True,
+        sends: bool = True,
     ) -> None:
-        """Open the store and begin to work; a start that fails leaves nothing open."""
+        """Open the store and begin to work; a start that fails leaves nothing open.
+
+        Without ``sends`` it reads what comes in, and leaves all other work to other processes.
+        """
         try:
-            await self._open(works)
+            await self._open(works, sends)
             for router, resource in routers:
                 await self.include(router, resource)
             if plans:
@@ -115,7 +119,7 @@ class Runtime:
             await self._give_up()
             raise
 
-    async def _open(self, works: bool) -> None:
+    async def _open(self, works: bool, sends: bool) -> None:
         await self.store.open()
         self._closing.push_async_callback(self.store.close)
         self._closing.push_async_callback(self._read.close)
@@ -130,7 +134,7 @@ class Runtime:
         started = anyio.Event()
         # A task of its own, awaited in ``stop``: anyio's scopes must not cross the user's,
         # and test frameworks enter and leave a fixture in different tasks.
-        self._main = asyncio.create_task(self._work(started, works), name="inboxkit")
+        self._main = asyncio.create_task(self._work(started, works, sends), name="inboxkit")
         self._closing.callback(self.store.bell.close)  # once no step waits there any more
         self._closing.push_async_callback(self._end, self._main)
         self._closing.push_async_callback(self.edges.close)
@@ -165,9 +169,9 @@ class Runtime:
         if self.failure is not None:
             raise _first(self.failure)
 
-    async def _work(self, started: anyio.Event, works: bool) -> None:
+    async def _work(self, started: anyio.Event, works: bool, sends: bool) -> None:
         try:
-            await self._steps(started, works)
+            await self._steps(started, works, sends)
         except (Exception, BaseExceptionGroup) as failure:
             self._fail(failure)
             raise
@@ -184,7 +188,7 @@ class Runtime:
         if self.failure is not None:
             raise stopped(self.failure)
 
-    async def _steps(self, started: anyio.Event, works: bool) -> None:
+    async def _steps(self, started: anyio.Event, works: bool, sends: bool) -> None:
         async with AsyncExitStack() as connections, anyio.create_task_group() as tasks:
             self._tasks = tasks
             self._outbox = outbox.Outbox(
@@ -200,21 +204,25 @@ class Runtime:
             for step in (self._outbox.transport, self._posts, self._mailgun):
                 connections.push_async_callback(step.close)
             if works:
-                tasks.start_soon(Fanout(self.store, wanted_as).run)
-                self._consume("post", self._posts.work, self._posts.room)
-                tasks.start_soon(MailgunLog(self.store, self.addresses, self.actions).run)
-                self._consume(MAILGUN, self._mailgun.work, self._mailgun.room)
-                tasks.start_soon(Janitor(self.store, self.settings).run)
                 tasks.start_soon(watchdog.watch)
                 self._read.join(tasks)
                 self._consume("read", self._read.work, self._read.room)
-                webhooks = self.feedback.readers(tasks)
-                self._consume("webhook", webhooks.work, webhooks.room)
-                self._consume("send", self._outbox.work, self._outbox.room)
-                due = drafting.Drafting(self.store, self.actions)
-                self._consume("draft", due.work, lambda: drafting.BATCH)
-                self._busy.append(self._outbox)
+            if works and sends:
+                self._send_and_tell(tasks)
             started.set()
+
+    def _send_and_tell(self, tasks: TaskGroup) -> None:
+        tasks.start_soon(Fanout(self.store, wanted_as).run)
+        self._consume("post", self._posts.work, self._posts.room)
+        tasks.start_soon(MailgunLog(self.store, self.addresses, self.actions).run)
+        self._consume(MAILGUN, self._mailgun.work, self._mailgun.room)
+        tasks.start_soon(Janitor(self.store, self.settings).run)
+        webhooks = self.feedback.readers(tasks)
+        self._consume("webhook", webhooks.work, webhooks.room)
+        self._consume("send", self._outbox.work, self._outbox.room)
+        due = drafting.Drafting(self.store, self.actions)
+        self._consume("draft", due.work, lambda: drafting.BATCH)
+        self._busy.append(self._outbox)
 
     def _posting(self, guard: Guard, tasks: TaskGroup) -> Posts:
         """Return what posts events to the endpoints of outgoing webhooks."""

@@ -16,6 +16,7 @@ import trio
 
 from inboxkit import (
     ConfigurationError,
+    EventType,
     InboxKit,
     InboxKitError,
     Message,
@@ -24,7 +25,7 @@ from inboxkit import (
     Settings,
 )
 
-from .mails import DESK, arrive
+from .mails import DESK, arrive, happened
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -75,6 +76,18 @@ def test_what_contradicts_settings_or_is_no_port_is_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=said):
         InboxKit(settings=Settings(), **given)
+
+
+async def test_a_kit_that_only_reads_leaves_sends_to_others(database: str) -> None:
+    reader = InboxKit(database=database)
+    reader.only_read()
+    async with reader:
+        desk = await reader.inbox(DESK)
+        sent = await desk.send("ann@example.com", "Hi")
+        assert (await arrive(reader)).state == "parsed"
+        assert (await reader.message(sent.id)).state == "queued"
+    async with InboxKit(database=database) as kit:
+        await happened(kit, EventType.ACCEPTED)
 
 
 async def test_the_ports_that_were_asked_for_are_open(database: str) -> None:

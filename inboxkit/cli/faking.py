@@ -64,7 +64,11 @@ def fake(ctx: click.Context, /, **flags: Any) -> None:
     """
     settings = settings_of(ctx, any_recipient=True)
     log_to_stderr(settings)
-    run(_serve(InboxKit(settings=settings), **flags))
+    # The database may be the application's own: what it has to send, the application sends. So
+    # no provider is needed here, whose keys may be among what this command prints.
+    kit = InboxKit(settings=settings.model_copy(update={"provider": ("memory",)}))
+    kit.only_read()
+    run(_serve(kit, **flags))
 
 
 async def _serve(

@@ -95,6 +95,15 @@ def test_a_send_whose_names_the_vendor_replaces_is_found_by_the_vendors_own(
     assert bare(*asked).code == 3
 
 
+def test_settings_that_name_a_vendor_whose_keys_are_not_there_yet_do_not_stop_it(
+    tmp_path: Path,
+) -> None:
+    settings = 'domain = "mg.example.com"\nprovider = ["mailgun"]\n'
+    (tmp_path / "inboxkit.toml").write_text(settings, encoding="utf-8")
+    with Fake(tmp_path, "--vendor", "mailgun") as running:
+        assert any("INBOXKIT_MAILGUN_API_KEY=" in line for line in running.said["out"])
+
+
 def test_a_key_of_ones_own_is_not_among_the_variables(tmp_path: Path) -> None:
     own = ("--set", "mailgun.api_key=key-mine", "--domain", "shop.example.com")
     with Fake(tmp_path, "--vendor", "mailgun", before=own) as running:
