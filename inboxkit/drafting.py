@@ -99,13 +99,17 @@ def drafted(record: DraftRecord) -> Draft:
 
 def quoting(draft: Draft, parent: Message) -> Draft:
     """Return an answer with the words it answers quoted under its own."""
-    when = parent.date or parent.received_at
-    quoted = quote(parent.text, parent.sender, when)
-    line, _, _ = quoted.partition("\n")
+    below_text = quoted(parent)
+    line, _, _ = below_text.partition("\n")
     words = escape(parent.text).replace("\n", "<br>\n")
     below = f'<br><div>{escape(line)}</div><blockquote type="cite">{words}</blockquote>'
     return replace(
         draft,
-        text=f"{draft.text}\n\n{quoted}" if draft.text and parent.text else draft.text,
+        text=f"{draft.text}\n\n{below_text}" if draft.text and parent.text else draft.text,
         html=draft.html + below if draft.html and parent.text else draft.html,
     )
+
+
+def quoted(parent: Message) -> str:
+    """Return the words of a message as they stand under an answer."""
+    return quote(parent.text, parent.sender, parent.date or parent.received_at)

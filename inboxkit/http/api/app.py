@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ...store.pods import PodRecord
     from ..parts import Parts
     from .access import Identity
-    from .routing import Answer
+    from .routing import Answer, Route
 
 log = logging.getLogger("inboxkit.api")
 ACCESS = web.AppKey("access", Access)
@@ -91,6 +91,22 @@ class Api:
         origin = Origin(who, request.headers, base(request), request.transport)
         return await self._answered(self.table.find("GET", target), origin, _no_body)
 
+    async def done(
+        self, request: web.Request, who: Identity, *, found: Found, given: bytes, key: str = ""
+    ) -> Any:
+        """Return what a route that changes something gives to a caller, for a form of a page.
+
+        ``given`` is the JSON of the route, ``key`` makes a repeated request one. Raise ApiError or
+        InboxKitError.
+        """
+        headers = {"Idempotency-Key": key} if key else {}
+        origin = Origin(who, headers, base(request), request.transport)
+
+        async def body() -> Any:
+            return input.read(given, "application/json", found.route.takes)
+
+        return await self._answered(found, origin, body)
+
     async def answer(
         self, found: Found, origin: Origin, body: Callable[[], Awaitable[Any]]
     ) -> web.Response:
@@ -105,12 +121,7 @@ class Api:
     async def _answered(
         self, found: Found, origin: Origin, body: Callable[[], Awaitable[Any]]
     ) -> Answer:
-        if not origin.who.allows(found.route.permission):
-            raise ApiError(
-                "missing_permission",
-                f"The key lacks the permission {found.route.permission}",
-                fix="use a key that has it",
-            )
+        require(origin.who, found.route)
         answer: Answer = await found.route.handler(await self._call(found, origin, body))
         return answer
 
@@ -139,6 +150,16 @@ API = web.AppKey("api", Api)
 
 async def _no_body() -> None:
     """A request that reads brings none."""
+
+
+def require(who: Identity, route: Route[Any]) -> None:
+    """Raise ApiError for a caller whose key may not ask this of the server."""
+    if not who.allows(route.permission):
+        raise ApiError(
+            "missing_permission",
+            f"The key lacks the permission {route.permission}",
+            fix="use a key that has it",
+        )
 
 
 def guarded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -11,6 +12,8 @@ from ..intake import BodyRefused
 from .envelope import ApiError, invalid, malformed
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from aiohttp import web
 
     from ..intake import Intake
@@ -22,12 +25,19 @@ _NO_BODY = (b"", b"null")
 
 async def body(request: web.Request, model: type[M], intake: Intake, most_bytes: int) -> M:
     """Return a request's body; without one, as if it were an empty object."""
+    async with whole(request, intake, most_bytes) as data:
+        return read(data, request.headers.get("Content-Type", ""), model)
+
+
+@asynccontextmanager
+async def whole(request: web.Request, intake: Intake, most_bytes: int) -> AsyncGenerator[bytes]:
+    """Hold a request's body as it came; raise ApiError for one that is too large or broken off."""
     too_large = ApiError("payload_too_large", f"The body is larger than {most_bytes} bytes")
     if (request.content_length or 0) > most_bytes:
         raise too_large
     try:
         async with intake.of(request, most=most_bytes) as data:
-            return read(data, request.headers.get("Content-Type", ""), model)
+            yield data
     except BodyRefused as refused:
         if refused.status == 413:
             raise too_large from None

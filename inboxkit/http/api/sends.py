@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .routing import Answer
 
 R = TypeVar("R", bound=ComposeRequest)
-_KEPT = timedelta(hours=24)
+KEPT = timedelta(hours=24)  # what was answered under an idempotency key
 _MOST_KEY_CHARACTERS = 256
 _MOST_HEAD_CHARACTERS = 256 * 1024
 MOST_BYTES = 36 * 1024 * 1024  # 25 MiB of files in base64
@@ -154,7 +154,7 @@ def claimed(call: Call[Any], endpoint: str) -> Claim | None:
         return _same(call, endpoint)
     if not key.strip() or len(key) > _MOST_KEY_CHARACTERS:
         raise invalid(f"has 1 to {_MOST_KEY_CHARACTERS} characters", "Idempotency-Key")
-    until = call.now + _KEPT
+    until = call.now + KEPT
     return Claim(call.who.claims_in, key.strip(), _fingerprint(call, endpoint), until)
 
 

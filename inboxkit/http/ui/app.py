@@ -10,12 +10,12 @@ from aiohttp import web
 from ...errors import InboxKitError
 from ..api.app import API
 from ..api.envelope import ApiError, refusal
-from . import frames, messages, runs
+from . import frames, messages, runs, writing
 from .look import Look
 from .news import News
 from .rendering import page, static
 from .sessions import Sessions
-from .signing_in import SigningIn, asked
+from .signing_in import SigningIn, asked, check_same_origin
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,6 +44,9 @@ def add_pages(app: web.Application, parts: Parts) -> None:
         (f"{_MESSAGE}/attachments/{{attachment_id}}", messages.attachment),
     ):
         app.router.add_get(path, pages.shown(look))
+    for path, form, act in ((f"{_MESSAGE}/reply", writing.reply, writing.send_reply),):
+        app.router.add_get(path, pages.shown(form))
+        app.router.add_post(path, pages.acted(act))
     # For HEAD a stream would never end.
     app.router.add_get("/mail/news", pages.shown(news.stream), allow_head=False)
     signing_in = SigningIn(app[API].access, pages.sessions, parts.webhook_intake)
@@ -69,6 +72,18 @@ class Pages:
 
         async def answer(request: web.Request) -> web.StreamResponse:
             return await handler(await self.look(request))
+
+        return self.answered(answer)
+
+    def acted(
+        self, handler: Callable[[Look], Awaitable[web.StreamResponse]]
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """Return the handler of a form for everybody: no other site sends it in their name."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            look = await self.look(request)
+            check_same_origin(request)
+            return await handler(look)
 
         return self.answered(answer)
 

@@ -90,6 +90,8 @@ async def message(look: Look) -> web.Response:
         message=found,
         about=about,
         remote=look.said("remote") == "1",
+        may_reply=bool(found.thread_id)
+        and look.may("POST", "inboxes", found.inbox, "messages", found.id, "reply"),
     )
 
 

@@ -17,6 +17,8 @@ from ...blocking import in_thread
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from ..api.envelope import ApiError
+
 _HERE = Path(__file__).parent
 _POLICY = "; ".join(
     (
@@ -69,6 +71,23 @@ async def page(template: str, *, status: int = 200, **given: Any) -> web.Respons
         content_type="text/html",
         charset="utf-8",
     )
+
+
+async def form_page(template: str, problem: ApiError | None, **given: Any) -> web.Response:
+    """Return a page with a form to send, once more when there is a problem with what was sent."""
+    status = 200 if problem is None else problem.status
+    answer = await page(template, status=status, problem=problem, **given)
+    answer.headers.update({} if problem is None else problem.headers)
+    return sendable(answer)
+
+
+def sendable(answer: web.Response) -> web.Response:
+    """Return a page whose form can be sent.
+
+    Without any referrer browsers send the form with "Origin: null" (Fetch, section 3.2).
+    """
+    answer.headers["Referrer-Policy"] = "same-origin"
+    return answer
 
 
 def static(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from ..api.app import base
 from ..api.envelope import ApiError
 from ..intake import BodyRefused
-from .rendering import page, see_other
+from .rendering import page, see_other, sendable
 from .sessions import LIFETIME
 
 if TYPE_CHECKING:
@@ -81,10 +81,7 @@ class SigningIn:
 
 async def asked(place: str, *, problem: str = "") -> web.Response:
     """Return the form that asks for a key and then leads to ``place``."""
-    answer = await page("sign_in.html", status=401, next=_place(place), problem=problem)
-    # Without any referrer browsers send the form with "Origin: null" (Fetch, section 3.2).
-    answer.headers["Referrer-Policy"] = "same-origin"
-    return answer
+    return sendable(await page("sign_in.html", status=401, next=_place(place), problem=problem))
 
 
 def check_same_origin(request: web.Request) -> None:
