@@ -44,7 +44,10 @@ def add_pages(app: web.Application, parts: Parts) -> None:
         (f"{_MESSAGE}/attachments/{{attachment_id}}", messages.attachment),
     ):
         app.router.add_get(path, pages.shown(look))
-    for path, form, act in ((f"{_MESSAGE}/reply", writing.reply, writing.send_reply),):
+    for path, form, act in (
+        (f"{_MESSAGE}/reply", writing.reply, writing.send_reply),
+        ("/mail/compose", writing.compose, writing.send_new),
+    ):
         app.router.add_get(path, pages.shown(form))
         app.router.add_post(path, pages.acted(act))
     # For HEAD a stream would never end.

@@ -46,6 +46,7 @@ async def newest(look: Look) -> web.Response:
         messages=[] if listed is None else listed.messages,
         older=next_page("/", listed, q=query, inbox=inbox),
         inboxes=await look.get_if_allowed("inboxes", limit=_INBOXES_ASIDE),
+        may_write=bool(inbox) and look.may("POST", "inboxes", inbox, "messages", "send"),
     )
 
 

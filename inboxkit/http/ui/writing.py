@@ -1,18 +1,21 @@
-"""The pages that write: an answer to a message.
+"""The pages that write: an answer to a message, and a new mail from an inbox.
 
 Each form shows who gets the mail, and sends by the route of the API that a program would use.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
+from ...blocking import in_thread
 from ...compose import reply_subject
 from ...drafting import quoted
 from ...sending import Context, recipients
 from ...store import inboxes
 from ...values import Draft
-from ..api.envelope import ApiError, invalid
+from ..api.envelope import ApiError, invalid, not_found
+from ..api.files import MOST_BYTES, too_large
 from . import forms
 from .rendering import form_page, see_other
 
@@ -22,9 +25,11 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from ...models import Message
+    from .forms import Typed
     from .look import Look
 
 _MOST_WORDS_BYTES = 1024 * 1024
+_LINES = ("to", "cc", "subject")
 
 
 async def reply(look: Look) -> web.Response:
@@ -82,6 +87,86 @@ async def _reply_form(
         quoted=quoted(parent) if parent.text else "",
         typed=wishes,
         token=forms.token(look, f"reply {parent.id}"),
+    )
+
+
+async def compose(look: Look) -> web.Response:
+    """Show the form of a new mail from an inbox."""
+    inbox = await _sender(look)
+    return await _compose_form(look, inbox, dict.fromkeys((*_LINES, "text"), ""))
+
+
+async def send_new(look: Look) -> web.Response:
+    """Send a new mail, and lead to it; or show the form again with what is wrong."""
+    inbox = await _sender(look)
+    typed = await forms.read(look, f"compose {inbox}", MOST_BYTES + _MOST_WORDS_BYTES)
+    try:
+        typed.check()
+        given = await in_thread(_new_mail, typed)
+        sent = await look.do("POST", *_sends(inbox), given=given, key=typed.key)
+    except ApiError as error:
+        wishes = {name: typed.form.text(name) for name in _LINES} | {"text": typed.text("text")}
+        lost = bool(typed.files("files"))
+        return await _compose_form(look, inbox, wishes, forms.told(error), lost=lost)
+    return _shown(sent)
+
+
+def _sends(inbox: str) -> tuple[str, ...]:
+    return "inboxes", inbox, "messages", "send"
+
+
+async def _sender(look: Look) -> str:
+    """Return the address to send from; raise ApiError when it is out of reach."""
+    look.require("GET", "messages")  # the mail is shown once it is sent
+    wanted = look.said("inbox")
+    look.require("POST", *_sends(wanted or "-"))
+    found = await look.parts.store.read(inboxes.within, look.who.reach(), wanted)
+    if found is None:
+        raise not_found("Inbox", wanted)
+    return found.address
+
+
+def _new_mail(typed: Typed) -> dict[str, Any]:
+    """Return what the API takes for what was typed; raise ApiError."""
+    files = typed.files("files")
+    if sum(len(one.data) for one in files) > MOST_BYTES:
+        raise too_large()
+    text = typed.text("text")
+    if not files:
+        _require_words(text)
+    attachments = [
+        {
+            "filename": one.filename,
+            "content_type": one.content_type,
+            "content": b64encode(one.data).decode(),
+        }
+        for one in files
+    ]
+    return {
+        "to": typed.addresses("to"),
+        "cc": typed.addresses("cc"),
+        "subject": typed.form.text("subject"),
+        "text": text,
+        "attachments": attachments,
+    }
+
+
+async def _compose_form(
+    look: Look,
+    inbox: str,
+    wishes: Mapping[str, Any],
+    problem: ApiError | None = None,
+    *,
+    lost: bool = False,
+) -> web.Response:
+    return await form_page(
+        "compose.html",
+        problem,
+        look=look,
+        sender=inbox,
+        typed=wishes,
+        lost=lost,
+        token=forms.token(look, f"compose {inbox}"),
     )
 
 
