@@ -37,6 +37,7 @@ def told(items: list[dict[str, Any]]) -> list[tuple[str, str]]:
 SENT = [("delivered", "ben"), ("delivered", "ann"), ("accepted", "ben"), ("accepted", "ann")]
 CASES: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
     "a type": ({"event": "delivered"}, SENT[:2]),
+    "a type in capitals": ({"event": "Delivered"}, SENT[:2]),
     "types": ({"event": "stored OR complained"}, [("stored", "shop")]),
     "a recipient": ({"recipient": "ben@example.com"}, [SENT[0], SENT[2]]),
     "a subject": ({"subject": "two"}, [("accepted", "ann")]),
@@ -88,6 +89,8 @@ def test_the_last_page_leads_to_what_comes_later(mailgun: Mailgun) -> None:
         (f"{EVENTS}?limit=x", 400),
         (f"{EVENTS}?begin=yesterday", 400),
         (f"{EVENTS}?begin=1e400", 400),
+        (f"{EVENTS}?size=1000", 400),
+        (f"{EVENTS}?list=news@inbox.example", 400),
         ("/v3/else.example/events", 404),
     ],
 )

@@ -27,6 +27,7 @@ _KIND = "mailgun-events"
 _MOST = 300
 _DEFAULT = 100
 FORWARD, BACK = 0, 1
+_NO_FILTERS = ("list", "size")  # of Mailgun's; without them an answer would tell of too much
 
 
 async def listed(call: Call) -> Mapping[str, Any]:
@@ -104,6 +105,9 @@ def _paging(call: Call, shown: Sequence[Spot], place: Sequence[int]) -> dict[str
 
 
 def _wanted(call: Call) -> Wanted:
+    ignored = next((name for name in _NO_FILTERS if call.text(name)), "")
+    if ignored:
+        raise Refusal(400, f"{ignored} is no filter of this server: leave it out")
     begin, end = moment(call, "begin"), moment(call, "end")
     backwards = begin is not None and end is not None and begin > end
     ascending = is_on(call.text("ascending")) if call.text("ascending") else None
@@ -111,7 +115,7 @@ def _wanted(call: Call) -> Wanted:
     return Wanted(
         reach=call.reach,
         domains=(call.domain,),
-        names=_any(call, "event"),
+        names=tuple(name.lower() for name in _any(call, "event")),
         severity=call.text("severity").lower(),
         recipients=_any(call, "recipient") or _any(call, "to") or _any(call, "recipients"),
         message_ids=_any(call, "message-id"),
