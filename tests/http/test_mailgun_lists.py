@@ -97,6 +97,7 @@ def test_pages_lead_through_a_list_and_back(mailgun: Mailgun) -> None:
 WRONG = {
     "no address": ("bounces", {"code": 550}, "address"),
     "no good address": ("complaints", {"address": "nobody"}, "Invalid address"),
+    "no date": ("bounces", {"address": "a@b.example", "created_at": "soon"}, "created_at"),
     "from one tag only": ("unsubscribes", {"address": "a@b.example", "tag": "news"}, 'tag "*"'),
     "nothing to allow": ("whitelists", {"reason": "x"}, "address or domain"),
     "no domain": ("whitelists", {"domain": "-"}, "Invalid address or domain"),

@@ -114,7 +114,10 @@ def _entry(name: str, domain: str, given: Mapping[str, Any]) -> Entry:
     if name == "unsubscribes":
         _check_tags(given)
     code, words = str(given.get("code") or ""), str(given.get("error") or "")
-    at = dates.parse(str(given.get("created_at") or ""))
+    when = str(given.get("created_at") or "")
+    at = dates.parse(when)
+    if at is None and when.strip():
+        raise Refusal(400, "created_at is no date, such as Fri, 21 Oct 2011 11:02:55 UTC")
     return Entry(
         address=address,
         domain=domain,
