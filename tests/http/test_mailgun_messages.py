@@ -307,11 +307,27 @@ def test_a_stored_mail_is_read_sent_again_and_deleted(api: Api, mailgun: Mailgun
     assert mailgun.ask("GET", item).status == 404
 
 
-def test_a_stored_mail_is_given_as_it_came(api: Api, mailgun: Mailgun) -> None:
+def test_a_stored_mail_tells_where_its_inline_images_are(api: Api, mailgun: Mailgun) -> None:
+    logo = Field("inline", b"\x89PNG", "logo.png", "image/png")
+    fields = [Field(name, value.encode()) for name, value in BASE.items()]
+    html = Field("html", b'<img src="cid:logo.png">')
+    sent = mailgun.upload(SEND, [*fields, html, logo, Field("attachment", b"a", "a.txt")])
+
+    shown = stored(mailgun, sent.json["id"])
+
+    [(name, told)] = shown["content-id-map"].items()
+    assert (name, told["name"], told in shown["attachments"]) == ("<logo.png>", "logo.png", True)
+    assert api.ask("GET", told["url"].removeprefix(api.url)).body == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    "accept", ["message/rfc2822", "application/json;q=0.5, Message/RFC2822", "message/rfc822;q=1"]
+)
+def test_a_stored_mail_is_given_as_it_came(api: Api, mailgun: Mailgun, accept: str) -> None:
     mailgun.send()
     came = api.arrive(SHOP, "As it came")
     target = f"/v3/domains/{DOMAIN}/messages/{came.id}"
 
-    answer = api.ask("GET", target, headers={"Accept": "message/rfc2822"})
+    answer = api.ask("GET", target, headers={"Accept": accept})
 
     assert "As it came" in answer.json["body-mime"]

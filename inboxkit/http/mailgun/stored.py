@@ -61,8 +61,9 @@ async def get(call: Call) -> Mapping[str, Any]:
         "from": str(message.sender),
         "subject": message.subject,
     }
-    if call.headers.get("Accept", "").partition(";")[0].strip().lower() in _MIME:
+    if _asks_for_mime(call):
         return said | {"body-mime": (await _raw(shown)).decode("utf-8", "replace")}
+    files = _files(call, shown)
     headers = message.headers or {n: said[n] for n in ("From", "To", "Subject", "Message-Id")}
     return said | {
         "body-plain": message.text,
@@ -71,9 +72,19 @@ async def get(call: Call) -> Mapping[str, Any]:
         "stripped-html": shown.reply_html or message.html,
         "stripped-signature": message.signature,
         "message-headers": [[name, value] for name, value in headers.items()],
-        "content-id-map": {},
-        "attachments": _files(call, shown),
+        "content-id-map": {
+            f"<{file.content_id}>": told
+            for file, told in zip(message.attachments, files, strict=True)
+            if file.content_id
+        },
+        "attachments": files,
     }
+
+
+def _asks_for_mime(call: Call) -> bool:
+    """Whether Accept names the type of a whole mail, among others or alone."""
+    ranges = call.headers.get("Accept", "").split(",")
+    return any(one.partition(";")[0].strip().lower() in _MIME for one in ranges)
 
 
 def _files(call: Call, shown: Shown) -> list[dict[str, Any]]:
