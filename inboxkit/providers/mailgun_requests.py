@@ -145,10 +145,17 @@ def merged(text: str, variables: Mapping[str, Any]) -> str:
     for piece in pieces[1:]:
         name, percent, rest = piece.partition("%")
         if percent and name in variables:
-            filled.append(f"{variables[name]}{rest}")
+            filled.append(f"{_written(variables[name])}{rest}")
         else:
             filled.append(f"%recipient.{piece}")
     return "".join(filled)
+
+
+def _written(value: object) -> str:
+    """Return a variable as a mail shows it: what is no text as in the JSON that it came in."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _uploaded(form: Form) -> SendRequest:

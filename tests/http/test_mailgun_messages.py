@@ -99,6 +99,15 @@ def test_each_recipient_gets_a_mail_of_their_own_words(mailgun: Mailgun) -> None
     }
 
 
+def test_what_is_no_text_is_filled_in_as_the_json_that_it_was(mailgun: Mailgun) -> None:
+    values = {"yes": True, "none": None, "price": 1.5, "of": ["é", 1]}
+    words = "|".join(f"%recipient.{name}%" for name in values)
+
+    sent = mailgun.send(text=words, **{"recipient-variables": json.dumps({BASE["to"]: values})})
+
+    assert mailgun.message(sent)["text"] == 'true||1.5|["é", 1]'
+
+
 def test_a_batch_is_sent_whole_or_not_at_all(mailgun: Mailgun) -> None:
     fields = {"from": f"whole@{DOMAIN}", "to": ["ann@example.com", "b en@exa mple.com"]}
     given = {**BASE, **fields, "recipient-variables": '{"ann@example.com": {}}'}
