@@ -81,9 +81,21 @@ class SendRequest:
         return is_on(self.options.get("o:testmode", ""))
 
 
+_ON, _OFF = ("yes", "true", "t", "on", "1", "y"), ("no", "false", "f", "off", "0", "n", "")
+_SWITCHES = ("o:testmode", "o:tracking", "o:tracking-opens", "o:tracking-clicks")
+
+
 def is_on(value: str) -> bool:
     """Whether a switch of Mailgun's is on: yes, true, True, t, on, 1."""
-    return value.strip().lower() in ("yes", "true", "t", "on", "1", "y")
+    return value.strip().lower() in _ON
+
+
+def _check_switches(form: Form) -> None:
+    """Refuse a switch that says neither: what is meant as a test must not be sent."""
+    for item in form.fields:
+        known = (*_ON, *_OFF, *(["htmlonly"] if item.name != "o:testmode" else []))
+        if item.name in _SWITCHES and item.text.strip().lower() not in known:
+            raise Refusal(400, f"{item.name} parameter is neither yes nor no")
 
 
 def read(content_type: str, body: bytes, *, is_mime: bool) -> SendRequest:
@@ -193,6 +205,7 @@ def _in_parts(form: Form) -> SendRequest:
 
 def _wishes(form: Form) -> dict[str, Any]:
     """Return the fields that both forms have."""
+    _check_switches(form)
     variables = _object(form, "t:variables") or _object(form, "h:X-Mailgun-Variables")
     return {
         "tags": form.texts("o:tag"),

@@ -280,6 +280,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an own header": ({"h:To": "x@b.example"}, "header To"),
     "a broken header": ({"h:X-A": "a\r\nBcc: e@example.com"}, "X-A"),
     "no time": ({"o:deliverytime": "soon"}, "invalid delivery time"),
+    "perhaps a test": ({"o:testmode": "Test"}, "o:testmode parameter is neither yes nor no"),
+    "html alone in a test": ({"o:testmode": "htmlonly"}, "neither yes nor no"),
+    "one that may be a test": ({"o:testmode": ["no", "?"]}, "neither yes nor no"),
+    "perhaps tracked": ({"o:tracking-opens": "2"}, "o:tracking-opens parameter"),
     "no variables": ({"recipient-variables": "[]"}, "not a valid JSON object"),
     "no template": ({"template": "nothing"}, "nothing"),
 }

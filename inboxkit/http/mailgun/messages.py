@@ -187,7 +187,7 @@ def _wishes(asked: SendRequest) -> dict[str, Any]:
 
 def _switch(asked: SendRequest, name: str, default: bool | None = None) -> bool | None:
     """Return what an option switches; ``htmlonly`` means on."""
-    said = asked.options.get(name, "").lower()
+    said = asked.options.get(name, "").strip().lower()
     return default if not said else said == "htmlonly" or is_on(said)
 
 
