@@ -207,6 +207,8 @@ def test_settings_of_an_endpoint(api: Api, receiver: Receiver) -> None:
     assert made(api, receiver, client_id="c-1")["webhook_id"] == hook["webhook_id"]
     changed = api.good("PATCH", path, {"add_inbox_ids": [two], "remove_inbox_ids": [one]})
     assert (changed["inbox_ids"], changed["event_types"]) == ([two], RECEIVED)
+    nothing = dict.fromkeys(("event_types", "add_inbox_ids", "remove_pod_ids", "enabled"))
+    assert api.good("PATCH", path, nothing)["event_types"] == RECEIVED
     replaced = api.good("PATCH", path, {"event_types": ["message.sent"], "enabled": False})
     assert (replaced["event_types"], replaced["enabled"]) == (["message.sent"], False)
     api.good("PATCH", f"{path}/headers", {"headers": {"x-a": "2", "X-B": "3"}})

@@ -95,7 +95,7 @@ def _known_one(name: str) -> str:
 
 
 def _empty_if_null(value: Any) -> Any:
-    return () if value is None else value
+    return [] if value is None else value  # a list, as JSON has it
 
 
 EventTypes = Annotated[
