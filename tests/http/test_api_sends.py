@@ -54,6 +54,14 @@ def test_requests_that_meet_under_one_key_send_once(api: Api, inbox: str) -> Non
     assert count(api, inbox) == 1
 
 
+@pytest.mark.parametrize("label", ["received", "sent", "scheduled", "bounced"])
+def test_a_send_cannot_call_itself_what_it_is_not(api: Api, inbox: str, label: str) -> None:
+    asked = {"to": "ann@example.com", "text": "Hi", "labels": ["offer", label]}
+    answer = api.ask("POST", f"/v0/inboxes/{inbox}/messages/send", asked)
+
+    assert (answer.status, answer.code, count(api, inbox)) == (400, "validation_error", 0)
+
+
 @pytest.mark.parametrize("other", ["text", "inbox", "endpoint"])
 def test_a_key_is_for_one_request(api: Api, inbox: str, other: str) -> None:
     key = f"key-{other}"

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .call import Call
 
 # Labels that say what a message is; nobody can give or take them.
-_SYSTEM_LABELS = frozenset({"received", "sent", "scheduled", "bounced"})
+SYSTEM_LABELS = frozenset({"received", "sent", "scheduled", "bounced"})
 
 
 async def listed(call: Call[ListMessagesQuery]) -> ListMessagesResponse:
@@ -160,7 +160,7 @@ def labels(asked: UpdateMessageRequest) -> tuple[list[str], list[str]]:
     """Return the labels to add and to remove; raise ApiError for those of the server."""
     remove = list(dict.fromkeys(asked.remove_labels or ()))
     add = [name for name in dict.fromkeys(asked.add_labels or ()) if name not in remove]
-    refused = sorted(_SYSTEM_LABELS.intersection((*add, *remove)))
+    refused = sorted(SYSTEM_LABELS.intersection((*add, *remove)))
     if refused:
         raise invalid(f"{refused[0]!r} is given by the server", "add_labels")
     return add, remove

@@ -18,7 +18,7 @@ from ...tokens import row_id
 from ...values import Draft, ProviderOptions
 from .envelope import ApiError, invalid
 from .files import files
-from .messages import wanted
+from .messages import SYSTEM_LABELS, wanted
 from .routing import At, Route
 from .schemas.messages import (
     ComposeRequest,
@@ -123,6 +123,7 @@ async def accepted(
         if known is not None:
             return answer(known)
     check_sending(call)
+    check_labels(call.given.labels)
     draft = drafted(call.given, await files(call, call.given.attachments))
     stored = Acceptance(call.given.labels, claim, call.now)
     return await sent(call, await go(call.parts.actions.storing(stored.store), draft), stored.said)
@@ -195,6 +196,13 @@ def check_live(settings: Settings, who: Identity) -> None:
             f"A test key cannot send through {real[0]}",
             fix="use a live key; make one with: inboxkit key create --live NAME",
         )
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """Raise ApiError for a label that says what a message is: nobody else can give it."""
+    refused = sorted(SYSTEM_LABELS.intersection(labels))
+    if refused:
+        raise invalid(f"{refused[0]!r} is given by the server", "labels")
 
 
 def check_addresses(named: Mapping[str, Sequence[str]]) -> None:
