@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+import os
+import tempfile
+from pathlib import Path
 
 
 def write_once(folder: Path, name: str, data: bytes) -> Path:
@@ -17,3 +16,24 @@ def write_once(folder: Path, name: str, data: bytes) -> Path:
         temporary.write_bytes(data)
         temporary.replace(target)
     return target
+
+
+def replace_whole(target: Path, data: bytes) -> None:
+    """Write a file in place of the one that is there, or none of it; a link goes on leading to it.
+
+    It keeps its mode; a new one is for its owner alone.
+    """
+    real = target.resolve()
+    real.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if real.exists():
+            Path(name).chmod(real.stat().st_mode & 0o7777)
+        Path(name).replace(real)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .mounting import check_installed
+from .mounting import check_installed, tool_options
 from .opening import log_to_stderr, run, settings_of
 from .reaching import api_of
 from .serving import first, stop_signals
@@ -17,21 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--read-only", is_flag=True, default=None, help="Make, delete and send nothing.")
-@click.option(
-    "--inbox", "inboxes", multiple=True, metavar="ADDRESS", help="See this inbox alone; repeatable."
-)
-@click.option(
-    "--send",
-    type=click.Choice(["auto", "draft", "deny"]),
-    help="auto: send; draft: a person does (the default); deny: nobody.",
-)
-@click.option(
-    "--allow-to",
-    multiple=True,
-    metavar="GLOB",
-    help="Whom it may write to; nobody but who is answered otherwise. Repeatable.",
-)
+@tool_options
 @click.pass_context
 def mcp(
     ctx: click.Context,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # name -> (module, function, what the help says about it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "agent": ("connecting", "agent", "Have an agent's program start inboxkit mcp."),
     "backup": ("copying", "backup", "Copy the database and its files while a server runs."),
     "cancel": ("cancelling", "cancel", "Take back a send whose time has not come."),
     "config": ("configuring", "config", "Show or check the settings."),

@@ -1,9 +1,11 @@
-"""The tools of agents beside the API, where the setting ``mcp`` asks for them."""
+"""The tools of agents: their flags, and serving them beside the API where ``mcp`` asks for it."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from ..errors import ConfigurationError
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 PATH = "/mcp"
+F = TypeVar("F", bound="Callable[..., Any]")
 
 
 def check_installed() -> None:
@@ -30,3 +33,33 @@ def mounted(settings: Settings) -> Callable[[Application], None]:
     from ..mcp.policy import policy
 
     return mount.serving(PATH, policy(settings))
+
+
+def tool_options(command: F) -> F:
+    """Add the flags that say what an agent may do."""
+    flags = (
+        click.option(
+            "--read-only", is_flag=True, default=None, help="Make, delete and send nothing."
+        ),
+        click.option(
+            "--inbox",
+            "inboxes",
+            multiple=True,
+            metavar="ADDRESS",
+            help="See this inbox alone; repeatable.",
+        ),
+        click.option(
+            "--send",
+            type=click.Choice(["auto", "draft", "deny"]),
+            help="auto: send; draft: a person does (the default); deny: nobody.",
+        ),
+        click.option(
+            "--allow-to",
+            multiple=True,
+            metavar="GLOB",
+            help="Whom it may write to; nobody but who is answered otherwise. Repeatable.",
+        ),
+    )
+    for flag in reversed(flags):
+        command = flag(command)
+    return command

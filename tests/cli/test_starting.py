@@ -45,6 +45,7 @@ ELSEWHERE = {
     "parse 1.eml": 0,
     "--url http://127.0.0.1:1 messages": 5,
     "--url http://127.0.0.1:1 webhook list": 5,
+    "--url http://127.0.0.1:1 agent setup cursor": 0,
     "sendmail --smtp 127.0.0.1:1 ann@example.com": 75,
 }
 
