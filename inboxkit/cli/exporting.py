@@ -68,7 +68,14 @@ def _write(blobs: Blobs, rows: Sequence[Any], hostname: str, folder: Path) -> in
 
 
 def _write_file(path: Path, data: bytes) -> None:
-    """Write a file that its owner alone can read, as the database is; one that is there stays."""
+    """Write a file that its owner alone can read, as the database is; one that is there stays.
+
+    None is left that is cut off: it would pass for the whole message.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error

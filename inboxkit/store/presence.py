@@ -25,8 +25,13 @@ class Presence:
         """Raise StoreError when the path leads no more to what it led to at the first look."""
         try:
             found = self._file.stat().st_ino  # by which SQLite itself knows a file that was moved
-        except OSError as error:
+        except FileNotFoundError as error:
             raise StoreError(self._told(f"it is not there ({error.strerror})")) from error
+        except OSError as error:
+            raise StoreError(
+                f"database: {self._file} cannot be reached: {error.strerror}; nothing is stored "
+                "until it can. May this process look into all folders that lead there?"
+            ) from error
         if self._known is None:
             self._known = found
         if found != self._known:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mailbox
 import os
+import sys
 from email import message_from_bytes
 from stat import S_IMODE
 from typing import TYPE_CHECKING
@@ -168,3 +169,16 @@ def test_what_is_exported_is_its_owners_alone(inboxkit: Command) -> None:
     folder = inboxkit.folder / "out"
     modes = {S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
     assert (S_IMODE(folder.stat().st_mode), modes) == (0o700, {0o600})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a file that is always full")
+def test_a_disk_that_is_full_is_told_and_no_message_is_left_cut_off(inboxkit: Command) -> None:
+    write_mail(inboxkit.folder / "1.eml")
+    inboxkit(*INBOX, "1.eml")
+    (row,) = inboxkit.rows("messages")
+    target = inboxkit.folder / "out" / f"{row['id']}.eml"
+    target.parent.mkdir()
+    target.symlink_to("/dev/full")
+    done = inboxkit("export", "out")
+    assert (done.code, done.err) == (1, f"error: out/{row['id']}.eml: No space left on device\n")
+    assert not list(target.parent.iterdir())

@@ -11,6 +11,7 @@ import anyio.to_thread
 import pytest
 
 from inboxkit import InboxKit, StoreError
+from inboxkit.store.presence import Presence
 from tests.mails import DESK, arrive, mail
 
 from .delivering import send
@@ -80,3 +81,11 @@ async def test_a_change_of_the_working_directory_moves_no_file(
             await kit.inbox(DESK)
             with chdir("/"):
                 await arrive(kit)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told_apart_from_a_file_that_is_gone(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "folder").touch()
+    with pytest.raises(StoreError, match=r"inboxkit\.db cannot be reached: Not a directory"):
+        Presence(tmp_path / "folder" / "inboxkit.db").check()
