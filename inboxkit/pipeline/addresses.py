@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import tokens
-from ..store import inboxes
+from ..store import inboxes, token_keys
 from ..store.inboxes import DELETING, InboxRecord, normalize
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ class Addresses:
     def _find(self, connection: Connection, address: str) -> InboxRecord | None:
         """A valid token goes before an inbox of that name, which somebody else may have made."""
         found = self._of_token(connection, address) or inboxes.find_tagged(connection, address)
+        if found is None:  # nobody is told so for good by a database that is not ours
+            token_keys.check(connection, self._store.identity)
         return None if found is None or found.status == DELETING else found
 
     def _of_token(self, connection: Connection, address: str) -> InboxRecord | None:

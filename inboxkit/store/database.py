@@ -53,6 +53,11 @@ class Database:
     writers: int = 1
     links: Links | None = None  # to a server
 
+    def remember(self, identity: bytes) -> None:
+        """Refuse connections to any other database that takes this one's place on its server."""
+        if self.links is not None:
+            self.links.identity = identity
+
     def close(self) -> None:
         self.reader.dispose()
         self.writer.dispose()
@@ -199,6 +204,10 @@ def _postgres(url: URL, links: Links) -> Engine:
             'database: PostgreSQL needs its driver: pip install "inboxkit[postgres]"'
         ) from None
 
+    def recognise(connection: Any, _record: object) -> None:
+        if links.identity is not None:
+            postgres.recognise(connection, links.identity)
+
     engine = create_engine(
         url,
         connect_args=postgres.limits(url),
@@ -210,5 +219,6 @@ def _postgres(url: URL, links: Links) -> Engine:
     event.listen(engine, "do_connect", links.check)
     event.listen(engine, "connect", links.add)
     event.listen(engine, "connect", postgres.prepare)
+    event.listen(engine, "connect", recognise)
     event.listen(engine, "handle_error", postgres.give_up_useless)
     return engine

@@ -17,6 +17,7 @@ class Links:
     def __init__(self) -> None:
         self._open: weakref.WeakSet[Any] = weakref.WeakSet()
         self._is_cut = False
+        self.identity: bytes | None = None  # of the database that they lead to, once it is known
 
     def check(self, *_connecting: object) -> None:
         """Raise StoreError instead of connecting once all were cut."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..errors import StoreError
 from .postgres import own_connection
 from .refusals import words
 
@@ -108,7 +109,7 @@ class Notices:
                     pause = _FIRST_PAUSE
                 if self._stopping.wait(pause):
                     return
-                foreseen = isinstance(error, SQLAlchemyError | OSError)
+                foreseen = isinstance(error, SQLAlchemyError | OSError | StoreError)
                 said = words(error)
                 log.warning("notices of PostgreSQL: %s; trying again", said, exc_info=not foreseen)
                 pause = min(2 * pause, _LONGEST_PAUSE)

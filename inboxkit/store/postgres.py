@@ -13,6 +13,7 @@ from psycopg.types.string import StrDumperUnknown
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from . import token_keys
 from .refusals import is_useless
 
 if TYPE_CHECKING:
@@ -70,6 +71,21 @@ def prepare(connection: Any, _record: object) -> None:
     connection.execute(_SET, (list(_SERVERS_SIDE), list(_SERVERS_SIDE.values())))
     connection.commit()
     connection.adapters.register_dumper(str, _Text)
+
+
+def recognise(connection: Any, identity: bytes) -> None:
+    """Raise StoreError, and close a new connection, when it leads to another database than that.
+
+    One that was dropped and made anew knows no inbox: senders would be told so for good.
+    """
+    try:
+        row = connection.execute(token_keys.IDENTITY_OF).fetchone()
+    except psycopg.errors.UndefinedTable:
+        row = None
+    if row is None or row[0] != identity.hex():
+        connection.close()
+        raise token_keys.another()
+    connection.rollback()
 
 
 def give_up_useless(context: ExceptionContext) -> None:

@@ -155,6 +155,7 @@ class Store:
             self._doorbell = _notices(self.database.writer)
             await uninterrupted(in_thread(self._doorbell.listen, self.bell.ring_from_thread))
         self.identity = await self.write(token_keys.identity)
+        self.database.remember(self.identity)
         self.keys = await self.read(token_keys.load, self.identity)
         if self._bucket is not None:
             self._bucket.belong_to(self.identity)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from ..errors import StoreError
 from ..tokens import Keyring, TokenKey
 from .tables import setting
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .writer import Tx
 
 _IDENTITY, _KEYS = "secret", "token_keys"
+IDENTITY_OF = f"SELECT value FROM {setting.name} WHERE key = '{_IDENTITY}'"
 # Every process has looked at the keys by then, so none meets a token that it cannot verify.
 _BEGINS_AFTER = timedelta(seconds=10)
 
@@ -30,6 +32,21 @@ def identity(tx: Tx) -> bytes:
         found = secrets.token_hex(32)
         tx.connection.execute(insert(setting), [{"key": _IDENTITY, "value": found}])
     return bytes.fromhex(found)
+
+
+def check(connection: Connection, own: bytes) -> None:
+    """Raise StoreError when the database is not the one whose secret is ``own``."""
+    if _value(connection, _IDENTITY) != own.hex():
+        raise another()
+
+
+def another() -> StoreError:
+    """Return what is said of a database that has taken the place of ours."""
+    return StoreError(
+        "database: it is not the one any more that this process has opened: another has taken its "
+        "place, or is being filled; nothing is stored there. Put that back, or stop each process "
+        "that has it open and start again"
+    )
 
 
 def load(connection: Connection, own: bytes) -> Keyring:
