@@ -57,6 +57,18 @@ AWAY = {
     "de": ("Abwesenheit", "Ich bin bis 5. Mai im Urlaub."),
     "fr": ("Absence du bureau : devis", "Bonjour, je suis en congés."),
     "es": ("Fuera de la oficina: pedido", "Estaré fuera hasta el lunes."),
+    "en-holiday": ("I am on holiday", "I will be back on 30 November."),
+    "en-until": (
+        "Out of the office until 30 Nov",
+        "Out of the office. Anything urgent: call.",
+    ),
+    "de-holiday": ("Ich bin im Urlaub", "Ab dem 30.11. bin ich wieder da."),
+    "nl-until": (
+        "Afwezig t/m 27 november",
+        "Ik ben met vakantie, op 30 november weer bereikbaar.",
+    ),
+    "pt-holiday": ("Férias", "Estou de férias e regresso a 30 de novembro."),
+    "ru-away": ("Нет на месте", "Я в отпуске."),
     "sv": ("Frånvarande", "Jag är på semester till 5 maj."),
     "el": ("Εκτός γραφείου: Προσφορά", "Απουσιάζω από το γραφείο έως 5 Μαΐου."),
     "ja": ("不在連絡", "5月5日まで休暇をいただいております。"),
@@ -94,6 +106,39 @@ def test_phrase_that_goes_on_is_any_subject(subject: str) -> None:
 
 def test_quoted_words_are_no_sign() -> None:
     assert not is_automatic("Out of office", "What did you mean?\n> I will be back on Monday.")
+
+
+DECLARED = {
+    "en": "This is an automatic reply. I am out of the office until 30 November.",
+    "en-drawn": "*** This is an automated response, please do not reply ***\n\nThank you.",
+    "en-greeted": "Hello,\n\nThis is an automatic reply to your message.",
+    "en-acknowledged": "This is an automatic confirmation that we received your email.",
+    "en-left": "Automatic message: Mia Berg no longer works at Harbour Ltd.",
+    "de": "Dies ist eine automatisch erzeugte Antwort. Ich bin nicht im Büro.",
+    "de-acknowledged": "Diese Mail wurde automatisch erzeugt. Ihre ist bei uns eingegangen.",
+    "fr": "Ceci est une réponse automatique. Je suis en congé.",
+    "ru": "Это автоматический ответ. Меня не будет в офисе.",
+    "zh": "这是一封自动回复邮件。您的来信已收到。",
+    "ja": "※このメールは自動返信です。\n11月30日まで不在にしております。",
+}
+OF_PEOPLE = {
+    "talk": "Their desk only sends an automatic reply, I gave up.",
+    "cited": 'Please switch off the line "this is an automatic reply" in our template.',
+    "asked": "Automatic reply or not, what do you think?",
+    "quoted": "Who is in charge now?\n\n> This is an automatic reply. I am away.",
+    "far below": "Hello\n\nA line.\n\nAnother one.\n\nThis is an automatic reply.",
+    "service": "This is an automated message. Your password was changed.",
+}
+
+
+@pytest.mark.parametrize("text", DECLARED.values(), ids=DECLARED)
+def test_an_answer_that_declares_itself_needs_no_such_subject(text: str) -> None:
+    assert is_automatic("Re: Pier 4", text)
+
+
+@pytest.mark.parametrize("text", OF_PEOPLE.values(), ids=OF_PEOPLE)
+def test_who_speaks_of_automatic_replies_is_a_person(text: str) -> None:
+    assert not is_automatic("Re: Pier 4", text)
 
 
 @given(st.text(max_size=300), st.text(max_size=300))
