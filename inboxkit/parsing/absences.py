@@ -1,6 +1,7 @@
 """How automatic answers word their subjects and absences, in some forty languages.
 
-Three grades: what only a program writes, what needs one more sign, and what needs two.
+Three grades: what only a program writes, what needs one more sign, and what needs two. A text
+whose first lines declare that a program answers needs none of them.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LONGEST = 400  # characters; what is longer was written by a person, not by a client
 CORE = frozenset({"from", "date", "to", "subject"})
 COLONS = (":", "：", "՝", "៖", "፡", "፦")
+GAP = ":  "  # between an attribution and the quote on its line
 DRAWN = "-_=*~#─—–· \t"
 OUTER = " \t\r\n\v\f\u00a0\u2028\u2029\u3000" + "".join(map(chr, words.BIDI))
 
@@ -141,6 +142,18 @@ def shared_at(line: str) -> int:
         if weight(line[found.end() :], quoted=False) >= 2:
             return found.start()
     return -1
+
+
+def announced_at(line: str) -> int:
+    """Return where the quote begins that an attribution has on its line, else -1.
+
+    Yahoo on phones writes "On 3 March, Ann<ann@shop.example> wrote:   Which size?".
+    """
+    cut = line.find(GAP, 0, LONGEST) + 1
+    head = line[:cut]
+    if not cut or not has_address(head) or not line[cut:].strip():
+        return -1
+    return cut if weight(head, quoted=False) >= 3 else -1
 
 
 def hints(line: str) -> int:

@@ -70,8 +70,13 @@ def _from_html(html: str) -> Reply:
 
 
 def _lines(text: str) -> list[str]:
-    """Split into lines; where an attribution begins behind the last words, it gets its own."""
+    """Split into lines; an attribution that shares one with other words gets its own."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    gapped = (i for i, line in enumerate(lines) if attributions.GAP in line)
+    for i in islice(gapped, _SHARED_LINES):
+        if (cut := attributions.announced_at(lines[i])) > 0:
+            lines[i : i + 1] = [lines[i][:cut], lines[i][cut:]]
+            break
     closed = (i for i, line in enumerate(lines) if line and line[-1] in _CLOSERS)
     for i in islice(closed, _SHARED_LINES):
         if (cut := attributions.shared_at(lines[i])) >= 0:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import attributions
+from . import attributions, disclaimers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,10 @@ _ENDED = re.compile(r"[!?。！？…]$|[^\W\d_]{5}\.$|\.\.\.$")
 
 def sort_lines(lines: Sequence[str]) -> bytearray:
     """Return for each line whether it is KEPT, QUOTED or part of the SIGNATURE."""
-    return _Sorter(lines).run()
+    marks = _Sorter(lines).run()
+    for i in disclaimers.lines_of(lines, [mark == KEPT for mark in marks]):
+        marks[i] = SIGNATURE
+    return marks
 
 
 def is_delimiter(line: str) -> bool:
@@ -182,12 +185,15 @@ class _Sorter:
 
     def _quote(self, p: int, *, announced: bool) -> int:
         """Take a run of quoted lines, and those that fell out of it by wrapping."""
+        phrase = self.open[-1:] == [p - 1] and attributions.names_a_mail(self.text[p - 1])
+        if phrase:  # "Begin forwarded message:"
+            self._mark(self.open.pop(), p, QUOTED)
         self._close()
         bars = self.text[p][0] == "|"
         q = p + 1
         while self._is_quote(q, bars=bars) or self._fell_down(q, bars=bars):
             q += 1
-        announced = announced or self.text[p][0] == CITED or self._announces_itself(p, q)
+        announced = announced or phrase or self.text[p][0] == CITED or self._announces_itself(p, q)
         self.quotes.append(_Quote(p, q, announced))
         return q
 
