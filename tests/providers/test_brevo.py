@@ -323,6 +323,13 @@ def test_a_token_is_as_good_as_a_password() -> None:
     assert "signing-secret-2" not in repr(config)
 
 
+def test_no_token_is_not_an_empty_one() -> None:
+    config = PROVIDER.configure({"api_key": "k", "webhook_password": "signing-secret-2"})
+    post = WebhookRequest(headers={"authorization": "Bearer "})
+
+    assert isinstance(PROVIDER.verify(post, config, NOW), Unverified)
+
+
 def test_anybody_may_post_only_if_the_user_insists() -> None:
     config = PROVIDER.configure({"api_key": "k", "insecure": "yes"})
 

@@ -25,7 +25,7 @@ from inboxkit.providers.base import (
 )
 from inboxkit.providers.fakes.mandrill import MandrillFake
 from inboxkit.providers.forms import Field
-from inboxkit.providers.mandrill import Mandrill, sign
+from inboxkit.providers.mandrill import TEST_KEY, Mandrill, sign
 from inboxkit.values import EventType
 
 from .conformance import Conformance
@@ -275,6 +275,16 @@ def test_the_post_that_checks_a_new_url_is_taken(fake: MandrillFake) -> None:
     post = fake.batch([])
     assert isinstance(PROVIDER.verify(post, CONFIG, NOW), Verified)
     assert (*PROVIDER.parse_events(post, CONFIG), *PROVIDER.parse_inbound(post, CONFIG)) == ()
+
+
+def test_the_key_that_everybody_knows_signs_nothing_else() -> None:
+    items = Field("mandrill_events", json.dumps([{"event": "open"}]).encode())
+    for fields in ([items], [items, Field("x", b"[]")]):
+        content_type, body = forms.write(fields)
+        signature = sign(TEST_KEY, URL, forms.read(content_type, body).fields)
+        headers = {"content-type": content_type, "x-mandrill-signature": signature}
+        post = WebhookRequest(headers=headers, body=body)
+        assert isinstance(PROVIDER.verify(post, CONFIG, NOW), Unverified)
 
 
 def test_the_url_is_that_of_the_request_unless_it_is_set(fake: MandrillFake) -> None:

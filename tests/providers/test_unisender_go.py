@@ -53,6 +53,7 @@ def _tampered(post: WebhookRequest) -> dict[str, WebhookRequest]:
         "auth in capitals": post.body.replace(auth, auth.upper()),
         "auth cut off": post.body.replace(auth, auth[:-1]),
         "no auth": post.body.replace(b'"auth"', b'"oath"'),
+        "auth beyond ASCII": post.body.replace(auth, "é".encode()),
         "auth that is no text": post.body.replace(b'"%s"' % auth, b"1"),
         "auth twice": post.body[:-1] + b', "x": "%s"}' % auth,
         "another event": post.body.replace(b"delivered", b"opened"),
