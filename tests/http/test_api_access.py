@@ -144,6 +144,10 @@ def test_without_a_key_nothing_is_let_in(admin: Api) -> None:
     assert wrong(lambda m: "unknown_api_key", lambda m: asked(guessing, m, UNKNOWN).code) == []
 
 
+def test_a_key_in_a_url_opens_sockets_only(admin: Api) -> None:
+    assert admin.of("").ask("GET", f"/v0/pods?api_key={ADMIN}").code == "missing_authorization"
+
+
 def test_every_route_needs_its_permission(admin: Api) -> None:
     powerless = admin.of(admin.good("POST", "/v0/api-keys", {"permissions": {}})["api_key"])
 
@@ -258,7 +262,9 @@ def test_a_key_of_an_inbox_reaches_nothing_else(
     assert api.good("GET", f"/v0/inboxes/{ours['inbox_id']}/messages")["count"] == 1
     assert api.ask("GET", f"/v0/inboxes/{theirs['inbox_id']}").status == 404
     assert api.ask("GET", f"/v0/pods/{ours['pod_id']}").status == 404
-    assert api.ask("POST", "/v0/inboxes", {}).code == "forbidden"
+    for makes, asked in (("inboxes", {}), ("pods", {}), ("domains", {"domain": "new.example"})):
+        assert api.ask("POST", f"/v0/{makes}", asked).code == "forbidden"
+    assert admin.of(ours["key"]).ask("POST", "/v0/pods", {}).code == "forbidden"
     assert [i["inbox_id"] for i in api.good("GET", "/v0/inboxes")["inboxes"]] == [ours["inbox_id"]]
 
 
@@ -280,6 +286,9 @@ FOREIGN = {
     "no origin": {"Origin": "null"},
     "cross-site": {"Sec-Fetch-Site": "cross-site"},
     "proxy": {"X-Forwarded-For": "203.0.113.9"},
+    "another proxy": {"X-Real-IP": "203.0.113.9"},
+    "standard proxy": {"Forwarded": "for=203.0.113.9"},
+    "name that ends alike": {"Host": "evillocalhost"},
 }
 
 

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inboxkit import Message, Router
+from inboxkit.testing.settling import settle
+
 from .api import Api, path, serving
+from .mailgun import DOMAIN, Mailgun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inboxkit import Message
-
 ADMIN = "k" * 20
-READS = {"message_read": True, "metrics_read": True}
+READS = {"message_read": True, "metrics_read": True, "run_read": True}
 # What only the hidden message says.
 SECRETS = ("eve@evil.example", "Confidential", "words of eve", "plan.txt")
 
@@ -26,6 +28,7 @@ class Partly:
     """A thread of a mail that everybody may see, and a later one that only ``admin`` may."""
 
     admin: Api
+    key: str
     reader: Api
     inbox: str
     seen: Message
@@ -34,7 +37,14 @@ class Partly:
 
 @pytest.fixture(scope="module")
 def partly() -> Iterator[Partly]:
+    router = Router()
+
+    @router.on_message(to="*")
+    async def keep(message: Message) -> None:
+        """Make a Run for every mail."""
+
     with serving(api_key=ADMIN) as api:
+        api.runner.call(api.runner.kit.runtime.include, router)
         admin = api.of(ADMIN)
         inbox = admin.inbox()
         seen = admin.arrive(inbox, "words of ann", subject="Lids")
@@ -49,8 +59,9 @@ def partly() -> Iterator[Partly]:
         )
         assert hidden.thread_id == seen.thread_id
         admin.good("PATCH", path(inbox, hidden), {"add_labels": ["spam"]})
-        reader = api.of(admin.good("POST", "/v0/api-keys", {"permissions": READS})["api_key"])
-        yield Partly(admin, reader, inbox, seen, hidden)
+        key = admin.good("POST", "/v0/api-keys", {"permissions": READS})["api_key"]
+        api.runner.call(settle, api.runner.kit, timeout=30.0)
+        yield Partly(admin, key, api.of(key), inbox, seen, hidden)
 
 
 def told(text: str, partly: Partly) -> list[str]:
@@ -91,6 +102,31 @@ def test_a_thread_is_counted_by_what_may_be_seen(partly: Partly) -> None:
 def test_no_thread_is_found_by_what_is_hidden(partly: Partly, query: str) -> None:
     assert partly.admin.good("GET", f"/v0/threads?{query}")["count"] == 1
     assert partly.reader.good("GET", f"/v0/threads?{query}")["count"] == 0
+
+
+def test_what_handlers_did_with_a_hidden_message_is_not_told(partly: Partly) -> None:
+    runs = {run["message_id"]: run for run in partly.admin.good("GET", "/v0/runs")["runs"]}
+    seen = partly.reader.good("GET", "/v0/runs")["runs"]
+    assert [run["message_id"] for run in seen] == [partly.seen.id]
+    target = f"/v0/runs/{runs[partly.hidden.id]['run_id']}"
+    assert (partly.admin.ask("GET", target).status, partly.reader.ask("GET", target).status) == (
+        200,
+        404,
+    )
+
+
+def test_a_thread_is_found_by_its_newest_message_that_is_not_hidden(partly: Partly) -> None:
+    found = partly.reader.good("GET", "/v0/threads/search?q=words&ascending=true")
+    assert [one["thread_id"] for one in found["threads"]] == [partly.seen.thread_id]
+
+
+def test_mailguns_stored_message_is_not_there_when_it_is_hidden(partly: Partly) -> None:
+    items = Mailgun(partly.admin, ADMIN).good("GET", f"/v3/{DOMAIN}/events")["items"]
+    keys = {item["message"]["headers"]["subject"]: item["storage"]["key"] for item in items}
+    reader = Mailgun(partly.reader, partly.key)
+    for subject, status in (("Lids", 200), ("Confidential", 404)):
+        target = f"/v3/domains/{DOMAIN}/messages/{keys[subject]}"
+        assert reader.ask("GET", target).status == status
 
 
 def test_labels_that_came_to_a_hidden_message_are_not_told(partly: Partly) -> None:

@@ -40,6 +40,12 @@ def test_no_key_makes_a_mightier_one(admin: Api, asked: dict[str, Any], status: 
         assert set(answer.json["permissions"]) <= set(own)
 
 
+def test_a_permission_that_is_denied_by_name_is_not_given(admin: Api) -> None:
+    asked = {"permissions": {"inbox_read": False, "message_read": True}}
+    api = admin.of(admin.good("POST", "/v0/api-keys", asked)["api_key"])
+    assert api.ask("GET", "/v0/inboxes").code == "missing_permission"
+
+
 def test_a_key_does_not_outlive_its_maker(admin: Api) -> None:
     first = admin.good("POST", "/v0/api-keys", {"expires_at": "2999-01-01T00:00:00Z"})
     api = admin.of(first["api_key"])

@@ -103,6 +103,22 @@ def test_a_key_of_a_pod_is_told_of_its_pod_only(api: Api) -> None:
     assert [event["message"]["inbox_id"] for event in found] == [mine]
 
 
+def test_a_key_of_a_pod_names_no_other_pod(api: Api) -> None:
+    ours, theirs = (api.good("POST", "/v0/pods", {})["pod_id"] for _ in range(2))
+    key = api.good("POST", f"/v0/pods/{ours}/api-keys", {})["api_key"]
+
+    async def listen(_: aiohttp.ClientSession) -> list[Any]:
+        headers = {"Authorization": f"Bearer {key}"}
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            subscribed(session, api, pod_ids=[ours]) as (_one, good),
+            subscribed(session, api, pod_ids=[theirs]) as (_other, bad),
+        ):
+            return [good["type"], bad["type"], bad.get("name")]
+
+    assert within(api, listen) == ["subscribed", "error", "NotFoundError"]
+
+
 @pytest.mark.parametrize(
     ("method", "asked", "code"),
     [

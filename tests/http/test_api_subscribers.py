@@ -79,6 +79,12 @@ def test_who_may_not_read_messages_switches_a_webhook_off_alone(api: Api, change
     assert blind.good("PATCH", hook, {"enabled": False})["enabled"] is False
 
 
+def test_who_may_not_read_messages_changes_what_tells_of_none(api: Api) -> None:
+    blind = api.of(key(api, *ALL_OF_WEBHOOKS)["api_key"])
+    hook = subscribe(blind, "posted", "", "domain.verified").json["webhook_id"]
+    assert blind.good("PATCH", f"/v0/webhooks/{hook}", {"enabled": True})["enabled"] is True
+
+
 def test_who_may_not_read_messages_replays_none(api: Api) -> None:
     blind = api.of(key(api, *ALL_OF_WEBHOOKS)["api_key"])
     hook = subscribe(blind, "posted", "", "domain.verified").json["webhook_id"]

@@ -92,6 +92,20 @@ def test_a_message_is_named_in_its_own_inbox_only(ours: Tenant, theirs: Tenant) 
     assert ours.api.ask("PATCH", marked, {"add_labels": "taken"}).status == 404
 
 
+def test_an_inbox_is_named_in_its_own_pod_only(admin: Api, ours: Tenant, theirs: Tenant) -> None:
+    for inbox, status in ((ours.inbox, 200), (theirs.inbox, 404)):
+        assert admin.ask("GET", f"/v0/pods/{ours.pod}/inboxes/{inbox}").status == status
+
+
+def test_a_key_of_an_inbox_opens_no_other_by_its_client_id(admin: Api) -> None:
+    inbox, other = (admin.inbox(client_id=name) for name in ("bots", "others"))
+    bound = made(admin, f"/inboxes/{inbox}")
+    asked = {"client_id": "bots"}
+    assert bound.good("POST", "/v0/inboxes/open", asked)["address"] == inbox
+    refused = bound.ask("POST", "/v0/inboxes/open", {"client_id": "others"})
+    assert (refused.status >= 400, other in str(refused.json)) == (True, False)
+
+
 def test_a_key_of_an_inbox_lists_the_keys_of_that_inbox(admin: Api, ours: Tenant) -> None:
     bound = made(admin, f"/inboxes/{ours.inbox}")
     listed = bound.good("GET", f"/v0/inboxes/{ours.inbox}/api-keys")["api_keys"]

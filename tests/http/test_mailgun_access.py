@@ -129,6 +129,23 @@ def test_tenants_of_one_domain_read_and_take_back_their_own_mail_only(api: Api) 
     assert api.ask("GET", path(f"right@{DOMAIN}", stays)).status == 200
 
 
+def test_templates_serve_their_own_pod_only(api: Api) -> None:
+    pods = [api.good("POST", "/v0/pods", {"name": n})["pod_id"] for n in ("writes", "looks")]
+    writes, looks = (Mailgun(api, made(api, f"/pods/{pod}")) for pod in pods)
+    many, base = f"/v3/{DOMAIN}/templates", {k: v for k, v in BASE.items() if k != "text"}
+    for mailgun, name in ((writes, "writes"), (looks, "looks")):
+        mailgun.send(**{"from": f"{name}@{DOMAIN}"})
+    writes.good("POST", many, name="welcome", template="Hi")
+
+    assert (writes.ask("GET", f"{many}/welcome").status, looks.good("GET", many)["items"]) == (
+        200,
+        [],
+    )
+    for mailgun, name, status in ((writes, "writes", 200), (looks, "looks", 400)):
+        asked = base | {"from": f"{name}@{DOMAIN}", "template": "welcome"}
+        assert mailgun.ask("POST", f"/v3/{DOMAIN}/messages", **asked).status == status
+
+
 def test_a_key_of_one_inbox_sends_only_from_there(api: Api) -> None:
     inbox = api.inbox(username="only")
     mailgun = Mailgun(api, made(api, f"/inboxes/{inbox}"))

@@ -211,7 +211,7 @@ def _pod(connection: Connection, reach: Reach, ids: dict[str, str]) -> PodRecord
     name = names(ids["pod_id"])[0]
     found = pods.find(connection, name)
     # A key that is bound to an inbox reaches no pod.
-    if found is None or reach.inbox_id is not None or not reach.holds(found.id, None):
+    if found is None or not reach.holds(found.id, None):
         raise not_found("Pod", name)
     return found
 

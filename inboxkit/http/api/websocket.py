@@ -190,5 +190,5 @@ def check_pods(connection: Connection, reach: Reach, ids: Sequence[str]) -> None
     """Raise ApiError for a pod that is not within reach."""
     for name in ids:
         found = pods.find(connection, name)
-        if found is None or reach.inbox_id is not None or not reach.holds(found.id, None):
+        if found is None or not reach.holds(found.id, None):
             raise not_found("Pod", name)
