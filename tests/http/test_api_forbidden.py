@@ -115,11 +115,6 @@ def test_what_handlers_did_with_a_hidden_message_is_not_told(partly: Partly) -> 
     )
 
 
-def test_a_thread_is_found_by_its_newest_message_that_is_not_hidden(partly: Partly) -> None:
-    found = partly.reader.good("GET", "/v0/threads/search?q=words&ascending=true")
-    assert [one["thread_id"] for one in found["threads"]] == [partly.seen.thread_id]
-
-
 def test_mailguns_stored_message_is_not_there_when_it_is_hidden(partly: Partly) -> None:
     items = Mailgun(partly.admin, ADMIN).good("GET", f"/v3/{DOMAIN}/events")["items"]
     keys = {item["message"]["headers"]["subject"]: item["storage"]["key"] for item in items}

@@ -108,6 +108,7 @@ def test_the_end_of_a_subscription_is_shown() -> None:
         "https://evil.example/SimpleNotificationService-0a.pem",
         "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0a.pem",  # other region
         "https://sns.eu-west-1.amazonaws.com/other.pem",
+        "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0a.pem/other",
         "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0a.pem?x=1",
         "https://bucket.s3.amazonaws.com/SimpleNotificationService-0a.pem",
         "http://[",

@@ -65,6 +65,23 @@ async def test_every_thread_is_found_once_at_its_newest_hit(kit: InboxKit) -> No
         assert all((a < b) is ascending for (_, a), (_, b) in pairwise(found))
 
 
+async def test_a_thread_is_found_at_its_newest_hit_that_is_not_hidden(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    await fill(kit)
+    shown = await newest_hits(kit)
+    for hit in [m async for m in kit.search("garden")]:
+        if row_id("msg", hit.id) in shown.values():
+            await hit.label(add=["spam"])
+    query = parse_query("garden", now=kit.clock.now())
+    page: Page[int] = Page(THREADS, ascending=True)
+    for hidden, is_newest in (((), True), (("spam",), False)):
+        rows = await kit.runtime.store.read(
+            conversations.found, EVERYTHING, query, page, hidden=hidden
+        )
+        found = {conversation.id: hit for hit, conversation in rows}
+        assert (found.keys(), found == shown) == (shown.keys(), is_newest)
+
+
 async def test_the_word_of_another_inbox_finds_nothing_of_it(kit: InboxKit) -> None:
     """A mail may hold the word by which SQLite's index tells inboxes."""
     for address in (DESK, OTHER):

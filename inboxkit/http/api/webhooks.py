@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from ... import signatures
 from ...egress import BlockedTarget, Guard
 from ...store import attempts, endpoints, events, inboxes
-from ...store.api_tables import DEFAULT_POD
 from ...store.endpoints import EndpointRecord
 from ...tokens import row_id
 from .envelope import ApiError, invalid
@@ -91,7 +90,7 @@ def pod_of(call: Call[Any]) -> str | None:
     """Return the pod that what is made at the path's place belongs to."""
     if call.named is not None:
         return call.named.pod_id
-    return call.reach.pod_id or (DEFAULT_POD if call.reach.inbox_id is not None else None)
+    return call.reach.pod_id
 
 
 async def narrowed(
