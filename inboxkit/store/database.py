@@ -73,7 +73,7 @@ def parse_url(url: str) -> URL:
             "write sqlite:///inboxkit.db or postgresql://host/name"
         ) from None
     backend = parsed.get_backend_name()
-    if backend == "postgresql":
+    if backend in ("postgresql", "postgres"):  # libpq, and so hosters, know both
         return parsed.set(drivername="postgresql+psycopg")
     if backend != "sqlite":
         raise ConfigurationError(f"database: {backend} is not supported; use sqlite or postgresql")

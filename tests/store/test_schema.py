@@ -219,4 +219,5 @@ def test_urls_that_cannot_work_say_why(url: str, words: str) -> None:
 
 
 def test_postgres_gets_our_driver() -> None:
-    assert parse_url("postgresql://host/name").drivername == "postgresql+psycopg"
+    for url in ("postgresql://host/name", "postgres://host/name"):
+        assert parse_url(url).drivername == "postgresql+psycopg"
