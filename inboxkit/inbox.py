@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigurationError
 from .models import Actions, Message, Want
+from .registration import check_wait
 from .router import address_glob
 from .values import Draft, Files, Pattern, ProviderOptions, Recipients, files, recipients
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
-    from datetime import datetime
 
     from .extracted import Link, Otp
 
@@ -92,6 +94,7 @@ class Inbox:
 
         ``when`` is asked last; what it returns False for is left to others.
         """
+        check_wait("wait_for_message", {"sender": sender, "subject": subject, "when": when})
         want = Want(
             sender=address_glob("sender", sender), subject=subject, when=when, after=self.since
         )
@@ -99,6 +102,7 @@ class Inbox:
 
     async def wait_for_otp(self, *, timeout: float, sender: Pattern = "*") -> Otp:
         """Return the newest code that no wait has taken; raise WaitTimeout after ``timeout`` s."""
+        check_wait("wait_for_otp", {"sender": sender})
         want = Want(kind="otp", sender=address_glob("sender", sender), after=self.since)
         message = await self.actions.wait(self.address, want, timeout=_seconds(timeout))
         assert message.otp is not None
@@ -111,6 +115,7 @@ class Inbox:
 
         ``host`` is compared with the host of the link.
         """
+        check_wait("wait_for_link", {"sender": sender, "host": host})
         want = Want(kind="link", sender=address_glob("sender", sender), host=host, after=self.since)
         message = await self.actions.wait(self.address, want, timeout=_seconds(timeout))
         assert message.link is not None
@@ -119,6 +124,34 @@ class Inbox:
     async def delete(self) -> None:
         """Delete the inbox with everything in it."""
         await self.actions.delete_inbox(self.address)
+
+
+def check_asked(
+    *,
+    since: Any,
+    metadata: Any,
+    expires: Any = None,
+    **texts: Any,
+) -> None:
+    """Raise ConfigurationError that names what an inbox cannot be asked for with."""
+    for name, text in texts.items():
+        if text is not None and not isinstance(text, str):
+            raise _refused(name, text, "a text (str)")
+    if isinstance(since, datetime):
+        if since.tzinfo is None:
+            raise ConfigurationError(f"inbox: since={since} has no time zone")
+    elif since is not None and not isinstance(since, timedelta):
+        raise _refused("since", since, "a datetime with its zone, or a timedelta")
+    if expires is not None and not (isinstance(expires, timedelta) and expires > timedelta(0)):
+        raise _refused("expires", expires, "a timedelta above 0")
+    try:
+        json.dumps(metadata)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"inbox: metadata is no JSON: {error}") from None
+
+
+def _refused(name: str, value: object, wanted: str) -> ConfigurationError:
+    return ConfigurationError(f"inbox: {name}={value!r} must be {wanted}")
 
 
 def _seconds(timeout: Any) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from .clock import Clock
 from .errors import ConfigurationError, NotFound
+from .inbox import check_asked
 from .pipeline import configured
 from .pipeline.handlers import check_patterns
 from .router import Router, checked_resource, checked_router
@@ -180,6 +181,8 @@ class InboxKit:
         A new inbox's waits see everything; those of one that was there see what comes from now on,
         or from ``since``.
         """
+        texts = {"address": address, "display_name": display_name, "client_id": client_id}
+        check_asked(since=since, metadata=metadata, expires=expires, **texts)
         return await self.runtime.inbox(
             address,
             since=since,
@@ -187,7 +190,7 @@ class InboxKit:
             metadata=metadata,
             client_id=client_id,
             expires=expires,
-            aliases=aliases,
+            aliases=recipients(aliases),
         )
 
     async def message(self, id: str) -> Message:
@@ -217,7 +220,7 @@ class InboxKit:
 
         Raise NotFound when no inbox takes it, InboxKitError when the kit is closed meanwhile.
         """
-        return await self.runtime.receive(_bytes(raw), mail_from, recipients(rcpt_to))
+        return await self.runtime.receive(_bytes(raw), mail_from, _recipients(rcpt_to))
 
     async def webhook(
         self, provider: str, method: str, headers: Mapping[str, str], query: str, body: bytes
@@ -255,6 +258,13 @@ def _bytes(raw: Any) -> bytes:
     if isinstance(raw, (bytes, bytearray)):
         return bytes(raw)
     raise ConfigurationError(f"receive: raw: bytes are wanted, not {type(raw).__name__}")
+
+
+def _recipients(given: Recipients) -> tuple[str, ...]:
+    found: tuple[Any, ...] = recipients(given)
+    if not found or not all(isinstance(one, str) for one in found):
+        raise ConfigurationError(f"receive: rcpt_to={given!r} must be one address or more, as text")
+    return found
 
 
 def _at_ports(settings: Settings, ports: Mapping[str, str]) -> Settings:

@@ -1,4 +1,4 @@
-"""What a decorator refuses as it registers a handler: what would match all, nothing, or crash."""
+"""What a decorator and a wait refuse to look for: what would match all, nothing, or crash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .errors import ConfigurationError
 from .values import EventType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _PATTERN = 'a glob such as "support@*", or a compiled regex of text'
 _TEXT, _BOOL = (str, "a text"), (bool, "True or False")
@@ -38,16 +38,29 @@ def check_called(decorator: str, *given: object) -> None:
 
 def check_filters(handler: str, filters: Mapping[str, object]) -> None:
     """Raise ConfigurationError for a filter of the wrong kind, by the names of both."""
-    for name in ("to", "sender", "subject"):
-        if not _is_pattern(filters[name]):
-            raise _refused(handler, name, filters[name], _PATTERN)
+    _check_matching(handler, filters, ("to", "sender", "subject"))
     for name, (kind, said) in _KINDS.items():
         if not isinstance(filters[name], kind):
             raise _refused(handler, name, filters[name], said)
-    when = filters["when"]
+
+
+def check_wait(wait: str, filters: Mapping[str, object]) -> None:
+    """Raise ConfigurationError for what a wait can never find, by the names of both."""
+    _check_matching(wait, filters, ("sender", "subject", "host"))
+    host = filters.get("host")
+    if isinstance(host, str) and "/" in host:
+        meant = host.partition("://")[2].partition("/")[0] or host.partition("/")[0]
+        raise ConfigurationError(f'{wait}: host="{host}" is no host: write host="{meant}"')
+
+
+def _check_matching(asker: str, filters: Mapping[str, object], patterns: Sequence[str]) -> None:
+    for name in patterns:
+        if not _is_pattern(filters.get(name, "*")):
+            raise _refused(asker, name, filters[name], _PATTERN)
+    when = filters.get("when")
     if when is not None and not _is_condition(when):
         said = "a function (not an async one) of the message that returns True or False"
-        raise _refused(handler, "when", when, said)
+        raise _refused(asker, "when", when, said)
 
 
 def check_parameters(handler: str, function: Callable[..., object], *, has_resource: bool) -> None:

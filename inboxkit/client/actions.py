@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotFound, SendError
+from ..inbox import check_asked
 from ..saving import write_once
 from ..values import check_given
 from . import values
@@ -152,6 +153,8 @@ class RemoteActions:
         since: datetime | timedelta | None = None,
     ) -> Inbox:
         """Return the inbox of an address, made if it is new; without one, a new address."""
+        texts = {"address": address, "display_name": display_name, "client_id": client_id}
+        check_asked(since=since, metadata=metadata, **texts)
         asked: dict[str, Any] = {"address": address, "client_id": client_id}
         asked |= {"display_name": display_name or None, "metadata": metadata or None}
         if isinstance(since, timedelta):
