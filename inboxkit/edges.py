@@ -185,7 +185,7 @@ def smtp_settings(settings: Settings, bind: str) -> SmtpSettings:
         max_recipients=settings.max_recipients,
         max_connections=settings.max_connections,
         max_connections_per_client=settings.max_connections_per_client,
-        trusted_networks=settings.trusted_networks,
+        trusted_networks=tuple(settings.trusted_networks),
         tls_context=_tls(settings),
         auth=settings.smtp_users or None,
         auth_without_tls=settings.smtp_auth_without_tls,

@@ -269,6 +269,9 @@ def _recipients(given: Recipients) -> tuple[str, ...]:
 
 def _at_ports(settings: Settings, ports: Mapping[str, str]) -> Settings:
     """Return the settings with these ports in place of their own; raise ConfigurationError."""
+    given: Any = settings
+    if not isinstance(given, Settings):
+        raise ConfigurationError(f"InboxKit: settings={type(given).__name__}: write Settings(...)")
     checked(ports)
     return settings.model_copy(update=ports)
 

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -23,6 +23,10 @@ FILE = "inboxkit.toml"
 PREFIX = "INBOXKIT_"
 LOCAL = "local"  # the forwarder that hands mail to ``receive`` on this machine
 ROLES = ("smtp", "http", "worker")
+_WORDS = (
+    *("provider", "role", "trusted_networks", "egress_networks", "arc_sealers", "dns_servers"),
+    *("mcp_inboxes", "mcp_allow_to"),
+)
 _PORTS_AND_TABLES = ("smtp", "object_store")  # a key each, and a table of options as well
 TWO_WORDS = ("unisender_go",)  # the providers whose name has an underscore
 _SECRET_WORDS = ("key", "secret", "password", "token")
@@ -54,11 +58,11 @@ class Settings(BaseModel):
     reply_domain: str = ""
     catch_all: bool = False
     any_recipient: bool = False
-    provider: tuple[str, ...] = ("memory",)
+    provider: Sequence[str] = ("memory",)
     smtp: str = ""
     http: str = ""
     handlers: str = "handlers"
-    role: tuple[str, ...] = ROLES
+    role: Sequence[str] = ROLES
     workers: int = Field(default=1, gt=0, le=64)
     object_store: str = Field(default="", repr=False)
     api_key: str = Field(default="", repr=False)
@@ -75,7 +79,7 @@ class Settings(BaseModel):
     http_max_connections_per_client: int = Field(default=1_000, gt=0)
     http_head_seconds: float = Field(default=15, gt=0)
     http_pages: bool = False
-    trusted_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    trusted_networks: Sequence[str] = ("127.0.0.0/8", "::1/128")
     smtp_auth_without_tls: bool = False
     smtp_any_login: bool = False
     smtp_idle_seconds: float = Field(default=60, gt=0)
@@ -91,14 +95,14 @@ class Settings(BaseModel):
     authenticate_seconds: float = Field(default=10.0, gt=0, le=60)
     unauthenticated: str = Field(default="keep", pattern="^(keep|label)$")
     trusted_forwarders: Mapping[str, str] = Field(default_factory=dict[str, str])
-    arc_sealers: tuple[str, ...] = ()
-    dns_servers: tuple[str, ...] = ()
+    arc_sealers: Sequence[str] = ()
+    dns_servers: Sequence[str] = ()
     auto_replies_per_thread_hour: int = Field(default=20, ge=0)
     auto_replies_per_correspondent_hour: int = Field(default=60, ge=0)
     auto_replies_per_inbox_hour: int = Field(default=1_000, ge=0)
     keep_days: int = Field(default=0, ge=0)
     keep_messages: int = Field(default=0, ge=0)
-    egress_networks: tuple[str, ...] = ()
+    egress_networks: Sequence[str] = ()
     send_concurrency: int = Field(default=32, gt=0)
     send_rates: Mapping[str, str] = Field(default_factory=dict[str, str])
     send_slots: Mapping[str, int] = Field(default_factory=dict[str, int])
@@ -107,28 +111,23 @@ class Settings(BaseModel):
     unknown_sends: str = Field(default="keep", pattern="^(keep|sent|retry)$")
     mcp: bool = False
     mcp_read_only: bool = False
-    mcp_inboxes: tuple[str, ...] = ()
+    mcp_inboxes: Sequence[str] = ()
     mcp_send: str = Field(default="draft", pattern="^(auto|draft|deny)$")
-    mcp_allow_to: tuple[str, ...] = ()
+    mcp_allow_to: Sequence[str] = ()
     log_format: str = Field(default="text", pattern="^(text|json)$")
     options: Mapping[str, Mapping[str, Any]] = Field(
         default_factory=dict[str, Mapping[str, Any]], repr=False
     )
 
-    @field_validator(
-        "provider",
-        "role",
-        "trusted_networks",
-        "egress_networks",
-        "arc_sealers",
-        "dns_servers",
-        "mcp_inboxes",
-        "mcp_allow_to",
-        mode="before",
-    )
+    @field_validator(*_WORDS, mode="before")
     @classmethod
     def _words(cls, value: Any) -> Any:
-        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+        return value.replace(",", " ").split() if isinstance(value, str) else value
+
+    @field_validator(*_WORDS)
+    @classmethod
+    def _unchanging(cls, value: Sequence[str]) -> Sequence[str]:
+        return tuple(value)
 
     @field_validator("smtp_users", "send_rates", "send_slots", "trusted_forwarders", mode="before")
     @classmethod
@@ -241,7 +240,7 @@ def _is_address(server: str) -> bool:
 def host_port(bind: str) -> tuple[str, int]:
     """Split ``HOST:PORT``; raise ValueError with the way to write it."""
     host, separator, port = bind.rpartition(":")
-    if not separator or not port.isdigit() or int(port) > 65_535:
+    if not separator or "/" in host or not port.isdigit() or int(port) > 65_535:
         raise ValueError(f"{bind!r} is not HOST:PORT, such as 127.0.0.1:1025")
     return host.strip("[]") or "127.0.0.1", int(port)
 

@@ -78,6 +78,12 @@ def test_what_contradicts_settings_or_is_no_port_is_refused(
         InboxKit(settings=Settings(), **given)
 
 
+def test_settings_that_are_none_are_refused() -> None:
+    given: Any = {"domain": "a.example"}
+    with pytest.raises(ConfigurationError, match=r"settings=dict: write Settings\(\.\.\.\)"):
+        InboxKit(settings=given)
+
+
 async def test_a_kit_that_only_reads_leaves_sends_to_others(database: str) -> None:
     reader = InboxKit(database=database)
     reader.only_read()

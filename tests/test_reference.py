@@ -50,7 +50,7 @@ def test_the_public_attributes_are_those_of_the_classes() -> None:
         ("InboxKit", "- `include(router: Router[[R]], /, *, resource: Opener[R]) -> None`: Add a "),
         ("InboxKit", "- `is_stopping: bool`: Whether"),
         ("Sandbox", "- `async settle(*, timeout: float = 10.0) -> None`: Return when"),
-        ("Settings", '- `role: tuple[str, ...] = ("smtp", "http", "worker")`'),
+        ("Settings", '- `role: Sequence[str] = ("smtp", "http", "worker")`'),
         ("Thread", "- `async update(**state: Any) -> None`: Merge"),
         ("Router", "- `on_event(*types: EventType, tag: str = "),
         ("Pattern", '`Pattern = str | re.Pattern[str]`: a glob ("support@*") or a compiled regex'),

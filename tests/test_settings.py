@@ -61,6 +61,12 @@ def test_options_of_a_provider_are_merged_key_by_key(file: Path) -> None:
     assert settings.provider_options("memory") == {}
 
 
+def test_a_program_gives_one_word_a_list_or_a_tuple() -> None:
+    settings = Settings(provider="smtp", role=["smtp", "http"], dns_servers=("192.0.2.53",))
+    assert (settings.provider, settings.role) == (("smtp",), ("smtp", "http"))
+    assert settings.dns_servers == ("192.0.2.53",)
+
+
 def test_the_port_and_the_provider_called_smtp_go_together(tmp_path: Path) -> None:
     path = tmp_path / "both.toml"
     path.write_text('smtp = "127.0.0.1:1025"\n[options.smtp]\nhost = "relay.example"\n')
@@ -105,6 +111,7 @@ def test_a_file_in_the_working_directory_is_read(
     ("values", "says"),
     [
         ({"colour": "red"}, "colour: unknown key; known are any_recipient, api_key"),
+        ({"http": "http://127.0.0.1:8025"}, "http: 'http://127.0.0.1:8025' is not HOST:PORT"),
         ({"domian": "x.org"}, "domian: unknown key; did you mean domain? known are any_recipient"),
         ({"smtp": "1025"}, "smtp: '1025' is not HOST:PORT, such as 127.0.0.1:1025"),
         ({"http": "host:99999"}, "http: 'host:99999' is not HOST:PORT"),

@@ -87,5 +87,5 @@ def policy(settings: Settings) -> Policy:
         settings.mcp_read_only,
         tuple(address.lower() for address in settings.mcp_inboxes),
         settings.mcp_send,
-        settings.mcp_allow_to,
+        tuple(settings.mcp_allow_to),
     )

@@ -17,6 +17,7 @@ from inboxkit import (
     Retries,
     RetryLater,
     Router,
+    Settings,
     SkipHandler,
     Thread,
 )
@@ -90,3 +91,8 @@ async def counts(message: Message, numbers: list[int]) -> None:
 @with_numbers.on_no_reply(tag="size", after=timedelta(days=1))
 async def counts_silence(thread: Thread, numbers: list[int]) -> None:
     numbers.append(thread.reminders)
+
+
+settings = Settings(
+    provider="mailgun", role=["smtp", "http"], options={"mailgun": {"region": "eu"}}
+)
