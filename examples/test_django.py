@@ -1,4 +1,7 @@
-"""pytest without asyncio, for any app that sends mail, Django included: give it ``mailbox.env``."""
+"""pytest without asyncio, for any app that sends mail: give it ``mailbox.env``.
+
+In tests Django keeps mail in memory: docs/testing.md says how to have it sent.
+"""
 
 import smtplib
 from email.message import EmailMessage
