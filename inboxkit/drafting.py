@@ -37,15 +37,16 @@ class Drafting:
         """Send a draft by the way of every other send; raise Changed, NotFound or SendError."""
         record = departure.draft
         files = await self._store.read(drafts.files, record)
-        draft = replace(drafted(record), attachments=files)
         actions = self._actions.storing(departure.store, approved=True)
-        if record.parent_id is None:
+        parent = None
+        if record.parent_id is not None:
+            parent = await actions.message(public_id("msg", record.parent_id))
+        draft = replace(whole(record, parent), attachments=files)
+        if parent is None:
             return await actions.send(record.inbox, draft)
-        parent = await actions.message(public_id("msg", record.parent_id))
         if record.forward_of:
             return await actions.forward(parent, draft)
-        whole = draft if record.extra.get("whole") else quoting(draft, parent)
-        return await actions.reply(parent, whole, everyone=record.reply_all)
+        return await actions.reply(parent, draft, everyone=record.reply_all)
 
     async def work(self, taken: list[Job]) -> None:
         """Send the drafts whose time has come."""
@@ -95,6 +96,17 @@ def drafted(record: DraftRecord) -> Draft:
         key=record.extra.get("key"),
         options=ProviderOptions(**record.extra.get("options", {})),
     )
+
+
+def whole(record: DraftRecord, parent: Message | None) -> Draft:
+    """Return what a draft wants sent with what it quotes, without its files.
+
+    ``parent`` is the message that it answers or sends on.
+    """
+    draft = drafted(record)
+    if parent is None or record.forward_of or record.extra.get("whole"):
+        return draft
+    return quoting(draft, parent)
 
 
 def quoting(draft: Draft, parent: Message) -> Draft:

@@ -13,7 +13,7 @@ from inboxkit.drafting import Drafting
 from inboxkit.errors import NotFound, SendError
 from inboxkit.store import drafts, inboxes, jobs, purge, sends
 from inboxkit.store.api_tables import draft_file
-from inboxkit.store.departing import Departure
+from inboxkit.store.departing import Changed, Departure
 from inboxkit.store.drafts import DraftRecord
 from inboxkit.store.idempotency import Claim
 from inboxkit.store.tables import draft, job
@@ -108,6 +108,22 @@ async def test_a_draft_sent_twice_at_once_under_one_idempotency_key_is_answered_
     )
     assert (sent, second.said) == ([item.id], first.said)
     assert await store.read(sends.outbound, again.id) is None
+
+
+@pytest.mark.postgres
+async def test_a_change_that_commits_first_keeps_what_was_looked_at_from_leaving(
+    store: Store,
+) -> None:
+    item = await store.write(staged, ANN)
+    seen = await store.write(drafts.create, record(item.row["inbox_id"]), [])
+    departure = Departure(seen, (), NOW)
+
+    def change(tx: Tx) -> None:
+        assert drafts.change(tx, seen, {"subject": "Other"}, now=NOW)
+
+    with pytest.raises(Changed):
+        await behind(store, change, store.write(departure.store, [item]))
+    assert await store.read(sends.outbound, item.id) is None
 
 
 class Refused(Drafting):

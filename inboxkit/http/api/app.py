@@ -92,14 +92,22 @@ class Api:
         return await self._answered(self.table.find("GET", target), origin, _no_body)
 
     async def done(
-        self, request: web.Request, who: Identity, *, found: Found, given: bytes, key: str = ""
+        self,
+        request: web.Request,
+        who: Identity,
+        *,
+        found: Found,
+        given: bytes,
+        key: str = "",
+        if_match: str = "",
     ) -> Any:
         """Return what a route that changes something gives to a caller, for a form of a page.
 
-        ``given`` is the JSON of the route, ``key`` makes a repeated request one. Raise ApiError or
-        InboxKitError.
+        ``given`` is the JSON of the route, ``key`` makes a repeated request one, ``if_match`` is
+        the version of what was shown. Raise ApiError or InboxKitError.
         """
-        headers = {"Idempotency-Key": key} if key else {}
+        asked = {"Idempotency-Key": key, "If-Match": if_match}
+        headers = {name: value for name, value in asked.items() if value}
         origin = Origin(who, headers, base(request), request.transport)
 
         async def body() -> Any:

@@ -10,7 +10,7 @@ from aiohttp import web
 from ...errors import InboxKitError
 from ..api.app import API
 from ..api.envelope import ApiError, refusal
-from . import frames, messages, runs, writing
+from . import drafts, frames, messages, runs, writing
 from .look import Look
 from .news import News
 from .rendering import page, static
@@ -26,29 +26,39 @@ if TYPE_CHECKING:
 log = logging.getLogger("inboxkit.pages")
 _STATIC = ("style.css", "page.js", "icon.svg")
 _MESSAGE = "/mail/messages/{message_id}"
+_DRAFT = "/mail/drafts/{draft_id}"
+_SHOWN = (
+    ("/", messages.newest),
+    ("/mail/inboxes", messages.inboxes),
+    ("/mail/threads/{thread_id}", messages.thread),
+    (_MESSAGE, messages.message),
+    (f"{_MESSAGE}/html", frames.frame),
+    (f"{_MESSAGE}/source", messages.source),
+    (f"{_MESSAGE}/raw", messages.raw),
+    (f"{_MESSAGE}/attachments/{{attachment_id}}", messages.attachment),
+    (f"{_MESSAGE}/reply", writing.reply),
+    ("/mail/compose", writing.compose),
+    ("/mail/drafts", drafts.listed),
+    (_DRAFT, drafts.shown),
+    (f"{_DRAFT}/html", drafts.frame),
+    (f"{_DRAFT}/attachments/{{attachment_id}}", drafts.attachment),
+    ("/mail/runs", runs.runs),
+)
+_ACTED = (
+    (f"{_MESSAGE}/reply", writing.send_reply),
+    ("/mail/compose", writing.send_new),
+    (f"{_DRAFT}/send", drafts.send),
+    (f"{_DRAFT}/delete", drafts.delete),
+)
 
 
 def add_pages(app: web.Application, parts: Parts) -> None:
     """Hang the pages into an application."""
     pages = Pages(parts, app[API])
     news = News(parts.live, pages.look)
-    for path, look in (
-        ("/", messages.newest),
-        ("/mail/inboxes", messages.inboxes),
-        ("/mail/threads/{thread_id}", messages.thread),
-        (_MESSAGE, messages.message),
-        ("/mail/runs", runs.runs),
-        (f"{_MESSAGE}/html", frames.frame),
-        (f"{_MESSAGE}/source", messages.source),
-        (f"{_MESSAGE}/raw", messages.raw),
-        (f"{_MESSAGE}/attachments/{{attachment_id}}", messages.attachment),
-    ):
+    for path, look in _SHOWN:
         app.router.add_get(path, pages.shown(look))
-    for path, form, act in (
-        (f"{_MESSAGE}/reply", writing.reply, writing.send_reply),
-        ("/mail/compose", writing.compose, writing.send_new),
-    ):
-        app.router.add_get(path, pages.shown(form))
+    for path, act in _ACTED:
         app.router.add_post(path, pages.acted(act))
     # For HEAD a stream would never end.
     app.router.add_get("/mail/news", pages.shown(news.stream), allow_head=False)

@@ -37,8 +37,12 @@ _MOST_CITED = 1_000
 async def frame(look: Look) -> web.Response:
     """Answer with the HTML of a message; with ``remote=1`` its images may be loaded from afar."""
     found: WholeMessage = await look.get("messages", look.name("message_id"))
+    return framed(look, found.html, await _images(look, found, base(look.request)))
+
+
+def framed(look: Look, html: str, images: Mapping[str, str]) -> web.Response:
+    """Answer with HTML for a frame; ``images`` are those that it cites, by their Content-ID."""
     origin = base(look.request)
-    images = await _images(look, found, origin)
     # A path and not 'self': the sandbox does not keep a mail from images of this host.
     sources = ["data:"]
     if images and _ORIGIN.fullmatch(origin):
@@ -51,7 +55,7 @@ async def frame(look: Look) -> web.Response:
             "Content-Security-Policy": policy(sources, alone=_is_alone(look.request)),
             "X-DNS-Prefetch-Control": "off",  # of the hosts that its links name
         },
-        body=_prepared(found.html, images).encode("utf-8", "replace"),
+        body=_prepared(html, images).encode("utf-8", "replace"),
         content_type="text/html",
         charset="utf-8",
     )

@@ -63,15 +63,25 @@ class Look:
         """Raise ApiError when the key lacks the permission for a route of the API."""
         require(self.who, self._found(method, path).route)
 
-    async def do(self, method: str, *path: str, given: object = None, key: str = "") -> Any:
+    async def do(
+        self,
+        method: str,
+        *path: str,
+        given: object = None,
+        key: str = "",
+        if_match: str = "",
+    ) -> Any:
         """Change something as the API does, and return what it answers; raise ApiError.
 
-        ``given`` is what the route takes; ``key`` makes a repeated request one.
+        ``given`` is what the route takes; ``key`` makes a repeated request one;
+        ``if_match`` is the version that the caller has seen.
         """
         found = self._found(method, path)
         body = await in_thread(_dumped, given)
         try:
-            return await self.api.done(self.request, self.who, found=found, given=body, key=key)
+            return await self.api.done(
+                self.request, self.who, found=found, given=body, key=key, if_match=if_match
+            )
         except InboxKitError as error:
             raise refusal(error) from error
 

@@ -111,18 +111,18 @@ async def source(look: Look) -> web.Response:
 async def raw(look: Look) -> web.Response:
     """Lead to a message's bytes, as a download."""
     found = await look.get("messages", look.name("message_id"))
-    return _download(await look.get("inboxes", found.inbox, "messages", found.id, "raw"))
+    return download(await look.get("inboxes", found.inbox, "messages", found.id, "raw"))
 
 
 async def attachment(look: Look) -> web.Response:
     """Lead to a file, as a download."""
     found, file = await look.get("messages", look.name("message_id")), look.name("attachment_id")
     where = ("inboxes", found.inbox, "messages", found.id, "attachments", file)
-    return _download(await look.get(*where))
+    return download(await look.get(*where))
 
 
-def _download(answer: Any) -> web.Response:
-    """The signed address is asked for on every click, as it is good for an hour."""
+def download(answer: Any) -> web.Response:
+    """Lead to a download; each click asks for its address, which is good for an hour."""
     url: str = answer.download_url
     return see_other(urlsplit(url).path)
 

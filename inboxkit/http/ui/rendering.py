@@ -45,7 +45,7 @@ _STATIC = {
     "page.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
-_MOST_CHARACTERS = 200_000  # of one text; the rest is in the bytes to download
+MOST_CHARACTERS = 200_000  # of one text; the rest is in the bytes to download
 _JOINERS = "\u200c\u200d"  # which some scripts cannot be written without
 _THREAD_REASONS = {
     "new": "Nothing leads to an earlier message: it begins a thread.",
@@ -176,9 +176,9 @@ def _stamp(at: datetime) -> str:
 
 
 def _cut(text: str) -> str:
-    if len(text) <= _MOST_CHARACTERS:
+    if len(text) <= MOST_CHARACTERS:
         return text
-    return f"{text[:_MOST_CHARACTERS]}\n[{len(text) - _MOST_CHARACTERS} characters more]"
+    return f"{text[:MOST_CHARACTERS]}\n[{len(text) - MOST_CHARACTERS} characters more]"
 
 
 def _because(reason: str) -> str:
