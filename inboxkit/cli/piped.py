@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from email.utils import format_datetime, formataddr, make_msgid
 from typing import TYPE_CHECKING
 
-from ..parsing import addresses
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
@@ -20,12 +18,15 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
 _RECIPIENTS = ("to", "cc", "bcc")
 _SECRET = ("bcc", "resent-bcc")
-_NAME = re.compile(r"[\w.+=~-]{1,64}")
 _PLAIN = re.compile(r'[^"<>()\[\]:;\\]*')  # nothing but addresses, names and commas
 _MARK = re.compile(r'\\.|[",<>()]', re.DOTALL)
 _CLOSES = {'"': '"', "<": ">", "(": ")"}
 _REFUSED = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
-_ADDRESS = re.compile(r'[^\s<>@,;"\\]+@[^\s<>@,;"\\]+')
+_EMAIL = r'[^\s<>()\[\]@,:;"\\]+@[^\s<>()@,;"\\]+'
+_ADDRESS = re.compile(_EMAIL)
+_ONE = rf"({_EMAIL}|[\w.+=~-]{{1,64}})"  # or a name of this domain
+# As nearly all are written: alone, or in angle brackets behind a name.
+_USUAL = re.compile(rf'{_ONE}|(?:"(?:[^"\\]|\\.)*"[ \t]*|[^"<>()\[\]@,:;\\]*)<{_ONE}>', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +82,24 @@ def people(value: str, domain: str) -> list[str]:
     """Return the addresses of a list; names without a domain get this one. Raise ValueError."""
     if _REFUSED.search(value):
         raise ValueError(f"{value[:80]!r} holds control characters, or is not UTF-8")
-    given = [one.strip() for one in _entries(value)]
-    local = [f"{one}@{domain}" for one in given if _NAME.fullmatch(one)]
+    given = [one for entry in _entries(value) if (one := entry.strip())]
+    usual = [match[1] or match[2] for one in given if (match := _USUAL.fullmatch(one))]
+    found = [one if "@" in one else f"{one}@{domain}" for one in usual]
+    if len(found) == len(given):
+        return found
     if _PLAIN.fullmatch(value):
-        return local + [_checked(one) for one in given if one and not _NAME.fullmatch(one)]
+        raise ValueError(f"{value[:80]!r} is not a list of addresses")
+    return list(dict.fromkeys((*found, *_parsed(value))))
+
+
+def _parsed(value: str) -> list[str]:
+    """Return the addresses of a list with groups, comments, or mistakes in it."""
+    from ..parsing import addresses  # slow to import, and few mails need it
+
     found = [_checked(one.email) for one in addresses.parse(value)]
     if not found and "<" in value:
         raise ValueError(f"{value[:80]!r} names no address")
-    return local + found
+    return found
 
 
 def _entries(value: str) -> Iterator[str]:

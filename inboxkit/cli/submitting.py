@@ -150,10 +150,7 @@ def _sender(mail: piped.Piped, given: str | None, domain: str) -> tuple[str, str
     Without -f it is who From names, else the user of this process.
     """
     if given is None:
-        stated: list[str] = []
-        with suppress(ValueError):  # a From that cannot be read is for its reader to judge
-            stated = [one for value in mail.values("from") for one in piped.people(value, domain)]
-        sender = stated[0] if stated else _own(domain)
+        sender = _stated(mail, domain) or _own(domain)
         return sender, sender
     if given.strip() in ("", "<>"):  # of reports: RFC 5321 section 4.5.5
         return "", _own(domain)
@@ -161,6 +158,16 @@ def _sender(mail: piped.Piped, given: str | None, domain: str) -> tuple[str, str
     if len(found) != 1:
         raise ValueError(f"-f: {given[:80]!r} is not one address")
     return found[0], found[0]
+
+
+def _stated(mail: piped.Piped, domain: str) -> str:
+    """Return who From names, "" where that cannot be read: it is for the reader to judge."""
+    for value in mail.values("from"):
+        with suppress(ValueError):
+            found = piped.people(value, domain)
+            # A name without quotes may hold a comma: what comes before it is no address.
+            return next((one for one in found if one in value), found[0] if found else "")
+    return ""
 
 
 def _own(domain: str) -> str:

@@ -1,4 +1,4 @@
-"""Commands on outgoing webhooks: list, create, show, delete, try, and post again."""
+"""Commands on outgoing webhooks: list, create, show, delete, switch, try, and post again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ATTEMPT = ("at", "event_id", "event_type", "number", "status", "error", "next_a
 
 @click.group()
 def webhook() -> None:
-    """List, create, show, delete and try outgoing webhooks; post events again."""
+    """List, create, show, delete, switch and try outgoing webhooks; post events again."""
 
 
 @webhook.command("list")
@@ -73,11 +73,10 @@ async def _latest(server: Server, found: Mapping[str, Any]) -> dict[str, Any] | 
 
 
 def _headers(_ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> Any:
-    pairs = [(line, *line.partition(":")) for line in given]
-    for line, name, colon, _ in pairs:
-        if not colon or not name.strip():
-            raise click.BadParameter(f"{line.partition('=')[0]!r} is not NAME: VALUE")
-    return {name.strip(): value.strip() for _, name, _, value in pairs}
+    pairs = [line.partition(":") for line in given]
+    if not all(colon and name.strip() for name, colon, _ in pairs):
+        raise click.BadParameter("write it as NAME: VALUE")  # it may hold a secret: not shown
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 @webhook.command()
@@ -196,8 +195,36 @@ def delete(ctx: click.Context, ids: Sequence[str]) -> None:
 async def _delete(ctx: click.Context, ids: Sequence[str]) -> None:
     async with _there(ctx) as (transport, key):
         server = Server(transport, key)
-        for path in [_path((await server.get(_path(one)))["webhook_id"]) for one in ids]:
+        for path in await _paths(server, ids):
             await server.delete(path)
+
+
+async def _paths(server: Server, ids: Sequence[str]) -> list[str]:
+    """Return the paths of webhooks; raise NotFound before anything is done to one of them."""
+    return [_path((await server.get(_path(one)))["webhook_id"]) for one in ids]
+
+
+@webhook.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.pass_context
+def enable(ctx: click.Context, ids: Sequence[str]) -> None:
+    """Serve webhooks again, from now on; `resend` posts what they have missed."""
+    run(_switch(ctx, ids, enabled=True))
+
+
+@webhook.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.pass_context
+def disable(ctx: click.Context, ids: Sequence[str]) -> None:
+    """Post nothing to webhooks until they are enabled."""
+    run(_switch(ctx, ids, enabled=False))
+
+
+async def _switch(ctx: click.Context, ids: Sequence[str], *, enabled: bool) -> None:
+    async with _there(ctx) as (transport, key):
+        server = Server(transport, key)
+        for path in await _paths(server, ids):
+            await server.patch(path, {"enabled": enabled})
 
 
 @webhook.command()

@@ -124,6 +124,23 @@ def test_the_null_sender_and_harmless_flags(bare: Command, api: Api) -> None:
     assert [sender for sender, _ in came(api, "-null@inbox.example")] == [""]
 
 
+@pytest.mark.parametrize(
+    ("stated", "sender"),
+    [
+        ("Shop, Inc. <shop@example.com>", "shop@example.com"),
+        ("cron", "cron@inbox.example"),
+        ("The Shop of Ann", ""),
+    ],
+)
+def test_without_a_flag_the_sender_is_who_from_names(
+    bare: Command, api: Api, monkeypatch: pytest.MonkeyPatch, stated: str, sender: str
+) -> None:
+    monkeypatch.setenv("LOGNAME", "user")
+    inbox = f"from{len(stated)}@inbox.example"
+    assert sent(bare, api, f"From: {stated}\n\nHi\n".encode(), inbox).code == 0
+    assert [one for one, _ in came(api, inbox)] == [sender or "user@inbox.example"]
+
+
 def test_an_address_beyond_ascii_is_handed_over(bare: Command, api: Api) -> None:
     done = sent(bare, api, MAIL, "-f", "grüße@example.com", "beyond@inbox.example")
     assert (done.code, done.err) == (0, "")
@@ -254,12 +271,15 @@ def test_a_mail_that_was_taken_was_sent_though_the_server_hangs_up(bare: Command
         (b"To: a@x.org\nCc: B <b@x.org>\nBCC: d@x.org\n", ["a@x.org", "b@x.org", "d@x.org"]),
         (b"To: a@x.org\nResent-To: r@x.org\nBcc: d@x.org\n\nTo: no@x.org\n", ["r@x.org"]),
         (b"To: root, a@x.org\n", [f"root@{DOMAIN}", "a@x.org"]),
-        (b'To: "A, B" <a@x.org>, root\n', [f"root@{DOMAIN}", "a@x.org"]),
+        (
+            b'To: "A, B" <a@x.org>, root, Ann <ann>\n',
+            ["a@x.org", f"root@{DOMAIN}", f"ann@{DOMAIN}"],
+        ),
         (b"To : all: a@x.org, B <b@x.org>;\n", ["a@x.org", "b@x.org"]),
         (b"To: J\xfcrgen <j@x.org>\n", ["j@x.org"]),
         (b"From x Thu Jan 1\nTo: a@x.org\n", ["a@x.org"]),
         (b"\nTo: a@x.org\n", []),
-        (b"To: a@x.org (work, or\n home)\n", ["a@x.org"]),
+        (b"To: a@x.org (work, or\n home), root\n", [f"root@{DOMAIN}", "a@x.org"]),
     ],
     ids=[
         *("all three", "resent", "local", "quoted", "group", "latin-1", "mbox", "no header"),

@@ -104,7 +104,7 @@ def test_what_was_not_taken_is_posted_again(there: Command, api: Api, receiver: 
     assert (row["state"], row["last_attempt"]["status"]) == ("disabled", 410)
     off = there("webhook", "resend", id, first["event_id"])
     assert off.code == 1 and "enable it first" in off.err
-    api.good("PATCH", f"/v0/webhooks/{id}", {"enabled": True})
+    assert there("webhook", "enable", id).code == 0
     again = there("webhook", "resend", id, "--failed-since", "1h")
     assert (again.code, again.err) == (0, "queued 1\n")
     assert json.loads(receiver.next().body) == first
@@ -140,8 +140,37 @@ def test_all_pages_of_attempts_are_shown(there: Command, api: Api, receiver: Rec
     assert shown == [12, 3, 12]
 
 
+def test_those_of_an_inbox_or_a_pod_are_told_of_it_alone(
+    there: Command, api: Api, receiver: Receiver
+) -> None:
+    inbox, pod = api.inbox(username="own"), api.good("POST", "/v0/pods", {"name": "own"})["pod_id"]
+    of_inbox, of_pod = made(there, receiver, "--inbox", inbox), made(there, receiver, "--pod", pod)
+    (row,) = there.rows("webhook", "list", "--inbox", inbox)
+    assert (row["id"], row["inbox"]) == (of_inbox[0], inbox)
+    lines = [line.split("\t") for line in there("webhook", "list").out.splitlines()]
+    assert {line[0]: line[3] for line in lines}.items() >= {(of_inbox[0], inbox), (of_pod[0], pod)}
+
+
 def test_a_repeated_create_makes_one(there: Command, receiver: Receiver) -> None:
     assert made(there, receiver, "--client-id", "c1") == made(there, receiver, "--client-id", "c1")
+
+
+@pytest.mark.parametrize("where", ["inboxkit", "there"])
+def test_webhooks_are_switched_off_and_on(
+    request: pytest.FixtureRequest, receiver: Receiver, where: str
+) -> None:
+    command: Command = request.getfixturevalue(where)
+    ids = [made(command, receiver)[0] for _ in range(2)]
+
+    def states() -> list[str]:
+        return [row["state"] for row in command.rows("webhook", "list") if row["id"] in ids]
+
+    assert command("webhook", "disable", *ids, "ep_0000000000001").code == 3
+    assert states() == ["enabled", "enabled"]
+    assert command("webhook", "disable", *ids).code == 0
+    assert states() == ["disabled", "disabled"]
+    assert command("webhook", "enable", *ids).code == 0
+    assert states() == ["enabled", "enabled"]
 
 
 UNKNOWN = "ep_0000000000001"
