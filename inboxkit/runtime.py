@@ -158,6 +158,7 @@ class Runtime:
             feedback=self.feedback,
             resolver=lambda: self.resolver,
             live=Live(self.store, self.notify, self.actions),
+            receive=self.receive,
         )
 
     async def _started(self, main: asyncio.Task[None], started: anyio.Event) -> None:

@@ -9,9 +9,10 @@ from ..parsing.worker import ParserProcess
 from .intake import Intake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from ..actions import LocalActions
+    from ..models import Message
     from ..pipeline.addresses import Addresses
     from ..pipeline.feedback import Feedback
     from ..pipeline.notify import Notify
@@ -33,6 +34,7 @@ class Parts:
     feedback: Feedback
     resolver: Callable[[], Resolver]  # the one that looks DNS up now
     live: Live
+    receive: Callable[[bytes, str, Sequence[str]], Awaitable[Message]]  # a mail, and read it
     parser: ParserProcess = field(default_factory=ParserProcess)  # of mails that are handed in
     intake: Intake = field(default_factory=Intake)  # one for all that those with a key send
     webhook_intake: Intake = field(default_factory=Intake)  # and one for what anybody may send

@@ -99,7 +99,8 @@ def press(
         forms.Field(name, str(value).replace("\n", "\r\n").encode())
         for name, value in values.items()
     ]
-    fields += [forms.Field("files", data, name) for name, data in (files or {}).items()]
+    chosen = next((name for name in form.names if name.startswith("file")), "files")
+    fields += [forms.Field(chosen, data, name) for name, data in (files or {}).items()]
     kind, body = forms.write(fields)
     own = {"Content-Type": kind, "Origin": api.url, "Sec-Fetch-Site": "same-origin"}
     return api.ask("POST", form.action, body, {**own, **(headers or {})})

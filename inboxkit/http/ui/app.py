@@ -10,7 +10,7 @@ from aiohttp import web
 from ...errors import InboxKitError
 from ..api.app import API
 from ..api.envelope import ApiError, refusal
-from . import drafts, frames, messages, runs, writing
+from . import arriving, drafts, frames, messages, runs, writing
 from .look import Look
 from .news import News
 from .rendering import page, static
@@ -43,12 +43,14 @@ _SHOWN = (
     (f"{_DRAFT}/html", drafts.frame),
     (f"{_DRAFT}/attachments/{{attachment_id}}", drafts.attachment),
     ("/mail/runs", runs.runs),
+    ("/mail/arrive", arriving.arrive),
 )
 _ACTED = (
     (f"{_MESSAGE}/reply", writing.send_reply),
     ("/mail/compose", writing.send_new),
     (f"{_DRAFT}/send", drafts.send),
     (f"{_DRAFT}/delete", drafts.delete),
+    ("/mail/arrive", arriving.take),
 )
 
 

@@ -24,12 +24,15 @@ from ..api.page_tokens import micros, moment
 from ..api.sends import KEPT
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ...providers.forms import Field, Form
     from .look import Look
 
 log = logging.getLogger("inboxkit.pages")
 _NONCE_BYTES, _NUMBER_BYTES = 16, 8
 _BODY_BYTES = _NONCE_BYTES + _NUMBER_BYTES
+_KEYS = "form-"
 _NOT_AT_A_FORM = ("missing_permission", "unknown_api_key", "not_found", "method_not_allowed")
 # A comma in a quoted name parts no addresses.
 _PIECES = re.compile(r'"(?:[^"\\]|\\.)*"?|[^",;]+|[,;]', re.DOTALL)
@@ -41,6 +44,12 @@ class Typed:
 
     form: Form
     key: str
+
+    @property
+    def shown_at(self) -> datetime:
+        """When the form was shown."""
+        body = bytes.fromhex(self.key.removeprefix(_KEYS))
+        return moment(int.from_bytes(body[_NONCE_BYTES:], "big")) - KEPT
 
     def text(self, name: str) -> str:
         """Return what was typed, with plain line breaks; browsers send CRLF."""
@@ -103,7 +112,7 @@ def _key(look: Look, place: str, token: str) -> str:
         return ""
     # The answer under a key is kept for as long from its first use: no reload comes after that.
     until = moment(int.from_bytes(body[_NONCE_BYTES:], "big"))
-    return f"form-{body.hex()}" if until > look.parts.store.clock.now() else ""
+    return f"{_KEYS}{body.hex()}" if until > look.parts.store.clock.now() else ""
 
 
 def _mac(look: Look, place: str, body: bytes) -> bytes:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from ...blocking import in_thread
 from ..api.envelope import ApiError
+from . import arriving
 from .rendering import next_page, page, see_other
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ async def newest(look: Look) -> web.Response:
         messages=[] if listed is None else listed.messages,
         older=next_page("/", listed, q=query, inbox=inbox),
         inboxes=await look.get_if_allowed("inboxes", limit=_INBOXES_ASIDE),
+        may_arrive=arriving.is_open(look),
         may_write=bool(inbox) and look.may("POST", "inboxes", inbox, "messages", "send"),
     )
 
@@ -91,6 +93,7 @@ async def message(look: Look) -> web.Response:
         message=found,
         about=about,
         remote=look.said("remote") == "1",
+        may_arrive=found.direction == "outbound" and arriving.is_open(look),
         may_reply=bool(found.thread_id)
         and look.may("POST", "inboxes", found.inbox, "messages", found.id, "reply"),
     )
