@@ -121,10 +121,12 @@ def test_what_was_sent_is_answered_from_outside_in_its_thread(api: Api) -> None:
         ({"sender": "Ann\nBcc: x <ann@example.com>"}, 400),
         ({"subject": "Hi\nBcc: eve@evil.example"}, 400),
         ({"subject": "Hi\rBcc: eve@evil.example"}, 400),
+        ({"subject": "x" * 2_001}, 400),
+        ({"sender": "x" * 2_001}, 400),
         ({"token": ""}, 403),
         ({"answers": "msg_0000000000001"}, 404),
     ],
-    ids=str,
+    ids=lambda given: str(given)[:40],
 )
 def test_what_is_no_mail_does_not_arrive(api: Api, wrong: dict[str, str], status: int) -> None:
     before = len(api.good("GET", "/v0/messages?limit=500")["messages"])

@@ -151,6 +151,13 @@ def test_files_that_are_too_large_are_refused(api: Api, inbox: str) -> None:
     assert (answer.status, count(api, inbox)) == (413, 0)
 
 
+@pytest.mark.parametrize("field", ["to", "cc", "subject"])
+def test_a_head_that_is_too_long_is_refused(api: Api, inbox: str, field: str) -> None:
+    answer = write(api, inbox, **{field: "," * 300_000})
+    assert (answer.status, again(answer).fields["text"]) == (413, "Ten boxes")
+    assert count(api, inbox) == 0
+
+
 def test_an_inbox_that_is_not_there_writes_nothing(api: Api) -> None:
     for inbox in ("", "nobody@inbox.example", "a/b?c#d@inbox.example", "\r\nX: y"):
         look(api, target(inbox), 404)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _PLACE = "arrive"
 _FIELDS = ("sender", "to", "subject", "text", "source", "pasted")
+_MOST_CHARACTERS = 2_000  # of a field that becomes a header: to fold a long one takes long
 _FORM_BYTES = 64 * 1024  # beside the mail itself
 _READ_SECONDS = 10.0
 
@@ -100,6 +101,7 @@ async def _answered(look: Look, name: str) -> Message | None:
 
 def _address(typed: Typed, name: str) -> str:
     """Return the one address of a field; raise ApiError."""
+    _check_length(typed, name)
     try:
         (found,) = people(typed.addresses(name))
     except ValueError:
@@ -107,6 +109,11 @@ def _address(typed: Typed, name: str) -> str:
     except SendError as error:
         raise invalid(str(error), name) from None
     return found.email
+
+
+def _check_length(typed: Typed, name: str) -> None:
+    if len(typed.form.text(name)) > _MOST_CHARACTERS:
+        raise invalid(f"has more than {_MOST_CHARACTERS} characters", name)
 
 
 def _source(typed: Typed, _answered: Message | None) -> bytes:
@@ -120,6 +127,7 @@ def _source(typed: Typed, _answered: Message | None) -> bytes:
 
 def _written(typed: Typed, answered: Message | None) -> bytes:
     """Return a mail of what was typed. A second click makes the same one, which is known then."""
+    _check_length(typed, "subject")
     mail = EmailMessage()
     fields: dict[str, Any] = {
         "From": typed.addresses("sender")[0],

@@ -21,7 +21,7 @@ from ...providers.base import ParseError
 from ..api.envelope import ApiError, invalid
 from ..api.input import whole
 from ..api.page_tokens import micros, moment
-from ..api.sends import KEPT
+from ..api.sends import KEPT, check_head
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -60,14 +60,19 @@ class Typed:
         return bool(self.form.text(name))
 
     def addresses(self, name: str) -> list[str]:
-        """Return the addresses of a field as they were typed, one by one."""
-        found = [""]
-        for piece in _PIECES.findall(self.form.text(name)):
+        """Return the addresses of a field as they were typed, one by one.
+
+        Raise ApiError for more than a mail may have.
+        """
+        typed = self.form.text(name)
+        check_head([typed])
+        found: list[list[str]] = [[]]
+        for piece in _PIECES.findall(typed):
             if piece in ",;":
-                found.append("")
+                found.append([])
             else:
-                found[-1] += piece
-        return [one.strip() for one in found if one.strip()]
+                found[-1].append(piece)
+        return [one for one in ("".join(pieces).strip() for pieces in found) if one]
 
     def files(self, name: str) -> list[Field]:
         """Return the files that were chosen; a browser sends one without a name for none."""
