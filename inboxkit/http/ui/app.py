@@ -27,6 +27,11 @@ log = logging.getLogger("inboxkit.pages")
 _STATIC = ("style.css", "page.js", "icon.svg")
 _MESSAGE = "/mail/messages/{message_id}"
 _DRAFT = "/mail/drafts/{draft_id}"
+# A form is good for its key, whichever session sends it.
+_SIGNED_OUT = (
+    "Nothing was done: you are not signed in any more. Sign in in another tab, and reload this "
+    "page to send what you have typed."
+)
 _SHOWN = (
     ("/", messages.newest),
     ("/mail/inboxes", messages.inboxes),
@@ -138,8 +143,9 @@ def _asked_for(request: web.Request) -> str:
 
 async def _refused(request: web.Request, error: ApiError) -> web.Response:
     if error.status == 401:
-        wanted = request.rel_url.raw_path_qs if request.method == "GET" else "/"
-        return await asked(wanted)
+        if request.method != "POST":
+            return await asked(request.rel_url.raw_path_qs)
+        return await asked("/", problem=_SIGNED_OUT)
     answer = await page("refused.html", status=error.status, error=error)
     answer.headers.update(error.headers)
     return answer
