@@ -50,6 +50,15 @@ def test_a_message_leads_to_the_form_that_answers_it(api: Api, came: Message) ->
     }.items()
 
 
+def test_each_message_of_a_thread_leads_to_the_form_that_answers_it(
+    api: Api, came: Message
+) -> None:
+    sent(press(api, opened(api, target(came)), text="Large"))
+    links = look(api, f"/mail/threads/{came.thread_id}").links
+    assert [said for href, said in links.items() if href.endswith("/reply")] == ["reply"] * 2
+    assert target(came) in links
+
+
 def test_the_form_shows_who_gets_it_and_what_is_quoted(api: Api, came: Message) -> None:
     shown = look(api, target(came))
     for said in ("Re: Lids", "ann@example.com", "everybody:", "Ben", "> Which size?", came.inbox):

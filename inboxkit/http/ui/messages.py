@@ -80,6 +80,7 @@ async def thread(look: Look) -> web.Response:
         thread=found,
         messages=[(m, _folded(m.text or "", m.extracted_text or "")) for m in found.messages],
         older=next_page(f"/mail/threads/{found.thread_id}", found),
+        may_reply=look.may("POST", "inboxes", found.inbox_id, "messages", "-", "reply"),
     )
 
 
