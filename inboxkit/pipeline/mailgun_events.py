@@ -12,6 +12,9 @@ from ..tokens import public_id
 if TYPE_CHECKING:
     from sqlalchemy import Row
 
+# What is not known here: programs look these up without asking whether they are there.
+_CLIENT = ("client-type", "client-os", "client-name", "device-type", "bot")
+_PLACE = ("country", "region", "city")
 _SUPPRESSED = {"bounced": "bounce", "complained": "complaint", "unsubscribed": "unsubscribe"}
 
 
@@ -79,7 +82,8 @@ def _details(row: Row[Any], base: str) -> dict[str, Any]:
     if name == "accepted":
         details["method"] = "HTTP"
     elif name == "delivered":
-        details["delivery-status"] = {"code": 250, "message": row.reason or "OK"}
+        words = {"message": row.reason or "OK", "description": ""}
+        details["delivery-status"] = {"code": 250, **words}
     elif name == "rejected":
         details["reject"] = {"reason": row.reason, "description": ""}
     elif name == "failed":
@@ -109,6 +113,7 @@ def _failure(row: Row[Any], said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reader(said: dict[str, Any]) -> dict[str, Any]:
-    client = {"user-agent": said["user_agent"]} if said.get("user_agent") else {}
-    found = {"ip": said.get("ip", ""), "client-info": client, "geolocation": {}}
+    client = {**dict.fromkeys(_CLIENT, ""), "user-agent": said.get("user_agent") or ""}
+    place = dict.fromkeys(_PLACE, "")
+    found = {"ip": said.get("ip", ""), "client-info": client, "geolocation": place}
     return {**found, "url": said["url"]} if said.get("url") else found

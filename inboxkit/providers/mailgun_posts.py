@@ -77,9 +77,9 @@ def event_data(
         "log-level": _LEVELS.get(name, "info"),
         **_said(about),
     }
-    if name == "rejected":  # the one event that names no recipient
+    if name in ("rejected", "stored"):
         said["message"]["recipients"] = [recipient]
-    else:
+    if name != "rejected":  # the one event that names no recipient
         said |= {"recipient": recipient, "recipient-domain": recipient.rpartition("@")[2]}
     return said | dict(details)
 
@@ -95,7 +95,12 @@ def _said(about: About) -> dict[str, Any]:
         "tags": list(about.tags),
         "user-variables": dict(about.metadata),
         "campaigns": [],
-        "flags": {"is-test-mode": about.is_test},
+        "flags": {
+            "is-routed": False,
+            "is-authenticated": True,
+            "is-system-test": False,
+            "is-test-mode": about.is_test,
+        },
     }
 
 

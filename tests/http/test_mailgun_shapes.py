@@ -1,0 +1,75 @@
+"""What programs look up in Mailgun's events, without asking whether it is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inboxkit import EventType
+from inboxkit.store import events, inboxes
+from inboxkit.tokens import row_id
+
+from .api import Api, serving
+from .mailgun import DOMAIN, Mailgun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EVENTS = f"/v3/{DOMAIN}/events"
+SHOP = f"shop@{DOMAIN}"
+COMMON = "id timestamp log-level tags user-variables campaigns flags recipient recipient-domain"
+FIELDS = {
+    "accepted": "envelope storage method",
+    "delivered": "envelope storage delivery-status",
+    "stored": "envelope storage",
+    "opened": "ip client-info geolocation",
+    "failed": "envelope storage severity reason delivery-status",
+}
+INSIDE = {
+    "flags": "is-routed is-authenticated is-system-test is-test-mode",
+    "envelope": "sender transport targets",
+    "storage": "key url",
+    "delivery-status": "code message description",
+    "client-info": "client-type client-os client-name device-type user-agent bot",
+    "geolocation": "country region city",
+    "message": "headers attachments size",
+}
+
+
+@pytest.fixture(scope="module")
+def mailgun() -> Iterator[Mailgun]:
+    with serving() as api:
+        found = Mailgun(api)
+        found.good("POST", f"/v3/{DOMAIN}/bounces", address="gone@example.com")
+        sent = found.send()
+        found.send(to="gone@example.com")
+        api.arrive(SHOP, files={"plan.pdf": b"%PDF-1.7"})
+        found.settle()
+        api.runner.call(opened, api, row_id("msg", found.message(sent)["inboxkit"]["id"]))
+        yield found
+
+
+async def opened(api: Api, message_id: int) -> None:
+    """Log that a message was opened."""
+    store = api.runner.kit.runtime.store
+    record = await store.read(inboxes.require, SHOP)
+    await store.write(
+        events.append,
+        EventType.OPENED,
+        at=store.clock.now(),
+        inbox_id=record.id,
+        message_id=message_id,
+        thread_id=None,
+        recipient="ann@example.com",
+    )
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_an_event_has_what_programs_look_up(mailgun: Mailgun, name: str) -> None:
+    event = mailgun.good("GET", EVENTS, event=name)["items"][0]
+
+    assert set(f"{COMMON} message {FIELDS[name]}".split()) <= set(event)
+    for field, inside in INSIDE.items():
+        assert field not in event or set(inside.split()) <= set(event[field]), field
+    assert ("recipients" in event["message"]) is (name == "stored")
