@@ -12,6 +12,8 @@ from ..tokens import public_id
 if TYPE_CHECKING:
     from sqlalchemy import Row
 
+    from ..store.mailgun_events import Files
+
 # What is not known here: programs look these up without asking whether they are there.
 _CLIENT = ("client-type", "client-os", "client-name", "device-type", "bot")
 _PLACE = ("country", "region", "city")
@@ -33,11 +35,14 @@ def webhook_name(row: Row[Any]) -> str:
     return "temporary_fail" if row.type == "deferred" else "permanent_fail"
 
 
-def shown(row: Row[Any], number: int, base: str = "") -> dict[str, Any]:
-    """Return an entry for one of its recipients; ``base`` is where this server was reached."""
+def shown(row: Row[Any], number: int, base: str, files: Files) -> dict[str, Any]:
+    """Return an entry for one of its recipients; ``base`` is where this server was reached.
+
+    ``files`` is what messages have attached, that of the entry among them.
+    """
     return event_data(
         mailgun_events.name(row),
-        _about(row),
+        _about(row, files),
         recipients(row)[number],
         id=f"{public_id('evt', row.seq)}-{number}",
         at=row.at,
@@ -55,7 +60,7 @@ def storage_url(base: str, inbox: str, key: str) -> str:
     return f"{base}/v3/domains/{inbox.rpartition('@')[2]}/messages/{key}"
 
 
-def _about(row: Row[Any]) -> About:
+def _about(row: Row[Any], files: Files) -> About:
     sender = next(iter(addresses([(row.sender_email, row.sender_name)])))
     return About(
         sender=str(sender),
@@ -63,6 +68,7 @@ def _about(row: Row[Any]) -> About:
         subject=row.subject,
         message_id=row.rfc_id.strip("<>"),
         size=row.size,
+        attachments=files.get(row.message_id, ()),
         tags=row.all_tags or ([row.tag] if row.tag else []),
         metadata=row.asked,
         is_test=bool(row.is_test),

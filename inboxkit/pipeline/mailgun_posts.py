@@ -118,7 +118,9 @@ class MailgunPosts:
             if not found:
                 return None
             base = await self._store.read(mailgun_webhooks.base)
-            return posts.event_post(wire.shown(found[0], job.data["number"], base), signed)
+            files = await self._store.read(mailgun_events.files, [found[0].message_id])
+            said = wire.shown(found[0], job.data["number"], base, files)
+            return posts.event_post(said, signed)
         shown = await self._shown(job)
         return None if shown is None else await self._mail(job, shown, signed)
 

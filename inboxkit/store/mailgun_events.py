@@ -25,16 +25,19 @@ from . import mailgun_sends, search
 from .database import to_json
 from .mailgun_tables import mailgun_send
 from .prepared import among
-from .tables import event, inbox, message, reference
+from .tables import attachment, event, inbox, message, reference
 from .threads import ID_CHARACTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
+    from typing import TypeAlias
 
     from sqlalchemy import Row
 
     from .reach import Reach
+
+    Files: TypeAlias = Mapping[int, Sequence[Mapping[str, Any]]]
 
 # Providers that tell nothing later: what they took is as delivered as it will ever be known.
 _SILENT = [name for name, found in PROVIDERS.items() if Feature.EVENTS not in found.capabilities]
@@ -120,6 +123,20 @@ def _of_domains(wanted: Wanted) -> list[ColumnElement[bool]]:
     if not wanted.domains:
         return []
     return [or_(*(mailgun_sends.of_domain(name) for name in wanted.domains))]
+
+
+def files(connection: Connection, message_ids: Collection[int]) -> Files:
+    """Return what messages have attached, by message; those without anything are left out."""
+    query = (
+        select(attachment)
+        .where(attachment.c.message_id.in_(set(message_ids)))
+        .order_by(attachment.c.message_id, attachment.c.position)
+    )
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in connection.execute(query):
+        kept = found.setdefault(row.message_id, [])
+        kept.append({"filename": row.filename, "content-type": row.content_type, "size": row.size})
+    return found
 
 
 def by_seqs(connection: Connection, seqs: Sequence[int]) -> list[Row[Any]]:

@@ -73,3 +73,13 @@ def test_an_event_has_what_programs_look_up(mailgun: Mailgun, name: str) -> None
     for field, inside in INSIDE.items():
         assert field not in event or set(inside.split()) <= set(event[field]), field
     assert ("recipients" in event["message"]) is (name == "stored")
+
+
+def test_an_event_tells_of_the_files_of_its_message(mailgun: Mailgun) -> None:
+    logs = mailgun.post_json("/v1/analytics/logs", {"events": ["stored"]}).json["items"]
+    listed = mailgun.good("GET", EVENTS, attachment="yes")["items"]
+    without = mailgun.good("GET", EVENTS, attachment="no")["items"]
+
+    file = {"filename": "plan.pdf", "content-type": "application/octet-stream", "size": 8}
+    assert [event["message"]["attachments"] for event in (*listed, *logs)] == [[file], [file]]
+    assert {len(event["message"]["attachments"]) for event in without} == {0}

@@ -49,7 +49,7 @@ async def _page(call: Call, place: Sequence[int]) -> Mapping[str, Any]:
     await domains.require(call)
     limit = max(1, call.number("limit", _DEFAULT, most=_MOST))
     shown = await page(call, _wanted(call), place, limit)
-    return {"items": [told(call, spot) for spot in shown], "paging": _paging(call, shown, place)}
+    return {"items": await told(call, shown), "paging": _paging(call, shown, place)}
 
 
 async def page(call: Call, wanted: Wanted, place: Sequence[int], limit: int) -> list[Spot]:
@@ -67,9 +67,11 @@ async def page(call: Call, wanted: Wanted, place: Sequence[int], limit: int) -> 
     return found[:limit][::-1] if back else found[:limit]
 
 
-def told(call: Call, spot: Spot) -> dict[str, Any]:
-    """Return an entry as the event log shows it."""
-    return wire.shown(*spot, call.base)
+async def told(call: Call, spots: Sequence[Spot]) -> list[dict[str, Any]]:
+    """Return entries as the event log shows them."""
+    ids = [row.message_id for row, _ in spots]
+    files = await call.store.read_at_length(mailgun_events.files, ids)
+    return [wire.shown(*spot, call.base, files) for spot in spots]
 
 
 def _spots(row: Row[Any], wanted: Wanted) -> list[Spot]:
