@@ -112,8 +112,9 @@ def read_form(content_type: str, body: bytes, *, is_mime: bool = False) -> Form:
     if len(body) > MOST_BYTES:
         raise Refusal(413, "request size exceeds 52.4MiB limit")
     media_type = forms.parameters(content_type)[0]
-    if is_mime and media_type != "multipart/form-data":
-        expected = f"Expecting 'multipart/form-data' but got '{media_type}'"
+    wanted = "multipart/form-data"
+    if media_type != wanted and (is_mime or not forms.is_form(content_type)):
+        expected = f"Expecting '{wanted}' but got '{media_type}'"
         raise Refusal(400, f"Invalid request content type. {expected}")
     try:
         form = forms.read(content_type, body)

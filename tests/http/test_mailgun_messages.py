@@ -295,6 +295,12 @@ def test_what_is_wrong_is_said(mailgun: Mailgun, given: dict[str, Any], words: s
     assert (answer.status, words in answer.json["message"]) == (400, True), answer.json
 
 
+def test_what_is_no_form_is_called_so(mailgun: Mailgun) -> None:
+    answer = mailgun.post_json(SEND, BASE)
+    assert (answer.status, "got 'application/json'" in answer.json["message"]) == (400, True)
+    assert "got ''" in mailgun.ask("POST", SEND).json["message"]
+
+
 def test_a_sealed_mail_is_refused_rather_than_broken(mailgun: Mailgun) -> None:
     fields = [Field("to", b"a@b.example"), Field("message", SEALED.encode(), "m", "")]
     answer = mailgun.upload(MIME, fields)
