@@ -46,6 +46,18 @@ def test_a_permission_that_is_denied_by_name_is_not_given(admin: Api) -> None:
     assert api.ask("GET", "/v0/inboxes").code == "missing_permission"
 
 
+def test_there_are_bearer_keys_alone(admin: Api) -> None:
+    known = admin.good("GET", "/v0/api-keys?limit=500")["count"]
+    asked = {"public_key": {"kty": "EC", "crv": "P-256"}, "client_id": "agent"}
+
+    refused = admin.ask("POST", "/v0/api-keys", asked)
+
+    assert (refused.status, "public_key" in refused.json["message"]) == (400, True)
+    assert admin.good("GET", "/v0/api-keys?type=bearer&limit=500")["count"] == known
+    assert admin.good("GET", "/v0/api-keys?type=public_key") == {"count": 0, "api_keys": []}
+    assert admin.good("POST", "/v0/api-keys", {"public_key": None})["api_key"]
+
+
 def test_a_key_does_not_outlive_its_maker(admin: Api) -> None:
     first = admin.good("POST", "/v0/api-keys", {"expires_at": "2999-01-01T00:00:00Z"})
     api = admin.of(first["api_key"])

@@ -13,17 +13,20 @@ from .schemas.api_keys import (
     ApiKey,
     CreateApiKeyRequest,
     CreateApiKeyResponse,
+    ListApiKeysQuery,
     ListApiKeysResponse,
     UpdateApiKeyRequest,
     api_key,
 )
-from .schemas.wire import Nothing, PageQuery
+from .schemas.wire import Nothing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from .call import Call
+
+_TYPE = "bearer"  # of keys, the only one that is made here
 
 
 async def create(call: Call[CreateApiKeyRequest]) -> CreateApiKeyResponse:
@@ -75,8 +78,10 @@ def _escalation(message: str) -> ApiError:
     return ApiError("permission_escalation", message)
 
 
-async def listed(call: Call[PageQuery]) -> ListApiKeysResponse:
+async def listed(call: Call[ListApiKeysQuery]) -> ListApiKeysResponse:
     """List keys without their secrets, newest first."""
+    if call.given.type not in (None, "", _TYPE):
+        return ListApiKeysResponse(count=0, api_keys=())
     page = call.by_id("api-keys", call.given)
     found = await call.store.read(api_keys.listed, call.reach, page)
     items, fields = call.cut("api-keys", page, found, lambda key: [key.id])
@@ -130,7 +135,7 @@ ROUTES = (
         "api_key_create",
         EVERYWHERE,
     ),
-    Route("GET", _LIST, listed, PageQuery, ListApiKeysResponse, "api_key_read", EVERYWHERE),
+    Route("GET", _LIST, listed, ListApiKeysQuery, ListApiKeysResponse, "api_key_read", EVERYWHERE),
     Route("GET", _ITEM, get, Nothing, ApiKey, "api_key_read", EVERYWHERE),
     Route("PATCH", _ITEM, update, UpdateApiKeyRequest, ApiKey, "api_key_update", EVERYWHERE),
     Route("DELETE", _ITEM, delete, Nothing, None, "api_key_delete", EVERYWHERE),

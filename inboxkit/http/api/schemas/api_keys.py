@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, model_validator
 
 from ....tokens import public_id
 from ..permissions import PERMISSIONS
 from ..targets import shown_inbox_id
-from .wire import Moment, Name, Request, Stamp, Wire
+from .wire import Moment, Name, PageQuery, Request, Stamp, Text, Wire
 
 if TYPE_CHECKING:
     from ....store.api_keys import KeyRecord
@@ -36,6 +36,20 @@ class CreateApiKeyRequest(Request):
     permissions: Permissions | None = None
     expires_at: Moment | None = None
     live: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_secret(cls, data: Any) -> Any:
+        """Who registers a public key must not be given a secret in its place."""
+        if isinstance(data, dict) and data.get("public_key") is not None:  # pyright: ignore[reportUnknownMemberType] - JSON
+            raise ValueError("public_key: keys here are bearer keys; leave it out to get one")
+        return data  # pyright: ignore[reportUnknownVariableType] - JSON
+
+
+class ListApiKeysQuery(PageQuery):
+    """Which keys: ``type`` is a kind of AgentMail's, of which there is one here."""
+
+    type: Text | None = None
 
 
 class UpdateApiKeyRequest(Request):
