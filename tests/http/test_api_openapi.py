@@ -46,6 +46,16 @@ def test_every_operation_is_complete() -> None:
         assert ("requestBody" in operation) is takes, path
 
 
+def test_what_heeds_if_match_says_so() -> None:
+    told = {
+        (method, path.rpartition("/")[2])
+        for method, path, operation in operations()
+        if "412" in operation["responses"]
+        and "If-Match" in {p["name"] for p in operation["parameters"] if p["in"] == "header"}
+    }
+    assert told == {("patch", "{draft_id}"), ("delete", "{draft_id}"), ("post", "send")}
+
+
 def test_the_page_needs_nothing_from_elsewhere() -> None:
     page = docs.page(DOCUMENT)
     assert "<script" not in page and "http://" not in page and "https://" not in page

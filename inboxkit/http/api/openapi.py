@@ -106,6 +106,9 @@ def _parameters(mounted: Mounted) -> list[dict[str, Any]]:
         for p in mounted.template
         if p.startswith("{")
     ]
+    if mounted.route.is_conditional:
+        text = {"type": "string"}
+        found.append({"name": "If-Match", "in": "header", "required": False, "schema": text})
     if mounted.route.method != "GET":
         return found
     schema = mounted.route.takes.model_json_schema()
@@ -119,6 +122,7 @@ def _responses(mounted: Mounted, references: dict[Any, dict[str, Any]]) -> dict[
     gives = mounted.route.gives
     error = references[(ErrorResponse, "serialization")]
     answers = dict(_ERRORS) | ({} if mounted.route.method == "GET" else _OF_BODIES)
+    answers |= {412: "not the version of If-Match"} if mounted.route.is_conditional else {}
     found: dict[str, Any] = {
         str(status): {
             "description": text,

@@ -37,7 +37,8 @@ class Route(Generic[In]):
     """One operation. ``handler`` gets a Call with a checked ``takes`` and returns a ``gives``.
 
     GET takes it from the query, other methods from a JSON body. ``permission`` "" asks for any
-    key. The docstring of the handler is the operation's description.
+    key. ``is_conditional``: it heeds If-Match. The docstring of the handler is the operation's
+    description.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Route(Generic[In]):
     permission: str
     at: At = At.ORG
     most_bytes: int = _SMALL_BYTES
+    is_conditional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
