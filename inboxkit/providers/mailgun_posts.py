@@ -36,6 +36,7 @@ NAMES = {
     EventType.BOUNCED: "failed",
 }
 _MOST_URLENCODED = 256 * 1024  # bytes; more takes long to encode, and many times its memory
+_MESSAGE_ID = "Message-Id"  # so at Mailgun, whatever case the sender has written
 _LEVELS = {"failed": "error", "rejected": "warn", "complained": "warn", "unsubscribed": "warn"}
 
 
@@ -139,6 +140,9 @@ def mail_post(
         name: parsed.headers.get(name) for name in ("from", "subject")
     }
     fields = [_text(name, value) for name, value in (*headers, *named.items(), *more)]
+    message_id = parsed.headers.get(_MESSAGE_ID)
+    if message_id and not any(field.name == _MESSAGE_ID for field in fields):
+        fields.append(_text(_MESSAGE_ID, message_id))
     if not mime:
         fields += _parsed(parsed, files=files)
     if mime or (files and parsed.state != "parsed"):

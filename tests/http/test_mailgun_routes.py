@@ -85,6 +85,7 @@ def test_mail_is_posted_to_a_url(api: Api, mailgun: Mailgun, receiver: Receiver)
     key = mailgun.good("GET", "/v5/accounts/http_signing_key")["http_signing_key"]
     assert (where, form.text("recipient")) == ("/in?who=shop", f"shop+a@{DOMAIN}")
     assert (form.text("stripped-text"), form.all("attachment-1")[0].data) == ("Thanks", b"a")
+    assert form.texts("Message-Id") == form.texts("Message-ID")  # the second is the sender's
     assert form.text("signature") == sign(key, form.text("timestamp"), form.text("token"))
 
 
@@ -95,6 +96,7 @@ def test_a_url_that_ends_in_mime_gets_the_bytes(
     came = api.arrive(SHOP, "As it is", subject="Raw")
     _, form = receiver.mail()
     assert form.all("body-mime")[0].data == api.runner.call(came.raw)
+    assert form.text("Message-Id") == came.message_id
 
 
 def test_storing_tells_where_the_mail_is(api: Api, mailgun: Mailgun, receiver: Receiver) -> None:
