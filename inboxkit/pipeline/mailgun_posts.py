@@ -199,7 +199,12 @@ def _stored(message: Message, base: str) -> list[tuple[str, str]]:
     """Return the fields that say where a mail is stored."""
     url = wire.storage_url(base, message.inbox, message.id)
     files = [
-        {"name": f.filename, "content-type": f.content_type, "size": f.size, "url": url}
-        for f in message.attachments
+        {
+            "name": file.filename,
+            "content-type": file.content_type,
+            "size": file.size,
+            "url": f"{url}/attachments/{number}",
+        }
+        for number, file in enumerate(message.attachments)
     ]
     return [("message-url", url), ("attachments", json.dumps(files))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,23 @@ def test_storing_tells_where_the_mail_is(api: Api, mailgun: Mailgun, receiver: R
     url = form.text("message-url").removeprefix(api.url)
     assert mailgun.good("GET", url)["Message-Id"] == came.message_id
     assert "attachment-1" not in form
+
+
+def test_a_file_of_a_stored_mail_is_fetched_by_its_url(
+    api: Api, mailgun: Mailgun, receiver: Receiver
+) -> None:
+    route(mailgun, "catch_all()", f'store(notify="{receiver.url}/stored")')
+    api.arrive(SHOP, "Keep", files={"a.txt": b"a", "b.html": b"<script>"})
+    _, form = receiver.mail()
+    urls = [f["url"].removeprefix(api.url) for f in json.loads(form.text("attachments"))]
+
+    first, second = (mailgun.ask("GET", url) for url in urls)
+
+    assert (first.body, second.body) == (b"a", b"<script>")
+    assert second.headers["content-type"] == "application/octet-stream"
+    assert second.headers["content-disposition"] == "attachment; filename*=UTF-8''b.html"
+    for place in ("2", "00", "-1", "x", "9" * 5_000):
+        assert mailgun.ask("GET", f"{urls[0][:-1]}{place}").status == 404
 
 
 def test_stop_ends_the_search(api: Api, mailgun: Mailgun, receiver: Receiver) -> None:

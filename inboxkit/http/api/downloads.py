@@ -86,7 +86,7 @@ def route(parts: Parts) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return the handler of ``/download/{grant}``."""
 
     async def answer(request: web.Request) -> web.Response:
-        return _served(await opened(parts, request.match_info["grant"]))
+        return served(await opened(parts, request.match_info["grant"]))
 
     return answer
 
@@ -142,7 +142,8 @@ async def _draft_file(parts: Parts, file_id: str) -> Download:
     return Download(found.data, found.content_type, safe_name(found.filename))
 
 
-def _served(file: Download) -> web.Response:
+def served(file: Download) -> web.Response:
+    """Return the answer that brings a file: saved by a browser, never shown."""
     kind = file.content_type
     harmless = kind if kind in _HARMLESS else "application/octet-stream"
     shown = "message/rfc822" if kind == "message/rfc822" else harmless

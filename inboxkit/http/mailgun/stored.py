@@ -100,6 +100,17 @@ def _files(call: Call, shown: Shown) -> list[dict[str, Any]]:
     ]
 
 
+async def attachment(call: Call) -> web.Response:
+    """Return a file of a stored message, by its place."""
+    files = (await _wanted(call)).message.attachments
+    number = call.ids["number"]
+    if number not in map(str, range(len(files))):
+        raise Refusal(404, "Attachment not found")
+    file = files[int(number)]
+    data = await call.parts.actions.open_attachment(file)
+    return downloads.served(downloads.Download(data, file.content_type, file.safe_name))
+
+
 async def resend(call: Call) -> Mapping[str, Any]:
     """Send a stored message again, from its inbox, to others."""
     shown = await _wanted(call)
@@ -138,6 +149,7 @@ async def queues(call: Call) -> web.Response:
 _ITEM = "/v3/domains/{domain}/messages/{key}"
 ROUTES = (
     Route("GET", _ITEM, get, "message_read"),
+    Route("GET", f"{_ITEM}/attachments/{{number}}", attachment, "message_read"),
     Route("POST", _ITEM, resend, "message_send"),
     Route("DELETE", _ITEM, delete, "message_delete"),
     Route("DELETE", "/v3/{domain}/envelopes", drop_scheduled, "message_delete"),
