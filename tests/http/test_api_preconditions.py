@@ -109,6 +109,11 @@ def test_no_other_and_no_weak_version_is_the_same(api: Api, draft: str, form: st
     assert act(api, "DELETE", draft, form.format(version(api, draft))).status == 412
 
 
+def test_a_weak_version_is_refused_with_the_way_out(api: Api, draft: str) -> None:
+    weak, other = (act(api, "DELETE", draft, f"W/{t}") for t in (version(api, draft), '"x"'))
+    assert ("W/" in weak.json["fix"], "W/" in other.json["fix"]) == (True, False)
+
+
 @pytest.mark.parametrize("bare", ["", "653e", "W/653e", '"a', '"a" b'])
 def test_what_is_no_version_is_refused(api: Api, inbox: str, draft: str, bare: str) -> None:
     answer = act(api, "POST", draft, bare)

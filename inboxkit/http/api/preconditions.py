@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _TAG = re.compile(r'(W/)?("[!#-~\x80-\xff]*")')  # RFC 9110 section 8.8.3
+_WEAK = "leave out the W/ in front, which a proxy adds that compresses answers"
 
 
 def etag(changed_at: datetime) -> str:
@@ -30,19 +31,22 @@ def is_conditional(headers: Mapping[str, str]) -> bool:
 
 def check(headers: Mapping[str, str], known: str, what: str) -> None:
     """Raise ApiError unless a request holds for the version ``known``."""
-    if is_conditional(headers) and headers["If-Match"].strip() != "*":
-        if known not in _named(headers["If-Match"]):
-            raise failed(what)
+    if not is_conditional(headers) or headers["If-Match"].strip() == "*":
+        return
+    named = _named(headers["If-Match"])
+    if ("", known) not in named:
+        raise failed(what, _WEAK if ("W/", known) in named else "")
 
 
-def failed(what: str) -> ApiError:
+def failed(what: str, fix: str = "") -> ApiError:
     """Return the answer for a request that holds for another version."""
-    return ApiError("precondition_failed", f"{what} is not the one that If-Match names")
+    message = f"{what} is not the one that If-Match names"
+    return ApiError("precondition_failed", message, fix=fix)
 
 
-def _named(value: str) -> set[str]:
-    """Return the versions that a list names; a weak one is never the same (section 13.1.1)."""
+def _named(value: str) -> set[tuple[str, str]]:
+    """Return the versions of a list, each with ``W/`` before it if it is weak: never the same."""
     found = _TAG.findall(value)
     if not found or _TAG.sub("", value).replace(",", "").strip():
         raise invalid("is no ETag; give it as it came, with its quotes", "If-Match")
-    return {tag for weak, tag in found if not weak}
+    return set(found)
