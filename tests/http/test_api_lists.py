@@ -53,8 +53,6 @@ def orders(api: Api, inbox: str) -> list[str]:
         ("?labels=unread", "20"),
         ("?labels=read", "1"),
         ("?labels=sent", ""),
-        ("?labels=", "210"),
-        ("?labels=&labels=vip&from=&to=&subject=", "1"),
         ("?from=ANN", "20"),
         ('?from=["ann","shop"]', "2"),
         ("?subject=order&subject=1", "1"),

@@ -13,7 +13,6 @@ from ..targets import shown_inbox_id, shown_message_id
 from .attachments import Attachment, SendAttachment
 from .wire import (
     Addresses,
-    Filter,
     Labels,
     Line,
     Listed,
@@ -23,6 +22,7 @@ from .wire import (
     Stamp,
     Text,
     Wire,
+    Words,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class ListDraftsQuery(PageQuery):
     """Which drafts: all given labels must be there; the moments are those of the last change."""
 
-    labels: Filter = ()
+    labels: Words = ()
     before: Moment | None = None
     after: Moment | None = None
 

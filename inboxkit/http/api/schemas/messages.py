@@ -13,7 +13,6 @@ from ..targets import shown_inbox_id, shown_message_id
 from .attachments import Attachment, SendAttachment, of_message
 from .wire import (
     Addresses,
-    Filter,
     Labels,
     Line,
     Listed,
@@ -24,6 +23,7 @@ from .wire import (
     Stamp,
     Text,
     Wire,
+    Words,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _MOST_GOT, _MOST_UPDATED = 500, 50
 class HiddenQuery(PageQuery):
     """Which of the messages that lists leave out are wanted all the same."""
 
-    labels: Filter = ()
+    labels: Words = ()
     before: Moment | None = None
     after: Moment | None = None
     include_spam: bool = False
@@ -58,9 +58,9 @@ class HiddenQuery(PageQuery):
 class ListMessagesQuery(HiddenQuery):
     """Which messages: all given values of ``from``, ``to`` and ``subject`` must be contained."""
 
-    from_: Filter = Field(default=(), alias="from")
-    to: Filter = ()
-    subject: Filter = ()
+    from_: Words = Field(default=(), alias="from")
+    to: Words = ()
+    subject: Words = ()
 
 
 class SendOptions(Request):

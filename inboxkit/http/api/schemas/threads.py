@@ -12,7 +12,7 @@ from ....values import Address
 from ..targets import shown_inbox_id, shown_message_id
 from .attachments import Attachment, of_thread
 from .messages import HiddenQuery, Highlights, Message, UpdateMessageRequest
-from .wire import Filter, Listed, Request, Stamp, Text, Wire
+from .wire import Listed, Request, Stamp, Text, Wire, Words
 
 if TYPE_CHECKING:
     from ....store.conversations import Conversation
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class ListThreadsQuery(HiddenQuery):
     """Which threads: all given senders, recipients and parts of a subject must be contained."""
 
-    senders: Filter = ()
-    recipients: Filter = ()
-    subject: Filter = ()
+    senders: Words = ()
+    recipients: Words = ()
+    subject: Words = ()
 
 
 class GetThreadQuery(Request):

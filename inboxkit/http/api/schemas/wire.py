@@ -137,14 +137,6 @@ def _opened(value: str) -> Any:
 Words = Annotated[
     Sequence[Text], BeforeValidator(_many, json_schema_input_type=Text | Sequence[Text])
 ]
-
-
-def _said(words: Sequence[str]) -> Sequence[str]:
-    return tuple(filter(None, words))
-
-
-# Of a query: ``labels=`` asks for nothing, as forms and scripts write what was left empty.
-Filter = Annotated[Words, AfterValidator(_said)]
 Labels = Annotated[
     Sequence[Label],
     Field(max_length=100),
