@@ -80,8 +80,9 @@ def recognise(connection: Any, identity: bytes) -> None:
     """
     try:
         row = connection.execute(token_keys.IDENTITY_OF).fetchone()
-    except psycopg.errors.UndefinedTable:
-        row = None
+    except psycopg.errors.UndefinedTable as error:
+        connection.close()
+        raise token_keys.another("it lacks our tables, or this role may not see them") from error
     if row is None or row[0] != identity.hex():
         connection.close()
         raise token_keys.another()

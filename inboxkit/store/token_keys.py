@@ -40,12 +40,11 @@ def check(connection: Connection, own: bytes) -> None:
         raise another()
 
 
-def another() -> StoreError:
-    """Return what is said of a database that has taken the place of ours."""
+def another(why: str = "another has taken its place, or is being filled") -> StoreError:
+    """Return what is said of a database that is not ours, or cannot be told to be."""
     return StoreError(
-        "database: it is not the one any more that this process has opened: another has taken its "
-        "place, or is being filled; nothing is stored there. Put that back, or stop each process "
-        "that has it open and start again"
+        f"database: it is not the one any more that this process has opened: {why}; nothing is "
+        "stored there. Put that back, or stop each process that has it open and start again"
     )
 
 
