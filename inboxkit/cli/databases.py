@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import astuple
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import StoreError
 from ..settings import without_secrets
-from ..store import schema, token_keys
+from ..store import examination, holds, schema, token_keys
 from ..store.database import open_database, sqlite_file
+from ..store.workers import DEAD_AFTER
+from .looking import looked
 from .opening import opened, require_database, run, settings_of
 from .printing import moment
 
@@ -21,11 +24,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..store.database import Database
+    from ..store.holds import Held
 
 
 @click.group()
 def db() -> None:
-    """Upgrade or check the schema, rotate the secret."""
+    """Upgrade or check the schema, rotate the secret, hold back what waits in a copy."""
 
 
 @db.command()
@@ -75,6 +79,47 @@ async def _rotate_secret(ctx: click.Context, keep: timedelta) -> datetime:
         store, now = kit.runtime.store, kit.clock.now()
         await store.write(token_keys.rotate, store.identity, now, keep)
         return now + keep
+
+
+@db.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def hold(ctx: click.Context, yes: bool) -> None:
+    """Hold back what a restored copy would send and handle again, before its first start.
+
+    What was due becomes `unknown` (sends) or `failed` (Runs, drafts), and mail that no handler
+    has had is labelled `held`. What is scheduled for later stays.
+    """
+    if not yes:
+        click.confirm("Send and handle nothing that waits in this database?", abort=True, err=True)
+    held = run(_hold(ctx))
+    if not any(astuple(held)):
+        click.echo("nothing that is due waits in this database", err=True)
+    for number, what, todo in (
+        (held.sends, "sends", "inboxkit messages -q state:unknown; inboxkit resolve ID sent|retry"),
+        (held.runs, "Runs", "inboxkit runs --failed; inboxkit replay RUN"),
+        (
+            held.messages,
+            "messages",
+            f"inboxkit messages -q label:{holds.LABEL}; inboxkit replay ID",
+        ),
+        (held.drafts, "drafts", "inboxkit draft list; inboxkit draft send ID"),
+        (held.reminders, "reminders", "they are gone: their handlers are not called"),
+    ):
+        if number:
+            click.echo(f"held back {number} {what}: {todo}", err=True)
+
+
+async def _hold(ctx: click.Context) -> Held:
+    async with looked(ctx) as look:
+        store, now = look.store, look.clock.now()
+        work = await store.read(examination.work, now - DEAD_AFTER)
+        if work.living > 1:  # this process is one
+            raise StoreError(
+                "processes are at work on this database, or were ten seconds ago when it was "
+                "copied: stop them, or wait"
+            )
+        return await store.write(holds.hold, now)
 
 
 @contextlib.contextmanager

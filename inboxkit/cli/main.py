@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "backup": ("copying", "backup", "Copy the database and its files while a server runs."),
     "cancel": ("cancelling", "cancel", "Take back a send whose time has not come."),
     "config": ("configuring", "config", "Show or check the settings."),
-    "db": ("databases", "db", "Upgrade or check the database's schema."),
+    "db": ("databases", "db", "Upgrade or check the database; hold back what a copy would do."),
     "demo": ("demo", "demo", "Run the whole two-way story and end."),
     "dev": ("developing", "dev", "Run for development: take any mail, reload handlers, print it."),
     "doctor": ("doctor.command", "doctor", "Look at whether this installation can work."),

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import secrets
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
+from inboxkit.clock import Clock
+from inboxkit.store.store import Store
+
 from .mails import write_mail
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
     from .conftest import Command
@@ -24,6 +30,17 @@ def filled(inboxkit: Command) -> Command:
     write_mail(inboxkit.folder / "in" / "2.eml", 2, subject="Large", text=large)
     assert inboxkit("import", "--inbox", "a@inbox.example", "in").code == 0
     return inboxkit
+
+
+@contextmanager
+def living(file: Path) -> Generator[None]:
+    """Open the database as a process does that is at work on it."""
+    with ExitStack() as stack:
+        runner = stack.enter_context(asyncio.Runner())
+        store = Store(f"sqlite:///{file}", Clock())
+        runner.run(store.open())
+        stack.callback(lambda: runner.run(store.close()))
+        yield
 
 
 def files(folder: Path) -> list[Path]:
@@ -73,3 +90,20 @@ def test_postgresql_has_its_own_way(bare: Command) -> None:
     done = bare("--database", "postgresql://localhost/mail", "backup", "copy")
     assert done.code == 2
     assert "use pg_dump" in done.err
+
+
+def test_what_waits_in_a_copy_is_held_back_before_its_start(inboxkit: Command) -> None:
+    given = ("--from", "a@inbox.example", "--to", "b@example.com", "--text", "Hello")
+    inboxkit("send", *given, "--at", "2999-01-01T00:00Z")
+    copy = inboxkit("backup", "copy").out.strip()
+    asked = inboxkit("--database", f"sqlite:///{copy}", "db", "hold", stdin=b"n\n")
+    assert asked.code == 1
+    done = inboxkit("--database", f"sqlite:///{copy}", "db", "hold", "--yes")
+    assert (done.code, done.err) == (0, "nothing that is due waits in this database\n")
+
+
+def test_nothing_is_held_back_under_a_process_that_works(inboxkit: Command) -> None:
+    with living(inboxkit.folder / "inboxkit.db"):
+        done = inboxkit("db", "hold", "--yes")
+    assert done.code == 1
+    assert "processes are at work on this database" in done.err
