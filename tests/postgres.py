@@ -99,6 +99,19 @@ class Server:
         """Return the URL of one of the server's databases."""
         return f"postgresql://postgres@/{name}?host={self.folder / 'run'}"
 
+    def dump(self, name: str) -> None:
+        """Write a database to the one file that ``load`` reads."""
+        self._call("pg_dump", *self._at, "--format", "custom", "--file", "dump", name)
+
+    def load(self, name: str) -> None:
+        """Load what was dumped into a new database."""
+        self.sql(f"CREATE DATABASE {name}")
+        self._call("pg_restore", *self._at, "--exit-on-error", "--dbname", name, "dump")
+
+    @property
+    def _at(self) -> tuple[str, ...]:
+        return ("--host", str(self.folder / "run"), "--username", "postgres")
+
     def _make_template(self) -> None:
         self.sql(f"CREATE DATABASE {_TEMPLATE}")
         database = open_database(self.url(_TEMPLATE))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
-from typing import TYPE_CHECKING
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
+import anyio
 import anyio.to_thread
 import pytest
+from sqlalchemy import make_url
 
 from inboxkit import InboxKit, Message, Router, StoreError
 from inboxkit.pipeline.deletion import delete_portion
@@ -15,12 +20,15 @@ from inboxkit.store import backups
 from inboxkit.store.database import sqlite_file
 from inboxkit.testing.settling import settle
 from inboxkit.tokens import row_id
+from tests.databases import SERVER_FOLDER
 from tests.mails import ANN, DESK, arrive, mail
+from tests.postgres import shared_server
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
-_LARGE = {"a.bin": secrets.token_bytes(150_000)}
+T = TypeVar("T")
+_LARGE = {"a.bin": secrets.token_bytes(600_000)}  # on PostgreSQL in rows of its own
 
 
 def answering(got: list[str]) -> Router[...]:
@@ -50,16 +58,15 @@ async def take(kit: InboxKit, subject: str, *, large: bool) -> None:
     await kit.runtime.accept.mail(raw, mail_from=ANN, rcpt_to=[DESK])
 
 
-async def test_a_start_from_a_copy_made_under_load_handles_all_that_was_taken_before(
-    database: str, tmp_path: Path
-) -> None:
-    kit, copy, taken = InboxKit(database=database), tmp_path / "copy", list[str]()
+async def under_load(database: str, copy: Callable[[], T]) -> tuple[T, set[str], set[str]]:
+    """Make a copy while mail is taken; return it, what was taken before, and what was in all."""
+    kit, taken, over = InboxKit(database=database), list[str](), anyio.Event()
     kit.only_look()  # nothing is done in the original: all of it waits in the copy
 
     async def load() -> None:
-        while not copy.exists():
-            await take(kit, name := f"m{len(taken)}", large=len(taken) % 5 == 0)
-            taken.append(name)
+        while not over.is_set():
+            await take(kit, subject := f"m{len(taken)}", large=len(taken) % 5 == 0)
+            taken.append(subject)
 
     async with kit:
         await kit.inbox(DESK)
@@ -67,14 +74,46 @@ async def test_a_start_from_a_copy_made_under_load_handles_all_that_was_taken_be
         while len(taken) < 20:
             await kit.runtime.store.bell.wait("none", 0, timeout=0.01)
         before = set(taken)
-        made = await anyio.to_thread.run_sync(backups.make, file_of(database), copy)
+        made = await anyio.to_thread.run_sync(copy)
+        over.set()
         await loading
+    return made, before, set(taken)
+
+
+async def handled(database: str) -> list[str]:
+    """Start on a copy; return the subjects of what handlers were called for."""
     got = list[str]()
-    async with InboxKit(answering(got), database=f"sqlite:///{made.file}") as started:
-        await settle(started, timeout=60)
-    assert before <= set(got) <= set(taken)
+    async with InboxKit(answering(got), database=database) as kit:
+        await settle(kit, timeout=60)
+    return sorted(got)
+
+
+async def test_a_start_from_a_copy_made_under_load_handles_all_that_was_taken_before(
+    database: str, tmp_path: Path
+) -> None:
+    copy = partial(backups.make, file_of(database), tmp_path / "copy")
+    made, before, taken = await under_load(database, copy)
+    got = await handled(f"sqlite:///{made.file}")
+    assert before <= set(got) <= taken
     assert len(got) == len(set(got))
     assert made.files >= 4 and not made.damaged
+
+
+@pytest.mark.postgres
+@pytest.mark.long
+async def test_a_start_from_a_dump_made_under_load_handles_all_that_was_taken_before(
+    database: str,
+) -> None:
+    server, loaded = shared_server(Path(os.environ[SERVER_FOLDER])), f"dumped{os.getpid()}"
+    name = make_url(database).database or ""
+    _, before, taken = await under_load(database, partial(server.dump, name))
+    server.load(loaded)
+    try:
+        got = await handled(server.url(loaded))
+    finally:
+        server.sql(f"DROP DATABASE {loaded} WITH (FORCE)")
+    assert before <= set(got) <= taken
+    assert len(got) == len(set(got))
 
 
 async def test_the_files_of_what_is_deleted_meanwhile_are_no_loss(
