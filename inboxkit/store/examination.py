@@ -7,7 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, func, select, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    NullPool,
+    create_engine,
+    false,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import StoreError
@@ -16,7 +26,7 @@ from .backlog import is_first
 from .columns import Moment
 from .database import open_database, sqlite_file
 from .refusals import words
-from .tables import delivery, event, job, run, worker
+from .tables import delivery, event, job, message, run, worker
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -64,7 +74,10 @@ def write_refusal(connection: Connection) -> str:
     if connection.dialect.name == "sqlite":
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            connection.exec_driver_sql("ROLLBACK")
+            try:  # it also begins on a file that cannot be written
+                connection.execute(update(message).where(false()).values(id=message.c.id))
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
         except SQLAlchemyError as error:
             return words(error)
         return ""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import create_engine, insert, text
 
 from inboxkit.errors import StoreError
 from inboxkit.store import examination, jobs, runs, schema
@@ -98,6 +98,15 @@ def test_a_file_that_another_holds_locked_is_told(database: str) -> None:
         other.execute("BEGIN IMMEDIATE")
         with seen(database) as connection:
             assert examination.write_refusal(connection) == "database is locked"
+
+
+@pytest.mark.sqlite
+def test_a_file_that_can_only_be_read_is_told(database: str) -> None:
+    file = database.removeprefix("sqlite:///")
+    engine = create_engine(f"sqlite:///file:{file}?mode=ro&uri=true", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        assert "readonly" in examination.write_refusal(connection)
+    engine.dispose()
 
 
 @pytest.mark.sqlite
