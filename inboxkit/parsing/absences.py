@@ -69,7 +69,8 @@ házon kívül|irodán kívül|távollét|în afara biroului|absent din birou|и
 خارج از دفتر|कार्यालय से बाहर|ไม่อยู่ที่สำนักงาน|vắng mặt|di luar kantor|tidak di kantor
 di luar pejabat|不在|不在連絡|休暇|外出|不在办公室|不在辦公室|休假|부재중|부재 중|부재|휴가
 i am on holiday|i'm on holiday|i am on vacation|i'm on vacation|ich bin im urlaub|bin im urlaub
-ich bin nicht da|je suis en vacances|je suis en congé|je suis absent|je suis absente
+ich bin nicht da|je suis en vacances|je suis en congé|je suis en congés|je suis absent
+je suis absente|ausente|休暇中です|不在です|不在にしております
 estoy de vacaciones|sono in ferie|estou de férias|ik ben met vakantie|ik ben op vakantie
 jag har semester|jag är på semester|jeg er på ferie|jeg har ferie|olen lomalla|jestem na urlopie
 jsem na dovolené|som na dovolenke|szabadságon vagyok|sunt în concediu|нет на месте|я в отпуске
@@ -82,6 +83,7 @@ fora de l'oficina|bulegotik kanpo
 _LEAVE = """
 vacation|vacation reply|vacation notice|holiday|annual leave|on leave|urlaub|vacances|vacaciones
 ferie|férias|vakantie|maternity leave|parental leave|paternity leave|sick leave|elternzeit
+betriebsferien|betriebsurlaub|fermeture annuelle|cierre por vacaciones|chiusura estiva
 mutterschutz|congé maternité|vakantie|semester|loma|urlop|dovolená|dovolenka|szabadság|concediu
 отпуск|отпуска
 відпустка|άδεια|διακοπές|tatil|izin|חופשה|إجازة|nghỉ phép|cuti|godišnji odmor|dopust
@@ -209,7 +211,8 @@ arbetar inte längre|mottatt din|modtaget din|arbejder ikke længere|vastaanotta
 otrzymaliśmy twoj|otrzymaliśmy państwa|nie pracuje|obdrželi jsme|již nepracuje|megkaptuk
 am primit|получили ваш|больше не работает|отримали ваш|більше не працює|aldık|artık çalışmıyor
 """
-_DECLARING_LINES = 3
+_DECLARING_LINES = 3  # and sentences of each
+_DECLARING = 300  # characters of a line
 _DRAWN = '*#=~-–—_※[(<"“ \t'  # around such a line
 _ON = tuple(f" {word} " for word in "to from auf von à a al alla op på till til na".split())
 _NO_LATIN = 0x0370  # scripts from here on: their words may be joined to what follows
@@ -245,13 +248,14 @@ def _declares(text: str) -> bool:
     own = (s for s in text[:_READ_CHARS].splitlines() if s.strip() and not s.startswith(">"))
     declared, machine, answers = _declarations()
     for line in islice(own, _DECLARING_LINES):
-        said = _folded(line[:200]).lstrip(_DRAWN)
-        if said.startswith(declared):
-            found = (phrase for phrase in declared if said.startswith(phrase))
-            return any(_closes(said[len(phrase) :], phrase) for phrase in found)
-        if said.startswith(machine):
-            head = _folded(text[:_READ_CHARS])
-            return any(phrase in head for phrase in answers)
+        for sentence in _folded(line[:_DECLARING]).split(". ")[:_DECLARING_LINES]:
+            said = sentence.lstrip(_DRAWN)
+            if said.startswith(declared):
+                found = (phrase for phrase in declared if said.startswith(phrase))
+                return any(_closes(said[len(phrase) :], phrase) for phrase in found)
+            if said.startswith(machine):
+                head = _folded(text[:_READ_CHARS])
+                return any(phrase in head for phrase in answers)
     return False
 
 

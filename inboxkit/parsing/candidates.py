@@ -54,7 +54,7 @@ _DIGITS = re.compile(r"\d{4,10}")
 _GROUPS = re.compile(r"\d{1,4}(?:([ -])\d{1,4})(?:\1\d{1,4}){0,8}")
 _MIXED = re.compile(r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z\d]{4,12}")
 _DASHED = re.compile(
-    r"(?=[A-Za-z-]{0,11}\d)(?=[\d-]{0,14}[A-Za-z])[A-Za-z\d]{1,6}(?:-[A-Za-z\d]{2,8}){1,3}"
+    r"(?=[A-Za-z-]{0,11}\d)(?=[\d-]{0,14}[A-Za-z])[A-Za-z\d]{1,6}(?:-[A-Za-z\d]{2,8}){1,3}(?:-[A-Za-z\d])?"
 )
 _SPACED = re.compile(r"(?=[A-Z ]{0,9}\d)(?=[\d ]{0,9}[A-Z])[A-Z\d]{2,5}(?: [A-Z\d]{2,5}){1,2}")
 _MEASURE = re.compile(  # "10min", "25th", "500mb"

@@ -261,7 +261,8 @@ def _introduced(left: Zone, right: Zone, told: bool, *, digits: bool) -> bool:
 
 def _weigh_sentence(judged: _Judged, left: Zone, right: Zone) -> None:
     both = left.meaning | right.meaning
-    judged.idle = 0 if both & (PROOF | HINT) else left.idle_words() + right.idle_words()
+    offered = both & NOUN and not both & (PROOF | HINT)
+    judged.idle = left.idle_words() + right.idle_words() if offered else 0
     gap = min(left.gap_left(NOUN), right.gap_right(NOUN))
     if both & NOUN:
         judged.add(3.0 if gap <= _CLOSE else 2.0, "called a code")

@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from .codewords import MINUTE, NOUN, PROOF, USE
-from .decoywords import LABEL, MONEY, PERK, STALE
+from .decoywords import LABEL, MONEY, NUMBERS, PERK, STALE
 
 if TYPE_CHECKING:
     from .zones import Zone
 
 _BESIDE = 32  # how far a label stands from its number, in characters
+_STEP = 6  # characters between "enter" and "number"
 _BRACKETED = re.compile(r"[(\[]\s*\w[\w.]{0,14}[.:]?\s*$")
 _ASIDE = re.compile(r"[(,;–—]|[:：] ")  # what begins another thought
 _CONTEXT = NOUN | PROOF | USE
@@ -20,13 +21,16 @@ _OTHER = LABEL | PERK
 
 def is_other(left: Zone, right: Zone, label: Zone) -> bool:
     """Tell whether the words beside say that the number is something else than a code."""
-    named = right.gap_right(LABEL) < right.gap_right(NOUN)  # "on branch login-code"
-    pair = left.pairs(PROOF) or (right.pairs(PROOF) and not named)
+    apart = right.gap_right(LABEL) < right.gap_right(NOUN)  # "on branch login-code"
+    pair = left.pairs(PROOF) or (right.pairs(PROOF) and not apart)
     if _counts(right) or _is_stale(right):
         return True
     if right.gap_right(LABEL) <= 3 and not pair:
         return True
-    if _labelled(left, paired=pair) or _labelled(label, paired=label.pairs(PROOF)):
+    named = _labelled(left, paired=pair)
+    if named and not (_to_be_entered(left) and (left.has(PROOF) or right.has(PROOF))):
+        return True
+    if _labelled(label, paired=label.pairs(PROOF)):
         return True
     zones = (left, right, label)
     if not any(zone.has(PERK) for zone in zones):
@@ -48,6 +52,14 @@ def _counts(right: Zone) -> bool:
         return True
     plurals = {hit.start for hit in right.hits if hit.meaning & MONEY and hit.start <= 30}
     return any(hit.start in plurals for hit in right.hits if hit.meaning & NOUN)
+
+
+def _to_be_entered(left: Zone) -> bool:
+    """Tell whether a zone ends in words such as "enter the number", with no other label."""
+    labels = [hit for hit in left.hits if hit.meaning & _OTHER]
+    if len(labels) != 1 or left.folded[labels[0].start : labels[0].end] not in NUMBERS:
+        return False
+    return any(h.meaning & USE and 0 <= labels[0].start - h.end <= _STEP for h in left.hits)
 
 
 def _labelled(zone: Zone, *, paired: bool) -> bool:

@@ -8,6 +8,9 @@ PERK = 1 << 8  # coupons, doors, meetings, deliveries: their codes are none of o
 MONEY = 1 << 9  # currencies and other units after a number
 STALE = 1 << 10  # "has expired": the number was a code once
 
+# Labels that say only that it is a number: "enter the number 482913 to sign in".
+NUMBERS = frozenset("number numero nummer номер число αριθμ מספר رقم شماره नंबर संख्या nomor".split())
+
 DECOY_WORDS: dict[int, tuple[str, ...]] = {
     0: (
         "in order to, in order for, in order that, just in case, no reply, noreply",
@@ -137,7 +140,18 @@ DECOY_WORDS: dict[int, tuple[str, ...]] = {
         "puk_, raffle, lottery, prize, survey, competition",
     ),
     PERK: (
-        "save now, save up, save on, save with, save big, save today, saves you, redeem",
+        "warenkorb, einkaufswagen, panier_, carrito, carrello, carrinho, winkelwagen, winkelmand",
+        "varukorg, handlekurv, indkobskurv, ostoskori, koszyk, kosik, kosar_, cosul de, корзин",
+        "кошик",
+        "количка, καλαθι, sepet, سلة, سبد, עגלה, कार्ट, ตะกร้า, gio hang, keranjang, カート",
+        "レジで, 购物车",
+        "購物車, 장바구니, in the cart, in your cart, in your basket, free shipping",
+        "free delivery, schenken",
+        "livraison offerte, livraison gratuite, versandkostenfrei, envio gratis, frete gratis",
+        "送料無料",
+        "spedizione gratuita, gratis verzending, бесплатная доставка, 包邮, 免运费, 무료배송",
+        "红包, 紅包",
+        "2x1_, save now, save up, save on, save with, save big, save today, saves you, redeem",
         "apply code",
         "apply the code, apply this code, spare jetzt, sparen_, sparst, spart_, ersparnis",
         "economisez",

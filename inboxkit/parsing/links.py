@@ -51,6 +51,7 @@ _CLAUSE = 45  # how far "not" stands from "if", in characters
 _ASKS = VERIFY | LOGIN | PASSWORD | RESET | INVITE | JOIN | SETUP
 _ANSWER = 1 << 20  # said of a subject: it answers a mail
 _ELSEWHERE = AVOID | OTHER | DENIAL | DONE | _ANSWER  # with those, an address proves nothing
+_COLONS = (":", "：")
 _PAIRS = (VERIFY | ACCOUNT, RESET | PASSWORD)  # "confirm your email", "reset your password"
 _PURPOSES = ((PASSWORD, "reset"), (INVITE, "invite"), (VERIFY, "verify"), (LOGIN, "login"))
 
@@ -137,6 +138,7 @@ class _Words(NamedTuple):
     title: int
     bare: bool
     asked: str = ""  # what its address asks for where it stands apart
+    is_titled: bool = False  # whether a line such as "Confirm your address:" stands before it
 
     @property
     def is_led_by_subject(self) -> bool:
@@ -183,7 +185,9 @@ def _words(mention: Mention, title: int) -> _Words | None:
         prior, lead = lead, ""  # the link stands apart: what was said before is said
     after = mentions.first_sentence(mention.after)
     asked = targets.action(mention.url) if mentions.stands_apart(mention) else ""
-    return _Words(own, _meaning(f"{lead} {after}"), _meaning(prior), title, not label, asked)
+    led = _meaning(f"{lead} {after}")
+    titled = lead.rstrip()[-1:] in _COLONS and any(led & pair == pair for pair in _PAIRS)
+    return _Words(own, led, _meaning(prior), title, not label, asked, titled)
 
 
 def _may_act(own: int, title: int, url: str, *, bare: bool) -> bool:
@@ -232,7 +236,7 @@ def _by_words(words: _Words, reasons: list[str]) -> tuple[float, str]:
     elif told and not mine:
         score += 2.5
         reasons.append("the sentence before leads to it")
-    if (words.own | words.lead) & GENERIC and not mine:
+    if not mine and ((words.own | words.lead) & GENERIC or words.is_titled):
         score += 1.0
     if titled:
         score += 2.5 if not (mine or led or told) else 2.0 if titled == purpose else 1.0

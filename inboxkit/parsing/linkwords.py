@@ -26,12 +26,17 @@ TROUBLE = 1 << 16  # "does not work", "copy": the link is the same as above
 DONE = 1 << 17  # "was changed": the mail reports, it does not ask
 
 LINK_WORDS: dict[int, tuple[str, ...]] = {
-    0: ("in order to, in order for, in order that, help us, help you, helps us",),
+    0: (
+        "in order to, in order for, in order that, help us, help you, helps us",
+        "verified buyer, verified review, verified purchase, verified customer, verified user",
+        "verified seller, verified account, verified member",
+    ),
     VERIFY: (
         "belongs to you, dir gehort, ihnen gehort, vous appartient, t appartient, te pertenece",
         "le pertenece, lhe pertence, ti appartiene, van jou is, tillhor dig, tilhorer deg",
         "tilhorer dig",
-        "nalezy do ciebie, принадлежит вам, належить вам, change of email, change of e mail",
+        "nalezy do ciebie, принадлежит вам, належить вам, approve the change, approve this change",
+        "change of email, change of e mail",
         "email change_, e mail change_, anderung der e mail adresse",
         "anderung deiner e mail adresse, anderung ihrer e mail adresse, changement d adresse",
         "cambio de correo, cambio de email",
@@ -292,7 +297,8 @@ LINK_WORDS: dict[int, tuple[str, ...]] = {
         "無法點",
     ),
     ACCOUNT: (
-        "account, email, e mail, mail_, address, identity, profile, registration, konto, adresse",
+        "адрес, adresu, account, email, e mail, mail_, address, identity, profile, registration",
+        "konto, adresse",
         "compte, courriel, inscription, cuenta, correo, conta_, cadastro, registro, iscrizione",
         "rekening, e post, epost, tili_, sahkopost, rejestrac, ucet, ucet_, fiok, regisztr, cont_",
         "аккаунт, учетн, почт, акаунт, обліков, пошт, регистрац, реєстрац, nalog, racun, racuna",

@@ -40,16 +40,28 @@ _ADDRESS_AVOID = re.compile(
     re.IGNORECASE,
 )
 # What an address can ask for by itself; "confirm" and "login" alone lead to orders and shops, too.
-_OBJECT = r"(?:e-?mail|mail|account|address|registration|sign-?up|subscription|user|identity)"
+_OBJECT = (
+    r"(?:e-?mail|mail|account|address|registration|sign-?up|subscription|user|identity|konto"
+    r"|registrierung|anmeldung|compte|inscription|courriel|cuenta|correo|registro|conta|cadastro)s?"
+)
+_DO = r"(?:confirm|validat|verif(?!ied)|activat|activer|activar|aktivier|bestaetig)[a-z]{0,7}"
+_TOKEN_OF = r"[-_]?(?:token|code|key)="
 _ACTIONS = (
     ("reset", r"(?:reset|recover|new|set|change|forgot(?:ten)?)[-_/]?(?:password|passwd)(?![a-z])"),
-    ("reset", r"(?:password|passwd)[-_/](?:reset|recover|new|set|change|edit)(?:ing|y)?(?![a-z])"),
-    ("verify", rf"(?:confirm|validate)[-_/]?{_OBJECT}|{_OBJECT}[-_/](?:confirm|validat)"),
-    ("verify", r"verify(?:ing)?(?![a-z])|verification(?![a-z])|activat(?:e|ion)(?![a-z])"),
-    ("verify", rf"verify[-_]?{_OBJECT}|activate[-_]?{_OBJECT}"),
-    ("login", r"magic(?:[-_]?(?:link|log-?in|sign-?in))?(?![a-z])|passwordless|log-?in[-_]link"),
-    ("invite", r"(?:accept[-_/]?)?(?:invite|invitations?)(?![a-z])|join[-_](?:team|workspace)"),
+    (
+        "reset",
+        r"(?:password|passwd)s?[-_/](?:reset|recover|new|set|change|edit)(?:ing|y)?(?![a-z])",
+    ),
+    ("reset", rf"reset(?:[-_]password)?{_TOKEN_OF}"),
+    ("verify", rf"{_DO}[-_/]{_OBJECT}(?![a-z])|{_OBJECT}[-_/]{_DO}(?![a-z])|verify{_OBJECT}"),
+    ("verify", r"(?:verify|verification|activate|activation)(?=[/?.]|$)"),
+    ("verify", rf"(?:confirmation|verification|activation|unlock){_TOKEN_OF}"),
+    ("login", r"magic[-_]?(?:link|log-?in|sign-?in|auth)(?![a-z])|passwordless|log-?in[-_]link"),
+    ("login", r"(?:log-?in|sign-?in|auth)[-_/]magic(?![a-z])"),
+    ("invite", r"(?:accept[-_/]?)?(?:invite|invitations?)(?=[/?.]|$)|join[-_](?:team|workspace)"),
+    ("invite", rf"(?:invite|invitation){_TOKEN_OF}"),
 )
+_TOKEN_NAME = re.compile(rf"\w{{4,40}}{_TOKEN_OF}", re.IGNORECASE)
 _ACTION = tuple(
     (purpose, re.compile(rf"(?<![a-z])(?:{words})", re.IGNORECASE)) for purpose, words in _ACTIONS
 )
@@ -83,12 +95,14 @@ def _has_token(url: str, rest: str) -> bool:
 
 
 def action(url: str) -> str:
-    """Return what an address asks for by itself: an action in its path, with a token; else ""."""
+    """Return what an address asks for by itself: an action, with a token; else ""."""
     rest = url.partition("://")[2].partition("/")[2][:1024]
     if not _has_token(url, rest):
         return ""
-    path = rest.partition("?")[0]
-    return next((purpose for purpose, words in _ACTION if words.search(path)), "")
+    path, _, query = rest.partition("?")
+    field = _TOKEN_NAME.match(query)
+    plain = f"{path}?{field[0]}" if field else path
+    return next((purpose for purpose, words in _ACTION if words.search(plain)), "")
 
 
 def weigh(url: str, purpose: str, reasons: list[str], *, asked: bool) -> float:

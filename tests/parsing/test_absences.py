@@ -58,6 +58,9 @@ AWAY = {
     "fr": ("Absence du bureau : devis", "Bonjour, je suis en congés."),
     "es": ("Fuera de la oficina: pedido", "Estaré fuera hasta el lunes."),
     "en-holiday": ("I am on holiday", "I will be back on 30 November."),
+    "es-until": ("Ausente hasta el 30 de noviembre", "Estaré fuera, responderé a mi vuelta."),
+    "fr-holiday": ("Je suis en congés", "De retour le 30 novembre."),
+    "de-closed": ("Betriebsferien", "Ab dem 6. Januar sind wir zurück. Dringend: 0171 555 0199."),
     "en-until": (
         "Out of the office until 30 Nov",
         "Out of the office. Anything urgent: call.",
@@ -111,6 +114,7 @@ def test_quoted_words_are_no_sign() -> None:
 DECLARED = {
     "en": "This is an automatic reply. I am out of the office until 30 November.",
     "en-drawn": "*** This is an automated response, please do not reply ***\n\nThank you.",
+    "en-sentence": "We got your message and will answer soon. This is an automated reply.",
     "en-greeted": "Hello,\n\nThis is an automatic reply to your message.",
     "en-acknowledged": "This is an automatic confirmation that we received your email.",
     "en-left": "Automatic message: Mia Berg no longer works at Harbour Ltd.",

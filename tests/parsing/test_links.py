@@ -98,6 +98,9 @@ BY_ADDRESS = {
     "reset": (f"https://app.example/password/reset?key={TOKEN}", "reset"),
     "magic": (f"https://app.example/magic-link?t={TOKEN}", "login"),
     "invite": (f"https://app.example/invitations/{TOKEN}", "invite"),
+    "field": (f"https://app.example/users/confirmation?confirmation_token={TOKEN}", "verify"),
+    "german": (f"https://app.example/registrierung/bestaetigen/{TOKEN}", "verify"),
+    "login behind": (f"https://app.example/login/magic?token={TOKEN}", "login"),
 }
 ALONE = {"line": "Hello,\n\n{}\n\nThe team", "colon": "Here you are: {}", "brackets": "<{}>"}
 
@@ -122,6 +125,10 @@ NOT_BY_ADDRESS = {
     "order": ("Thank you for your order", VERIFY),
     "without a token": ("Hello", "https://app.example/verify"),
     "field, no action": ("Hello", f"https://app.example/s/{TOKEN}?verify=1"),
+    "longer word": ("Hello", f"https://app.example/activate-tracking?parcel={TOKEN}"),
+    "adjective": ("Hello", f"https://app.example/stats/active-users/{TOKEN}"),
+    "state": ("Hello", f"https://app.example/badges/verified-user/{TOKEN}"),
+    "field of another page": ("Hello", f"https://app.example/n?token={TOKEN}&next=/verify"),
     "another action": ("Hello", f"https://app.example/orders/confirm/{TOKEN}"),
 }
 
@@ -138,6 +145,17 @@ def test_a_button_without_a_purpose_has_that_of_the_subject() -> None:
         "verify"
     ]
     assert find_links("", html=html, subject="Ana shared a password with you") == ()
+
+
+def test_a_line_that_asks_stands_above_its_link() -> None:
+    assert find_links(f"Confirm your address:\n{URL}", subject="Welcome")
+    assert not find_links(f"Please confirm this:\n{URL}", subject="Welcome")
+
+
+def test_what_was_verified_asks_for_nothing() -> None:
+    text = f"See what 300 verified buyers say: {URL}"
+
+    assert find_links(text, subject="Verified reviews") == ()
 
 
 SAID = {
