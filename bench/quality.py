@@ -122,7 +122,7 @@ def show_reply(report: Report, folder: Path) -> None:
     report.line("inboxkit", f"{score}  {each:.2f} ms each")
     report.missed(score.missed)
     for name in _REPLY_PEERS:
-        if (said := report.ask(name, [{"body": pair.body} for pair in pairs])) is not None:
+        if (said := report.ask(name, [{"body": pair.words} for pair in pairs])) is not None:
             report.line(name, reply.score(pairs, [None if a.error else a.value for a in said]))
 
 

@@ -32,8 +32,8 @@ def test_new_words_of_replies() -> None:
 
     score = reply.score(pairs, reply.answer(pairs))
 
-    assert (score.pairs, score.failed) == (33, 0)
-    assert score.exact >= 31
+    assert (score.pairs, score.failed) == (153, 0)
+    assert score.exact >= 150
     assert score.f1 >= 0.99
 
 
@@ -42,9 +42,10 @@ def test_codes_and_links() -> None:
 
     score = otp.score(mails, otp.answer(mails))
 
-    assert (score.without_code, score.without_link) == (515, 844)
+    assert (score.without_code, score.without_link) == (648, 1038)
     assert (score.code_decoys, score.link_decoys) == ((), ())
-    assert score.codes.f1 >= 0.998
+    assert score.codes.precision == 1
+    assert score.codes.recall >= 0.993
     assert (score.links.precision, score.links.recall) == (1, 1)
 
 
@@ -53,10 +54,10 @@ def test_delivery_reports_and_complaints() -> None:
 
     score = kinds.score(mails, kinds.answer(mails))
 
-    assert score.right[Kind.BOUNCE] >= 43
-    assert score.right[Kind.COMPLAINT] == score.total[Kind.COMPLAINT] == 3
-    assert (score.recipients, score.entries) >= (56, 57)
-    assert score.agreeing >= 51
+    assert score.right[Kind.BOUNCE] >= 57
+    assert score.right[Kind.COMPLAINT] == score.total[Kind.COMPLAINT] == 4
+    assert (score.recipients, score.entries) >= (71, 72)
+    assert score.agreeing >= 66
 
 
 def test_automatic_answers() -> None:
@@ -64,7 +65,9 @@ def test_automatic_answers() -> None:
 
     score = kinds.score(mails, kinds.answer(mails))
 
-    assert (score.right[Kind.AUTO_REPLY], score.right[Kind.HUMAN]) == (24, 12)
+    assert (score.total[Kind.AUTO_REPLY], score.total[Kind.HUMAN]) == (93, 41)
+    assert score.right[Kind.AUTO_REPLY] >= 91
+    assert score.right[Kind.HUMAN] == 41
 
 
 @pytest.mark.parametrize("mails", THREADS, ids=[mails.name for mails in THREADS])

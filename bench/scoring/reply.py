@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inboxkit.parsing import reply_text
+from inboxkit.parsing.html import to_text
+from inboxkit.parsing.reply import split_reply
 
 from .cases import rows
 from .figures import folded, share, token_f1
@@ -17,11 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pair:
-    """A body, and the reply text that is expected of it."""
+    """A body, and the reply text that is expected of it; ``html`` where there is no plain text."""
 
     id: str
     body: str
     expected: str
+    html: str = ""
+
+    @property
+    def words(self) -> str:
+        """The body, or the text of the HTML where there is no other."""
+        return self.body or to_text(self.html)
 
 
 @dataclass(frozen=True)
@@ -41,12 +48,14 @@ class Score:
 
 def load(folder: Path) -> list[Pair]:
     """Read ``reply/*.jsonl``."""
-    return [Pair(row["id"], row["body"], row["expected"]) for row in rows(folder)]
+    return [
+        Pair(row["id"], row["body"], row["expected"], row.get("html", "")) for row in rows(folder)
+    ]
 
 
 def answer(pairs: Sequence[Pair]) -> list[str | None]:
     """Return what inboxkit makes of each body."""
-    return [reply_text(pair.body) for pair in pairs]
+    return [split_reply(pair.body, pair.html).text for pair in pairs]
 
 
 def score(pairs: Sequence[Pair], answers: Sequence[str | None]) -> Score:
