@@ -28,7 +28,7 @@ DECOY_WORDS: dict[int, tuple[str, ...]] = {
         "מחיר, السعر, قیمت, कीमत, ราคา, harga, 価格, 가격, 价格, 價格, number_, numbers_, no., nr_",
         "num_, reference, ref_, ref., case number, case id, case no, account number, customer",
         "client_, clients_, member_, membership, id_, ids_, sku_, product, item_, items_, model_",
-        "serial, version, build_, pipeline_, branch_, commit_, status code, exit code, exit_",
+        "serial, version, build_, pipeline_, branch_, job_, commit_, status code, exit code, exit_",
         "http_, port_, room_",
         "seat_, zip_, zipcode, postal, postcode, post code, area code, country code, sort code",
         "swift_, iban_, bic_, vat_, tax_, phone, tel_, tel., call_, fax_, mobile, hotline",

@@ -61,6 +61,11 @@ _ACTIONS = (
     ("invite", r"(?:accept[-_/]?)?(?:invite|invitations?)(?=[/?.]|$)|join[-_](?:team|workspace)"),
     ("invite", rf"(?:invite|invitation){_TOKEN_OF}"),
 )
+_THING = re.compile(  # what is shown there, whatever words its name has
+    r"(?:^|/)(?:pulls?|commits?|merge_requests|issues|jobs?|builds?|blob|tree|docs?|wiki|articles?"
+    r"|posts?|reviews?|stats|orders?|bookings?|appointments?|events?|invoices?|surveys?)/",
+    re.IGNORECASE,
+)
 _TOKEN_NAME = re.compile(rf"\w{{4,40}}{_TOKEN_OF}", re.IGNORECASE)
 _ACTION = tuple(
     (purpose, re.compile(rf"(?<![a-z])(?:{words})", re.IGNORECASE)) for purpose, words in _ACTIONS
@@ -97,7 +102,7 @@ def _has_token(url: str, rest: str) -> bool:
 def action(url: str) -> str:
     """Return what an address asks for by itself: an action, with a token; else ""."""
     rest = url.partition("://")[2].partition("/")[2][:1024]
-    if not _has_token(url, rest):
+    if not _has_token(url, rest) or _THING.search(rest):
         return ""
     path, _, query = rest.partition("?")
     field = _TOKEN_NAME.match(query)

@@ -100,6 +100,7 @@ NO_CODES = {
     "offer behind a sign-in": "Sign in and apply code 482913 to take $20 off boots.",
     "expired": "The code 482913 that we sent at 09:10 has expired.",
     "told of": "I used the code 482913 to log in on staging and it just worked",
+    "job": "Job 482913 on branch verify-code failed after 10 minutes",
     "name with a hyphen": "Pipeline 482913 on branch login-code passed in 12 minutes.",
     "reference": "Your login was blocked. Reference: 482913",
     "card": "Confirm the payment with your card ending 4829",

@@ -129,6 +129,7 @@ NOT_BY_ADDRESS = {
     "adjective": ("Hello", f"https://app.example/stats/active-users/{TOKEN}"),
     "state": ("Hello", f"https://app.example/badges/verified-user/{TOKEN}"),
     "field of another page": ("Hello", f"https://app.example/n?token={TOKEN}&next=/verify"),
+    "another thing": ("Hello", f"https://git.example/p/pull/47/verify-email?x={TOKEN}"),
     "another action": ("Hello", f"https://app.example/orders/confirm/{TOKEN}"),
 }
 
