@@ -50,7 +50,9 @@ nedoručit|nedoručen|kézbesíthetetlen|kézbesítési hiba|nelivra|imposibil d
 iletilemedi|לא ניתן למסור|تعذر التسليم|تعذر تسليم|فشل التسليم|配信不能|配信でき|送信でき
 送信エラー|配信エラー|配達不能|未配信|届け|エラーメール|无法送达|退信|传递失败|未送达|投递失败
 無法傳遞|未送達|無法遞送|郵件退回|배달되지|배달할 수 없|전송 실패|반송|발송 실패|không gửi được
-gửi không thành công|tidak terkirim|gagal terkirim
+gửi không thành công|tidak terkirim|gagal terkirim|niet te bezorgen|לא נמסרה|לא ניתנת למסירה
+nie je možné doručiť|nedoručiteľn|nije isporučen|nije moguće isporuč|није испоручен|ni dostavljen
+не беше доставен|не е доставен|ส่งไม่สำเร็จ|ส่งจดหมายไม่สำเร็จ|ไม่สามารถส่ง|تحویل داده نشد
 """
 _TEXTS = """
 not be deliver|n't be deliver|able to deliver|not been deliver|unable to deliver|wasn't deliver
@@ -74,7 +76,10 @@ nemohla být doručena|nepodařilo se doručit|nem kézbesít|nem sikerült kéz
 تعذر تسليم|لم يتم تسليم|送信できませんでした|配信できませんでした|お届けできません
 届けることができません|存在しません|見つかりません|無法送達|无法送达|被退回|投递失败|无法投递
 無法投遞|退信|配信不能|배달할 수 없|전송하지 못|전달되지|반송|không thể gửi|tidak dapat dikirim
-gagal dikirim
+gagal dikirim|niet worden bezorg|niet worden afgelever|nebylo možné doruč|nebylo možno doruč
+nebolo možné doruč|nepodarilo sa doruč|nije moguće isporuč|nije isporučen|није испоручен
+ni bilo mogoče dostav|не може да бъде достав|не беше достав|לא ניתן היה למסור|לא נמסרה
+ไม่สามารถส่ง|ส่งไม่สำเร็จ|تحویل داده نشد|keep trying
 """
 _REFUSALS = re.compile(
     r"[45]\d\d[ -]?#?[45]\.\d{1,3}\.\d{1,3}|(?:said|replied|reply|returned|response|error|reason"
