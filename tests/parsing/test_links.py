@@ -278,6 +278,8 @@ HOSTILE = {
     "pictures": "<a href=x><img alt='confirm",
     "tags": "<p>",
     "entities": "&amp;",
+    "actions": f"{VERIFY}\n",
+    "long actions": f"https://a.example/{'activate-account-' * 50}\n",
 }
 
 

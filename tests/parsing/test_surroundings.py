@@ -37,6 +37,13 @@ def test_the_sentence_behind(text: str, expected: str) -> None:
     assert surroundings.behind(text, place(text)[1]) == expected
 
 
+def test_the_sentence_before_that_one() -> None:
+    text = "Hello.\n\nSomebody signs in. Is it you? Enter 4829."
+
+    assert surroundings.previous_sentence(text, place(text)[0]) == "Is it you? "
+    assert surroundings.previous_sentence("Enter 4829", 6) == ""
+
+
 def test_decoration_leaves_a_value_alone() -> None:
     assert surroundings.is_alone("a\n | **4829** | \nb", *place("a\n | **4829** | \nb"))
     assert not surroundings.is_alone("a\nno 4829\nb", *place("a\nno 4829\nb"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inboxkit.parsing.targets import is_telling, weigh
+from inboxkit.parsing.targets import action, is_telling, weigh
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,24 @@ def test_a_login_page_for_everyone_counts_less_than_one_for_this_reader() -> Non
     own, common = "https://x.example/login?t=aa11bb22cc33dd44", "https://x.example/login"
 
     assert weigh(own, "login", [], asked=True) > 0 > weigh(common, "login", [], asked=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "purpose"),
+    [
+        ("verify?token={}", "verify"),
+        ("users/confirmation?confirmation_token={}", "verify"),
+        ("konto/bestaetigen/{}", "verify"),
+        ("accounts/password/reset/key/{}/", "reset"),
+        ("magic-link/{}", "login"),
+        ("invitation/accept?invitation_token={}", "invite"),
+        ("confirm/{}", ""),
+        ("login?token={}", ""),
+        ("stats/active-users/{}", ""),
+        ("orders/verify/{}", ""),
+        ("n?token={}&next=/verify", ""),
+    ],
+)
+def test_an_address_asks_by_its_action_and_a_token(path: str, purpose: str) -> None:
+    assert action(f"https://x.example/{path.format('aa11bb22cc33dd44')}") == purpose
+    assert action(f"https://x.example/{path.format('a')}") == ""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from inboxkit.parsing.codewords import NOUN, PROOF, USE
-from inboxkit.parsing.decoywords import LABEL
+from inboxkit.parsing.decoywords import LABEL, PERK
 from inboxkit.parsing.zones import FAR, NOTHING, read_zone
 
 
@@ -21,6 +21,17 @@ def test_gaps_are_counted_from_the_edges() -> None:
     assert zone.gap_left(NOUN) == len(" is")
     assert zone.gap_right(NOUN) == len("a ")
     assert zone.gap_left(LABEL) == FAR
+
+
+def test_a_share_is_an_offer_in_any_language() -> None:
+    assert read_zone("15% korting").has(PERK)
+    assert read_zone("خصم ١٥٪").has(PERK)
+    assert not read_zone("100 of them").has(PERK)
+
+
+def test_words_that_say_nothing_of_codes_are_counted() -> None:
+    assert read_zone("Warm up this autumn with code ").idle_words() == 1
+    assert read_zone("Your verification code for Larkspur is ").idle_words() == 0
 
 
 def test_no_text_is_no_zone() -> None:
