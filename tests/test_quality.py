@@ -42,10 +42,10 @@ def test_codes_and_links() -> None:
 
     score = otp.score(mails, otp.answer(mails))
 
-    assert (score.without_code, score.without_link) == (648, 1038)
+    assert (score.without_code, score.without_link) == (688, 1088)
     assert (score.code_decoys, score.link_decoys) == ((), ())
     assert score.codes.precision == 1
-    assert score.codes.recall >= 0.993
+    assert score.codes.recall >= 0.99
     assert (score.links.precision, score.links.recall) == (1, 1)
 
 
@@ -65,9 +65,9 @@ def test_automatic_answers() -> None:
 
     score = kinds.score(mails, kinds.answer(mails))
 
-    assert (score.total[Kind.AUTO_REPLY], score.total[Kind.HUMAN]) == (93, 41)
-    assert score.right[Kind.AUTO_REPLY] >= 91
-    assert score.right[Kind.HUMAN] == 41
+    assert (score.total[Kind.AUTO_REPLY], score.total[Kind.HUMAN]) == (108, 47)
+    assert score.right[Kind.AUTO_REPLY] >= 106
+    assert score.right[Kind.HUMAN] == 47
 
 
 @pytest.mark.parametrize("mails", THREADS, ids=[mails.name for mails in THREADS])

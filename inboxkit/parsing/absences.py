@@ -70,7 +70,8 @@ házon kívül|irodán kívül|távollét|în afara biroului|absent din birou|и
 di luar pejabat|不在|不在連絡|休暇|外出|不在办公室|不在辦公室|休假|부재중|부재 중|부재|휴가
 i am on holiday|i'm on holiday|i am on vacation|i'm on vacation|ich bin im urlaub|bin im urlaub
 ich bin nicht da|je suis en vacances|je suis en congé|je suis en congés|je suis absent
-je suis absente|ausente|休暇中です|不在です|不在にしております
+je suis absente|absent|absente|ausente|부재중 알림|休假通知|休暇のお知らせ|不在のお知らせ
+休暇中です|不在です|不在にしております
 estoy de vacaciones|sono in ferie|estou de férias|ik ben met vakantie|ik ben op vakantie
 jag har semester|jag är på semester|jeg er på ferie|jeg har ferie|olen lomalla|jestem na urlopie
 jsem na dovolené|som na dovolenke|szabadságon vagyok|sunt în concediu|нет на месте|я в отпуске
@@ -93,7 +94,8 @@ _SIGNS = """
 out of the office|out of office|away from the office|away from my desk|out until|away until|
 on leave until
 on annual leave|on vacation|on holiday|on parental leave|on maternity leave|annual leave
-will be back|will return|when i am back|when i'm back|be back on|back in the office|return on|
+will be back|will return|when i am back|when i'm back|be back on|back on
+back in the office|return on|
 when i return|upon my return|
 on my return
 limited access to|no access to|not be forwarded|is not forwarded|not checking|not be checking|

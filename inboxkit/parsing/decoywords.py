@@ -140,6 +140,8 @@ DECOY_WORDS: dict[int, tuple[str, ...]] = {
         "puk_, raffle, lottery, prize, survey, competition",
     ),
     PERK: (
+        "warranty, garantie, garantia, garanzia, gwarancj, zaruk, гаранти, гаранті, εγγυησ, 保修",
+        "保証書",
         "warenkorb, einkaufswagen, panier_, carrito, carrello, carrinho, winkelwagen, winkelmand",
         "varukorg, handlekurv, indkobskurv, ostoskori, koszyk, kosik, kosar_, cosul de, корзин",
         "кошик",
@@ -182,7 +184,10 @@ DECOY_WORDS: dict[int, tuple[str, ...]] = {
         "sudah kedaluwarsa, 已过期, 已過期, 已失效, 期限切れ, 期限が切れ, 만료되었",
     ),
     MONEY: (
-        "files_, requests_, commits_, messages_, errors_, readers_, votes_, codes_, codigos_",
+        "login attempts, sign in attempts, attempts_, logins_, sign ins, anmeldeversuche",
+        "tentatives",
+        "intentos, tentativas, tentativi, files_, requests_, commits_, messages_, errors_",
+        "readers_, votes_, codes_, codigos_",
         "codici_, codis_, kody_, kodow_, kodok_, koder_, кодов, коды_, usd_, eur_, gbp_, chf_",
         "cad_, aud_, inr_, jpy_, cny_, sek_, nok_, dkk_, pln_, czk_, huf_, euro, dollar, pound_",
         "pounds_, rs_, rupee, kr_, kr., zl_, kc_, ft_, lei_, leva_, lv_, tl_, px_, kb_, mb_, gb_",

@@ -32,7 +32,8 @@ LINK_WORDS: dict[int, tuple[str, ...]] = {
         "verified seller, verified account, verified member",
     ),
     VERIFY: (
-        "belongs to you, dir gehort, ihnen gehort, vous appartient, t appartient, te pertenece",
+        "schalte dein, schalten sie ihr, belongs to you, dir gehort, ihnen gehort",
+        "vous appartient, t appartient, te pertenece",
         "le pertenece, lhe pertence, ti appartiene, van jou is, tillhor dig, tilhorer deg",
         "tilhorer dig",
         "nalezy do ciebie, принадлежит вам, належить вам, approve the change, approve this change",
@@ -190,6 +191,8 @@ LINK_WORDS: dict[int, tuple[str, ...]] = {
         "enllac, boto",
     ),
     AVOID: (
+        "tips_, tipps, our tips, read our, read how, learn how, conseils, consejos, consigli",
+        "dicas_, советы",
         "tacka nej, takke nei, sige nej, no thanks, nein danke, non merci, unsubscribe, opt out",
         "privacy, terms_, legal_, help_, support, contact, preferences",
         "settings, manage notif, manage email, view in browser, view online, online version",
@@ -235,7 +238,8 @@ LINK_WORDS: dict[int, tuple[str, ...]] = {
     DENIAL: (
         "していない場合, いない場合, なければ, istemediyse, talep etmediyse, yapmadiysa, etmediyse",
         "degilse, olusturmadiysa, 않았다면, 않으셨다면, 아니라면, でない場合, not you, wasn t you",
-        "wasn t me, isn t you, not me_, unauthor, don t recogn, do not recogn, nicht sie, nicht du",
+        "wasn t me, isn t you, not me_, unauthor, don t recogn, do not recogn",
+        "warst du das nicht, waren sie das nicht, warst du es nicht, nicht sie, nicht du",
         "nicht ich, nicht von ihnen, nicht von dir, pas vous, pas toi, pas moi, no fuiste",
         "no has sido tu, no fue usted, no reconoc, nao foi voce, nao reconhec, non sei stato",
         "non sei tu, non riconosc, niet jij, niet door jou, was jij dit niet, inte du, ikke deg",

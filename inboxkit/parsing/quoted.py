@@ -9,7 +9,9 @@ import re
 
 from .attributions import field_role, weight
 
-_QUOTED = re.compile(r"\n[ \t]{0,3}>[^\n]*")
+_QUOTED = re.compile(  # but for what is drawn, as in ">>> 482 913 <<<"
+    r"\n[ \t]{0,3}>(?!>{0,9}[^<>\n]{1,40}<{1,10}[ \t]{0,9}(?:\n|$))[^\n]*"
+)
 _INTRO = re.compile(r"[:：][ \t*_]{0,4}\n")
 _FIELD = re.compile(r"\n([^\n:：]{1,48}[:：][^\n]{0,300})")
 _ANSWER = re.compile(

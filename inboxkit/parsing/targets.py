@@ -54,6 +54,7 @@ _ACTIONS = (
     ),
     ("reset", rf"reset(?:[-_]password)?{_TOKEN_OF}"),
     ("verify", rf"{_DO}[-_/]{_OBJECT}(?![a-z])|{_OBJECT}[-_/]{_DO}(?![a-z])|verify{_OBJECT}"),
+    ("verify", rf"complete[-_/]{_OBJECT}(?![a-z])|{_OBJECT}[-_/]complete(?![a-z])"),
     ("verify", r"(?:verify|verification|activate|activation)(?=[/?.]|$)"),
     ("verify", rf"(?:confirmation|verification|activation|unlock){_TOKEN_OF}"),
     ("login", r"magic[-_]?(?:link|log-?in|sign-?in|auth)(?![a-z])|passwordless|log-?in[-_]link"),

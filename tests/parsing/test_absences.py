@@ -65,6 +65,9 @@ AWAY = {
         "Out of the office until 30 Nov",
         "Out of the office. Anything urgent: call.",
     ),
+    "en-short": ("OOO: Re: lamps", "Back on 30 November."),
+    "fr-until": ("Absent du 23 au 27 novembre", "Je suis absent, de retour le 30."),
+    "ko-notice": ("부재중 알림", "11월 30일까지 휴가입니다."),
     "de-holiday": ("Ich bin im Urlaub", "Ab dem 30.11. bin ich wieder da."),
     "nl-until": (
         "Afwezig t/m 27 november",

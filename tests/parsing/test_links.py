@@ -99,6 +99,7 @@ BY_ADDRESS = {
     "magic": (f"https://app.example/magic-link?t={TOKEN}", "login"),
     "invite": (f"https://app.example/invitations/{TOKEN}", "invite"),
     "field": (f"https://app.example/users/confirmation?confirmation_token={TOKEN}", "verify"),
+    "completion": (f"https://app.example/signup/complete?token={TOKEN}", "verify"),
     "german": (f"https://app.example/registrierung/bestaetigen/{TOKEN}", "verify"),
     "login behind": (f"https://app.example/login/magic?token={TOKEN}", "login"),
 }
@@ -150,7 +151,16 @@ def test_a_button_without_a_purpose_has_that_of_the_subject() -> None:
 
 def test_a_line_that_asks_stands_above_its_link() -> None:
     assert find_links(f"Confirm your address:\n{URL}", subject="Welcome")
+    assert find_links(f"Schalte deinen Zugang frei:\n{URL}", subject="Zugang freischalten")
     assert not find_links(f"Please confirm this:\n{URL}", subject="Welcome")
+
+
+def test_advice_and_alerts_ask_for_nothing() -> None:
+    tips = f"Read our tips for a good password: {URL}"
+    alert = f"Neue Anmeldung aus Kiel. Warst du das nicht? {URL}"
+
+    assert find_links(tips, subject="Password expired?") == ()
+    assert find_links(alert, subject="Neue Anmeldung") == ()
 
 
 def test_what_was_verified_asks_for_nothing() -> None:

@@ -7,6 +7,7 @@ from inboxkit.parsing.quoted import without_forwarded, without_quoted_lines
 
 def test_quoted_lines_are_left_out() -> None:
     assert without_quoted_lines("a\r\n> b\r\n  > c\r\nd") == "a\n\n\nd"
+    assert without_quoted_lines("> Bo <bo@b.example>\n>>> 12 <<<\n> b") == "\n>>> 12 <<<\n"
 
 
 FORWARDED = {
