@@ -210,7 +210,6 @@ def _grown(
     parsed, at = reading.parsed, reading.stored.received_at
     people = [[a.email, a.name] for a in (*parsed.senders, *parsed.to, *parsed.cc) if a.email]
     members = row["participants"]
-    is_root = decision.is_root or not row["message_count"]
     return {
         "participants": merge_people(members, people) if decision.participant else members,
         "message_count": row["message_count"] + 1,
@@ -223,6 +222,8 @@ def _grown(
         "quoted_marks": merge_marks(row["quoted_marks"], clues.quoted),
         "orphan": row["orphan"] or decision.orphan,
         "topic": row["topic"] or index_root(parsed.thread_index),
-        "base_subject": base_subject(parsed.subject)[:500] if is_root else row["base_subject"],
+        "base_subject": base_subject(parsed.subject)[:500]
+        if decision.is_root
+        else row["base_subject"],
         "updated_at": reading.now,
     }

@@ -39,6 +39,8 @@ def record(*terms: str) -> Records:
         (["mx", "-all"], "pass"),
         (["exists:%{i}.list.example", "-all"], "pass"),
         (["redirect=out.example"], "pass"),
+        (["a:v1.example", "a:v2.example", "+all"], "pass"),
+        (["a:v1.example", "a:v2.example", "a:v3.example", "+all"], "permerror"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )

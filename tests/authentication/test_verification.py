@@ -75,6 +75,17 @@ def test_a_listed_sealer_is_believed_after_it_changed_the_mail() -> None:
     assert auth == Auth("none", "pass", "pass", "shop.example", "stated by list.example")
 
 
+def test_of_several_sealers_the_last_is_believed() -> None:
+    first, last = "list.example", "other.example"
+    raw = sealed(sealed(MAIL, first, STATED), last, f"arc=pass; {STATED}")
+    zone: Records = {**SEALED, **keys(last)}
+
+    by_last, by_first = (
+        found(raw, zone, DMARC, peer="192.0.2.1", sealers=(one,)) for one in (last, first)
+    )
+    assert (by_last.reason, by_first.domain) == (f"stated by {last}", "")
+
+
 @pytest.mark.parametrize(
     ("raw", "sealers"),
     [

@@ -234,9 +234,8 @@ def test_wrong_settings_stop_the_start(key: str, value: Any) -> None:
         checked({key: value})
 
 
-def known(trace: dict[str, Any], *, auth: Auth | None = None, missing: str = "") -> Auth | None:
-    """Return what is known of a mail without any look-up."""
-    item = Stored(
+def item(trace: dict[str, Any], auth: Auth | None = None) -> Stored:
+    return Stored(
         id=1,
         inbox_id=1,
         received_at=datetime.now(UTC),
@@ -247,8 +246,19 @@ def known(trace: dict[str, Any], *, auth: Auth | None = None, missing: str = "")
         trace=trace,
         auth=stored(auth) if auth else {},
     )
-    checks = Authenticity(checked({}), Blobs(None), missing=missing)
-    return checks.known(item, parse(MAIL))
+
+
+def known(
+    trace: dict[str, Any],
+    *,
+    auth: Auth | None = None,
+    missing: str = "",
+    raw: bytes = MAIL,
+    **settings: Any,
+) -> Auth | None:
+    """Return what is known of a mail without any look-up."""
+    checks = Authenticity(checked(settings), Blobs(None), missing=missing)
+    return checks.known(item(trace, auth), parse(raw))
 
 
 @pytest.mark.parametrize(
@@ -272,6 +282,39 @@ def test_with_the_extra_mail_from_the_internet_is_looked_up() -> None:
 
 def test_mail_that_is_read_again_keeps_its_verdict() -> None:
     assert known({"peer": PEER}, auth=PROVEN) == PROVEN
+
+
+def test_mail_that_was_not_read_whole_is_not_checked() -> None:
+    long = MAIL.replace(b"\r\n\r\n", b"\r\n" + b"X-Long: x\r\n" * 200_000 + b"\r\n", 1)
+    assert known({"peer": PEER}, raw=long) == Auth(reason="it was not read whole")
+
+
+def test_an_imported_mail_brings_no_verdict_of_its_own() -> None:
+    raw = b"Authentication-Results: mx.ours.example; dkim=pass header.d=shop.example\r\n" + MAIL
+    local = {"mx.ours.example": "local"}
+    assert known({"imported": True}, raw=raw, trusted_forwarders=local) == Auth(
+        reason="it was imported"
+    )
+
+
+def test_always_looks_up_mail_of_private_networks_too() -> None:
+    assert known({"peer": "10.1.2.3"}, authenticate="always") is None
+
+
+@pytest.mark.parametrize(
+    ("trace", "before", "labels"),
+    [
+        ({"peer": PEER}, None, ("unauthenticated",)),
+        ({"peer": PEER}, Auth(reason="unproven"), ()),
+        ({"imported": True}, None, ()),
+    ],
+    ids=["new", "read again", "imported"],
+)
+def test_only_mail_that_is_new_is_labelled(
+    trace: dict[str, Any], before: Auth | None, labels: tuple[str, ...]
+) -> None:
+    checks = Authenticity(checked({"unauthenticated": "label"}), Blobs(None))
+    assert checks.labels(item(trace, before), Auth()) == labels
 
 
 def test_always_needs_the_extra() -> None:

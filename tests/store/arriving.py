@@ -34,9 +34,9 @@ def mail(name: str, *cited: str, subject: str = "Size") -> bytes:
     ).encode()
 
 
-def recorded(tx: Tx, *mails: bytes) -> dict[str, Any]:
+def recorded(tx: Tx, *mails: bytes, to: str = SUPPORT) -> dict[str, Any]:
     """Accept and read mails as one batch; return every row by the name in its Message-ID."""
-    readings.record(tx, parsed(tx, *mails))
+    readings.record(tx, parsed(tx, *mails, to=to))
     return rows(tx.connection)
 
 
@@ -46,35 +46,35 @@ def rows(connection: Connection) -> dict[str, Any]:
     return {row.message_id.strip("<>").partition("@")[0]: row for row in found}
 
 
-def parsed(tx: Tx, *mails: bytes) -> list[Reading]:
+def parsed(tx: Tx, *mails: bytes, to: str = SUPPORT) -> list[Reading]:
     """Accept and parse mails; return what is to be stored of them."""
-    inbox = inboxes.create(tx, SUPPORT, now=NOW)
+    inbox = inboxes.create(tx, to, now=NOW)
     worker = new_id()
     register(tx, worker, NOW)
-    arrivals.accept(tx, [(_arrival(inbox.id, raw),) for raw in mails])
+    arrivals.accept(tx, [(_arrival(inbox.id, raw, to),) for raw in mails])
     taken = jobs.claim(tx, "read", worker=worker, now=NOW, limit=100, start=0)
     found = readings.unread(tx.connection, [int(job.key) for job in taken])
-    return [_reading(job, found[int(job.key)]) for job in taken]
+    return [_reading(job, found[int(job.key)], to) for job in taken]
 
 
-def _arrival(inbox_id: int, raw: bytes) -> Arrival:
+def _arrival(inbox_id: int, raw: bytes, to: str) -> Arrival:
     return Arrival(
         id=new_id(),
         inbox_id=inbox_id,
         received_at=NOW,
         mail_from="ann@example.com",
-        rcpt_to=(SUPPORT,),
+        rcpt_to=(to,),
         packed=Packed(raw),
         size=len(raw),
         sha256=hashlib.sha256(raw).hexdigest(),
     )
 
 
-def _reading(job: jobs.Job, item: readings.Stored) -> Reading:
+def _reading(job: jobs.Job, item: readings.Stored, to: str) -> Reading:
     raw = item.packed.data
     assert raw is not None
     return Reading(
-        stored=item, parsed=parse(raw), auth={}, own=(SUPPORT,), token_row=None, job=job, now=NOW
+        stored=item, parsed=parse(raw), auth={}, own=(to,), token_row=None, job=job, now=NOW
     )
 
 

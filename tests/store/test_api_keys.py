@@ -78,3 +78,14 @@ async def test_which_keys_have_ended(store: Store) -> None:
     assert await found(store, brief.id, later) is None
     assert await store.read(api_keys.ended, ids, later) == {last.id, gone.id, brief.id}
     assert await store.read(api_keys.ended, [None], now) == set()
+
+
+async def test_a_secret_is_good_until_its_key_expires(store: Store) -> None:
+    now = store.clock.now()
+    end = now + timedelta(days=1)
+    wanted = KeyRecord(
+        id=0, prefix="", name="brief", live=False, expires_at=end, created_at=now, updated_at=now
+    )
+    key, secret = await store.write(api_keys.create, wanted)
+    assert await store.read(api_keys.find_secret, secret, end - timedelta(seconds=1)) == key
+    assert await store.read(api_keys.find_secret, secret, end) is None
