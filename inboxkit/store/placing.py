@@ -179,10 +179,16 @@ def _joined(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         "own_marks": merge_marks(old["own_marks"], new["own_marks"]),
         "quoted_marks": merge_marks(old["quoted_marks"], new["quoted_marks"]),
         "orphan": old["orphan"] or new["orphan"],
-        "sent_at": new["sent_at"] or old["sent_at"],
-        "waiting_since": new["waiting_since"] or old["waiting_since"],
+        "last_at": max(old["last_at"], new["last_at"]),
+        "received_at": max(_known(old, new, "received_at"), default=None),
+        "sent_at": max(_known(old, new, "sent_at"), default=None),
+        "waiting_since": min(_known(old, new, "waiting_since"), default=None),
         "reminders": max(new["reminders"], old["reminders"]),
     }
+
+
+def _known(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> list[datetime]:
+    return [at for at in (old[name], new[name]) if at is not None]
 
 
 def _grow(
@@ -216,7 +222,7 @@ def _grown(
         "size": row["size"] + parsed.size,
         "last_message_id": reading.stored.id,
         "last_at": max(row["last_at"], at),
-        "received_at": at,
+        "received_at": max(row["received_at"] or at, at),
         "preview": " ".join((parsed.reply.text or parsed.text)[:400].split())[:160],
         "own_marks": merge_marks(row["own_marks"], clues.own),
         "quoted_marks": merge_marks(row["quoted_marks"], clues.quoted),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,14 +72,36 @@ def test_a_thread_that_we_wrote_in_is_still_one_after_a_merge(tx: Tx, answered: 
     assert (kept.sent_at, kept.waiting_since, kept.reminders) == (NOW, NOW + HOUR, 2)
 
 
-def test_a_merged_thread_waits_as_either_did(tx: Tx) -> None:
+@pytest.mark.parametrize("first", [None, NOW + 2 * HOUR], ids=["one waits", "both wait"])
+def test_a_merged_thread_waits_as_long_as_either_did(tx: Tx, first: datetime | None) -> None:
     one, two = two_threads(tx)
     for thread_id in (one, two):
         answer(tx, thread_id)
-    waiting(tx, one, waiting_since=None)
+    waiting(tx, one, waiting_since=first)
     waiting(tx, two, waiting_since=NOW + HOUR, reminders=1)
     merge(tx)
 
     kept = thread_row(tx.connection, one)
     assert thread_row(tx.connection, two).merged_into == one
     assert (kept.waiting_since, kept.reminders) == (NOW + HOUR, 1)
+
+
+def test_a_merged_thread_is_as_new_as_the_newest_of_both(tx: Tx) -> None:
+    one, two = two_threads(tx)
+    for thread_id in (one, two):
+        answer(tx, thread_id)
+    newest = dict.fromkeys(("last_at", "received_at", "sent_at"), NOW + HOUR)
+    waiting(tx, two, **newest)
+    merge(tx)
+
+    kept = thread_row(tx.connection, one)
+    assert {name: getattr(kept, name) for name in newest} == newest
+
+
+def test_an_older_mail_that_comes_later_makes_a_thread_no_older(tx: Tx) -> None:
+    root = recorded(tx, mail("root"))["root"]
+    [late] = parsed(tx, mail("late", "root"))
+    readings.record(tx, [replace(late, stored=replace(late.stored, received_at=NOW - HOUR))])
+
+    found = thread_row(tx.connection, root.thread_id)
+    assert (found.message_count, found.received_at, found.last_at) == (2, NOW, NOW)
