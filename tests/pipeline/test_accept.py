@@ -13,7 +13,9 @@ import pytest
 
 from inboxkit import InboxKit, NotFound, StoreError
 from inboxkit.pipeline.accept import Arriving, UnknownRecipient
+from inboxkit.pipeline.addresses import UNROUTED
 from inboxkit.store import inboxes, purge
+from inboxkit.tokens import public_id
 from tests.faults.locking import impatient, locked
 from tests.mails import ANN, DESK, mail
 from tests.outages import lose_an_answer, refuse_a_look
@@ -132,6 +134,33 @@ async def test_a_spooled_mail_is_stored_as_it_came(kit: InboxKit, size: int) -> 
     source = io.BytesIO(raw)
     source.seek(7)  # as somebody who looked at its beginning leaves it
     assert blobs.unpack(blobs.pack(source)) == raw
+
+
+def spooled(raw: bytes, *to: str, **options: Any) -> Arriving:
+    """Return a mail whose bytes are spooled, and were read to their end."""
+    source = io.BytesIO(raw)
+    source.seek(0, io.SEEK_END)
+    sha256 = hashlib.sha256(raw).hexdigest()
+    return Arriving(
+        raw=source, mail_from=ANN, rcpt_to=to or (DESK,), size=len(raw), sha256=sha256, **options
+    )
+
+
+async def test_a_spooled_mail_is_known_when_it_comes_again(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    raw, accept = mail(files=LARGE), kit.runtime.accept
+    assert [(await accept.take(spooled(raw)))[0][1] for _ in range(2)] == [False, True]
+
+
+@pytest.mark.parametrize(("each", "copies"), [(False, 1), (True, 2)])
+async def test_an_unknown_recipient_among_others_is_kept_only_when_asked_for(
+    kit: InboxKit, each: bool, copies: int
+) -> None:
+    await kit.inbox(DESK)
+    came = spooled(mail(), DESK, "gone@shop.example", keep_unrouted=True, each_unrouted=each)
+    stored = await kit.runtime.accept.take(came)
+    labels = [(await kit.message(public_id("msg", row))).labels for row, _ in stored]
+    assert [UNROUTED in found for found in labels] == [False, True][:copies]
 
 
 @pytest.mark.sqlite

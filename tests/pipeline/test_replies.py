@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from inboxkit import EventType, InboxKit, Message, Router, Settings
+from inboxkit.store import events, runs
 from inboxkit.testing.settling import settle
 from tests.mails import ANN, DESK, arrive, happened
 
@@ -55,6 +56,16 @@ async def test_two_echo_bots_stop_after_one_answer_with_an_event(
     assert "auto" in stopped.reason
     assert stopped.message.inbox == HELP
     assert [m.id async for m in two.search("is:outbound")] == []
+
+
+async def test_an_absence_of_a_person_is_no_loop(kits: tuple[InboxKit, InboxKit]) -> None:
+    one, _ = kits
+    await arrive(one, headers={"Auto-Submitted": "auto-replied"})
+    await settle(one, timeout=30)
+    runs_found = await one.runtime.store.read(runs.listed)
+    log = {row.type for row in await one.runtime.store.read(events.after, 0)}
+    assert [run.state for run in runs_found] == ["withheld"]
+    assert EventType.LOOP_STOPPED not in log
 
 
 async def test_replies_to_one_correspondent_are_capped_over_all_threads(database: str) -> None:

@@ -51,6 +51,11 @@ async def test_one_more_than_the_cap_is_kept_back(
     assert why[4] == ""
 
 
+async def test_what_left_another_inbox_counts_for_none_of_this_one(store: Store) -> None:
+    assert await admitted(store, *(reply(inbox=2) for _ in range(3))) == [True] * 3
+    assert await admitted(store, *(reply(inbox=one) for one in (1, 2, 3))) == [True, False, True]
+
+
 async def test_case_of_an_address_makes_nobody_else_of_it(store: Store) -> None:
     limits = Caps(MANY, 1, MANY)
     one = Reply(1, 1, "Ann@Example.com", NOON, limits)
