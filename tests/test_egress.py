@@ -71,7 +71,8 @@ def test_a_network_can_be_allowed_and_no_more_than_that() -> None:
     assert not is_refused(guard, "http://10.1.2.3/")
     assert not guard.permits("10.2.0.1") and not guard.permits("::ffff:10.1.2.3")
     assert is_refused(guard, "http://localhost/")
-    assert not is_refused(Guard(LOOPBACK), "http://localhost:8025/")
+    for loopback in (LOOPBACK, ["127.0.0.0/8"], ["::1/128"]):
+        assert not is_refused(Guard(loopback), "http://localhost:8025/")
 
 
 class Answers(AbstractResolver):

@@ -62,6 +62,12 @@ def test_several_paths_at_once_and_no_handler_runs(inboxkit: Command) -> None:
     assert inboxkit.rows("runs") == []
 
 
+def test_mail_without_an_id_is_known_by_its_bytes(inboxkit: Command) -> None:
+    (inboxkit.folder / "1.eml").write_bytes(b"From: ann@example.com\n\nHello\n")
+    assert inboxkit(*INBOX, "1.eml").err == "imported 1, known already 0\n"
+    assert inboxkit(*INBOX, "1.eml").err == "imported 0, known already 1\n"
+
+
 def test_a_file_that_begins_like_mbox_is_one_mail_if_it_is_called_eml(inboxkit: Command) -> None:
     raw = b"From ann Mon Mar  2 10:00:00 2026\n" + mail(1) + b"\nFrom the start\n"
     (inboxkit.folder / "one.eml").write_bytes(raw)

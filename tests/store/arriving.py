@@ -51,13 +51,14 @@ def parsed(tx: Tx, *mails: bytes, to: str = SUPPORT) -> list[Reading]:
     inbox = inboxes.create(tx, to, now=NOW)
     worker = new_id()
     register(tx, worker, NOW)
-    arrivals.accept(tx, [(_arrival(inbox.id, raw, to),) for raw in mails])
+    arrivals.accept(tx, [(arrival(inbox.id, raw, to),) for raw in mails])
     taken = jobs.claim(tx, "read", worker=worker, now=NOW, limit=100, start=0)
     found = readings.unread(tx.connection, [int(job.key) for job in taken])
     return [_reading(job, found[int(job.key)], to) for job in taken]
 
 
-def _arrival(inbox_id: int, raw: bytes, to: str) -> Arrival:
+def arrival(inbox_id: int, raw: bytes, to: str = SUPPORT) -> Arrival:
+    """Return a mail of Ann's as it is at the door."""
     return Arrival(
         id=new_id(),
         inbox_id=inbox_id,

@@ -10,12 +10,14 @@ import pytest
 
 from inboxkit.errors import ConfigurationError, NotFound
 from inboxkit.store import (
+    arrivals,
     claims,
     endpoints,
     inboxes,
     limits,
     mailgun_sends,
     pods,
+    purge,
     templates,
 )
 from inboxkit.store.api_tables import DEFAULT_POD
@@ -25,6 +27,7 @@ from inboxkit.store.reach import EVERYTHING, Reach
 from inboxkit.store.templates import TemplateRecord, VersionRecord
 from inboxkit.tokens import new_id
 
+from .arriving import SUPPORT, arrival, mail, rows
 from .at_once import behind
 from .sending import NOW
 
@@ -194,3 +197,13 @@ async def test_a_pause_that_a_provider_asks_for_outlives_a_send_that_succeeds(
 
     await behind(store, pause, store.write(limits.succeeded, {"mailgun"}, NOW))
     assert (await store.read(limits.circuits))["mailgun"].until == NOW + HOUR
+
+
+async def test_mail_that_comes_as_its_inbox_is_deleted_goes_with_it(store: Store) -> None:
+    made = await store.write(inboxes.create, SUPPORT, now=NOW)
+
+    def accept(tx: Tx) -> None:
+        arrivals.accept(tx, [(arrival(made.id, mail("one")),)])
+
+    await behind(store, accept, store.write(purge.inbox, made.id))
+    assert await store.read(rows) == {}

@@ -233,3 +233,12 @@ def test_whoever_reads_is_woken(connection: Connection) -> None:
     tx = Tx(connection)
     shortcut.accept(tx, [(arrival(inbox(connection)),)])
     assert tx.woken == {"read"}
+
+
+def test_a_mail_is_told_by_its_id_and_its_bytes() -> None:
+    known = dedupe_key("<one@example.com>", "ab")
+    others = {dedupe_key("<two@example.com>", "ab"), dedupe_key("<one@example.com>", "cd")}
+    assert known == dedupe_key("<one@example.com>", "ab")
+    assert len({known, *others}) == 3
+    assert dedupe_key("", "ab") is None
+    assert dedupe_key("", "ab", unique=True) == dedupe_key("", "ab", unique=True) is not None

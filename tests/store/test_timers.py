@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import select
 
 from inboxkit import Router, Thread
 from inboxkit.pipeline.handlers import Handlers
+from inboxkit.pipeline.plan import Plan
 from inboxkit.pipeline.remind import Remind
 from inboxkit.store import jobs, sends, timers
 from inboxkit.store.tables import job, message, run
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
+    from inboxkit.models import Actions
     from inboxkit.store.jobs import Job
     from inboxkit.store.store import Store
     from inboxkit.store.writer import Tx
@@ -87,3 +89,14 @@ async def test_a_timer_that_fires_just_now_waits_on_from_a_newer_send(store: Sto
     await Remind(store, handlers).work(await store.write(due(6)))
     assert await store.read(called) == [(second.id, "timer:1")]
     assert await store.read(waiting) == [(9, 2)]
+
+
+async def test_a_timer_counts_from_the_send_however_late_it_is_planned(store: Store) -> None:
+    handlers = Handlers(lambda: None)
+    handlers.add(router)
+    await store.write(lambda tx: stored(tx, ANN, tag="size"))
+    taken = await store.write(
+        lambda tx: jobs.claim(tx, "plan", worker=1, now=store.clock.now(), limit=9, start=0)
+    )
+    await Plan(store, handlers, cast("Actions", None)).work(taken)
+    assert await store.read(waiting) == [(3, 1)]
