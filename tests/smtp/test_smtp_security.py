@@ -157,6 +157,15 @@ async def test_auth_names_the_user(serving: Serving, how: str) -> None:
     assert (server.messages[0].auth_user, server.messages[0].protocol) == ("ann", "ESMTPA")
 
 
+async def test_auth_comes_once_and_before_a_mail(serving: Serving) -> None:
+    async with serving(auth=USERS, auth_without_tls=True) as server, server.client() as client:
+        await client.command("MAIL FROM:<a@b.c>")
+        assert (await client.command("AUTH PLAIN x")).startswith("503 5.5.1")
+        await client.command("RSET")
+        assert (await log_in(client, "plain at once", "ann", "correct horse")).startswith("235")
+        assert (await client.command("AUTH PLAIN x")).startswith("503 5.5.1")
+
+
 @pytest.mark.parametrize(
     ("user", "password"), [("ann", "wrong"), ("ann", ""), ("nobody", ""), ("nobody", "x")]
 )

@@ -131,6 +131,14 @@ async def test_replies_to_commands_sent_together_come_in_one_write(serving: Serv
         pytest.param(["EHLO x", "MAIL FROM:<a@b.c> SIZE=x"], "555 5.5.4", id="size-no-number"),
         pytest.param(["EHLO x", "MAIL FROM:<ä@b.c>"], "553 5.6.7", id="utf8-not-announced"),
         pytest.param(["EHLO x", "MAIL FROM:<ä@b.c> SMTPUTF8"], "250 2.1.0", id="utf8"),
+        pytest.param(
+            ["EHLO x", "MAIL FROM:<a@b.c> SMTPUTF8 RET=FULL", "MAIL FROM:<ä@b.c>"],
+            "553 5.6.7",
+            id="utf8-of-a-refused-mail",
+        ),
+        pytest.param(
+            ["EHLO x", "MAIL FROM:<a@b.c>", "RCPT TO:<ä@b.c>"], "553 5.6.7", id="utf8-recipient"
+        ),
         pytest.param(["EHLO x", "VRFY bot"], "252 2.1.5", id="vrfy"),
         pytest.param(["EHLO x", "EXPN list"], "502 5.5.1", id="expn"),
         pytest.param(["EHLO x", "HELP"], "214 2.0.0", id="help"),

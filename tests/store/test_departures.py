@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -158,6 +160,28 @@ def test_limits_let_some_go_and_tell_the_others_when(tx: Tx) -> None:
     departures.put_off(tx, sends[1][0], sends[1][1].row.id, second, NOW)
     later: Any = tx.connection.execute(select(job).where(job.c.state == "ready")).one()
     assert (later.due_at, later.attempts, later.data) == (second.until, 0, second.data)
+
+
+@pytest.mark.parametrize(
+    ("provider", "late", "is_good"),
+    [
+        ("mailgun", 0, True),
+        ("mailgun", 5, True),
+        ("mailgun", 6, False),
+        ("mailgun", -1, False),
+        ("resend", 0, False),
+    ],
+    ids=["now", "just missed", "missed", "not yet", "another provider's"],
+)
+def test_a_moment_that_was_reserved_is_good_at_its_time(
+    tx: Tx, provider: str, late: int, is_good: bool
+) -> None:
+    first, (held, look) = leased(tx, (ANN,), (BEN,))
+    rules = Rules((Rate.parse("1/s"),))
+    departures.proceed(tx, [start(first, rules)])  # takes this moment
+    reserved = {"reserved": [provider, (NOW - timedelta(seconds=late)).timestamp()]}
+    [later] = departures.proceed(tx, [start((replace(held, data=reserved), look), rules)])
+    assert (later is None) is is_good
 
 
 def shut(tx: Tx) -> tuple[Sends, Later]:
