@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -18,6 +20,20 @@ def _files(folder: Path, name: str) -> set[str]:
     paths = (path for path in folder.rglob("*") if path.is_file())
     inside = (path.relative_to(folder) for path in paths if path.suffix != ".pyc")
     return {f"{name}/{path.as_posix()}" for path in inside}
+
+
+def test_the_source_distribution_holds_what_pages_link_to() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    taken = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    links = {target for page in pages for target in _linked(page)}
+    assert {"docs", "deploy"} <= links <= {*taken, "README.md"}
+
+
+def _linked(page: Path) -> set[str]:
+    """Return the files and folders of the root that the links of a page lead into."""
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    return {(page.parent / link).resolve().relative_to(ROOT).parts[0] for link in links}
 
 
 @pytest.mark.long
