@@ -58,6 +58,8 @@ _IGNORED = """\
 *.db-*
 *.db.files/
 files/
+.env
+.venv/
 __pycache__/
 """
 
@@ -67,7 +69,7 @@ __pycache__/
 def init(folder: Path) -> None:
     """Lay out a new project in FOLDER; files that are there already stay as they are."""
     _write(folder / "inboxkit.toml", _SETTINGS)
-    _write(folder / ".gitignore", _IGNORED)
+    _ignore(folder / ".gitignore")
     _write(folder / "tests" / "test_handlers.py", _TEST)
     _write(folder / "tests" / "conftest.py", _CONFTEST)
     for source in _ready_made():
@@ -83,6 +85,17 @@ def _ready_made() -> list[Traversable]:
         folder = Path(__file__).parents[2] / "handlers"
     wanted = (file for file in folder.iterdir() if file.name.endswith((".py", ".md")))
     return sorted(wanted, key=lambda file: file.name)
+
+
+def _ignore(target: Path) -> None:
+    """Have git leave out the database; of a file that is kept, say what it lacks for that."""
+    is_kept = target.exists()
+    _write(target, _IGNORED)
+    known = {line.strip("/") for line in target.read_text(encoding="utf-8").split()}
+    missing = [line for line in _IGNORED.split() if line.strip("/") not in known]
+    if is_kept and missing:
+        told = f"git would take mail and keys along; add to {target}: {' '.join(missing)}"
+        click.echo(told, err=True)
 
 
 def _write(target: Path, text: str) -> None:

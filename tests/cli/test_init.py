@@ -52,6 +52,15 @@ def test_files_that_are_there_are_kept(bare: Command) -> None:
     assert done.out == ""
 
 
+def test_a_gitignore_that_is_kept_is_held_against_what_git_must_leave_out(bare: Command) -> None:
+    own = bare.folder / ".gitignore"
+    own.write_text(".venv\n/files/\n__pycache__\n*.db\n")
+    said = "git would take mail and keys along; add to .gitignore: *.db-* *.db.files/ .env\n"
+    assert said in bare("init", ".").err
+    own.write_text(own.read_text() + "*.db-*\n*.db.files\n.env\n")
+    assert "git would" not in bare("init", ".").err
+
+
 def test_init_refuses_a_file(inboxkit: Command) -> None:
     (inboxkit.folder / "shop").write_text("")
     assert inboxkit("init", "shop").code == 2
