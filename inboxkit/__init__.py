@@ -27,7 +27,7 @@ from .errors import (
 )
 from .extracted import Link, Otp
 from .models import Attachment, Event, Message, Thread
-from .router import Retries, Router
+from .router import OnAttachment, OnEvent, OnMessage, OnOtp, OnThread, Retries, Router
 from .values import (
     Address,
     Auth,
@@ -65,6 +65,11 @@ __all__ = [
     "Link",
     "Message",
     "NotFound",
+    "OnAttachment",
+    "OnEvent",
+    "OnMessage",
+    "OnOtp",
+    "OnThread",
     "Otp",
     "Outcome",
     "Pattern",

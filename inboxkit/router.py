@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-OnMessage: TypeAlias = Callable[Concatenate[Message, P], Awaitable[None]]
-OnOtp: TypeAlias = Callable[Concatenate[Otp, P], Awaitable[None]]
-OnAttachment: TypeAlias = Callable[Concatenate[Attachment, P], Awaitable[None]]
-OnEvent: TypeAlias = Callable[Concatenate[Event, P], Awaitable[None]]
-OnThread: TypeAlias = Callable[Concatenate[Thread, P], Awaitable[None]]
+OnMessage: TypeAlias = Callable[Concatenate[Message, P], Awaitable[None]]  # of on_message
+OnOtp: TypeAlias = Callable[Concatenate[Otp, P], Awaitable[None]]  # of on_otp
+OnAttachment: TypeAlias = Callable[Concatenate[Attachment, P], Awaitable[None]]  # of on_attachment
+OnEvent: TypeAlias = Callable[Concatenate[Event, P], Awaitable[None]]  # of on_event
+OnThread: TypeAlias = Callable[Concatenate[Thread, P], Awaitable[None]]  # of on_no_reply
 Condition: TypeAlias = Callable[[Message], bool]
 Resource: TypeAlias = Callable[[], AbstractAsyncContextManager[R]]
 Function: TypeAlias = Callable[..., Awaitable[None]]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, assert_type
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, assert_type
 
 from inboxkit import (
     Attachment,
     Event,
     EventType,
     Message,
+    OnMessage,
     Otp,
     Reject,
     Retries,
@@ -96,3 +98,19 @@ async def counts_silence(thread: Thread, numbers: list[int]) -> None:
 settings = Settings(
     provider="mailgun", role=["smtp", "http"], options={"mailgun": {"region": "eu"}}
 )
+
+
+P = ParamSpec("P")
+
+
+def logged(handler: OnMessage[P]) -> OnMessage[P]:
+    @wraps(handler)
+    async def call(message: Message, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        await handler(message, *args, **kwargs)
+
+    return call
+
+
+@router.on_message(to="logged@*")
+@logged
+async def on_logged(message: Message) -> None: ...
