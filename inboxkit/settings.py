@@ -178,9 +178,10 @@ class Settings(BaseModel):
     @field_validator("api_key")
     @classmethod
     def _long_enough(cls, value: str) -> str:
-        if 0 < len(value) < _SHORTEST_KEY:
+        key = value.strip()  # of a file or a variable it often ends a line
+        if 0 < len(key) < _SHORTEST_KEY:
             raise ValueError(f"a key needs {_SHORTEST_KEY} characters or more")
-        return value
+        return key
 
     @field_validator("smtp", "http")
     @classmethod

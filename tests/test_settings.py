@@ -67,6 +67,10 @@ def test_a_program_gives_one_word_a_list_or_a_tuple() -> None:
     assert settings.dns_servers == ("192.0.2.53",)
 
 
+def test_a_key_may_end_a_line_as_in_a_file() -> None:
+    assert load(environ={"INBOXKIT_API_KEY": "0123456789abcdef\n"}).api_key == "0123456789abcdef"
+
+
 def test_the_port_and_the_provider_called_smtp_go_together(tmp_path: Path) -> None:
     path = tmp_path / "both.toml"
     path.write_text('smtp = "127.0.0.1:1025"\n[options.smtp]\nhost = "relay.example"\n')

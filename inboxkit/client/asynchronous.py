@@ -11,7 +11,7 @@ from yarl import URL
 from ..errors import ConfigurationError
 from .actions import RemoteActions
 from .server import Server
-from .transport import Answer, Place, Question, Unreachable, place
+from .transport import Answer, Place, Question, place, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -57,8 +57,7 @@ class AsyncTransport:
             ) as answer:
                 return Answer(answer.status, await answer.read())
         except (aiohttp.ClientError, OSError) as error:
-            why = str(error) or type(error).__name__
-            raise Unreachable(f"nobody answers at {self._where.url}: {why}") from None
+            raise unreachable(self._where, error) from None
 
     async def pause(self, seconds: float) -> None:
         """Return after so many seconds."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .actions import RemoteActions
 from .server import Server
-from .transport import Answer, Place, Question, Unreachable, place
+from .transport import Answer, Place, Question, place, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
@@ -74,8 +74,7 @@ class BlockingTransport:
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             self.close()  # the others are likely to have ended too
-            why = str(error) or type(error).__name__
-            raise Unreachable(f"nobody answers at {self._where.url}: {why}") from None
+            raise unreachable(self._where, error) from None
         return answer
 
     async def pause(self, seconds: float) -> None:

@@ -50,14 +50,22 @@ _ERRORS: dict[str, type[InboxKitError]] = {
 Asked: TypeAlias = "str | float | list[str] | None"  # a value of a query
 
 
+def _key(given: Any) -> str:
+    """Return a key as it may stand in a header; of a file or a variable it often ends a line."""
+    key = given or ""
+    if not isinstance(key, str) or not key.strip().isascii() or not key.strip().isprintable():
+        raise ConfigurationError("api_key: a key of the server is wanted: text of ASCII letters")
+    return key.strip()
+
+
 class Server:
     """Asks one server with one key."""
 
     def __init__(self, transport: Transport, api_key: str | None) -> None:
         self._transport = transport
         self._headers = {"Accept": "application/json", "User-Agent": "inboxkit"}
-        if api_key:
-            self._headers["Authorization"] = f"Bearer {api_key}"
+        if key := _key(api_key):
+            self._headers["Authorization"] = f"Bearer {key}"
 
     async def get(
         self, path: str, query: Mapping[str, Asked] | None = None, *, timeout: float = 30.0

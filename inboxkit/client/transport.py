@@ -72,3 +72,12 @@ def place(url: str) -> Place:
     prefix = parts.path.rstrip("/").removesuffix("/v0")  # which is in the paths of requests
     shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{prefix}"
     return Place(shown, host, port or (443 if tls else 80), tls, prefix)
+
+
+def unreachable(where: Place, error: Exception) -> Unreachable:
+    """Return the error that says who does not answer, and why."""
+    cause = getattr(error, "os_error", error)  # aiohttp's words name the address once more
+    why = " ".join(str(cause).split()) or type(cause).__name__
+    if isinstance(cause, ConnectionRefusedError):
+        why = "connection refused; `inboxkit run` or `inboxkit dev` starts a server there"
+    return Unreachable(f"nobody answers at {where.url}: {why}")

@@ -7,15 +7,19 @@ import socket
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from inboxkit import ConfigurationError, RemoteError
 from inboxkit.client import AsyncClient, Client, Unreachable
 
+from .conftest import KEY
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.http.api import Api
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -48,15 +52,31 @@ def free_port() -> Iterator[int]:
         yield found.getsockname()[1]
 
 
+NOBODY = r"^nobody answers at http://127\.0\.0\.1:\d+: connection refused; `inboxkit run`"
+
+
 def test_nobody_there(free_port: int) -> None:
-    with Client(f"http://127.0.0.1:{free_port}") as client, pytest.raises(Unreachable, match="127"):
+    client = Client(f"http://127.0.0.1:{free_port}")
+    with client, pytest.raises(Unreachable, match=NOBODY):
         client.message("msg_1")
 
 
 async def test_nobody_there_for_asyncio(free_port: int) -> None:
     async with AsyncClient(f"http://127.0.0.1:{free_port}") as client:
-        with pytest.raises(Unreachable, match="127"):
+        with pytest.raises(Unreachable, match=NOBODY):
             await client.message("msg_1")
+
+
+async def test_a_key_may_end_a_line_as_in_a_file(api: Api) -> None:
+    async with AsyncClient(api.url, f"{KEY}\n") as client:
+        assert (await client.inbox("line@inbox.example")).address == "line@inbox.example"
+
+
+@pytest.mark.parametrize("key", [5, "ik_test_1\r\nX-Other: 1", "schlüssel"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(key: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^api_key: ") as refused:
+        Client("http://127.0.0.1:1", key)
+    assert str(key) not in str(refused.value)
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8025", "ftp://x", "http://", "http://x:99999"])
