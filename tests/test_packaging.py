@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from inboxkit import Settings
+
 ROOT = Path(__file__).parents[1]
 PACKAGE, HANDLERS = ROOT / "inboxkit", ROOT / "handlers"
 TEMPLATE = "inboxkit/cli/template/handlers"
@@ -34,6 +36,14 @@ def _linked(page: Path) -> set[str]:
     """Return the files and folders of the root that the links of a page lead into."""
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     return {(page.parent / link).resolve().relative_to(ROOT).parts[0] for link in links}
+
+
+def test_the_variables_of_files_to_deploy_with_are_settings() -> None:
+    files = [*(ROOT / "deploy").iterdir(), ROOT / "compose.yaml", ROOT / "Dockerfile"]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    named = {name.lower() for name in re.findall(r"\bINBOXKIT_([A-Z_]+)", text)}
+    assert {"database", "smtp_any_login"} <= named
+    assert named - {"url"} <= set(Settings.model_fields)
 
 
 @pytest.mark.long

@@ -75,7 +75,8 @@ class SharedMailbox(Mailbox):
     def fail_next(self, code: int, *, times: int = 1) -> None:
         """Refuse: a shared server would refuse the mail of others."""
         raise ConfigurationError(
-            "fail_next: needs a server of the test's own: run pytest without --inboxkit-url"
+            "fail_next: needs a server of the test's own: run pytest without --inboxkit-url, "
+            f"or write to refuse-{code}@ any domain"
         )
 
     def close(self) -> None:
