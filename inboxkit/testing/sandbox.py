@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import anyio
 
 from ..errors import ConfigurationError, WaitTimeout
+from ..matching import match_attachments, match_message, match_otp
 from ..registration import check_span, event_types
 from ..router import checked_router
 from ..store import deliveries, events, messages, records, runs
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+_EVER = datetime.min.replace(tzinfo=UTC)
 _SETTLE_SECONDS = 10.0
 _NEVER_SENT = ("scheduled", "rejected", "failed", "recorded")
 
@@ -154,7 +157,8 @@ class Sandbox:
                     if found.id not in seen and _reached(found, recipient):
                         return found
                 await bell.wait("any", count)
-        asked = f"nothing was sent to {recipient} within {timeout:g} s{await self._failures()}"
+        why = f"{await self._failures()}{await self._untaken(recipient)}"
+        asked = f"nothing was sent to {recipient} within {timeout:g} s{why}"
         raise WaitTimeout(asked, await self._sent())  # the last look may have been cut short
 
     async def _failures(self) -> str:
@@ -162,6 +166,15 @@ class Sandbox:
         rows = await self.kit.runtime.store.read(runs.listed)
         why = {row.handler: row.error.strip().splitlines()[-1] for row in rows if row.error.strip()}
         return "".join(f"; {handler} failed: {line}" for handler, line in why.items())
+
+    async def _untaken(self, writer: str) -> str:
+        """Return which mail of somebody no handler takes, when there are handlers."""
+        runtime = self.kit.runtime
+        routers = runtime.handlers.routers
+        ids = await runtime.store.read(messages.arrived, _EVER) if routers else ()
+        came = await runtime.store.read(records.messages, ids, runtime.actions)
+        left = (m for m in came if m.sender.email == writer and not _is_taken(routers, m))
+        return "".join(f"; no handler takes {m.subject!r} to {m.inbox}" for m in left)
 
     async def _arrived(self, message_id: str, to: str) -> Message:
         runtime = self.kit.runtime
@@ -179,3 +192,15 @@ class Sandbox:
 def _reached(sent: Message, recipient: str) -> bool:
     on_its_way = sent.state in ("queued", "sending")
     return not on_its_way and any(r.lower() == recipient.lower() for r in sent.envelope.rcpt_to)
+
+
+def _is_taken(routers: Sequence[Router[...]], message: Message) -> bool:
+    try:
+        return any(
+            match_message(router, message)
+            or (message.otp and match_otp(router, message))
+            or match_attachments(router, message)
+            for router in routers
+        )
+    except Exception:  # noqa: BLE001 - ``when=`` is foreign code, and has taken a look at least
+        return True

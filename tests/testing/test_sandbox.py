@@ -136,6 +136,23 @@ async def test_a_wait_in_vain_names_the_handler_that_failed(sandbox: Sandbox) ->
         await ann.next_message(timeout=0.01)
 
 
+async def test_a_wait_in_vain_names_the_mail_that_no_handler_takes(sandbox: Sandbox) -> None:
+    router = Router()
+
+    @router.on_message(to="orders@*", subject="Order*")
+    async def answer(message: Message) -> None:
+        """Take the order and answer nothing."""
+
+    sandbox.include(router)
+    ann = sandbox.person(ANN)
+    await ann.send("orders@inbox.example", "Order 7")
+    await ann.send("orders@inbox.example", "Question")
+    with pytest.raises(WaitTimeout) as caught:
+        await ann.next_message(timeout=0.01)
+    said = "; no handler takes 'Question' to orders@inbox.example"
+    assert str(caught.value).endswith(f"within 0.01 s{said}")
+
+
 async def test_a_failed_wait_lists_what_did_arrive(sandbox: Sandbox) -> None:
     inbox = await sandbox.inbox(DESK)
     await sandbox.person(ANN).send(DESK, "An invoice", "Nothing to confirm.")
