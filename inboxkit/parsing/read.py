@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..errors import ConfigurationError
 from ..values import Address, Kind
 from . import (
     addresses,
@@ -43,12 +44,16 @@ _LIMITED = "limit: "
 
 
 def parse(raw: bytes, *, mail_from: str | None = None, limits: Limits = Limits()) -> ParsedMessage:
-    """Read a message from its bytes; never raises.
+    """Read a message from its bytes; never raises, but ConfigurationError for what is no bytes.
 
     ``mail_from`` is the SMTP sender where it is known; "" marks a bounce. ``state`` is "limited"
     when a limit was exceeded and "failed" when something broke, and ``defects`` say what; all
     that could be read is there in either case.
     """
+    given: Any = raw
+    if not isinstance(given, (bytes, bytearray)):
+        kind = type(given).__name__
+        raise ConfigurationError(f"parse: bytes are wanted, not {kind}: read a file in binary mode")
     return _Reading(raw, limits).message(mail_from)
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inboxkit import ConfigurationError
 from inboxkit.parsing import Limits, find_code, find_links, parse, reply_text
 from inboxkit.values import Address, Kind
 
@@ -88,6 +92,13 @@ def test_whatever_breaks_is_a_state_and_no_exception() -> None:
 
     assert message.state == "failed"
     assert message.defects[0] == "check: MemoryError"
+
+
+@pytest.mark.parametrize("raw", ["Subject: Hi\r\n\r\nHi", Path("mail.eml"), None], ids=repr)
+def test_what_is_no_bytes_is_refused_and_not_read_as_an_empty_mail(raw: Any) -> None:
+    wanted = f"parse: bytes are wanted, not {type(raw).__name__}: read a file in binary mode"
+    with pytest.raises(ConfigurationError, match=wanted):
+        parse(raw)
 
 
 def test_functions_can_be_used_alone() -> None:
