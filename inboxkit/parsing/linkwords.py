@@ -38,7 +38,7 @@ LINK_WORDS: dict[int, tuple[str, ...]] = {
         "tilhorer dig",
         "nalezy do ciebie, принадлежит вам, належить вам, approve the change, approve this change",
         "change of email, change of e mail",
-        "email change_, e mail change_, anderung der e mail adresse",
+        "anderung der e mail adresse",
         "anderung deiner e mail adresse, anderung ihrer e mail adresse, changement d adresse",
         "cambio de correo, cambio de email",
         "alteracao de e mail, cambio di indirizzo, wijziging van je e mail, смена почты",

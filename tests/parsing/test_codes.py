@@ -149,6 +149,25 @@ def test_a_code_is_known_by_what_is_said_around_it(text: str, subject: str) -> N
     assert code_of(text, subject) in ("4829", "482913", "2027", "48291377")
 
 
+NEAR_OFFERS = {
+    "usted": "Usted debe introducir el código 482913.",
+    "savings account, hindi": "आपके बचत खाते के लिए ओटीपी 482913 है।",
+    "savings account, italian": "Codice OTP per il tuo conto risparmio: 482913",
+    "savings account, spanish": "Código OTP de tu cuenta de ahorros: 482913",
+    "savings account, vietnamese": "Mã OTP cho tài khoản tiết kiệm: 482913",
+    "customers, japanese": "お得意様の認証コード: 482913",
+    "available, arabic": "رمزك هو 482913 متوفر لمدة 5 دقائق",
+    "save time": "Save time: enter 482913 to log in.",
+    "battery": "You have 20% battery left. Your login code: 482913",
+    "cart": "To see your cart, sign in with this code: 482913",
+}
+
+
+@pytest.mark.parametrize("text", NEAR_OFFERS.values(), ids=NEAR_OFFERS.keys())
+def test_words_that_resemble_an_offer_take_no_code_away(text: str) -> None:
+    assert code_of(text, "Login") == "482913"
+
+
 def test_quoted_lines_give_no_code() -> None:
     assert code_of("Thanks!\n\n> Your login code is 482913.", "Re: Your login code") is None
 
