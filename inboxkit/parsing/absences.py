@@ -10,6 +10,7 @@ import re
 from functools import cache
 from itertools import islice
 
+from .quoted import is_answer
 from .vocabulary import fold
 
 _READ_CHARS = 1_500
@@ -94,7 +95,7 @@ _SIGNS = """
 out of the office|out of office|away from the office|away from my desk|out until|away until|
 on leave until
 on annual leave|on vacation|on holiday|on parental leave|on maternity leave|annual leave
-will be back|will return|when i am back|when i'm back|be back on|back on
+will be back|will return|when i am back|when i'm back|be back on|
 back in the office|return on|
 when i return|upon my return|
 on my return
@@ -275,7 +276,7 @@ def _signs_needed(subject: str) -> int:
         phrases = table.get(beginning, ())
         if subject.startswith(phrases):
             if _ends(subject, phrases):
-                return needed
+                return 0 if _answers(subject, phrases) else needed
             if needed == 0:
                 return 1
             if _goes_on(subject, phrases):
@@ -296,6 +297,12 @@ def _ends(subject: str, phrases: tuple[str, ...]) -> bool:
             if not rest or rest[0] in _DELIMITERS or phrase[-1] in _DELIMITERS:
                 return True
     return False
+
+
+def _answers(subject: str, phrases: tuple[str, ...]) -> bool:
+    """Say whether the subject of an answer follows, as in "OOO: Re: lamps"."""
+    rests = (subject[len(phrase) :] for phrase in phrases if subject.startswith(phrase))
+    return any(is_answer(rest.lstrip(" " + _DELIMITERS)) for rest in rests)
 
 
 def _goes_on(subject: str, phrases: tuple[str, ...]) -> bool:

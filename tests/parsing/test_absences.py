@@ -65,7 +65,6 @@ AWAY = {
         "Out of the office until 30 Nov",
         "Out of the office. Anything urgent: call.",
     ),
-    "en-short": ("OOO: Re: lamps", "Back on 30 November."),
     "fr-until": ("Absent du 23 au 27 novembre", "Je suis absent, de retour le 30."),
     "ko-notice": ("부재중 알림", "11월 30일까지 휴가입니다."),
     "de-holiday": ("Ich bin im Urlaub", "Ab dem 30.11. bin ich wieder da."),
@@ -84,6 +83,13 @@ AWAY = {
 @pytest.mark.parametrize("subject", CERTAIN.values(), ids=CERTAIN)
 def test_subject_that_only_programs_write_is_enough(subject: str) -> None:
     assert is_automatic(subject, "")
+
+
+def test_absence_before_the_subject_of_an_answer_is_enough() -> None:
+    assert is_automatic("OOO: Re: lamps", "Back on 30 November.")
+    assert is_automatic("Abwesenheit: AW: Lampen", "Bis Montag.")
+    assert not is_automatic("OOO: lamps", "We come back on the lamps.")
+    assert not is_automatic("Re: OOO: Re: lamps", "Enjoy it.")
 
 
 @pytest.mark.parametrize("subject", CERTAIN.values(), ids=CERTAIN)
