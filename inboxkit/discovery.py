@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from functools import reduce
 from importlib import import_module, invalidate_caches
@@ -119,7 +120,16 @@ def _import(name: str, shown: str) -> ModuleType:
 
 
 def _broken(shown: str, error: BaseException) -> ConfigurationError:
+    """Return what to raise; the traceback of the cause begins where the user's code does."""
+    place = error.__traceback__
+    while place is not None and _imports(place.tb_frame.f_code.co_filename):
+        place = place.tb_next
+    error.__traceback__ = place
     return ConfigurationError(f"{shown} does not import: {type(error).__name__}: {error}")
+
+
+def _imports(filename: str) -> bool:
+    return filename.startswith("<frozen importlib") or filename in (__file__, importlib.__file__)
 
 
 def _router(path: Path, module: ModuleType) -> Router[...]:
@@ -127,7 +137,9 @@ def _router(path: Path, module: ModuleType) -> Router[...]:
     if router is None:
         raise ConfigurationError(f"{path} has no `router`: {_HINT}")
     if not isinstance(router, Router):
-        raise ConfigurationError(f"{path}: `router` is a {type(router).__name__}: {_HINT}")
+        raise ConfigurationError(
+            f"{path}: `router` is no Router but {type(router).__name__}: {_HINT}"
+        )
     return router
 
 

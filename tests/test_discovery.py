@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inboxkit import ConfigurationError
+from inboxkit import ConfigurationError, discovery
 from inboxkit.discovery import forget, load, load_app
 
 if TYPE_CHECKING:
@@ -105,6 +105,18 @@ def test_import_error_keeps_its_cause_and_traceback(folder: Path) -> None:
     assert (frames[-1].filename, frames[-1].name) == (str(folder / "a.py"), "broken")
 
 
+def test_the_traceback_shows_no_machinery_of_ours(folder: Path) -> None:
+    (folder / "a.py").write_text("from inboxkit import Router\nRouter().on_message(frm='x')\n")
+    with pytest.raises(ConfigurationError) as raised:
+        load(folder)
+    cause = raised.value.__cause__
+    assert cause is not None
+    frames = traceback.extract_tb(cause.__traceback__)
+    places = [frame.filename for frame in frames]
+    assert places[-1] == str(folder / "a.py")
+    assert not [place for place in places if "importlib" in place or place == discovery.__file__]
+
+
 @pytest.mark.parametrize(
     ("source", "error"), [("async def :", "SyntaxError"), ("raise SystemExit(0)", "SystemExit")]
 )
@@ -124,7 +136,7 @@ def test_broken_package_file_is_reported_and_tried_again(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("source", "said"),
-    [("x = 1", r"a\.py has no `router`"), ("router = 1", r"a\.py: `router` is a int")],
+    [("x = 1", r"a\.py has no `router`"), ("router = 1", r"a\.py: `router` is no Router but int")],
 )
 def test_module_without_router_is_refused(folder: Path, source: str, said: str) -> None:
     (folder / "a.py").write_text(source)

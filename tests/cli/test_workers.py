@@ -219,7 +219,7 @@ def test_a_signal_to_each_process_at_once_cuts_nothing_off(inboxkit: Command) ->
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("router = 7\n", "`router` is a int"),
+        ("router = 7\n", "`router` is no Router but int"),
         ("import os\nos.kill(os.getpid(), 9)\n", ""),
     ],
     ids=["handlers", "killed"],
