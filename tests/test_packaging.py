@@ -46,6 +46,16 @@ def test_the_variables_of_files_to_deploy_with_are_settings() -> None:
     assert named - {"url"} <= set(Settings.model_fields)
 
 
+def test_the_extras_are_documented() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    table = page.partition("| extra | for |")[2].partition("\n\n")[0]
+    own = {"test", "interop", "lint"}  # for work on the project itself
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == sorted(
+        set(project["optional-dependencies"]) - own
+    )
+
+
 @pytest.mark.long
 def test_the_wheel_holds_the_package_and_the_ready_made_handlers(tmp_path: Path) -> None:
     # As .ci/run does: the environment that runs the tests has no pip of its own.
