@@ -59,12 +59,15 @@ async def test_metadata_comes_back_as_it_was_given(mailgun: Account) -> None:
     assert seen == [({"order": "42"}, {"order": "42"})]
 
 
-async def test_suppressed_recipients_are_left_out_and_the_rest_is_sent(mailgun: Account) -> None:
+@pytest.mark.parametrize("written", [ANN, "Ann@example.com"], ids=["the same", "in capitals"])
+async def test_suppressed_recipients_are_left_out_and_the_rest_is_sent(
+    mailgun: Account, written: str
+) -> None:
     await mailgun.post(await mailgun.event(EventType.BOUNCED, await mailgun.send(ANN)))
     await mailgun.sandbox.settle()
-    sent = await mailgun.send(ANN, BEN)
+    sent = await mailgun.send(written, BEN)
     assert mailgun.fake.caught[-1].rcpt_to == (BEN,)
-    assert await mailgun.deliveries(sent) == {ANN: "rejected", BEN: "accepted"}
+    assert await mailgun.deliveries(sent) == {written: "rejected", BEN: "accepted"}
     assert await mailgun.state(sent) == "accepted"
 
 

@@ -184,6 +184,13 @@ def test_a_moment_that_was_reserved_is_good_at_its_time(
     assert (later is None) is is_good
 
 
+def test_the_next_part_of_a_send_has_attempts_of_its_own(tx: Tx) -> None:
+    [(held, _)] = leased(tx, (ANN,))
+    departures.go_on(tx, held, NOW)
+    again: Any = tx.connection.execute(select(job).where(job.c.kind == "send")).one()
+    assert (held.attempts, again.attempts, again.state) == (1, 0, "ready")
+
+
 def shut(tx: Tx) -> tuple[Sends, Later]:
     """Let the first of two sends try a provider that has failed; the second is to wait for it."""
     for _ in range(5):
