@@ -337,3 +337,26 @@ def test_no_clue_makes_it_raise(clues: Clues) -> None:
     decision = decide(clues, inbox)
 
     assert (decision.thread is None) == (decision.reason == "new")
+
+
+def test_mail_between_two_threads_joins_them_and_is_the_root_of_neither() -> None:
+    inbox = arrive([mail("a", ANN, subject="Garlic"), mail("c", BOB, subject="x", answers="b")])
+    decision = decide(mail("b", EVE, subject="Re: Garlic", answers="a"), inbox)
+
+    assert (decision.thread, decision.merge, decision.is_root) == (1, (2,), False)
+
+
+@pytest.mark.parametrize(
+    ("clues", "orphan"),
+    [
+        (mail("x", BOB, subject="Re: Garlic"), True),
+        (mail("x", BOB, subject="Garlic"), False),
+        (mail("x", BOB, subject="Re: Garlic", answers="nobody"), False),
+        (FITS, False),
+    ],
+    ids=["names nothing", "no reply", "names a parent", "found its thread"],
+)
+def test_only_a_reply_that_names_nothing_waits_for_its_parent(clues: Clues, orphan: bool) -> None:
+    inbox = arrive([mail("a", ANN, to=(LIST, US), subject="Roses and lavender")])
+
+    assert decide(clues, inbox).orphan is orphan
