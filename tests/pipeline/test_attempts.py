@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import make_url, select, update
+from sqlalchemy import Connection, make_url, select, update
 
 from inboxkit import EventType
 from inboxkit.errors import UnsupportedFeature
@@ -17,7 +18,7 @@ from inboxkit.providers.base import HttpRequest, HttpResponse, Outgoing, Sent
 from inboxkit.providers.mailgun import Mailgun, MailgunConfig
 from inboxkit.providers.memory import Memory
 from inboxkit.store import backlog, deliveries, events, jobs, sends
-from inboxkit.store.tables import message
+from inboxkit.store.tables import job, message
 from inboxkit.tokens import row_id
 
 from .outbox_bench import Bench, Keyed, bench
@@ -157,6 +158,26 @@ async def test_what_a_keyed_provider_did_not_handle_goes_to_the_next(
         sent = await b.send()
         await b.run()
         assert (await b.state(sent), b.posts) == ("accepted", 1)
+
+
+@pytest.mark.parametrize("soonest", [0, 1], ids=["the first", "the second"])
+async def test_what_nobody_took_is_tried_again_as_soon_as_one_may_be(
+    database: str, soonest: int
+) -> None:
+    async with bench(database, Keyed(), Mailgun()) as b:
+        answers = [HttpResponse(429, {"Retry-After": "120"})]
+        answers.insert(soonest, HttpResponse(503))
+        b.server.answer_next(*answers)
+        await b.send()
+        await b.run()
+        [due] = await b.kit.runtime.store.read(due_times)
+        assert b.posts == 2
+        assert due - b.kit.clock.now() < timedelta(minutes=1)
+
+
+def due_times(connection: Connection) -> list[datetime]:
+    rows = connection.execute(select(job.c.due_at).where(job.c.kind == "send"))
+    return list(rows.scalars())
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,15 @@ async def test_waiting_for_its_turn_is_no_failed_attempt() -> None:
         assert [row.attempts for row in rows] == [0, 0]
 
 
+async def test_who_waits_for_its_turn_goes_to_no_other_provider() -> None:
+    rates = {"mailgun": "1/m"}
+    async with account(provider=("mailgun", "memory"), send_rates=rates) as opened:
+        sent = [await opened.send(ANN) for _ in range(2)]
+        assert await opened.error(sent[1]) == "waits its turn at mailgun"
+        await opened.sandbox.advance(timedelta(minutes=1))
+        assert ([await opened.state(m) for m in sent], posts(opened)) == (["accepted"] * 2, 2)
+
+
 # circuits
 
 
@@ -84,10 +93,15 @@ async def test_when_it_is_over_everything_goes_out(mailgun: Account) -> None:
     assert [await mailgun.state(m) for m in sent] == ["accepted"] * 6
 
 
+async def pause(opened: Account, provider: str, pause: timedelta) -> None:
+    """Let another process learn that a provider wants to be left alone."""
+    store, now = opened.sandbox.kit.runtime.store, opened.runner.clock.now()
+    told = partial(limits.pause, provider=provider, until=now + pause, now=now, reason="told so")
+    await opened.runner.acall(store.write, told)
+
+
 async def test_what_another_process_has_learned_holds_here(mailgun: Account) -> None:
-    store, now = mailgun.sandbox.kit.runtime.store, mailgun.runner.clock.now()
-    pause = partial(limits.pause, provider="mailgun", until=now + HOUR, now=now, reason="told so")
-    await mailgun.runner.acall(store.write, pause)
+    await pause(mailgun, "mailgun", HOUR)
     sent = await mailgun.send(ANN)
     assert (await mailgun.error(sent), posts(mailgun)) == ("told so", 0)
     await mailgun.sandbox.advance(HOUR)
@@ -99,6 +113,15 @@ async def test_the_next_provider_takes_over_while_one_is_down() -> None:
         await outage(opened)
         sent = await opened.send(ANN)
         assert ((await opened.row(sent)).provider, posts(opened)) == ("memory", 5)
+
+
+@pytest.mark.parametrize("soonest", ["mailgun", "memory"])
+async def test_where_all_pause_a_send_waits_for_the_soonest(soonest: str) -> None:
+    async with account(provider=("mailgun", "memory")) as opened:
+        for name in ("mailgun", "memory"):
+            await pause(opened, name, HOUR if name == soonest else 2 * HOUR)
+        await opened.send(ANN)
+        assert await opened.due_in("send") == HOUR
 
 
 # unknown

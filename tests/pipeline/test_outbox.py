@@ -219,6 +219,7 @@ async def test_an_unknown_outcome_is_never_repeated(mailgun: Account) -> None:
     mailgun.server.drop_next(taken=False)
     sent = await mailgun.send()
     assert await mailgun.state(sent) == "unknown"
+    assert "disconnected" in await mailgun.error(sent)  # not what the question came to
     assert await mailgun.happened(sent) == ["queued", "send_unknown"]
     await mailgun.sandbox.advance(timedelta(days=2))
     assert await mailgun.state(sent) == "unknown"

@@ -7,15 +7,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from inboxkit import EventType
 from inboxkit.providers.base import HttpResponse
 from inboxkit.providers.mailgun import Mailgun
+from inboxkit.providers.memory import Memory
 from inboxkit.providers.parts import Most
-from inboxkit.store import backlog, deliveries, departures, jobs, looks
+from inboxkit.store import backlog, deliveries, departures, jobs, looks, suppressions
 from inboxkit.store.sends import find_send
-from inboxkit.store.tables import delivery
+from inboxkit.store.tables import delivery, message
 from inboxkit.tokens import row_id
 
 from .outbox_bench import Bench, Keyed, bench
@@ -114,6 +115,51 @@ async def test_the_next_provider_gets_the_part_that_the_first_did_not_send(datab
         assert await b.deliveries(sent) == dict.fromkeys("abcde", "queued")
         await b.drain()
         assert parts(b) == ["abcde"]
+
+
+@pytest.mark.sqlite
+async def test_what_is_left_of_a_send_stays_with_the_provider_that_has_the_unknown_part(
+    database: str,
+) -> None:
+    async with five(database, Small(), Memory()) as (b, sent):
+        b.server.answer_next(HttpResponse(200), NOTHING)
+        await b.run()
+        b.server.answer_next(HttpResponse(503))
+        await b.drain()
+        assert parts(b) == ["cd", "e"]
+        assert (await b.kit.runtime.store.read(provider_of, sent)) == "mailgun"
+
+
+def provider_of(connection: Any, sent: Message) -> str:
+    query = select(message.c.provider).where(message.c.id == row_id("msg", sent.id))
+    return str(connection.execute(query).scalar_one())
+
+
+@pytest.mark.sqlite
+async def test_a_part_is_asked_about_although_nobody_else_may_be_written_to(database: str) -> None:
+    async with five(database, Small()) as (b, sent):
+        b.server.answer_next(HttpResponse(200), NOTHING)
+        await b.run()
+
+        def block(tx: Tx) -> None:
+            for address in FIVE[2:]:
+                suppressions.add(tx, address, reason="manual", now=b.kit.clock.now())
+
+        await b.kit.runtime.store.write(block)
+        await b.drain()  # it ends
+        states = await b.deliveries(sent)
+        assert states == dict.fromkeys("ab", "unknown") | dict.fromkeys("cde", "rejected")
+        assert (len(b.server.requests) - b.posts, b.posts) == (5, 1)
+
+
+@pytest.mark.sqlite
+async def test_what_every_provider_refused_to_take_is_given_up_for_everybody(database: str) -> None:
+    async with five(database, Keyed(), Small()) as (b, sent):
+        b.server.answer_next(*[HttpResponse(503)] * 24)
+        for _ in range(12):
+            await b.run()
+        assert await b.deliveries(sent) == dict.fromkeys("abcde", "failed")
+        assert (b.posts, await b.kit.runtime.store.read(backlog.count, ["send"])) == (24, 0)
 
 
 async def left(b: Bench, sent: Message, *states: str, provider: str) -> None:

@@ -14,7 +14,7 @@ from inboxkit.store.blobs import Blobs
 from inboxkit.store.deliveries import Outcome
 from inboxkit.store.departures import Later, Overtaken, Start, Took
 from inboxkit.store.jobs import Job, LeaseLost
-from inboxkit.store.limit_tables import circuit
+from inboxkit.store.limit_tables import circuit, pace, slot
 from inboxkit.store.limits import Rate, Rules
 from inboxkit.store.looks import Look, look
 from inboxkit.store.tables import delivery, event, job, message
@@ -126,6 +126,15 @@ def test_a_part_of_the_recipients_leaves_the_others_as_they_are(tx: Tx) -> None:
     assert states(tx, send) == ["accepted", "bounced", "accepted"]
 
 
+def test_a_part_that_leaves_takes_a_send_no_further_back(tx: Tx) -> None:
+    [send] = leased(tx, (ANN, BEN))
+    happened(tx, send, EventType.DELIVERED, ANN)
+    departures.proceed(tx, [replace(start(send), recipients=[BEN])])
+    assert states(tx, send) == ["delivered", "delivered", "sending"]
+    departures.proceed(tx, [took(send, BEN)])
+    assert states(tx, send) == ["delivered", "delivered", "accepted"]
+
+
 def test_only_who_holds_the_lease_may_begin(tx: Tx) -> None:
     one, two = leased(tx, (ANN,), (BEN,))
     jobs.put_back(tx, one[0], due_at=NOW, error="")
@@ -191,13 +200,13 @@ def test_the_next_part_of_a_send_has_attempts_of_its_own(tx: Tx) -> None:
     assert (held.attempts, again.attempts, again.state) == (1, 0, "ready")
 
 
-def shut(tx: Tx) -> tuple[Sends, Later]:
+def shut(tx: Tx, rules: Rules | None = None) -> tuple[Sends, Later]:
     """Let the first of two sends try a provider that has failed; the second is to wait for it."""
     for _ in range(5):
         limits.failed(tx, "mailgun", begun_at=NOW, now=NOW, reason="down")
     tx.connection.execute(update(circuit).values(until=NOW))
     sends = leased(tx, (ANN,), (BEN,))
-    first, second = departures.proceed(tx, [start(s) for s in sends])
+    first, second = departures.proceed(tx, [start(s, rules) for s in sends])
     assert first is None
     assert isinstance(second, Later) and second.shut
     return sends, second
@@ -214,6 +223,14 @@ def test_sends_wait_for_a_provider_until_another_has_shown_that_it_is_back(
     departures.put_off(tx, sends[1][0], sends[1][1].row.id, later, NOW)
     due = select(job.c.due_at).where(job.c.kind == "send", job.c.state == "ready")
     assert set(tx.connection.execute(due).scalars()) == {NOW if back else later.until}
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_who_waits_for_a_provider_to_be_back_has_no_slot_and_no_turn(tx: Tx, slots: int) -> None:
+    sends, _ = shut(tx, Rules((Rate.parse("1/s"),), slots))
+    held = tx.connection.execute(select(slot.c.job_id)).scalars().all()
+    next_at = tx.connection.execute(select(pace.c.next_at)).scalar_one()
+    assert (held, next_at) == ([sends[0][0].id], NOW + timedelta(seconds=1))
 
 
 @pytest.mark.parametrize(("domain", "blocked"), [("", True), ("shop.example", True), ("x", False)])
