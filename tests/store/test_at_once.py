@@ -58,6 +58,27 @@ async def test_an_address_that_two_pods_ask_for_is_one_pods(store: Store) -> Non
     assert (await store.read(inboxes.require, SALES)).pod_id == first
 
 
+def claim_as(tx: Tx, client_id: str | None, address: str = SALES) -> InboxRecord:
+    shared = "inbox.example"
+    return claims.make(tx, EVERYTHING, address, shared=shared, client_id=client_id, now=NOW)
+
+
+async def test_what_is_asked_for_twice_under_one_client_id_is_one_inbox(store: Store) -> None:
+    again = store.write(claim_as, "c-1", "help@inbox.example")
+    made = await behind(store, partial(claim_as, client_id="c-1"), again)
+    assert made.address == SALES
+    assert await store.read(inboxes.count, EVERYTHING) == 1
+
+
+@pytest.mark.parametrize("second", ["c-2", None])
+@pytest.mark.parametrize("first", ["c-1", None])
+async def test_an_address_that_two_clients_ask_for_is_ones(
+    store: Store, first: str | None, second: str | None
+) -> None:
+    with pytest.raises(claims.Taken):
+        await behind(store, partial(claim_as, client_id=first), store.write(claim_as, second))
+
+
 def keep(tx: Tx) -> bool:
     """Make the inbox of a sender as the Mailgun API does."""
     return inboxes.keep(tx, mailgun_sends.new_inbox(SALES, "", DEFAULT_POD, NOW))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from inboxkit.store import claims, domains, inboxes
 from inboxkit.store.claims import Taken
 from inboxkit.store.domains import DomainRecord, DomainTaken
+from inboxkit.store.inboxes import DELETING, BeingDeleted
 from inboxkit.store.reach import EVERYTHING, Reach
 
 if TYPE_CHECKING:
+    from inboxkit.store.inboxes import InboxRecord
     from inboxkit.store.store import Store
 
 A, B = Reach("pod_a"), Reach("pod_b")
@@ -91,6 +94,28 @@ async def test_a_plus_tag_is_its_inboxes(
     asked: dict[str, Any] = {"now": store.clock.now(), "pod_id": "pod_b"}
     await store.write(inboxes.create, f"support@{SHARED}", aliases=[f"help@{SHARED}"], **asked)
     assert await may(store, reach, address) is good
+
+
+async def make(store: Store, address: str, client_id: str | None, **asked: Any) -> InboxRecord:
+    ask = partial(claims.make, shared=SHARED, client_id=client_id, now=store.clock.now(), **asked)
+    return await store.write(ask, EVERYTHING, address)
+
+
+async def test_a_client_id_stands_for_the_inbox_that_was_made_under_it(store: Store) -> None:
+    first = await make(store, f"one@{SHARED}", "c-1")
+    assert await make(store, f"two@{SHARED}", "c-1") == first
+    assert (await make(store, f"two@{SHARED}", "c-2")).id != first.id
+
+
+@pytest.mark.parametrize(
+    ("address", "error"), [("one", Taken), ("two", BeingDeleted)], ids=["its own", "another"]
+)
+async def test_no_inbox_that_is_being_deleted_is_given_out(
+    store: Store, address: str, error: type[Exception]
+) -> None:
+    await make(store, f"one@{SHARED}", "c-1", status=DELETING)
+    with pytest.raises(error):
+        await make(store, f"{address}@{SHARED}", "c-1")
 
 
 async def test_a_domain_below_another_pods_is_not_to_be_had(store: Store) -> None:

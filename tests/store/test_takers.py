@@ -167,6 +167,9 @@ async def test_a_lease_whose_commit_broke_off_is_given_up(store: Store) -> None:
         jobs.claim(tx, "run", worker=store.worker_id, now=now, limit=9, start=0)
         committed_unseen(tx)
 
+    await put(store, "under way")
+    now, me = store.clock.now(), store.worker_id
+    await store.write(jobs.claim, "run", worker=me, now=now, limit=1, start=0)
     await put(store, "claimed")
     with pytest.raises(StoreError):
         await store.write(claim)
@@ -174,6 +177,9 @@ async def test_a_lease_whose_commit_broke_off_is_given_up(store: Store) -> None:
     with pytest.raises(StoreError):
         await store.write(born)
     assert await claimed(store) == []
+    rung = store.bell.count("run")
     await store.give_up_leases()
+    with anyio.fail_after(30):  # whoever waits for jobs is told
+        await store.bell.wait("run", rung)
     assert sorted(await claimed(store)) == ["born", "claimed"]
     assert store.takers.doubted() == frozenset()
