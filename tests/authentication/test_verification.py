@@ -4,7 +4,18 @@ import pytest
 
 from inboxkit.authentication.verification import Delivered, verify
 from inboxkit.values import Auth
-from tests.authentication.zone import DMARC, MAIL, PEER, SPF, Records, Zone, keys, sealed, signed
+from tests.authentication.zone import (
+    DMARC,
+    MAIL,
+    PEER,
+    SPF,
+    Records,
+    Zone,
+    keys,
+    parts,
+    sealed,
+    signed,
+)
 
 SEALED = keys("list.example")
 
@@ -91,6 +102,7 @@ def test_of_several_sealers_the_last_is_believed() -> None:
     [
         (sealed(MAIL, "list.example", STATED), ("other.example",)),
         (sealed(MAIL, "list.example", STATED), ()),
+        (sealed(MAIL, "list.example", STATED, length=len(parts(MAIL)[1])), ("list.example",)),
         (sealed(MAIL, "list.example", STATED).replace(b"blue", b"b1ue"), ("list.example",)),
         (
             sealed(MAIL, "list.example", STATED.replace("shop", "evil")).replace(b"evil", b"shop"),
@@ -100,7 +112,16 @@ def test_of_several_sealers_the_last_is_believed() -> None:
         (b"ARC-Seal: i=1; d=list.example\r\n" + MAIL, ("list.example",)),
         (b"ARC-Seal: " + b"i=1;" * 9_000 + b"\r\n" + MAIL, ("list.example",)),
     ],
-    ids=["unlisted", "none listed", "body", "statement", "other sender", "no set", "too long"],
+    ids=[
+        "unlisted",
+        "none listed",
+        "length",
+        "body",
+        "statement",
+        "other sender",
+        "no set",
+        "too long",
+    ],
 )
 def test_other_seals_prove_nothing(raw: bytes, sealers: tuple[str, ...]) -> None:
     auth = found(raw, SEALED, DMARC, peer="192.0.2.1", sealers=sealers)

@@ -7,6 +7,8 @@ import hashlib
 import io
 import secrets
 import sqlite3
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -177,3 +179,27 @@ async def test_a_folder_that_takes_nothing_refuses_with_store_error(
     with sqlite3.connect(tmp_path / "test.db") as connection:
         assert connection.execute("SELECT count(*) FROM inboxkit_message").fetchone() == (0,)
     connection.close()
+
+
+@pytest.mark.sqlite
+async def test_of_a_mail_whose_second_file_is_refused_none_is_left(kit: InboxKit) -> None:
+    folder, accept = kit.runtime.store.files_folder, kit.runtime.accept
+    assert folder is not None
+    for address in (DESK, "help@inbox.example"):
+        await kit.inbox(address)
+    for number in range(0, 256, 2):
+        (folder / f"{number:02x}").touch()  # half of the files find no folder, by their names
+    both = replace(arriving(mail(files=LARGE)), rcpt_to=(DESK, "help@inbox.example"))
+    kept = 0
+    for _ in range(40):
+        with suppress(StoreError):
+            kept += len(await accept.prepare(both))
+        assert len(files(kit)) == kept
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"], ids=["CRLF", "LF"])
+async def test_what_the_body_says_is_no_message_id(kit: InboxKit, end: bytes) -> None:
+    await kit.inbox(DESK)
+    raw = end.join([b"From: ann@example.com", b"", b"Message-ID: <1@example.com>", b""])
+    [copy] = await kit.runtime.accept.prepare(arriving(raw))
+    assert copy.message_id == ""

@@ -101,6 +101,17 @@ async def test_what_was_sent_ahead_of_tls_is_dropped(
         assert (await client.command("RCPT TO:<bot@example.org>")) == "503 5.5.1 Send EHLO first"
 
 
+async def test_starttls_comes_alone_and_once(
+    serving: Serving, tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
+    async with serving(tls_context=tls) as server, server.client() as client:
+        assert await client.command("STARTTLS now") == "501 5.5.4 STARTTLS takes no argument"
+        await client.command("STARTTLS")
+        await client.writer.start_tls(client_tls)
+        assert await client.command("STARTTLS") == "503 5.5.1 TLS is already in use"
+        assert (await client.command("EHLO x")).startswith("250")
+
+
 async def test_a_failed_handshake_ends_the_connection_only(
     serving: Serving, tls: ssl.SSLContext
 ) -> None:
