@@ -24,7 +24,7 @@ from ..settings import without_secrets
 from .links import Links
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _BUSY_MS = 5_000
 _RETRY_S = 0.002
@@ -124,7 +124,7 @@ def _make_private(file: Path) -> None:
 def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
     engine = create_engine(
         url,
-        connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000},
+        creator=_connecting(Path(url.database or "")),
         pool_size=8,
         hide_parameters=True,  # bodies and codes are among them; errors are logged
         json_serializer=to_json,
@@ -148,6 +148,16 @@ def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
             raise OperationalError(begin, None, error) from error
 
     return engine
+
+
+def _connecting(file: Path) -> Callable[[], sqlite3.Connection]:
+    """Return what opens the file and makes none: an empty one would stand where ours is gone."""
+    uri = f"{file.absolute().as_uri()}?mode=rw"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(uri, _BUSY_MS / 1000, check_same_thread=False, uri=True)
+
+    return connect
 
 
 def _set(connection: sqlite3.Connection, pragma: str) -> None:

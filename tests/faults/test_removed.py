@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
-from contextlib import chdir
+from contextlib import ExitStack, chdir
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from inboxkit import InboxKit, StoreError
 from inboxkit.store.presence import Presence
@@ -71,6 +72,15 @@ async def test_a_file_that_is_gone_is_told_and_the_stop_ends(database: str, file
         move(file, file.with_name("aside.db"))
         with pytest.raises(StoreError, match="it is not there"):
             await arrive(kit)
+
+
+async def test_no_empty_file_is_made_where_the_file_is_gone(database: str, file: Path) -> None:
+    async with InboxKit(database=database) as kit:
+        move(file, file.with_name("aside.db"))
+        with ExitStack() as held, pytest.raises(OperationalError, match="unable to open"):
+            for _ in range(12):  # more than were open before
+                held.enter_context(kit.runtime.store.database.reader.connect())
+        assert not await anyio.to_thread.run_sync(file.exists)
 
 
 async def test_a_change_of_the_working_directory_moves_no_file(
