@@ -14,10 +14,11 @@ from sqlalchemy import Connection, make_url, select, update
 
 from inboxkit import EventType
 from inboxkit.errors import UnsupportedFeature
-from inboxkit.providers.base import HttpRequest, HttpResponse, Outgoing, Sent
+from inboxkit.providers.base import HttpRequest, HttpResponse, Outgoing, Retry, Sent
 from inboxkit.providers.mailgun import Mailgun, MailgunConfig
 from inboxkit.providers.memory import Memory
 from inboxkit.store import backlog, deliveries, events, jobs, sends
+from inboxkit.store.limit_tables import circuit
 from inboxkit.store.tables import job, message
 from inboxkit.tokens import row_id
 
@@ -60,6 +61,15 @@ class Choosy(Mailgun):
         return Sent("p-1", recipients={BEN: "not here"}, ids={ANN: "p-ann"})
 
 
+class Sure(Mailgun):
+    """A provider that can tell that it was sent nothing."""
+
+    name = "sure"
+
+    def parse_lookup(self, response: Any, message: Outgoing, config: MailgunConfig) -> Retry:
+        return Retry(reason="nothing came")
+
+
 async def test_a_send_left_in_the_middle_is_asked_about_and_not_repeated(database: str) -> None:
     async with bench(database, Mailgun(), Memory()) as b:
         sent = await b.send()
@@ -90,6 +100,22 @@ async def test_a_send_that_the_provider_knows_of_was_sent(database: str) -> None
         await b.leave(sent, "mailgun")
         await b.run()
         assert (await b.state(sent), b.posts) == ("accepted", 1)
+
+
+async def test_what_certainly_did_not_arrive_goes_to_the_next_and_counts_as_an_outage(
+    database: str,
+) -> None:
+    async with bench(database, Sure(), Memory()) as b:
+        sent = await b.send()
+        b.server.drop_next(taken=False)
+        await b.run()
+        assert (await b.state(sent), b.posts) == ("accepted", 1)
+        assert await b.kit.runtime.store.read(failures) == {"sure": 1}
+
+
+def failures(connection: Connection) -> dict[str, int]:
+    rows = connection.execute(select(circuit.c.provider, circuit.c.failures))
+    return {row.provider: row.failures for row in rows}
 
 
 async def test_a_send_left_with_a_provider_that_is_gone_is_unknown(database: str) -> None:

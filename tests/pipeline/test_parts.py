@@ -118,6 +118,15 @@ async def test_the_next_provider_gets_the_part_that_the_first_did_not_send(datab
 
 
 @pytest.mark.sqlite
+async def test_who_is_in_no_part_of_the_next_provider_is_sent_to_afterwards(database: str) -> None:
+    async with five(database, Keyed(), Small()) as (b, sent):
+        b.server.answer_next(HttpResponse(503))
+        await b.run()
+        assert parts(b) == ["ab", "cde"]
+        assert await b.deliveries(sent) == dict.fromkeys("abcde", "accepted")
+
+
+@pytest.mark.sqlite
 async def test_what_is_left_of_a_send_stays_with_the_provider_that_has_the_unknown_part(
     database: str,
 ) -> None:
