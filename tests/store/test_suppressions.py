@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,3 +66,93 @@ def test_a_list_is_taken_over_as_one_by_one(tx: Tx) -> None:
     assert (found[ANN], found[BEN]) == (("bounced", "551 again"), ("complained", "old"))
     assert found["eve@good.example"] == ("complained", "")
     assert suppressions.add_all(tx, entries, NOW) == 0
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["one", "a list"])
+@pytest.mark.parametrize(
+    ("address", "reason", "is_added"),
+    [
+        ("Eve@Good.Example", "bounced", False),
+        ("Dan@other.example", "bounced", False),
+        ("eve@good.example", "complained", True),
+        ("eve@mail.good.example", "bounced", True),
+        ("eve@other.example", "bounced", True),
+    ],
+    ids=["domain", "address", "a complaint", "below the domain", "beside the address"],
+)
+def test_a_bounce_suppresses_nobody_who_is_allowed(
+    tx: Tx, many: bool, address: str, reason: str, is_added: bool
+) -> None:
+    values = [("good.example", "domain", ""), ("dan@other.example", "address", "")]
+    mailgun_lists.allow(tx, "shop.example", values, NOW)
+    if many:
+        assert suppressions.add_all(tx, [Entry(address, reason=reason)], NOW) == is_added
+    else:
+        assert suppressions.add(tx, address, reason=reason, now=NOW) == is_added
+    found = [row.address for row in suppressions.everything(tx.connection)]
+    assert found == [address.lower()] * is_added
+
+
+def entries(tx: Tx) -> list[tuple[str, str, str, str]]:
+    rows = suppressions.everything(tx.connection)
+    return [(row.address, row.domain, row.reason, row.detail) for row in rows]
+
+
+@pytest.mark.parametrize(("renew", "detail"), [(True, "new"), (False, "old")])
+def test_what_a_list_says_of_an_entry_changes_no_other(tx: Tx, renew: bool, detail: str) -> None:
+    for address in (ANN, BEN):
+        for domain in ("", "shop.example"):
+            suppressions.add(
+                tx, address, reason="unsubscribed", now=NOW, domain=domain, detail="old"
+            )
+    told = [Entry(ANN, "Shop.Example", "complained", "new"), Entry(BEN, detail="")]
+    assert suppressions.add_all(tx, told, NOW, renew=renew) == 0
+    assert entries(tx) == [
+        (ANN, "", "unsubscribed", "old"),
+        (ANN, "shop.example", "complained", detail),
+        (BEN, "", "unsubscribed", "old"),
+        (BEN, "shop.example", "unsubscribed", "old"),
+    ]
+
+
+def test_a_complaint_to_one_domain_is_none_to_another(tx: Tx) -> None:
+    for domain in ("other.example", "shop.example"):
+        suppressions.add(tx, ANN, reason="unsubscribed", now=NOW, domain=domain)
+    suppressions.add(tx, ANN, reason="complained", now=NOW, domain="SHOP.example")
+    suppressions.add(tx, ANN, reason="bounced", now=NOW, domain="other.example")
+    assert [entry[1:3] for entry in entries(tx)] == [
+        ("other.example", "unsubscribed"),
+        ("shop.example", "complained"),
+    ]
+
+
+def test_entries_are_seen_and_lifted_by_domain(tx: Tx) -> None:
+    for domain in ("", "other.example", "shop.example"):
+        suppressions.add(tx, ANN, reason="manual", now=NOW, domain=domain)
+    suppressions.add(tx, BEN, reason="manual", now=NOW, domain="shop.example")
+    assert suppressions.remove(tx, ANN.upper(), domain="Shop.Example") == 1
+    seen = suppressions.everything(tx.connection, domain="SHOP.example")
+    assert [row.address for row in seen] == [BEN]
+    assert suppressions.remove(tx, ANN, domain="") == 1
+    assert [entry[:2] for entry in entries(tx)] == [(ANN, "other.example"), (BEN, "shop.example")]
+
+
+def test_the_nearest_reason_holds(tx: Tx) -> None:
+    for domain, reason in (("", "bounced"), ("pod_1", "manual"), ("shop.example", "complained")):
+        suppressions.add(tx, ANN, reason=reason, now=NOW, domain=domain)
+    for scopes, reason in (
+        (("shop.example", "pod_1"), "complained"),
+        (("other.example", "pod_1"), "manual"),
+        (("other.example", "pod_2"), "bounced"),
+    ):
+        assert suppressions.among(tx.connection, [ANN], *scopes) == {ANN: reason}
+
+
+def test_an_entry_says_since_when_and_no_more_than_500_characters_of_why(tx: Tx) -> None:
+    before, why = NOW - timedelta(days=9), "x" * 501
+    suppressions.add(tx, ANN, reason="manual", now=NOW, detail=why)
+    told = [Entry(BEN, detail=why, created_at=before), Entry("eve@example.com")]
+    suppressions.add_all(tx, told, NOW)
+    found = {row.address: row for row in suppressions.everything(tx.connection)}
+    assert [found[a].detail for a in (ANN, BEN)] == ["x" * 500] * 2
+    assert [row.created_at for row in found.values()] == [NOW, before, NOW]
