@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from sqlalchemy import select
 
+from inboxkit.clock import Clock
+from inboxkit.pipeline.batches import Batches
+from inboxkit.pipeline.configured import Configured
+from inboxkit.pipeline.transport import Transport
+from inboxkit.providers.base import HttpRequest, HttpResponse, Outgoing, Sent
+from inboxkit.providers.batches import Batch
+from inboxkit.providers.fakes.mailgun import MailgunFake
+from inboxkit.providers.mailgun import Mailgun, MailgunConfig
 from inboxkit.providers.registry import PROVIDERS, batching
 from inboxkit.store.limit_tables import circuit
+from inboxkit.testing.fake_provider import FakeProvider
 from inboxkit.testing.vendors import VENDORS
 
+from .mailgun import OPTIONS
 from .test_every_vendor import DAY, sending
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inboxkit import Message
+    from inboxkit.providers.base import SendOutcome
     from inboxkit.testing import Fakes
     from inboxkit.testing.fakes import FakeAccount
 
@@ -116,3 +130,73 @@ async def test_a_request_of_many_fails_once(fake_provider: Fakes, dropped: bool)
         sent = await queued(opened)
         assert await states(opened, sent) == {"unknown" if dropped else "queued"}
         assert [row.failures for row in await opened.rows(select(circuit))] == [1]
+
+
+class Joining(Mailgun):
+    """A vendor that takes many messages in one request, and notes which came together."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.groups: list[list[int]] = []
+
+    def batch_entry(self, message: Outgoing, config: MailgunConfig) -> bytes:
+        raise NotImplementedError("the entries are given")
+
+    def build_batch(self, entries: Sequence[bytes], config: MailgunConfig) -> HttpRequest:
+        self.groups.append([len(entry) for entry in entries])
+        return HttpRequest(method="POST", url=config.base_url)
+
+    def parse_batch(
+        self, response: HttpResponse, messages: Sequence[Outgoing], config: MailgunConfig
+    ) -> Sequence[SendOutcome]:
+        if response.status != 200:
+            raise KeyError("id")
+        return [Sent(str(number)) for number, _ in enumerate(messages)]
+
+
+async def carried(vendor: Joining, sizes: Sequence[int], *, status: int = 200) -> list[str]:
+    """Send messages of so many bytes at once; return what came of those that shared a request."""
+    fake = MailgunFake(Mailgun().configure(OPTIONS), Clock().now)
+    found: dict[int, str] = {}
+    async with FakeProvider(fake) as server:
+        server.answer_next(*[HttpResponse(status)] * len(sizes))
+        chosen = Configured(vendor, vendor.configure({**OPTIONS, "base_url": server.url}))
+        transport = Transport()
+        batches = Batches(transport, anyio.CapacityLimiter(1))
+
+        async def one(number: int, message: Any) -> None:
+            entry = b"x" * sizes[number]
+            joined = await batches.carry(chosen, vendor, message, entry)
+            if joined is not None:
+                found[number] = type(joined.outcome).__name__
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(len(sizes)):
+                tasks.start_soon(one, number, None)
+        await transport.close()
+    return [found.get(number, "alone") for number in range(len(sizes))]
+
+
+@pytest.mark.parametrize(
+    ("most", "sizes", "groups"),
+    [
+        (2, [1, 1, 1], [[1, 1]]),
+        (9, [6, 4, 1], [[6, 4]]),
+        (9, [6, 5], []),
+        (9, [3, 3, 3, 2, 1], [[3, 3, 3], [2, 1]]),
+        (9, [20, 1, 1], [[1, 1]]),
+    ],
+    ids=["number", "bytes", "one too many", "sum", "too large by itself"],
+)
+async def test_a_request_holds_as_much_as_the_vendor_takes(
+    most: int, sizes: list[int], groups: list[list[int]]
+) -> None:
+    vendor = Joining(Batch(most, most_bytes=10))
+    came = await carried(vendor, sizes)
+    assert vendor.groups == groups
+    assert came.count("Sent") == sum(map(len, groups))
+
+
+async def test_where_the_answer_cannot_be_read_nobody_knows_what_became_of_any() -> None:
+    came = await carried(Joining(Batch(9)), [1, 1, 1], status=500)
+    assert came == ["Unknown"] * 3
