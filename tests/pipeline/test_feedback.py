@@ -8,23 +8,31 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import aiohttp
 import anyio
 import pytest
+from sqlalchemy import select, update
 
 from inboxkit import Event, EventType, Message
 from inboxkit.pipeline.janitor import Janitor
 from inboxkit.providers.base import HttpResponse, WebhookRequest
 from inboxkit.providers.forms import Field
 from inboxkit.router import Retries, Router
+from inboxkit.store.tables import delivery, message, webhook
+from inboxkit.testing.fake_provider import post
 from inboxkit.values import Auth
 from tests.providers.mailgun_account import form_post, json_post, signature_block
 
 from .mailgun import OPTIONS, Account, account
+from .test_every_vendor import sending
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from inboxkit.testing import Sandbox
+    from inboxkit.store.writer import Tx
+    from inboxkit.testing import Fakes, Sandbox
+
+    from .sending import Sending
 
 ANN, BEN, BOT = "ann@example.com", "ben@example.com", "bot@shop.example"
 MAIL = (
@@ -104,6 +112,68 @@ async def test_an_event_about_somebody_elses_send_only_suppresses(mailgun: Accou
     await mailgun.sandbox.settle()
     assert await mailgun.webhooks() == [("done", "1 events of unknown sends")]
     assert await mailgun.suppressed() == [(BEN, "bounced")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "entries"),
+    [
+        (EventType.BOUNCED, list[tuple[str, str]]()),
+        (EventType.DELIVERED, list[tuple[str, str]]()),
+        (EventType.COMPLAINED, [(BEN, "complained")]),
+        (EventType.UNSUBSCRIBED, [(BEN, "unsubscribed")]),
+    ],
+    ids=["soft bounce", "delivered", "complaint", "unsubscription"],
+)
+async def test_of_somebody_elses_send_only_what_lasts_suppresses(
+    mailgun: Account, kind: EventType, entries: list[tuple[str, str]]
+) -> None:
+    await mailgun.send(ANN)
+    foreign = replace(mailgun.fake.caught[0], message_id="<other@app.example>", metadata={})
+    await mailgun.post(mailgun.fake.event(kind, foreign, BEN, hard=False))
+    await mailgun.sandbox.settle()
+    assert await mailgun.suppressed() == entries
+
+
+async def test_of_the_headers_of_a_webhook_no_secret_is_kept(mailgun: Account) -> None:
+    post = await mailgun.event(EventType.DELIVERED, await mailgun.send(ANN))
+    secret = {"Authorization": "Basic c2VjcmV0", "Cookie": "s=1", "X-Kept": "yes"}
+    await mailgun.post(replace(post, headers={**post.headers, **secret}))
+    [row] = await mailgun.rows(select(webhook.c.headers))
+    assert row.headers["x-kept"] == "yes"
+    assert row.headers.keys().isdisjoint(("authorization", "cookie"))
+
+
+@pytest.mark.parametrize("learned", [True, False])
+async def test_an_event_that_is_faster_than_the_answer_waits_for_it_once(
+    fake_provider: Fakes, learned: bool
+) -> None:
+    account = fake_provider("scaleway")
+    async with sending("scaleway", fake_provider) as opened:
+        sent = await opened.send(ANN)
+        [known] = await opened.rows(select(delivery.c.provider_id))
+        await remember(opened, None)
+        url = f"{opened.sandbox.url}/webhooks/scaleway"
+        async with aiohttp.ClientSession() as session:
+            await post(session, account.event(EventType.DELIVERED, account.sent[0]), url)
+        await opened.sandbox.settle()
+        assert await opened.due_in("webhook") == timedelta(minutes=1)
+        if learned:
+            await remember(opened, known.provider_id)
+        await opened.sandbox.advance(timedelta(minutes=1))
+        assert await opened.state(sent) == ("delivered" if learned else "accepted")
+        told = "" if learned else "1 events of unknown sends"
+        assert await opened.webhooks() == [("done", told)]
+
+
+async def remember(opened: Sending, provider_id: str | None) -> None:
+    """Let the send be known under this id of the provider."""
+
+    def change(tx: Tx) -> None:
+        for table in (message, delivery):
+            tx.connection.execute(update(table).values(provider_id=provider_id))
+
+    store = opened.sandbox.kit.runtime.store
+    await opened.runner.acall(store.write, change)
 
 
 @pytest.mark.parametrize("id_", ["msg_0000000000007", "thd_0000000000007", "nonsense"])
