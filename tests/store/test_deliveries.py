@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from inboxkit.store import deliveries, suppressions
 from inboxkit.store.deliveries import STATES, Outcome, happened
@@ -211,3 +212,67 @@ def test_what_happened_to_everybody_moves_everybody(tx: Tx) -> None:
     refused = outcome(EventType.FAILED)
     deliveries.happened_to(tx, number, [ANN, BEN], refused, now=NOW)
     assert set(states(tx, number).values()) == {"failed"}
+
+
+def test_what_is_set_back_is_what_was_not_sent_alone(tx: Tx) -> None:
+    one, other = stored(tx, ANN, BEN), stored(tx, ANN)
+    tx.connection.execute(update(delivery).values(state="sending"))
+    tx.connection.execute(update(message).values(state="sending"))
+    deliveries.requeue(tx, one, [ANN], at=NOW)
+    assert states(tx, one) == {ANN: "queued", BEN: "sending"}
+    assert (states(tx, other), state(tx, other)) == ({ANN: "sending"}, "sending")
+    assert deliveries.pending(tx.connection, one) == {ANN: "queued", BEN: "sending"}
+
+
+def test_nothing_happens_to_a_send_that_is_not_there(tx: Tx) -> None:
+    assert not happened(tx, 7, outcome(EventType.DELIVERED, ANN), now=NOW)
+    deliveries.happened_to(tx, 7, [ANN], outcome(EventType.DELIVERED), now=NOW)
+    assert logged(tx, 7) == []
+
+
+def test_an_event_about_somebody_else_moves_nobody(tx: Tx) -> None:
+    number = stored(tx, ANN, BEN)
+    assert happened(tx, number, outcome(EventType.DELIVERED, "eve@example.com"), now=NOW)
+    assert (states(tx, number), state(tx, number)) == ({ANN: "queued", BEN: "queued"}, "queued")
+
+
+def test_what_has_no_id_is_told_each_time_and_an_acceptance_once_to_each(tx: Tx) -> None:
+    number = stored(tx, ANN, BEN)
+    told = [
+        Outcome(type=kind, at=NOW, recipient=to)
+        for kind in (EventType.OPENED, EventType.ACCEPTED)
+        for to in (ANN, ANN, BEN)
+    ]
+    assert [happened(tx, number, one, now=NOW) for one in told] == [True] * 4 + [False, True]
+
+
+@pytest.mark.parametrize(
+    ("believed", "scope", "entries"),
+    [
+        (True, "", {(ANN, "shop.example", "complained")}),
+        (True, "pod_1", {(ANN, "pod_1", "complained")}),
+        (False, "pod_1", set[object]()),
+    ],
+    ids=["a provider's", "a pod's", "not believed"],
+)
+def test_what_is_not_believed_suppresses_nobody(
+    tx: Tx, believed: bool, scope: str, entries: set[object]
+) -> None:
+    told = replace(outcome(EventType.COMPLAINED, ANN), believed=believed, scope=scope)
+    number = stored(tx, ANN, sender_email="support@Shop.Example")
+    happened(tx, number, told, now=NOW)
+    assert (suppressed(tx), state(tx, number)) == (entries, "complained")
+
+
+def test_a_soft_bounce_may_still_be_answered(tx: Tx) -> None:
+    number = stored(tx, ANN)
+    happened(tx, number, Outcome(type=EventType.BOUNCED, at=NOW, recipient=ANN), now=NOW)
+    assert tx.connection.execute(select(thread.c.waiting_since)).scalar_one() is not None
+
+
+def test_a_reason_is_kept_up_to_its_bound(tx: Tx) -> None:
+    number = stored(tx, ANN)
+    told = Outcome(type=EventType.FAILED, at=NOW, reason="x" * 2_001, reason_class="expired")
+    happened(tx, number, told, now=NOW)
+    row = tx.connection.execute(select(delivery.c.reason, delivery.c.reason_class)).one()
+    assert tuple(row) == ("x" * 2_000, "expired")
