@@ -197,6 +197,7 @@ def listed(
 
 
 def of_address(connection: Connection, address: str) -> list[SuppressionRecord]:
-    """Return the entries of an address."""
-    query = select(suppression).where(suppression.c.address == address.lower())
+    """Return the entries of an address, by domain."""
+    mine = suppression.c.address == address.lower()
+    query = select(suppression).where(mine).order_by(suppression.c.domain)
     return [SuppressionRecord(*row) for row in connection.execute(query)]

@@ -19,7 +19,7 @@ from inboxkit.providers.base import HttpResponse, WebhookRequest
 from inboxkit.providers.forms import Field
 from inboxkit.router import Retries, Router
 from inboxkit.store.tables import delivery, message, webhook
-from inboxkit.testing.fake_provider import post
+from inboxkit.testing.posting import post
 from inboxkit.values import Auth
 from tests.providers.mailgun_account import form_post, json_post, signature_block
 

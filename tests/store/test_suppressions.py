@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inboxkit.store import mailgun_lists, suppressions
+from inboxkit.store.pages import Page
 from inboxkit.store.suppressions import Entry
 
 from .sending import ANN, BEN, NOW, transaction
@@ -156,3 +157,21 @@ def test_an_entry_says_since_when_and_no_more_than_500_characters_of_why(tx: Tx)
     found = {row.address: row for row in suppressions.everything(tx.connection)}
     assert [found[a].detail for a in (ANN, BEN)] == ["x" * 500] * 2
     assert [row.created_at for row in found.values()] == [NOW, before, NOW]
+
+
+def test_entries_are_listed_by_page_domain_and_address(tx: Tx) -> None:
+    pairs = [(ANN, ""), (ANN, "shop.example"), (BEN, ""), (BEN, "other.example")]
+    for address, domain in reversed(pairs):
+        suppressions.add(tx, address, reason="manual", now=NOW, domain=domain)
+
+    def listed(page: Page[tuple[str, str]], **asked: str) -> list[tuple[str, str]]:
+        found = suppressions.listed(tx.connection, page, **asked)
+        return [(record.address, record.domain) for record in found]
+
+    assert listed(Page(2)) == pairs[:3]  # one more than a page tells that there is another
+    assert listed(Page(2, after=pairs[0])) == pairs[1:]
+    assert listed(Page(9), domain="Shop.Example") == [(ANN, "shop.example")]
+    assert listed(Page(9), domain="") == [(ANN, ""), (BEN, "")]
+    assert listed(Page(9), address=BEN.upper()) == pairs[2:]
+    found = suppressions.of_address(tx.connection, ANN.upper())
+    assert [(record.address, record.domain) for record in found] == pairs[:2]
