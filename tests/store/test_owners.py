@@ -9,14 +9,30 @@ import pytest
 from sqlalchemy import select
 
 from inboxkit.errors import NotFound
-from inboxkit.store import api_keys, endpoints, inboxes, lists, pods, purge
+from inboxkit.store import (
+    api_keys,
+    drafts,
+    endpoints,
+    inboxes,
+    lists,
+    mailgun_validations,
+    pods,
+    purge,
+    subscriptions,
+)
 from inboxkit.store.api_keys import KeyRecord
 from inboxkit.store.api_tables import api_key, endpoint, list_entry
+from inboxkit.store.columns import metadata
+from inboxkit.store.drafts import DraftRecord
 from inboxkit.store.endpoints import EndpointRecord
 from inboxkit.store.lists import ListKey
+from inboxkit.store.mailgun_validations import NewList, inbox_scope
+from inboxkit.store.subscriptions import Scope, SubscriptionRecord
+from inboxkit.tokens import new_id
+from inboxkit.values import File
 
 from .at_once import behind
-from .sending import NOW
+from .sending import ANN, NOW, stored
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -24,7 +40,6 @@ if TYPE_CHECKING:
     from inboxkit.store.store import Store
     from inboxkit.store.writer import Tx
 
-pytestmark = pytest.mark.postgres
 MOMENTS: dict[str, Any] = {"created_at": NOW, "updated_at": NOW}
 
 
@@ -42,7 +57,27 @@ def entry(tx: Tx, **owner: Any) -> None:
     lists.add(tx, blocked, "ann@example.com", reason="", now=NOW)
 
 
+def draft(tx: Tx, inbox_id: int) -> None:
+    wanted = DraftRecord(id=new_id(), inbox_id=inbox_id, inbox="", send_at=NOW, **MOMENTS)
+    drafts.create(tx, wanted, [File("a.txt", b"abc", "text/plain")])
+
+
+def poll(tx: Tx, inbox_id: int) -> None:
+    wanted = SubscriptionRecord(client_id="c", event_types=["x"], inbox_id=inbox_id, **MOMENTS)
+    subscriptions.create(tx, Scope(None, inbox_id), wanted)
+
+
+def validation(tx: Tx, inbox_id: int) -> None:
+    new = NewList(inbox_scope(inbox_id), "names", quantity=1, lookup=False, now=NOW)
+    mailgun_validations.create(tx, new, mailgun_validations.packed([ANN]))
+
+
+def send(tx: Tx, inbox_id: int) -> None:
+    stored(tx, ANN, inbox_id=inbox_id)
+
+
 KINDS = [key, hook, entry]
+ALL = [*KINDS, draft, poll, validation, send]
 
 
 def left(connection: Connection) -> int:
@@ -52,6 +87,28 @@ def left(connection: Connection) -> int:
     return sum(len(connection.execute(query).all()) for query in queries)
 
 
+def rows(connection: Connection) -> dict[str, int]:
+    """Count the rows of each table, but the row that the last key leaves."""
+    keys = select(api_key.c.id).where(api_key.c.hash != "")
+    queries = {t.name: select(t.c[0]) for t in metadata.sorted_tables} | {api_key.name: keys}
+    return {name: len(connection.execute(query).all()) for name, query in queries.items()}
+
+
+async def test_with_an_inbox_goes_all_that_is_its_own_and_nothing_of_another(
+    store: Store,
+) -> None:
+    kept = (await store.write(inboxes.create, "support@shop.example", now=NOW)).id
+    for make in ALL:
+        await store.write(make, inbox_id=kept)
+    before = await store.read(rows)
+    gone = (await store.write(inboxes.create, "gone@inbox.example", now=NOW)).id
+    for make in ALL:
+        await store.write(make, inbox_id=gone)
+    await store.write(purge.inbox, gone)
+    assert await store.read(rows) == before
+
+
+@pytest.mark.postgres
 @pytest.mark.parametrize("make", KINDS)
 async def test_what_is_made_for_an_inbox_goes_with_it(store: Store, make: Any) -> None:
     mine = (await store.write(inboxes.create, "m@inbox.example", now=NOW)).id
@@ -59,6 +116,7 @@ async def test_what_is_made_for_an_inbox_goes_with_it(store: Store, make: Any) -
     assert await store.read(left) == 0
 
 
+@pytest.mark.postgres
 @pytest.mark.parametrize("make", KINDS)
 async def test_nothing_is_made_for_a_pod_that_is_deleted(store: Store, make: Any) -> None:
     mine = (await store.write(pods.create, name="p", client_id=None, now=NOW)).id

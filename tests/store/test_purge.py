@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import func, insert, select, text, update
 
-from inboxkit.store import purge
+from inboxkit.store import jobs, messages, purge, runs
+from inboxkit.store.columns import metadata
+from inboxkit.store.mailgun_tables import mailgun_send
+from inboxkit.store.runs import NewRun
+from inboxkit.store.tables import message, reference, run, thread
 from inboxkit.tokens import first_id
+from tests.mails import mail as wire
 
-from .sending import stored, transaction
+from .arriving import SUPPORT, mail, recorded
+from .sending import NOW, stored, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,3 +81,91 @@ def test_what_is_not_done_with_and_what_is_of_another_inbox_stays(tx: Tx) -> Non
     assert purge.older_than(tx.connection, MARCH) == []
     came(tx, MARCH - 2 * DAY)
     assert purge.older_than(tx.connection, MARCH, inbox_id=7) == []
+
+
+@pytest.mark.parametrize("state", ["stored", "queued", "scheduled", "sending"])
+def test_what_waits_or_leaves_stays_however_old_and_many(tx: Tx, state: str) -> None:
+    at_work = stored(tx, state=state, received_at=LONG_AGO)
+    done, newest = (stored(tx, state="sent", received_at=LONG_AGO) for _ in range(2))
+    inbox = tx.connection.execute(select(message.c.inbox_id).limit(1)).scalar_one()
+    assert at_work < done < newest
+    assert purge.older_than(tx.connection, MARCH) == [done, newest]
+    assert purge.beyond(tx.connection, inbox, 1) == [done]
+
+
+@pytest.mark.parametrize("state", ["pending", "retrying", "completed", "failed"])
+def test_what_a_handler_is_not_done_with_stays(tx: Tx, state: str) -> None:
+    old, _ = (stored(tx, state="sent", received_at=LONG_AGO) for _ in range(2))
+    inbox = tx.connection.execute(select(message.c.inbox_id).limit(1)).scalar_one()
+    about: dict[str, Any] = {"router": "r", "handler": "h", "kind": "message"}
+    runs.insert_new(tx, [NewRun(message_id=old, thread_id=None, inbox_id=inbox, **about)], NOW)
+    tx.connection.execute(update(run).values(state=state))
+    is_over = state in ("completed", "failed")
+    assert (old in purge.older_than(tx.connection, MARCH)) == is_over
+    assert (old in purge.beyond(tx.connection, inbox, 1)) == is_over
+
+
+def test_of_a_thread_that_is_left_no_answer_leads_to_what_is_deleted(tx: Tx) -> None:
+    found = recorded(tx, mail("one"), mail("two", "one"))
+    purge.messages(tx, [found["one"].id])
+    named = select(reference.c.message_id).distinct()
+    assert set(tx.connection.execute(named).scalars()) == {None, found["two"].id}
+    again = recorded(tx, mail("three", "one"))["three"]
+    assert again.thread_id == found["two"].thread_id
+
+
+def test_with_the_last_message_goes_its_thread_and_what_was_merged_into_it(tx: Tx) -> None:
+    found = recorded(tx, mail("one"), mail("two", subject="Colour"), mail("left", subject="Cut"))
+    found |= recorded(tx, mail("both", "one", "two", subject="Colour"))
+    for number in {row.thread_id for row in found.values()}:
+        jobs.put(tx, [jobs.new_job("timer", f"{number}:1", inbox_id=1, due_at=NOW)])
+    purge.messages(tx, [found[name].id for name in ("one", "two", "both")])
+    left = found["left"].thread_id
+    for column in (thread.c.id, reference.c.thread_id):
+        assert set(tx.connection.execute(select(column)).scalars()) == {left}
+    for number, is_left in ((left, True), (found["both"].thread_id, False)):
+        assert jobs.is_known(tx.connection, "timer", f"{number}:1") == is_left
+
+
+def test_a_thread_whose_number_begins_like_that_of_a_deleted_one_keeps_its_reminders(
+    tx: Tx,
+) -> None:
+    row = recorded(tx, mail("one"))["one"]
+    timer = jobs.new_job("timer", f"{row.thread_id}0:1", inbox_id=row.inbox_id, due_at=NOW)
+    jobs.put(tx, [timer])
+    purge.messages(tx, [row.id])
+    assert jobs.is_known(tx.connection, "timer", timer["key"])
+
+
+def hung(tx: Tx, name: str) -> int:
+    """Store a message on which something hangs in each table; return its row id."""
+    letter = wire(to=SUPPORT, subject=name, files={"a.txt": b"a"})
+    id_ = f"Message-ID: <{name}@x.example>\r\nX-Id: <"
+    row = recorded(tx, letter.replace(b"Message-ID: <", id_.encode()))[name]
+    messages.set_labels(tx, row.id, add=["vip"], remove=[], now=NOW)
+    about: dict[str, Any] = {"router": "r", "handler": "h", "kind": "message"}
+    about |= {"thread_id": row.thread_id, "inbox_id": row.inbox_id, "withheld": "no handler"}
+    runs.insert_new(tx, [NewRun(message_id=row.id, **about)], NOW)
+    tx.connection.execute(insert(mailgun_send).values(message_id=row.id, tags=[], is_test=False))
+    return int(row.id)
+
+
+def hanging(tx: Tx) -> dict[str, int]:
+    """Count what there is of messages and of what hangs on them, the index included."""
+    tables = [t for t in metadata.sorted_tables if "message_id" in t.c or t in (message, thread)]
+    counts = {t.name: select(func.count()).select_from(t) for t in tables}
+    found = {name: tx.connection.execute(query).scalar_one() for name, query in counts.items()}
+    is_sqlite = tx.connection.dialect.name == "sqlite"
+    words = " WHERE inboxkit_search MATCH 'hello'" if is_sqlite else ""
+    indexed = text(f"SELECT count(*) FROM inboxkit_search{words}")
+    return found | {"index": tx.connection.execute(indexed).scalar_one()}
+
+
+def test_with_a_message_goes_all_that_hangs_on_it_and_nothing_of_another(tx: Tx) -> None:
+    hung(tx, "kept")
+    before = hanging(tx)
+    gone = hung(tx, "gone")
+    both = hanging(tx)
+    purge.messages(tx, [gone])
+    assert hanging(tx) == before
+    assert {name: n for name, n in both.items() if n == before[name]} == {"inboxkit_delivery": 0}
