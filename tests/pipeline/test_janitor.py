@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
+from sqlalchemy import insert, select
 
 from inboxkit import InboxKit, Settings
+from inboxkit.clock import Clock
 from inboxkit.pipeline.janitor import Janitor
+from inboxkit.store import inboxes
+from inboxkit.store.api_tables import attempt
+from inboxkit.store.limit_tables import replies
+from inboxkit.store.mailgun_tables import mailgun_list
+from inboxkit.store.store import Store
+from inboxkit.store.tables import inbox, message, webhook
 from inboxkit.testing.settling import settle
 from tests.mails import DESK, arrive
+from tests.store.sending import stored
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from sqlalchemy import Connection
+
+    from inboxkit.store.writer import Tx
 
 FILE = {"large.bin": secrets.token_bytes(100_000)}
 
@@ -81,3 +96,93 @@ async def test_what_is_not_done_with_is_kept(database: str) -> None:
         await kit.runtime.accept.mail(b"Subject: x\r\n\r\n", mail_from="", rcpt_to=[DESK])
         kit.clock.advance(timedelta(days=2))
         assert await janitor(kit, keep_days=1).retain() == 0
+
+
+@pytest.mark.sqlite
+async def test_of_files_those_go_that_no_row_has_named_for_a_day(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    await arrive(kit, files=FILE)
+    folder = kit.runtime.store.files_folder
+    assert folder is not None
+    (named,) = folder.rglob("*.zst")
+    orphans = [named.with_name(name) for name in ("old.zst", "new.zst")]
+    for file in orphans:
+        file.write_bytes(b"x")
+    long_ago = named.stat().st_mtime - 24 * 3600 - 60
+    for file in (named, orphans[0]):
+        os.utime(file, (long_ago, long_ago))
+    assert await janitor(kit).sweep() == 1
+    assert set(folder.rglob("*.zst")) == {named, orphans[1]}
+
+
+class Patient(Clock):
+    """A clock that says at once that hours have passed."""
+
+    passed = timedelta(0)
+
+    def beat(self) -> datetime:
+        return super().beat() + self.passed
+
+
+SECOND = timedelta(seconds=1)
+YEAR, MONTH, WEEK, HOURS = (timedelta(hours=n) for n in (24 * 365, 24 * 30, 24 * 7, 2))
+A_POST = {"endpoint_id": 1, "event_seq": 1, "number": 1, "status": 200, "error": ""}
+A_REQUEST = {"provider": "p", "method": "POST", "url": "", "headers": {}, "body": b"", "error": ""}
+A_LIST = {"scope": "", "lookup": False, "quantity": 0, "processed": 0, "counts": {}}
+
+
+def leave_traces(tx: Tx, now: datetime) -> None:
+    """Leave of each kind something just old enough to go (1), and something younger (2)."""
+    for number, by in ((1, SECOND), (2, timedelta(seconds=-60))):
+        post: dict[str, Any] = {**A_POST, "id": number, "milliseconds": 1, "at": now - MONTH - by}
+        request = {**A_REQUEST, "dedupe": str(number), "received_at": now - WEEK - by}
+        names: dict[str, Any] = {**A_LIST, "name": str(number), "created_at": now - MONTH - by}
+        minute = int((now - HOURS - 61 * by).timestamp() // 60)
+        counted = {"inbox_id": number, "about": "", "minute": minute, "number": 1}
+        values = (
+            (attempt, post),
+            (webhook, {**request, "id": number, "state": "done"}),
+            (webhook, {**request, "id": 3 * number, "state": "failed", "dedupe": f"f{number}"}),
+            (mailgun_list, {**names, "id": number, "status": "uploaded"}),
+            (mailgun_list, {**names, "id": 3 * number, "status": "created", "name": f"c{number}"}),
+            (replies, counted),
+        )
+        for table, row in values:
+            tx.connection.execute(insert(table).values(**row))
+        inboxes.create(tx, f"{number}@inbox.example", now=now, expires_at=now - by)
+        stored(tx, state="sent", subject=str(number), received_at=now - YEAR - by)
+
+
+def traces(connection: Connection) -> dict[str, list[Any]]:
+    """Return what is left of each kind."""
+    ids = (attempt.c.id, webhook.c.id, mailgun_list.c.id, replies.c.inbox_id)
+    columns = (*ids, inbox.c.address, message.c.subject)
+    return {
+        str(column.table): sorted(connection.execute(select(column)).scalars())
+        for column in columns
+    }
+
+
+async def test_a_round_deletes_what_is_over_and_nothing_younger(database: str) -> None:
+    clock = Patient()
+    store = Store(database, clock)
+    await store.open()
+    await store.write(leave_traces, clock.now())
+    work = Janitor(store, Settings(keep_days=365))
+    clock.passed = timedelta(hours=6, seconds=1)
+    kept: dict[str, list[Any]] = {
+        "inboxkit_inbox": ["2@inbox.example", "support@shop.example"],
+        "inboxkit_message": ["2"],
+        "inboxkit_webhook": [2, 3, 6],
+        "inboxkit_mailgunlist": [2, 3, 6],
+        "inboxkit_attempt": [2],
+        "inboxkit_replies": [2],
+    }
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(work.run)
+        with anyio.move_on_after(20):
+            while await store.read(traces) != kept:
+                await store.bell.wait("none", 0, timeout=0.01)
+        tasks.cancel_scope.cancel()
+    assert await store.read(traces) == kept
+    await store.close()
