@@ -27,7 +27,7 @@ from tests.store.sending import stored
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
     from inboxkit.store.writer import Tx
 
@@ -126,20 +126,27 @@ class Patient(Clock):
 
 SECOND = timedelta(seconds=1)
 YEAR, MONTH, WEEK, HOURS = (timedelta(hours=n) for n in (24 * 365, 24 * 30, 24 * 7, 2))
-A_POST = {"endpoint_id": 1, "event_seq": 1, "number": 1, "status": 200, "error": ""}
-A_REQUEST = {"provider": "p", "method": "POST", "url": "", "headers": {}, "body": b"", "error": ""}
-A_LIST = {"scope": "", "lookup": False, "quantity": 0, "processed": 0, "counts": {}}
+A_POST: dict[str, Any] = {"endpoint_id": 1, "event_seq": 1, "number": 1, "status": 200, "error": ""}
+A_REQUEST: dict[str, Any] = {
+    "provider": "p",
+    "method": "POST",
+    "url": "",
+    "headers": {},
+    "body": b"",
+    "error": "",
+}
+A_LIST: dict[str, Any] = {"scope": "", "lookup": False, "quantity": 0, "processed": 0, "counts": {}}
 
 
 def leave_traces(tx: Tx, now: datetime) -> None:
     """Leave of each kind something just old enough to go (1), and something younger (2)."""
     for number, by in ((1, SECOND), (2, timedelta(seconds=-60))):
-        post: dict[str, Any] = {**A_POST, "id": number, "milliseconds": 1, "at": now - MONTH - by}
+        post = {**A_POST, "id": number, "milliseconds": 1, "at": now - MONTH - by}
         request = {**A_REQUEST, "dedupe": str(number), "received_at": now - WEEK - by}
-        names: dict[str, Any] = {**A_LIST, "name": str(number), "created_at": now - MONTH - by}
+        names = {**A_LIST, "name": str(number), "created_at": now - MONTH - by}
         minute = int((now - HOURS - 61 * by).timestamp() // 60)
         counted = {"inbox_id": number, "about": "", "minute": minute, "number": 1}
-        values = (
+        values: tuple[tuple[Table, dict[str, Any]], ...] = (
             (attempt, post),
             (webhook, {**request, "id": number, "state": "done"}),
             (webhook, {**request, "id": 3 * number, "state": "failed", "dedupe": f"f{number}"}),

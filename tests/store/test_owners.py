@@ -77,7 +77,7 @@ def send(tx: Tx, inbox_id: int) -> None:
 
 
 KINDS = [key, hook, entry]
-ALL = [*KINDS, draft, poll, validation, send]
+ALL: list[Any] = [*KINDS, draft, poll, validation, send]
 
 
 def left(connection: Connection) -> int:
