@@ -37,8 +37,8 @@ class Setbacks:
         before = self._latest or _newest(tx.connection)
         if before is None or before - now < _UNNOTICED:
             return
-        shut = _reopen(tx, now)
         hastened = _hasten(tx, now, before)
+        shut = _reopen(tx, now)  # the later: what waits for a provider would be hastened as well
         if shut or hastened:
             log.warning(
                 "the clock went back by %d s; due now instead of then: %d jobs",

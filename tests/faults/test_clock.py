@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from sqlalchemy import String, cast, select
+from sqlalchemy import String, cast, select, update
 
 from inboxkit import InboxKit, Message, Router
 from inboxkit.clock import Clock
-from inboxkit.store import inboxes, limits, purge, runs, workers
+from inboxkit.store import inboxes, jobs, limits, purge, runs, workers
 from inboxkit.store.setbacks import Setbacks
 from inboxkit.store.store import Store
 from inboxkit.store.tables import job, message
@@ -147,13 +147,67 @@ async def test_what_waits_as_the_clock_is_set_back_is_due_at_once_and_what_is_sc
         assert await store.read(sends_due, clock.now()) == ["Now"]
 
 
+def waiting(tx: Tx, kind: str, due_at: datetime) -> None:
+    jobs.put(tx, [jobs.new_job(kind, 7, inbox_id=1, due_at=due_at)])
+
+
+def due_at(connection: Connection) -> datetime:
+    return connection.execute(select(job.c.due_at)).scalar_one()
+
+
 async def test_a_provider_is_left_alone_for_no_longer_when_the_clock_is_set_back(
     store: Store,
 ) -> None:
     now, pause, setbacks = store.clock.now(), timedelta(minutes=5), Setbacks()
     then = now + timedelta(days=1)
     await store.write(limits.pause, "smtp", then + pause, now=then, reason="it asked for that")
+    await store.write(waiting, "send", then + pause)
     await store.write(setbacks.mend, then)
     setbacks.keep()
     await store.write(setbacks.mend, now)
     assert (await store.read(limits.circuits))["smtp"].until == now + pause
+    assert await store.read(due_at) == now + pause
+
+
+THEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "due", "back", "is_moved"),
+    [
+        ("read", THEN - HOUR / 2, HOUR, True),
+        ("send", THEN + MINUTE, HOUR, True),
+        ("send", THEN + MINUTE + SECOND, HOUR, False),
+        ("send", THEN - HOUR - SECOND, HOUR, False),
+        ("timer", THEN - SECOND, HOUR, False),
+        ("draft", THEN - SECOND, HOUR, False),
+        ("run", THEN + SECOND, 2 * SECOND, True),
+        ("run", THEN + SECOND, 1.9 * SECOND, False),
+        ("run", THEN + SECOND, -MINUTE, False),
+    ],
+)
+async def test_what_was_about_to_be_due_is_due_now_and_what_has_a_time_of_its_own_then(
+    store: Store, kind: str, due: datetime, back: timedelta, is_moved: bool
+) -> None:
+    setbacks, now = Setbacks(), THEN - back
+    await store.write(setbacks.mend, THEN)
+    setbacks.keep()
+    await store.write(waiting, kind, due)
+    await store.write(setbacks.mend, now)
+    assert await store.read(due_at) == (now if is_moved else due)
+
+
+async def test_a_look_that_was_not_stored_does_not_count(store: Store) -> None:
+    setbacks = Setbacks()
+    await store.write(setbacks.mend, THEN)
+    setbacks.keep()
+    await store.write(waiting, "run", THEN + SECOND)
+    await store.write(setbacks.mend, THEN - HOUR)
+    await store.write(waiting_again, THEN + SECOND)
+    await store.write(setbacks.mend, THEN - HOUR)
+    assert await store.read(due_at) == THEN - HOUR
+
+
+def waiting_again(tx: Tx, due_at: datetime) -> None:
+    tx.connection.execute(update(job).values(due_at=due_at))
