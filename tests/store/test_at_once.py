@@ -12,6 +12,7 @@ from inboxkit.errors import ConfigurationError, NotFound
 from inboxkit.store import (
     arrivals,
     claims,
+    deliveries,
     endpoints,
     inboxes,
     limits,
@@ -21,15 +22,17 @@ from inboxkit.store import (
     templates,
 )
 from inboxkit.store.api_tables import DEFAULT_POD
+from inboxkit.store.deliveries import Outcome
 from inboxkit.store.endpoints import EndpointRecord
 from inboxkit.store.pages import Page
 from inboxkit.store.reach import EVERYTHING, Reach
 from inboxkit.store.templates import TemplateRecord, VersionRecord
 from inboxkit.tokens import new_id
+from inboxkit.values import EventType
 
 from .arriving import SUPPORT, arrival, mail, rows
 from .at_once import behind
-from .sending import NOW
+from .sending import ANN, NOW, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,3 +231,13 @@ async def test_mail_that_comes_as_its_inbox_is_deleted_goes_with_it(store: Store
 
     await behind(store, accept, store.write(purge.inbox, made.id))
     assert await store.read(rows) == {}
+
+
+async def test_what_two_processes_are_told_at_once_is_logged_once(store: Store) -> None:
+    number = await store.write(stored, ANN)
+    told = Outcome(type=EventType.BOUNCED, at=NOW, recipient=ANN, event_id="e-1")
+
+    def tell(tx: Tx) -> bool:
+        return deliveries.happened(tx, number, told, now=NOW)
+
+    assert not await behind(store, tell, store.write(tell))

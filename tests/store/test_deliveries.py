@@ -121,6 +121,12 @@ def test_an_event_is_told_once_to_each_recipient(tx: Tx) -> None:
     assert states(tx, number) == {ANN: "rejected", BEN: "rejected"}
 
 
+def test_events_of_one_kind_are_told_apart_by_their_ids(tx: Tx) -> None:
+    number = stored(tx, ANN)
+    told = [outcome(EventType.OPENED, ANN, n) for n in (1, 2, 1)]
+    assert [happened(tx, number, one, now=NOW) for one in told] == [True, True, False]
+
+
 def test_a_provider_takes_a_send_once_whoever_tells_of_it(tx: Tx) -> None:
     number = stored(tx, ANN)
     happened(tx, number, Outcome(type=EventType.ACCEPTED, at=NOW, recipient=ANN), now=NOW)
