@@ -56,6 +56,16 @@ def test_whoever_is_listed_gets_no_mail(mailgun: Mailgun, name: str, reason: str
     assert (event["severity"], event["reason"]) == ("permanent", f"suppress-{reason}")
 
 
+def test_who_is_allowed_is_suppressed_for_another_reason_only(mailgun: Mailgun, api: Api) -> None:
+    mailgun.good("POST", f"/v3/{DOMAIN}/whitelists", address="vip@example.com")
+    asked = {"address": "VIP@example.com", "reason": "bounced"}
+    refused = api.ask("POST", "/v0/suppressions", asked)
+    assert (refused.status, refused.code) == (422, "unprocessable")
+    assert "vip@example.com is on an allowlist" in str(refused.json)
+    kept = api.good("POST", "/v0/suppressions", asked | {"reason": "manual"})
+    assert kept["address"] == "vip@example.com"
+
+
 def test_a_list_in_json_is_taken_whole_or_not_at_all(mailgun: Mailgun) -> None:
     many = f"/v3/{DOMAIN}/bounces"
     good = {"address": "a@example.com", "code": 552, "error": "full"}

@@ -94,3 +94,11 @@ async def test_a_refused_password_is_for_good_or_for_now(reply: bytes, code: int
 async def test_an_odd_answer_to_a_password_is_no_refusal() -> None:
     with pytest.raises(NotDelivered):
         await held(b"250-hi\r\n250 AUTH PLAIN", b"250 eh", username="shop", password="secret-3")
+
+
+async def test_after_an_odd_answer_to_mail_nothing_more_is_said() -> None:
+    said, transport = list[str](), Transport()
+    async with serving(noting(said, GREETING, EHLO, b"334 what", OK, GO_ON)) as port:
+        with pytest.raises(NotDelivered):
+            await transport.smtp(session(port))
+    assert [line[:4] for line in said] == ["EHLO", "MAIL"]

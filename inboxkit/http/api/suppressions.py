@@ -61,7 +61,14 @@ async def create(call: Call[CreateSuppressionRequest]) -> Suppression:
         detail=asked.detail,
     )
     kept = await call.store.read(suppressions.of_address, asked.address)
-    return suppression(next(one for one in kept if one.domain == domain))
+    made = next((one for one in kept if one.domain == domain), None)
+    if made is None:
+        raise ApiError(
+            "unprocessable",
+            f"{asked.address.lower()} is on an allowlist: a bounce does not suppress it",
+            fix="give another reason, or take the address or its domain off the allowlist",
+        )
+    return suppression(made)
 
 
 async def wanted(call: Call[Any]) -> Sequence[SuppressionRecord]:
