@@ -289,10 +289,8 @@ async def _data(
 
 async def _quit(client: aiosmtplib.SMTP) -> None:
     """Say goodbye; the server has answered, so one that hangs up first does no harm."""
-    try:
+    with suppress(aiosmtplib.SMTPException, TimeoutError, OSError):
         await client.quit(timeout=_QUIT_SECONDS)
-    except (aiosmtplib.SMTPException, TimeoutError, OSError):
-        client.close()
 
 
 def _shown(error: BaseException) -> str:
