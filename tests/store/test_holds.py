@@ -5,12 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sqlalchemy import delete, select
+
 from inboxkit import InboxKit, Message, Router
-from inboxkit.store import holds, resolutions, runs
+from inboxkit.store import drafts, holds, jobs, resolutions, runs
+from inboxkit.store.drafts import DraftRecord
 from inboxkit.store.holds import Held
+from inboxkit.store.tables import job, label, message
 from inboxkit.testing.settling import advance, settle
 from inboxkit.tokens import row_id
 from tests.mails import ANN, DESK, mail
+
+from .sending import NOW, stored, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,3 +108,24 @@ async def test_runs_that_waited_have_failed_and_can_be_begun_again(database: str
 
 async def listed(kit: InboxKit) -> Sequence[str]:
     return [run.state for run in await kit.runtime.store.read(runs.listed)]
+
+
+def test_what_handlers_drafts_and_reminders_would_do_now_is_held_back(database: str) -> None:
+    with transaction(database) as tx:
+        number = stored(tx, ANN, state="sent")
+        inbox = tx.connection.execute(select(message.c.inbox_id)).scalar_one()
+        tx.connection.execute(delete(job))
+        draft = DraftRecord(
+            id=7, inbox_id=inbox, inbox="", send_at=NOW, created_at=NOW, updated_at=NOW
+        )
+        drafts.create(tx, draft, [])
+        for kind, key in (("plan", str(number)), ("plan", "event:5"), ("timer", "1:1")):
+            jobs.put(tx, [jobs.new_job(kind, key, inbox_id=inbox, due_at=NOW)])
+        jobs.put(tx, [jobs.new_job("plan", "sent:6", inbox_id=inbox, due_at=NOW)])
+        jobs.put(tx, [jobs.new_job("timer", "2:1", inbox_id=inbox, due_at=NOW + SOON)])
+        held = holds.hold(tx, NOW)
+        assert held == Held(sends=0, runs=0, messages=1, drafts=1, reminders=1)
+        assert set(tx.connection.execute(select(job.c.key)).scalars()) == {"sent:6", "2:1"}
+        assert tx.connection.execute(select(label.c.message_id)).scalars().all() == [number]
+        kept = drafts.by_id(tx.connection, 7)
+        assert kept is not None and (kept.send_status, kept.send_at) == ("failed", NOW)
