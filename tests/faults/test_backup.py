@@ -141,6 +141,7 @@ async def test_a_file_that_is_lost_in_the_original_is_named_and_the_others_are_c
     made = backups.make(file_of(database), tmp_path / "copy")
     assert made.files == 1
     assert made.damaged == {message.id: fault}
+    assert made.file.stat().st_mode & 0o777 == 0o600
 
 
 async def test_what_cannot_be_copied_leaves_no_folder(tmp_path: Path) -> None:

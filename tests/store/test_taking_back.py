@@ -20,7 +20,7 @@ from inboxkit.store.reach import EVERYTHING
 from inboxkit.store.tables import job, message, thread
 
 from .at_once import behind
-from .sending import ANN, NOW, staged, stored
+from .sending import ANN, BEN, NOW, staged, stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +82,21 @@ async def test_a_thread_shows_and_waits_for_what_is_left(store: Store) -> None:
     assert await store.read(shown) != before
     await cancel(store, number)
     assert await store.read(shown) == before
+
+
+async def test_another_thread_waits_as_before(store: Store) -> None:
+    await store.write(lambda tx: stored(tx, ANN))
+    number = await store.write(follow_up)
+    earlier = dict.fromkeys(("received_at", "created_at"), NOW - timedelta(days=1))
+    await store.write(lambda tx: stored(tx, BEN, **earlier))
+    before = await store.read(waiting)
+    await cancel(store, number)
+    assert await store.read(waiting) == before
+    assert len(set(before)) == 2
+
+
+def waiting(connection: Connection) -> Sequence[Any]:
+    return connection.execute(select(thread.c.waiting_since).order_by(thread.c.id)).scalars().all()
 
 
 def follow_up(tx: Tx) -> int:
