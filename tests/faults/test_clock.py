@@ -152,7 +152,8 @@ def waiting(tx: Tx, kind: str, due_at: datetime) -> None:
 
 
 def due_at(connection: Connection) -> datetime:
-    return connection.execute(select(job.c.due_at)).scalar_one()
+    due: datetime = connection.execute(select(job.c.due_at)).scalar_one()
+    return due
 
 
 async def test_a_provider_is_left_alone_for_no_longer_when_the_clock_is_set_back(
