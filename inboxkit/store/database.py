@@ -24,7 +24,7 @@ from ..settings import without_secrets
 from .links import Links
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 _BUSY_MS = 5_000
 _RETRY_S = 0.002
@@ -123,8 +123,8 @@ def _make_private(file: Path) -> None:
 
 def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
     engine = create_engine(
-        url,
-        creator=_connecting(Path(url.database or "")),
+        _of_a_file(url),
+        connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000},
         pool_size=8,
         hide_parameters=True,  # bodies and codes are among them; errors are logged
         json_serializer=to_json,
@@ -150,14 +150,10 @@ def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
     return engine
 
 
-def _connecting(file: Path) -> Callable[[], sqlite3.Connection]:
-    """Return what opens the file and makes none: an empty one would stand where ours is gone."""
-    uri = f"{file.absolute().as_uri()}?mode=rw"
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(uri, _BUSY_MS / 1000, check_same_thread=False, uri=True)
-
-    return connect
+def _of_a_file(url: URL) -> URL:
+    """Return the URL that makes no file: an empty one would stand where ours is gone."""
+    uri = Path(url.database or "").absolute().as_uri()
+    return url.set(database=uri, query={"uri": "true", "mode": "rw"})
 
 
 def _set(connection: sqlite3.Connection, pragma: str) -> None:

@@ -222,7 +222,8 @@ def test_a_locked_database_is_told(connection: Connection) -> None:
     mail = arrival(inbox(connection))
     driver: Any = connection.connection.dbapi_connection
     driver.execute("PRAGMA busy_timeout=10")
-    with closing(sqlite3.connect(str(connection.engine.url.database))) as other:
+    _, _, file = driver.execute("PRAGMA database_list").fetchone()
+    with closing(sqlite3.connect(file)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(OperationalError, match="locked"):
             quickly(connection, mail)
