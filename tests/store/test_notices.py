@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -166,6 +167,8 @@ def test_it_looks_ever_more_rarely_while_nothing_changes(database: str) -> None:
             rests.append(notices.rest(looking, rests[-1] or None) or 0.0)
             assert rests[-1] in (0.005, 2 * rests[-2], 0.5)
         older.commit()
-        assert notices.rest(looking, 0.5) in (None, 0.005)
+        until = time.monotonic() + 30  # one of another test may hold it up for longer
+        while notices.rest(looking, 0.5) not in (None, 0.005):
+            assert time.monotonic() < until
     notices.close()
     opened.close()
