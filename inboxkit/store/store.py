@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sqlite3
 from functools import partial
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import anyio
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,6 +29,7 @@ from .refusals import words
 from .setbacks import Setbacks
 from .takers import Takers
 from .turns import Turns
+from .watch import Watch
 from .workers import BEAT_SECONDS, LockFile
 from .writer import Tx, Writer
 
@@ -367,34 +367,3 @@ def _applied(
     function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], tx: Tx
 ) -> T:
     return function(tx, *args, **kwargs)
-
-
-class Watch:
-    """Tells whether another connection has changed the SQLite file since the last look."""
-
-    def __init__(self, database: Database) -> None:
-        self._connection = database.reader.raw_connection()
-        self._version = -1
-
-    def changed(self) -> bool:
-        """Return True also when it cannot be told."""
-        found = self._ask("data_version")
-        before, self._version = self._version, found[0] if found else -1
-        return not found or self._version != before
-
-    def checkpoint(self) -> None:
-        """Copy what is in the WAL into the file; writers go on meanwhile."""
-        self._ask("wal_checkpoint(PASSIVE)")
-
-    def _ask(self, pragma: str) -> Sequence[Any] | None:
-        """Return SQLite's answer; None when it refuses: ``/readyz`` says when that lasts."""
-        cursor = self._connection.cursor()
-        try:
-            return cast("Sequence[Any]", cursor.execute(f"PRAGMA {pragma}").fetchone())
-        except sqlite3.Error:
-            return None
-        finally:
-            cursor.close()
-
-    def close(self) -> None:
-        self._connection.close()
