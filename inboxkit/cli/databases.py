@@ -12,9 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import StoreError
 from ..settings import without_secrets
-from ..store import examination, holds, schema, token_keys
+from ..store import holds, schema, token_keys
 from ..store.database import open_database, sqlite_file
-from ..store.workers import DEAD_AFTER
 from .looking import looked
 from .opening import opened, require_database, run, settings_of
 from .printing import moment
@@ -112,14 +111,12 @@ def hold(ctx: click.Context, yes: bool) -> None:
 
 async def _hold(ctx: click.Context) -> Held:
     async with looked(ctx) as look:
-        store, now = look.store, look.clock.now()
-        work = await store.read(examination.work, now - DEAD_AFTER)
-        if work.living > 1:  # this process is one
+        if await look.others_at_work():
             raise StoreError(
                 "processes are at work on this database, or were ten seconds ago when it was "
                 "copied: stop them, or wait"
             )
-        return await store.write(holds.hold, now)
+        return await look.store.write(holds.hold, look.clock.now())
 
 
 @contextlib.contextmanager

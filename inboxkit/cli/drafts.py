@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..client.actions import RemoteActions
-from ..client.server import Server, piece
-from .opening import require_database, run, settings_of, url_of
+from ..client.server import piece
+from .opening import run
 from .printing import as_json, flat, plain, table
-from .reaching import api_of
+from .reaching import server_of
 from .sending import SETTLED_SECONDS, UNDER_WAY, print_sent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..client.server import Server
     from ..models import Message
 
 _PAGE = 100
@@ -48,8 +49,7 @@ async def _list(ctx: click.Context, inbox: str | None) -> list[dict[str, Any]]:
     path = f"/v0/inboxes/{piece(inbox)}/drafts" if inbox else "/v0/drafts"
     found: list[dict[str, Any]] = []
     token: str | None = ""
-    async with _there(ctx) as (transport, key):
-        server = Server(transport, key)
+    async with server_of(ctx) as server:
         while token is not None:
             said = await server.get(path, {"limit": _PAGE, "page_token": token or None})
             found += said["drafts"]
@@ -78,8 +78,8 @@ def show(ctx: click.Context, draft_id: str, json_: bool) -> None:
 
 
 async def _show(ctx: click.Context, draft_id: str) -> dict[str, Any]:
-    async with _there(ctx) as (transport, key):
-        found: dict[str, Any] = await Server(transport, key).get(f"/v0/drafts/{piece(draft_id)}")
+    async with server_of(ctx) as server:
+        found: dict[str, Any] = await server.get(f"/v0/drafts/{piece(draft_id)}")
         return found
 
 
@@ -93,8 +93,7 @@ def send(ctx: click.Context, draft_id: str, json_: bool) -> None:
 
 
 async def _send(ctx: click.Context, draft_id: str) -> Message:
-    async with _there(ctx, works=True) as (transport, key):
-        server = Server(transport, key)
+    async with server_of(ctx, works=True) as server:
         said = await server.post(f"{await _path(server, draft_id)}/send", {})
         actions = RemoteActions(server)
         sent = await actions.message(said["inboxkit"]["id"])
@@ -115,17 +114,9 @@ def delete(ctx: click.Context, ids: Sequence[str]) -> None:
 
 
 async def _delete(ctx: click.Context, ids: Sequence[str]) -> None:
-    async with _there(ctx) as (transport, key):
-        server = Server(transport, key)
+    async with server_of(ctx) as server:
         for path in [await _path(server, one) for one in ids]:
             await server.delete(path)
-
-
-def _there(ctx: click.Context, *, works: bool = False) -> Any:
-    """Return where drafts are; raise NotFound when there is no database."""
-    if not url_of(ctx):
-        require_database(settings_of(ctx))
-    return api_of(ctx, settings_of(ctx), works=works)
 
 
 async def _path(server: Server, draft_id: str) -> str:

@@ -13,7 +13,9 @@ from ..actions import LocalActions
 from ..clock import Clock
 from ..pipeline.addresses import Addresses
 from ..pipeline.notify import Notify
+from ..store import examination
 from ..store.store import Store
+from ..store.workers import DEAD_AFTER
 from .opening import require_database, row_number, settings_of, work_on_a_database
 
 if TYPE_CHECKING:
@@ -43,6 +45,11 @@ class Look:
         """Return a thread; raise NotFound."""
         row_number("thd", id)
         return await self.actions.thread(id)
+
+    async def others_at_work(self) -> int:
+        """Return how many other processes work on this database, or did ten seconds ago."""
+        work = await self.store.read(examination.work, self.clock.now() - DEAD_AFTER)
+        return work.living - 1
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import click
 
     from ..client import AsyncClient
+    from ..client.server import Server
     from ..client.transport import Transport
     from ..inbox import Inbox
     from ..kit import InboxKit
@@ -94,9 +95,12 @@ async def glimpsed(ctx: click.Context) -> AsyncGenerator[Look | AsyncClient]:
 
 @asynccontextmanager
 async def api_of(
-    ctx: click.Context, settings: Settings, *, works: bool
+    ctx: click.Context, settings: Settings, *, works: bool, makes: bool = True
 ) -> AsyncGenerator[tuple[Transport, str | None]]:
-    """Reach the API of the server that ``--url`` names, or open the database and be its owner."""
+    """Reach the API of the server that ``--url`` names, or open the database and be its owner.
+
+    Raise NotFound if there is no database, unless it ``makes`` one.
+    """
     if url_of(ctx):
         from ..client.asynchronous import AsyncTransport
         from ..client.transport import place
@@ -112,8 +116,21 @@ async def api_of(
         from ..http.api.app import Api
         from ..http.api.inside import Inside
 
+        if not makes:
+            require_database(settings)
         async with opened(ctx, works=works) as kit:
             yield Inside(Api(kit.runtime.parts), Identity(live=True)), None
+
+
+@asynccontextmanager
+async def server_of(
+    ctx: click.Context, *, works: bool = False, makes: bool = False
+) -> AsyncGenerator[Server]:
+    """Ask the API that ``api_of`` reaches; raise NotFound without a database, as it does."""
+    from ..client.server import Server
+
+    async with api_of(ctx, settings_of(ctx), works=works, makes=makes) as (transport, key):
+        yield Server(transport, key)
 
 
 def _client(ctx: click.Context) -> AsyncClient:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InboxKitError, NotFound
-from ..store import examination, jobs, messages
+from ..store import jobs, messages
 from ..store import runs as store_runs
-from ..store.workers import DEAD_AFTER
 from ..tokens import public_id
 from .looking import looked
 from .opening import row_number, run
@@ -80,8 +79,7 @@ async def _replay(
             some = chosen[start : start + _AT_ONCE]
             queued = await store.write(store_runs.again, some, now, send_again=send_again)
             done, busy = done + queued, busy + len(some) - queued
-        work = await store.read(examination.work, now - DEAD_AFTER)
-        return done, busy, work.living - 1  # this process is one
+        return done, busy, await look.others_at_work()
 
 
 async def _require(store: Store, named: list[int], about: list[int]) -> None:

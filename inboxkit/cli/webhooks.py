@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..client.server import Server, piece
+from ..client.server import piece
 from ..errors import NotFound
 from .moments import since
-from .opening import require_database, run, settings_of, url_of
+from .opening import run, url_of
 from .printing import as_json, flat, moment, table
-from .reaching import api_of
+from .reaching import server_of
 from .reading import json_option, limit_option
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
+
+    from ..client.server import Server
 
 _PAGE, _MOST_AGAIN = 100, 500
 _SHOWN = ("id", "url", "event_types", "inbox", "pod", "inboxes", "pods", "headers", "client_id")
@@ -47,8 +49,7 @@ def list_(ctx: click.Context, inbox: str | None, json_: bool) -> None:
 
 async def _list(ctx: click.Context, inbox: str | None) -> list[dict[str, Any]]:
     path = f"/v0/inboxes/{piece(inbox)}/webhooks" if inbox else "/v0/webhooks"
-    async with _there(ctx) as (transport, key):
-        server = Server(transport, key)
+    async with server_of(ctx) as server:
         found = [one async for one in _all(server, path)]
         return [_row(one) | {"last_attempt": await _latest(server, one)} for one in found]
 
@@ -129,9 +130,9 @@ def create(
 
 
 async def _create(ctx: click.Context, place: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-    async with _there(ctx, makes=not place) as (transport, key):
+    async with server_of(ctx, makes=not place) as server:
         given = {name: value for name, value in asked.items() if value is not None}
-        made: dict[str, Any] = await Server(transport, key).post(f"/v0{place}/webhooks", given)
+        made: dict[str, Any] = await server.post(f"/v0{place}/webhooks", given)
         return made
 
 
@@ -163,8 +164,8 @@ def show(
 async def _show(
     ctx: click.Context, webhook_id: str, failed: bool, limit: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    async with _there(ctx) as (transport, key):
-        server, path = Server(transport, key), _path(webhook_id)
+    async with server_of(ctx) as server:
+        path = _path(webhook_id)
         found = await server.get(path)
         names = (await server.get(f"{path}/headers"))["header_names"]
         attempts = await _attempts(server, path, failed, limit)
@@ -193,8 +194,7 @@ def delete(ctx: click.Context, ids: Sequence[str]) -> None:
 
 
 async def _delete(ctx: click.Context, ids: Sequence[str]) -> None:
-    async with _there(ctx) as (transport, key):
-        server = Server(transport, key)
+    async with server_of(ctx) as server:
         for path in await _paths(server, ids):
             await server.delete(path)
 
@@ -221,8 +221,7 @@ def disable(ctx: click.Context, ids: Sequence[str]) -> None:
 
 
 async def _switch(ctx: click.Context, ids: Sequence[str], *, enabled: bool) -> None:
-    async with _there(ctx) as (transport, key):
-        server = Server(transport, key)
+    async with server_of(ctx) as server:
         for path in await _paths(server, ids):
             await server.patch(path, {"enabled": enabled})
 
@@ -250,9 +249,9 @@ def test(ctx: click.Context, webhook_id: str, kind: str | None, json_: bool) -> 
 
 
 async def _test(ctx: click.Context, webhook_id: str, kind: str | None) -> dict[str, Any]:
-    async with _there(ctx) as (transport, key):
+    async with server_of(ctx) as server:
         asked = {"event_type": kind} if kind else {}
-        said: dict[str, Any] = await Server(transport, key).post(f"{_path(webhook_id)}/test", asked)
+        said: dict[str, Any] = await server.post(f"{_path(webhook_id)}/test", asked)
         return said
 
 
@@ -281,11 +280,11 @@ def resend(
         asked: dict[str, Any] = {"event_ids": named}
     else:
         asked = {"failed_since": moment(since(failed_since, datetime.now(UTC)))}
-    done, busy, is_alone = run(_resend(ctx, webhook_id, asked))
+    done, busy, waits = run(_resend(ctx, webhook_id, asked))
     click.echo(f"queued {done}{f', {busy} under way already' if busy else ''}", err=True)
     if not named and done + busy >= _MOST_AGAIN:
         click.echo("there may be more: call again once these are taken", err=True)
-    if done and is_alone:
+    if done and waits:
         click.echo("nobody is at work on this database: they wait for inboxkit run", err=True)
     if done + busy < len(named):
         raise NotFound(f"{len(named) - done - busy} of these events are not there to be posted")
@@ -295,28 +294,14 @@ async def _resend(
     ctx: click.Context, webhook_id: str, asked: Mapping[str, Any]
 ) -> tuple[int, int, bool]:
     """Return how many are posted again, how many are under way, and whether nobody posts them."""
-    async with _there(ctx) as (transport, key):
-        said = await Server(transport, key).post(f"{_path(webhook_id)}/replay", asked)
-    return said["replayed"], said["under_way"], not url_of(ctx) and await _is_alone(ctx)
-
-
-async def _is_alone(ctx: click.Context) -> bool:
-    """Whether no other process works on the database."""
-    from ..store import examination  # a server's client needs no database
-    from ..store.workers import DEAD_AFTER
-    from .looking import looked
+    async with server_of(ctx) as server:
+        said = await server.post(f"{_path(webhook_id)}/replay", asked)
+    if url_of(ctx):
+        return said["replayed"], said["under_way"], False
+    from .looking import looked  # a server's client needs no database
 
     async with looked(ctx) as look:
-        work = await look.store.read(examination.work, look.clock.now() - DEAD_AFTER)
-        return work.living <= 1  # this process is one
-
-
-def _there(ctx: click.Context, *, makes: bool = False) -> Any:
-    """Return where webhooks are; raise NotFound without a database, unless it ``makes`` one."""
-    settings = settings_of(ctx)
-    if not (url_of(ctx) or makes):
-        require_database(settings)
-    return api_of(ctx, settings, works=False)
+        return said["replayed"], said["under_way"], not await look.others_at_work()
 
 
 def _path(webhook_id: str) -> str:
