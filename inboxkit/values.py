@@ -14,6 +14,8 @@ from .errors import SendError
 
 Pattern: TypeAlias = str | re.Pattern[str]  # a glob ("support@*") or a compiled regex
 _SPECIALS = frozenset('()<>[]:;@\\,."')  # RFC 5322 section 3.2.3
+_MARK = re.compile(r'\\.|[",;<>()]', re.DOTALL)
+_CLOSES = {'"': '"', "<": ">", "(": ")"}
 Recipients: TypeAlias = str | Sequence[str]
 Files: TypeAlias = "File | Path | str | Sequence[File | Path | str]"
 
@@ -258,3 +260,20 @@ def _file(one: Any) -> File:
     if isinstance(data, str):
         raise SendError(f"attachments: {one.filename!r}: its data is no bytes; encode the text")
     return one
+
+
+def entries(listed: str, marks: str = ",") -> Iterator[str]:
+    """Iterate over what these marks part in a list of addresses, as it is written.
+
+    A mark in quotes, angle brackets or a comment parts nothing (RFC 5322 section 3.4).
+    """
+    begin, waits_for = 0, ""
+    for mark in _MARK.finditer(listed):
+        if waits_for:
+            waits_for = "" if mark[0] == waits_for else waits_for
+        elif mark[0] in marks:
+            yield listed[begin : mark.start()]
+            begin = mark.end()
+        else:
+            waits_for = _CLOSES.get(mark[0], "")
+    yield listed[begin:]

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from email.utils import format_datetime, formataddr, make_msgid
 from typing import TYPE_CHECKING
 
+from ..values import entries
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
@@ -19,8 +21,6 @@ _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
 _RECIPIENTS = ("to", "cc", "bcc")
 _SECRET = ("bcc", "resent-bcc")
 _PLAIN = re.compile(r'[^"<>()\[\]:;\\]*')  # nothing but addresses, names and commas
-_MARK = re.compile(r'\\.|[",<>()]', re.DOTALL)
-_CLOSES = {'"': '"', "<": ">", "(": ")"}
 _REFUSED = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 _EMAIL = r'[^\s<>()\[\]@,:;"\\]+@[^\s<>()@,;"\\]+'
 _ADDRESS = re.compile(_EMAIL)
@@ -82,7 +82,7 @@ def people(value: str, domain: str) -> list[str]:
     """Return the addresses of a list; names without a domain get this one. Raise ValueError."""
     if _REFUSED.search(value):
         raise ValueError(f"{value[:80]!r} holds control characters, or is not UTF-8")
-    given = [one for entry in _entries(value) if (one := entry.strip())]
+    given = [one for entry in entries(value) if (one := entry.strip())]
     usual = [match[1] or match[2] for one in given if (match := _USUAL.fullmatch(one))]
     found = [one if "@" in one else f"{one}@{domain}" for one in usual]
     if len(found) == len(given):
@@ -100,20 +100,6 @@ def _parsed(value: str) -> list[str]:
     if not found and "<" in value:
         raise ValueError(f"{value[:80]!r} names no address")
     return found
-
-
-def _entries(value: str) -> Iterator[str]:
-    """Iterate over what commas part, those in quotes, angle brackets and comments aside."""
-    begin, waits_for = 0, ""
-    for mark in _MARK.finditer(value):
-        if waits_for:
-            waits_for = "" if mark[0] == waits_for else waits_for
-        elif mark[0] == ",":
-            yield value[begin : mark.start()]
-            begin = mark.end()
-        else:
-            waits_for = _CLOSES.get(mark[0], "")
-    yield value[begin:]
 
 
 def _checked(address: str) -> str:

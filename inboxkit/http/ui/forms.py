@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from ...blocking import in_thread
 from ...providers import forms
 from ...providers.base import ParseError
+from ...values import entries
 from ..api.envelope import ApiError, invalid
 from ..api.input import whole
 from ..api.page_tokens import micros, moment
@@ -34,8 +34,6 @@ _NONCE_BYTES, _NUMBER_BYTES = 16, 8
 _BODY_BYTES = _NONCE_BYTES + _NUMBER_BYTES
 _KEYS = "form-"
 _NOT_AT_A_FORM = ("missing_permission", "unknown_api_key", "not_found", "method_not_allowed")
-# A comma in a quoted name parts no addresses.
-_PIECES = re.compile(r'"(?:[^"\\]|\\.)*"?|[^",;]+|[,;]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +64,7 @@ class Typed:
         """
         typed = self.form.text(name)
         check_head([typed])
-        found: list[list[str]] = [[]]
-        for piece in _PIECES.findall(typed):
-            if piece in ",;":
-                found.append([])
-            else:
-                found[-1].append(piece)
-        return [one for one in ("".join(pieces).strip() for pieces in found) if one]
+        return [one for entry in entries(typed, ",;") if (one := entry.strip())]
 
     def files(self, name: str) -> list[Field]:
         """Return the files that were chosen; a browser sends one without a name for none."""
