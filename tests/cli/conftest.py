@@ -16,6 +16,7 @@ from inboxkit.cli.main import main
 from inboxkit.store import schema
 from inboxkit.store.database import open_database
 from tests.http.api import Api, serving
+from tests.http.receiver import Receiver, receiving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,3 +112,10 @@ def there(bare: Command, api: Api, monkeypatch: pytest.MonkeyPatch) -> Command:
     monkeypatch.setenv("INBOXKIT_URL", api.url)
     monkeypatch.setenv("INBOXKIT_API_KEY", KEY)
     return bare
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A server that keeps what is posted to it, as a user's own would."""
+    with receiving() as receiver:
+        yield receiver

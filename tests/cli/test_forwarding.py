@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inboxkit.webhooks import verify
-from tests.http.receiver import receiving
 
 from .conftest import KEY
 from .processes import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.http.api import Api
@@ -25,12 +23,6 @@ if TYPE_CHECKING:
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAAAAAAAA"
 ADDRESS = "hooks@inbox.example"
 RECEIVED = "message.received"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
 
 
 def listening(folder: Path, api: Api, *arguments: str) -> Process:

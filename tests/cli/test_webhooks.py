@@ -12,7 +12,6 @@ from inboxkit.egress import LOOPBACK
 from inboxkit.testing import settling
 from inboxkit.webhooks import verify
 from tests.http.api import serving
-from tests.http.receiver import receiving
 
 from .conftest import KEY
 
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
     from .conftest import Command
 
 HERE = ("--set", f"egress_networks={LOOPBACK[0]}")
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
 
 
 @pytest.fixture(scope="module")

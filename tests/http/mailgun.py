@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 
 from inboxkit.egress import LOOPBACK
 from inboxkit.providers import forms
-from inboxkit.store import backlog, events, mailgun_webhooks
+from inboxkit.store import backlog, events, inboxes, mailgun_webhooks
+from inboxkit.values import EventType
 
 from .api import path, serving
 
@@ -152,3 +153,18 @@ def shop() -> Generator[Api]:
     with serving(egress_networks=LOOPBACK) as running:
         running.inbox(username="shop")
         yield running
+
+
+async def opened(api: Api, inbox: str, message_id: int, recipient: str) -> None:
+    """Log that a message was opened."""
+    store = api.runner.kit.runtime.store
+    record = await store.read(inboxes.require, inbox)
+    await store.write(
+        events.append,
+        EventType.OPENED,
+        at=store.clock.now(),
+        inbox_id=record.id,
+        message_id=message_id,
+        thread_id=None,
+        recipient=recipient,
+    )

@@ -12,11 +12,12 @@ from inboxkit.egress import LOOPBACK
 from inboxkit.testing import settling
 
 from .api import Api, serving
-from .receiver import Receiver, receiving
 from .test_api_subscribers import ADMIN, ALL_OF_WEBHOOKS, KINDS, key, subscribe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .receiver import Receiver
 
 ALSO_BLOCKED = ("message.received", "message.received.blocked")
 
@@ -25,12 +26,6 @@ ALSO_BLOCKED = ("message.received", "message.received.blocked")
 def api() -> Iterator[Api]:
     with serving(egress_networks=LOOPBACK, api_key=ADMIN) as running:
         yield running.of(ADMIN)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
 
 
 def pod(api: Api) -> tuple[str, Api]:

@@ -12,10 +12,11 @@ from inboxkit.store.endpoints import KEY_ENDED
 from inboxkit.testing import settling
 
 from .api import Answer, Api, serving
-from .receiver import Receiver, receiving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .receiver import Receiver
 
 ADMIN = "k" * 20
 HOOK = "https://example.com/hook"
@@ -26,12 +27,6 @@ ALL_OF_WEBHOOKS = [f"webhook_{verb}" for verb in ("read", "create", "update", "d
 def api() -> Iterator[Api]:
     with serving(egress_networks=LOOPBACK, api_key=ADMIN) as running:
         yield running.of(ADMIN)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
 
 
 def key(api: Api, *permissions: str, **asked: Any) -> Any:

@@ -11,10 +11,11 @@ from inboxkit.http.api.schemas.events import TYPES, types_named
 from inboxkit.webhooks import WebhookEvent, verify
 
 from .api import Api, serving
-from .receiver import Receiver, receiving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .receiver import Receiver
 
 KEY = "k" * 20
 
@@ -23,12 +24,6 @@ KEY = "k" * 20
 def api() -> Iterator[Api]:
     with serving(egress_networks=LOOPBACK, api_key=KEY) as api:
         yield api.of(KEY)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
 
 
 def made(api: Api, receiver: Receiver, at: str = "", **asked: Any) -> Any:

@@ -15,10 +15,11 @@ from inboxkit.testing import settling
 from inboxkit.webhooks import WebhookEvent, verify
 
 from .api import Api, serving
-from .receiver import Post, Receiver, receiving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .receiver import Post, Receiver
 
 RECEIVED = ["message.received"]
 
@@ -27,12 +28,6 @@ RECEIVED = ["message.received"]
 def api() -> Iterator[Api]:
     with serving(egress_networks=LOOPBACK, api_key="k" * 20) as api:
         yield api.of("k" * 20)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
 
 
 def made(api: Api, receiver: Receiver, at: str = "", **asked: Any) -> Any:

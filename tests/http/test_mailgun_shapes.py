@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inboxkit import EventType
-from inboxkit.store import events, inboxes
 from inboxkit.tokens import row_id
 
-from .api import Api, serving
-from .mailgun import DOMAIN, Mailgun
+from .api import serving
+from .mailgun import DOMAIN, Mailgun, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,23 +44,9 @@ def mailgun() -> Iterator[Mailgun]:
         found.send(to="gone@example.com")
         api.arrive(SHOP, files={"plan.pdf": b"%PDF-1.7"})
         found.settle()
-        api.runner.call(opened, api, row_id("msg", found.message(sent)["inboxkit"]["id"]))
+        message = row_id("msg", found.message(sent)["inboxkit"]["id"])
+        api.runner.call(opened, api, SHOP, message, "ann@example.com")
         yield found
-
-
-async def opened(api: Api, message_id: int) -> None:
-    """Log that a message was opened."""
-    store = api.runner.kit.runtime.store
-    record = await store.read(inboxes.require, SHOP)
-    await store.write(
-        events.append,
-        EventType.OPENED,
-        at=store.clock.now(),
-        inbox_id=record.id,
-        message_id=message_id,
-        thread_id=None,
-        recipient="ann@example.com",
-    )
 
 
 @pytest.mark.parametrize("name", FIELDS)

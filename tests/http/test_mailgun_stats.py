@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inboxkit.store import events
 from inboxkit.tokens import row_id
-from inboxkit.values import EventType
 
 from .api import Api, serving
-from .mailgun import DOMAIN, Mailgun
+from .mailgun import DOMAIN, Mailgun, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,25 +103,9 @@ def test_readers_are_counted_once(api: Api, mailgun: Mailgun) -> None:
     inbox = f"shop@{DOMAIN}"
     message = mailgun.message(sent)["inboxkit"]["id"]
     for _ in range(3):
-        api.runner.call(append, api, inbox, row_id("msg", message))
+        api.runner.call(opened, api, inbox, row_id("msg", message), "eve@example.com")
     found = mailgun.good("GET", STATS, event="opened")
     assert found["stats"][-1]["opened"] == {"total": 3, "unique": 1}
-
-
-async def append(api: Api, inbox: str, message_id: int) -> None:
-    from inboxkit.store import inboxes
-
-    store = api.runner.kit.runtime.store
-    record = await store.read(inboxes.require, inbox)
-    await store.write(
-        events.append,
-        EventType.OPENED,
-        at=store.clock.now(),
-        inbox_id=record.id,
-        message_id=message_id,
-        thread_id=None,
-        recipient="eve@example.com",
-    )
 
 
 SPANS: dict[str, tuple[dict[str, Any], str, int]] = {
