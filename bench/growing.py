@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from inboxkit.parsing import parse
 from inboxkit.parsing.model import Headers, Reply
-from inboxkit.store import arrivals, inboxes, jobs, readings
+from inboxkit.store import arrivals, inboxes, jobs, readings, unread
 from inboxkit.store.arrivals import Arrival, dedupe_key
-from inboxkit.store.readings import Reading
+from inboxkit.store.unread import Reading
 from inboxkit.tokens import new_id
 from inboxkit.values import Address
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from inboxkit.parsing.model import ParsedMessage
     from inboxkit.store.inboxes import InboxRecord
     from inboxkit.store.jobs import Job
-    from inboxkit.store.readings import Stored
     from inboxkit.store.store import Store
+    from inboxkit.store.unread import Stored
 
 INBOXES = 200
 GROUP = 512
@@ -189,7 +189,7 @@ async def grow(store: Store, letters: Letters, count: int, *, begun: datetime) -
             jobs.claim, "read", worker=store.worker_id, now=_LATE, limit=count, start=start
         )
         start = jobs.last_in_turn(taken, start)
-        known = await store.read(readings.unread, [int(job.key) for job in taken])
+        known = await store.read(unread.unread, [int(job.key) for job in taken])
         await store.write(
             readings.record,
             [

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..parsing.model import ParsedMessage
     from ..settings import Settings
     from ..store.blobs import Blobs
-    from ..store.readings import Stored
+    from ..store.unread import Stored
 
 log = logging.getLogger("inboxkit.authenticity")
 UNAUTHENTICATED = "unauthenticated"

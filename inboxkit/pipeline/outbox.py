@@ -23,10 +23,10 @@ from ..providers.base import Refused, Retry, Sent, Unknown
 from ..providers.registry import batching
 from ..router import Retries
 from ..store import departures, jobs, limits, looks, resolutions
-from ..store.departures import Later, Overtaken, Start, Took
+from ..store.departures import Later, Overtaken
 from ..store.jobs import Job, LeaseLost
 from ..store.limits import FREE, Rate, Rules
-from ..store.progress import WHOLE
+from ..store.progress import WHOLE, Start, Took
 from ..tokens import new_id, public_id
 from . import outcomes
 from .attempts import Attempt, Attempts

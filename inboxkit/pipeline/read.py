@@ -19,11 +19,11 @@ from ..parsing import guard, parse
 from ..parsing.model import Limits, ParsedMessage
 from ..parsing.worker import ParserProcess, needs_process
 from ..settings import Settings
-from ..store import inboxes, jobs, readings
+from ..store import inboxes, jobs, readings, unread
 from ..store.blobs import Unreadable
 from ..store.jobs import Job, LeaseLost
-from ..store.readings import Reading, Stored
 from ..store.refusals import Unstorable
+from ..store.unread import Reading, Stored
 from ..tokens import public_id
 from . import authenticity
 from .addresses import token_row
@@ -139,7 +139,7 @@ class Read:
         What is small may take a second as well, 60,000 tags for instance, and that with the
         interpreter's lock. So it ends early, and each inbox has its turn.
         """
-        stored = readings.unread(connection, ids)
+        stored = unread.unread(connection, ids)
         owners = inboxes.names(connection, {item.inbox_id for item in stored.values()})
         parsed: dict[int, ParsedMessage] = {}
         left = _in_turn(stored.values())

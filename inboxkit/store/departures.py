@@ -24,71 +24,23 @@ from ..values import EventType
 from . import jobs, limits, progress, sends
 from .bulk import BulkInsert, Finder
 from .jobs import Job, LeaseLost
-from .limits import FREE, Rules
 from .prepared import Prepared, among
+from .progress import Start, Took
 from .tables import event, job, message
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from .limits import Rules
     from .writer import Tx
 
 _FULL = timedelta(milliseconds=250)  # until a slot may be free
 _STALE = timedelta(seconds=5)  # a reserved moment that was missed is another's
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a send with one provider; ``row`` is that of its Look."""
-
-    job: Job
-    row: Any
-    recipients: Sequence[str]
-    provider: str
-
-    @property
-    def row_id(self) -> int:
-        return int(self.row.id)
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is for everybody the send is for."""
-        return len(self.recipients) == len(self.row.rcpt_to)
-
-
 class Overtaken(Exception):
     """Of what was about to leave there is nothing left to send: others have told meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start(Step):
-    """A send that is about to be given to a provider. Results in None, Later or LeaseLost.
-
-    Raises Overtaken when what became of all its recipients was recorded after the last look.
-
-    ``part`` is the number of the request, ``WHOLE`` for a send in one; ``dropped`` are recipients
-    that the request before, to another provider and in vain, was to as well.
-    """
-
-    at: datetime
-    part: int
-    rules: Rules = FREE
-    dropped: Collection[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Took(Step):
-    """A send that its provider has taken for all of these recipients; ``last``: for all it is to.
-
-    Otherwise the job goes on with the others. ``ids`` are those of single recipients.
-    """
-
-    provider_id: str
-    aliases: Sequence[str]
-    at: datetime
-    last: bool = True
-    ids: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from .readings import Reading
+    from .unread import Reading
     from .writer import Tx
 
 

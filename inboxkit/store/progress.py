@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,18 +22,69 @@ from sqlalchemy import (
 from . import deliveries, driver
 from .columns import Moment
 from .deliveries import PENDING
+from .limits import FREE
 from .prepared import Prepared, among
 from .tables import delivery, message
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from .departures import Start, Step, Took
+    from .jobs import Job
+    from .limits import Rules
     from .writer import Tx
 
 WHOLE = 0  # the number of the one request of a send that needs no parts
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a send with one provider; ``row`` is that of its Look."""
+
+    job: Job
+    row: Any
+    recipients: Sequence[str]
+    provider: str
+
+    @property
+    def row_id(self) -> int:
+        return int(self.row.id)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is for everybody the send is for."""
+        return len(self.recipients) == len(self.row.rcpt_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Start(Step):
+    """A send that is about to be given to a provider. Results in None, Later or LeaseLost.
+
+    Raises Overtaken when what became of all its recipients was recorded after the last look.
+
+    ``part`` is the number of the request, ``WHOLE`` for a send in one; ``dropped`` are recipients
+    that the request before, to another provider and in vain, was to as well.
+    """
+
+    at: datetime
+    part: int
+    rules: Rules = FREE
+    dropped: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Took(Step):
+    """A send that its provider has taken for all of these recipients; ``last``: for all it is to.
+
+    Otherwise the job goes on with the others. ``ids`` are those of single recipients.
+    """
+
+    provider_id: str
+    aliases: Sequence[str]
+    at: datetime
+    last: bool = True
+    ids: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Many:

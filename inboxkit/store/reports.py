@@ -20,7 +20,7 @@ from .tables import inbox, message, reference
 
 if TYPE_CHECKING:
     from ..parsing.model import Bounce
-    from .readings import Reading
+    from .unread import Reading
     from .writer import Tx
 
 _ACTIONS = {"delivered": EventType.DELIVERED, "delayed": EventType.DEFERRED}

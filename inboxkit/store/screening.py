@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from .readings import Reading
+    from .unread import Reading
     from .writer import Tx
 
 _PAUSED = "the inbox was paused when it came"

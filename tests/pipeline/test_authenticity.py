@@ -16,7 +16,7 @@ from inboxkit.pipeline.authenticity import Authenticity, stored
 from inboxkit.router import Router
 from inboxkit.settings import checked
 from inboxkit.store.blobs import Blobs, Packed
-from inboxkit.store.readings import Stored
+from inboxkit.store.unread import Stored
 from inboxkit.values import Auth
 from tests.authentication.name_server import serving
 from tests.authentication.zone import DMARC, MAIL, keys, signed

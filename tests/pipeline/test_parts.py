@@ -14,7 +14,7 @@ from inboxkit.providers.base import HttpResponse
 from inboxkit.providers.mailgun import Mailgun
 from inboxkit.providers.memory import Memory
 from inboxkit.providers.parts import Most
-from inboxkit.store import backlog, deliveries, departures, jobs, looks, suppressions
+from inboxkit.store import backlog, deliveries, departures, jobs, looks, progress, suppressions
 from inboxkit.store.sends import find_send
 from inboxkit.store.tables import delivery, message
 from inboxkit.tokens import row_id
@@ -180,7 +180,7 @@ async def left(b: Bench, sent: Message, *states: str, provider: str) -> None:
     def die(tx: Tx) -> None:
         for number, state in enumerate(states):
             pair = FIVE[2 * number : 2 * number + 2]
-            step = departures.Start(job, look.row, pair, provider, at, number + 1)
+            step = progress.Start(job, look.row, pair, provider, at, number + 1)
             departures.proceed(tx, [step])
             mine = delivery.c.recipient.in_(pair)
             tx.connection.execute(update(delivery).where(mine).values(state=state))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, select
 
 from inboxkit.parsing import parse
-from inboxkit.store import arrivals, inboxes, jobs, readings
+from inboxkit.store import arrivals, inboxes, jobs, readings, unread
 from inboxkit.store.arrivals import Arrival
 from inboxkit.store.blobs import Packed
-from inboxkit.store.readings import Reading
 from inboxkit.store.tables import message, thread
+from inboxkit.store.unread import Reading, Stored
 from inboxkit.store.workers import register
 from inboxkit.tokens import new_id
 
@@ -53,7 +53,7 @@ def parsed(tx: Tx, *mails: bytes, to: str = SUPPORT) -> list[Reading]:
     register(tx, worker, NOW)
     arrivals.accept(tx, [(arrival(inbox.id, raw, to),) for raw in mails])
     taken = jobs.claim(tx, "read", worker=worker, now=NOW, limit=100, start=0)
-    found = readings.unread(tx.connection, [int(job.key) for job in taken])
+    found = unread.unread(tx.connection, [int(job.key) for job in taken])
     return [_reading(job, found[int(job.key)], to) for job in taken]
 
 
@@ -71,7 +71,7 @@ def arrival(inbox_id: int, raw: bytes, to: str = SUPPORT) -> Arrival:
     )
 
 
-def _reading(job: jobs.Job, item: readings.Stored, to: str) -> Reading:
+def _reading(job: jobs.Job, item: Stored, to: str) -> Reading:
     raw = item.packed.data
     assert raw is not None
     return Reading(

@@ -9,9 +9,8 @@ from sqlalchemy import func, select
 
 from inboxkit.store import departures, jobs, limits, purge, runs
 from inboxkit.store.blobs import Blobs
-from inboxkit.store.departures import Start, Took
 from inboxkit.store.looks import look
-from inboxkit.store.progress import WHOLE
+from inboxkit.store.progress import WHOLE, Start, Took
 from inboxkit.store.runs import NewRun
 from inboxkit.store.tables import delivery, event, job, message, run
 

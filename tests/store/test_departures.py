@@ -12,11 +12,12 @@ from sqlalchemy import select, update
 from inboxkit.store import deliveries, departures, jobs, limits, suppressions
 from inboxkit.store.blobs import Blobs
 from inboxkit.store.deliveries import Outcome
-from inboxkit.store.departures import Later, Overtaken, Start, Took
+from inboxkit.store.departures import Later, Overtaken
 from inboxkit.store.jobs import Job, LeaseLost
 from inboxkit.store.limit_tables import circuit, pace, slot
 from inboxkit.store.limits import Rate, Rules
 from inboxkit.store.looks import Look, look
+from inboxkit.store.progress import Start, Took
 from inboxkit.store.tables import delivery, event, job, message
 from inboxkit.values import EventType
 

@@ -24,9 +24,9 @@ from inboxkit.store import (
 )
 from inboxkit.store.blobs import Blobs
 from inboxkit.store.deliveries import Outcome
-from inboxkit.store.departures import Start
 from inboxkit.store.jobs import Job, LeaseLost
 from inboxkit.store.looks import Look, look
+from inboxkit.store.progress import Start
 from inboxkit.store.tables import delivery, job, message
 from inboxkit.testing.settling import advance
 from inboxkit.values import EventType

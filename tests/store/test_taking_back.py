@@ -12,9 +12,9 @@ from sqlalchemy import select
 from inboxkit.pipeline.deletion import cancel, delete_scheduled
 from inboxkit.store import departures, jobs, mailgun_sends, purge, sends
 from inboxkit.store.blobs import Blobs
-from inboxkit.store.departures import Overtaken, Start, Took
+from inboxkit.store.departures import Overtaken
 from inboxkit.store.looks import look
-from inboxkit.store.progress import WHOLE
+from inboxkit.store.progress import WHOLE, Start, Took
 from inboxkit.store.purge import NotScheduled
 from inboxkit.store.reach import EVERYTHING
 from inboxkit.store.tables import job, message, thread

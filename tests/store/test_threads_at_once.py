@@ -20,9 +20,9 @@ from .sending import ANN, NOW, staged
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from inboxkit.store.readings import Reading
     from inboxkit.store.sends import Staged
     from inboxkit.store.store import Store
+    from inboxkit.store.unread import Reading
     from inboxkit.store.writer import Tx
 
 VENDOR = "<vendor@example.com>"
