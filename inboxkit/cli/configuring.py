@@ -72,7 +72,7 @@ def check(ctx: click.Context) -> None:
 
 def unread(environ: Mapping[str, str], settings: Settings) -> dict[str, str]:
     """Return the variables and tables that nothing reads, and what was meant perhaps."""
-    read = {*PROVIDERS, *(["object_store"] if settings.object_store else ())}
+    read = {*PROVIDERS, "sendmail", *(["object_store"] if settings.object_store else ())}
     found = _unread(environ, read, _named(Path(settings.handlers)))
     for name in sorted(set(settings.options) - read):
         if not any(variable.startswith(f"{PREFIX}{name.upper()}_") for variable in found):

@@ -14,11 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from sqlalchemy import create_engine, text
 
 from tests import bucket as buckets
@@ -26,6 +21,7 @@ from tests import postgres
 from tests.authentication.name_server import serving
 from tests.databases import SERVER_FOLDER
 
+from .certificates import signed_until
 from .processes import Serving
 from .test_resolving import lose
 
@@ -292,18 +288,6 @@ def test_a_certificate_that_ends_is_told(inboxkit: Command, days: int, state: st
     flags = ("--set", f"tls_certificate={certificate}", "--set", f"tls_key={key}")
     found = points(inboxkit(*PORTS, *flags, "doctor", "--json"))
     assert (found["certificate"][0], found["settings"][0]) == (state, "ok")
-
-
-def signed_until(folder: Path, end: datetime) -> tuple[Path, Path]:
-    """Write a certificate that ends then, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mx.example.com")])
-    built = x509.CertificateBuilder(name, name, key.public_key(), 1, end - timedelta(99), end)
-    forms = (PrivateFormat.PKCS8, NoEncryption())
-    certificate, secret = folder / "certificate.pem", folder / "key.pem"
-    certificate.write_bytes(built.sign(key, SHA256()).public_bytes(Encoding.PEM))
-    secret.write_bytes(key.private_bytes(Encoding.PEM, *forms))
-    return certificate, secret
 
 
 APP = """\

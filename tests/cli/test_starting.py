@@ -47,6 +47,7 @@ ELSEWHERE = {
     "--url http://127.0.0.1:1 webhook list": 5,
     "--url http://127.0.0.1:1 agent setup cursor": 0,
     "sendmail --smtp 127.0.0.1:1 ann@example.com": 75,
+    "sendmail --smtp 127.0.0.1:1 --tls tls ann@example.com": 75,
 }
 
 

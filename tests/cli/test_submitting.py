@@ -237,7 +237,7 @@ def answering(*replies: bytes) -> Generator[str]:
     [
         ((b"250 here\r\n",), MAIL + b"\xfc\n", 69, "8BITMIME"),
         ((b"250 here\r\n", b"451 4.3.0 busy\r\n"), MAIL, 75, "451 4.3.0 busy"),
-        ((b"250 here\r\n", b"530 5.7.0 Log in first\r\n"), MAIL, 69, "Log in first"),
+        ((b"250 here\r\n", b"530 5.7.0 Log in first\r\n"), MAIL, 77, "Log in first"),
         ((b"250 here\r\n", b"250 ok\r\n", b"250 ok\r\n", b"554 no\r\n"), MAIL, 69, "554 no"),
         ((b"250 here\r\n",), MAIL, 75, "later"),
     ],
