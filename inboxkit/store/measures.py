@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, exists, func, select, true, type_coerce
+from sqlalchemy import Connection, exists, func, not_, select, true, type_coerce
 from sqlalchemy.types import BigInteger
 
 from . import backlog
@@ -44,6 +44,7 @@ def events(
     query = (
         select(event.c.type, place, func.count())
         .where(*_during(event.c.at, span), event.c.type.in_(kinds), reach.owns(event.c.inbox_id))
+        .where(_shown(reach, event.c.message_id))
         .group_by(event.c.type, place)
     )
     found: dict[str, dict[int, int]] = {}
@@ -59,7 +60,7 @@ def received_with(connection: Connection, reach: Reach, name: str, span: Span) -
     query = (
         select(place.label("place"), func.count().label("amount"))
         .where(*_during(event.c.at, span), event.c.type == "received", labelled)
-        .where(reach.owns(event.c.inbox_id))
+        .where(reach.owns(event.c.inbox_id), _shown(reach, event.c.message_id))
         .group_by(place)
     )
     return {row.place: row.amount for row in connection.execute(query)}
@@ -79,19 +80,34 @@ def usage(
 
 def _measured(reach: Reach, name: str) -> tuple[Any, Any, Any]:
     """Return the amount, the moment and the condition of what is measured."""
+    messages = reach.owns(message.c.inbox_id) & _shown(reach, message.c.id)
     match name:
         case "storage_bytes":
-            return func.sum(message.c.size), message.c.created_at, reach.owns(message.c.inbox_id)
+            return func.sum(message.c.size), message.c.created_at, messages
         case "message_count":
-            return func.count(), message.c.created_at, reach.owns(message.c.inbox_id)
+            return func.count(), message.c.created_at, messages
         case "thread_count":
-            return func.count(), thread.c.created_at, reach.owns(thread.c.inbox_id)
+            return func.count(), thread.c.created_at, _threads(reach)
         case "inbox_count":
             return func.count(), inbox.c.created_at, reach.inboxes()
         case "pod_count":
             return func.count(), pod.c.created_at, _of_pod(reach, pod.c.id)
         case _:
             return func.count(), domain.c.created_at, _of_pod(reach, domain.c.pod_id)
+
+
+def _threads(reach: Reach) -> Any:
+    """Return what holds for threads with a message that a caller may see."""
+    mine = reach.owns(thread.c.inbox_id)
+    if not reach.forbidden:
+        return mine
+    return mine & exists().where(message.c.thread_id == thread.c.id, _shown(reach, message.c.id))
+
+
+def _shown(reach: Reach, message_id: Any) -> Any:
+    """Return what holds where a message carries no label that is forbidden."""
+    mine = (label.c.message_id == message_id) & label.c.label.in_(reach.forbidden)
+    return not_(exists().where(mine)) if reach.forbidden else true()
 
 
 def _of_pod(reach: Reach, column: Any) -> Any:

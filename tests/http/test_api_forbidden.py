@@ -130,13 +130,46 @@ def test_labels_that_came_to_a_hidden_message_are_not_told(partly: Partly) -> No
     assert partly.reader.good("GET", where)["events"] == []
 
 
-def test_a_message_that_is_hidden_is_not_counted_among_the_others(partly: Partly) -> None:
-    def counted(api: Api) -> dict[str, int]:
-        found = api.good("GET", "/v0/metrics/events?period=86400")
-        return {name: sum(one["count"] for one in series) for name, series in found.items()}
+def counted(api: Api) -> dict[str, int]:
+    """Return how many events of each type a key is told of."""
+    found = api.good("GET", "/v0/metrics/events?period=86400")
+    return {name: sum(one["count"] for one in series) for name, series in found.items()}
 
+
+def amounts(api: Api) -> tuple[int, int, int]:
+    """Return how many messages, threads and bytes a key is told of."""
+    found = api.good("GET", "/v0/metrics/usage?period=86400&descending=true")
+    names = ("message_count", "thread_count", "storage_bytes")
+    messages, threads, size = (found[name][0]["value"] for name in names)
+    return messages, threads, size
+
+
+def test_a_message_that_is_hidden_is_not_counted_among_the_others(partly: Partly) -> None:
     assert counted(partly.admin) == {"message.received": 1, "message.received.spam": 1}
     assert counted(partly.reader) == {"message.received": 1}
+
+
+def test_amounts_are_of_what_may_be_seen(partly: Partly) -> None:
+    size = partly.seen.size
+    assert amounts(partly.admin) == (2, 1, size + partly.hidden.size)
+    assert amounts(partly.reader) == (1, 1, size)
+
+
+@pytest.mark.parametrize("label", ["spam", "blocked", "unauthenticated", "trash"])
+def test_a_thread_of_which_nothing_may_be_seen_is_not_counted(label: str) -> None:
+    with serving(api_key=ADMIN) as api:
+        admin = api.of(ADMIN)
+        inbox = admin.inbox()
+        came, seen = admin.arrive(inbox), admin.arrive(inbox)
+        sent = admin.send(inbox)["message_id"]
+        for one in (came, sent):
+            admin.good("PATCH", path(inbox, one), {"add_labels": [label]})
+        key = admin.good("POST", "/v0/api-keys", {"permissions": READS})["api_key"]
+        reader = api.of(key)
+        assert amounts(admin)[:2] == (3, 3)
+        assert amounts(reader) == (1, 1, seen.size)
+        assert counted(reader) == {"message.received": 1}
+        assert "message.queued" in counted(admin)
 
 
 def test_a_hidden_message_is_told_with_its_thread_to_who_may_see_it(partly: Partly) -> None:

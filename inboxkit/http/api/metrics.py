@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
@@ -43,7 +42,6 @@ _LONGEST = timedelta(days=90)
 _PERIOD = timedelta(hours=1)
 _MOST_STRETCHES = 10_000
 _ALIVE = timedelta(seconds=10)
-_NONE: Mapping[int, int] = MappingProxyType({})
 _SENT = str(EventType.ACCEPTED)
 _OF_RATES = {"bounce": str(EventType.BOUNCED), "complaint": str(EventType.COMPLAINED)}
 
@@ -61,8 +59,6 @@ async def events(call: Call[EventMetricsQuery]) -> EventMetrics:
         for label in measures.VARIANTS
     }
     series = {name: hidden.get(name) or _total(counted, name, hidden.values()) for name in names}
-    untold = {f"{RECEIVED}.{label}" for label in call.reach.forbidden}
-    series |= dict.fromkeys(untold.intersection(names), _NONE)
     wanted = {name: found for name, found in series.items() if found or asked.event_types}
     return EventMetrics({name: _buckets(found, span, asked) for name, found in wanted.items()})
 
