@@ -1,4 +1,4 @@
-"""The text that a person sees, without what a mail shows only to a program."""
+"""The text that a person sees, without what a mail shows only to a program; and what that is."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ _CARRIERS = re.compile(
     "[\U000e0000-\U000e00ff]|[\U000e0100-\U000e01ef]{2}"
     "|[\ufe00-\ufe0f\u200b-\u200f\u2060-\u2064\ufeff]{8}"
 )
+_SPACES = re.compile(r"\s+")
 _GAPS = re.compile(r"\n{3,}")
 
 
@@ -47,6 +48,24 @@ def visible_text(text: str, source: str = "") -> tuple[str, bool]:
     if seen and shown != seen:
         shown = _GAPS.sub("\n\n", shown).strip()  # a paragraph of nothing else is none
     return shown, carried or any(any(map(str.isalnum, part)) for part in left_out)
+
+
+def hidden_words(source: str) -> str:
+    """Return the words that an HTML text hides by styles, attributes and colours; never raises.
+
+    They stand in their order, each part on a line of its own. Preheaders are among them.
+    """
+    left_out: list[str] = []
+    pieces, told = list[str](), 0
+    for _ in visibility.visible(tags.tokens(source), left_out):
+        if told < len(left_out):  # what is seen parts what is hidden
+            pieces += [*left_out[told:], "\n"]
+            told = len(left_out)
+    pieces += left_out[told:]
+    # Only what stands for an end of a line is one: in a text it is a space like others.
+    whole = "".join(one if one == "\n" else _SPACES.sub(" ", one) for one in pieces)
+    lines = map(str.strip, without_shapeless(whole)[0].split("\n"))
+    return "\n".join(_SPACES.sub(" ", line) for line in lines if any(map(str.isalnum, line)))
 
 
 def without_shapeless(text: str) -> tuple[str, bool]:

@@ -33,6 +33,8 @@ _IMPLIED = {name: frozenset(("p",)) for name in _BLOCKS} | {
     "tr": frozenset(("td", "th", "tr", "p")),
     "option": frozenset(("option",)),
 }
+# What parts the words before it from those after it.
+_PARTING = frozenset((*_IMPLIED, "br"))
 
 
 class _Look(NamedTuple):
@@ -49,7 +51,10 @@ class _Look(NamedTuple):
 
 
 def visible(tokens: Iterable[Token], left_out: list[str]) -> Iterable[Token]:
-    """Return the tokens that a reader sees; texts hidden by a style are put into ``left_out``."""
+    """Return the tokens that a reader sees; texts hidden by a style are put into ``left_out``.
+
+    Between the lines of what is hidden a line break is put.
+    """
     if isinstance(tokens, tags.Stream) and _show_all(tokens.tags):
         return tokens
     return _filtered(tokens, left_out)
@@ -95,6 +100,8 @@ def _filtered(tokens: Iterable[Token], left_out: list[str]) -> Iterator[Token]:
             look = page.open(name, text)
         if look.shows:
             yield token
+        elif name.removeprefix("/") in _PARTING:
+            left_out.append("\n")
 
 
 class _Page:

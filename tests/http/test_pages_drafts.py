@@ -110,6 +110,37 @@ def test_what_is_sent_is_what_was_shown(api: Api) -> None:
     assert left(api, made) == (0, 1)
 
 
+HIDING = (
+    "display:none",
+    "font-size:0",
+    "color:#fff",
+    "position:absolute;left:-9999px",
+)
+
+
+@pytest.mark.parametrize("style", HIDING)
+def test_words_that_the_html_hides_are_shown_to_who_approves_it(api: Api, style: str) -> None:
+    html = f"<p>Ten boxes</p><p style='{style}'>Pay &lt;b&gt; <i>EUR 900</i></p>"
+    shown = look(api, target(drafted(api, html=html)))
+    _, _, below = shown.text.partition("Hidden words")
+    assert "who reads the mail does not see them" in below
+    assert below.index("Pay <b> EUR 900") < below.index("HTML\n")
+
+
+def test_words_hidden_by_a_rule_or_under_a_quote_are_shown_too(api: Api) -> None:
+    came = api.arrive(api.inbox(), "Which size?")
+    asked = {"in_reply_to": came.message_id, "text": "Large"}
+    html = "<style>.x{opacity:0}</style><p>Large<b class=x>EUR 900</b><div hidden>"
+    made = api.good("POST", f"/v0/inboxes/{came.inbox}/drafts", {**asked, "html": html})
+    _, _, below = look(api, target(made)).text.partition("Hidden words")
+    assert "EUR 900" in below and "Which size?" in below.partition("HTML\n")[0]
+
+
+def test_of_a_draft_that_hides_nothing_nothing_is_told(api: Api) -> None:
+    for html in ("", "<p style='color:#333'>Ten boxes<p hidden>&nbsp;"):
+        assert "Hidden words" not in look(api, target(drafted(api, html=html))).text
+
+
 def test_a_person_approves_where_nothing_leaves_by_itself(api: Api) -> None:
     made = drafted(api)
     api.good("PATCH", f"/v0/inboxes/{made['inbox_id']}", {"draft_policy": "draft"})
@@ -259,8 +290,16 @@ def test_what_a_key_may_not_see_is_not_shown_and_not_sent_by_it(server: Api) -> 
     assert sent(pressed(server, form, held)) and left(admin, made) == (0, 1)
 
 
-def test_what_is_too_long_to_be_shown_is_not_sent_from_its_page(api: Api) -> None:
-    made = drafted(api, text="x" * 200_001)
+LONG = "x" * 200_001
+
+
+@pytest.mark.parametrize(
+    "asked", [{"text": LONG}, {"html": f"<p>a<p hidden>{LONG}"}], ids=["text", "hidden words"]
+)
+def test_what_is_too_long_to_be_shown_is_not_sent_from_its_page(
+    api: Api, asked: dict[str, Any]
+) -> None:
+    made = drafted(api, **asked)
     (form,) = forms_of(look(api, target(made)).html)
     assert form.action == target(made, "/delete")
     answer = press(api, replace(form, action=target(made, "/send")))

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ... import drafting
+from ...blocking import in_thread
 from ...compose import reply_subject
+from ...parsing.hidden import hidden_words
 from ...sending import Context, recipients
 from ...store import drafts as rows
 from ...store import inboxes
@@ -45,13 +47,17 @@ _LIST = "/mail/drafts"
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A draft as it would leave now, and why that cannot be looked at from here."""
+    """A draft as it would leave now, and why that cannot be looked at from here.
+
+    ``hidden`` are the words that its HTML hides from who gets it.
+    """
 
     record: DraftRecord
     becomes: Draft
     to: Sequence[Address]
     cc: Sequence[Address]
     subject: str
+    hidden: str
     parent: Message | None = None
     unseen: str = ""
 
@@ -186,13 +192,14 @@ async def _seen(look: Look, record: DraftRecord) -> Sight:
     inbox = await look.parts.store.read(inboxes.require, record.inbox)
     context = Context(inbox=inbox, parent=answered, everyone=record.reply_all)
     to, cc = recipients(becomes, context)
+    hidden = await in_thread(hidden_words, becomes.html)
     unseen = ""
     if record.parent_id is not None and parent is None:
         unseen = "It is about a message that this key may not see, or that is gone"
-    elif len(becomes.text) > MOST_CHARACTERS:
+    elif max(len(becomes.text), len(hidden)) > MOST_CHARACTERS:
         unseen = "It is too long to be shown whole"
     subject = becomes.subject or (reply_subject(answered.subject) if answered else "")
-    return Sight(record, becomes, to, cc, subject, parent, unseen)
+    return Sight(record, becomes, to, cc, subject, hidden, parent, unseen)
 
 
 async def _parent(look: Look, record: DraftRecord) -> Message | None:
