@@ -87,6 +87,14 @@ def test_a_source_arrives_as_it_was_pasted_or_chosen(api: Api) -> None:
     assert b"Gr\xfc\xdfe" in api.runner.call(raw, api, message)
 
 
+def test_after_a_mistake_the_file_to_choose_once_more_is_named(api: Api) -> None:
+    envelope: dict[str, Any] = {"sender": "nobody", "to": "raw@inbox.example"}
+    answer = press(api, pasted(api), files={"mail.eml": b"Subject: Hi\r\n\r\nHi"}, **envelope)
+    said = "Choose this file once more: mail.eml."
+    assert (answer.status, said in page(answer).text) == (400, True)
+    assert said not in page(press(api, pasted(api), source=SOURCE, **envelope)).text
+
+
 async def raw(api: Api, message_id: str) -> bytes:
     actions = api.runner.kit.runtime.actions
     return await actions.raw(await actions.message(message_id))

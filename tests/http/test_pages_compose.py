@@ -133,7 +133,7 @@ def test_a_file_whose_name_would_be_a_header_is_refused(api: Api, inbox: str) ->
     kind = {"Content-Type": "multipart/form-data; boundary=b"}
     answer = api.ask("POST", form.action, f"{body}--b--\r\n".encode(), kind)
     assert (answer.status, count(api, inbox)) == (400, 0)
-    assert "Choose the files again" in page(answer).text
+    assert "Choose this file once more: a Bcc: eve@evil.example." in page(answer).text
 
 
 def test_what_was_typed_comes_back_as_words(api: Api, inbox: str) -> None:
@@ -144,10 +144,30 @@ def test_what_was_typed_comes_back_as_words(api: Api, inbox: str) -> None:
     assert fields["text"] == f"</textarea>{attack}"
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([], None),
+        (["a.pdf"], "this file once more: a.pdf."),
+        (["a.pdf", "Grüße <b>.png"], "these files once more: a.pdf, Grüße <b>.png."),
+        ([f"{n}.txt" for n in range(22)], "18.txt, 19.txt and 2 more."),
+        (["x" * 300], f"{'x' * 97}..."),
+    ],
+    ids=["none", "one", "two", "many", "long"],
+)
+def test_files_to_choose_once_more_are_named(
+    api: Api, inbox: str, names: list[str], said: str | None
+) -> None:
+    answer = write(api, inbox, to="nobody", files=dict.fromkeys(names, b"x"))
+    assert (answer.status, again(answer).fields["text"]) == (400, "Ten boxes")
+    found = page(answer).text
+    assert said in found if said else "once more" not in found
+
+
 def test_files_that_are_too_large_are_refused(api: Api, inbox: str) -> None:
     answer = write(api, inbox, files={"a.bin": bytes(25 * MIB), "b.bin": b"x"})
     assert (answer.status, again(answer).fields["text"]) == (413, "Ten boxes")
-    assert "Choose the files again" in page(answer).text
+    assert "Choose these files once more: a.bin, b.bin." in page(answer).text
     answer = write(api, inbox, files={"a.bin": bytes(26 * MIB)})
     assert (answer.status, count(api, inbox)) == (413, 0)
 

@@ -21,7 +21,7 @@ from . import forms
 from .rendering import form_page, see_other
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aiohttp import web
 
@@ -71,7 +71,7 @@ async def take(look: Look) -> web.Response:
         return await _taken(look, raw, mail_from, to)
     except ApiError as error:
         wishes = {name: typed.text(name) for name in _FIELDS}
-        return await _form(look, answered, wishes, forms.told(error))
+        return await _form(look, answered, wishes, forms.told(error), lost=typed.lost("file"))
 
 
 async def _taken(look: Look, raw: bytes, mail_from: str, to: str) -> web.Response:
@@ -153,6 +153,8 @@ async def _form(
     answered: Message | None,
     wishes: Mapping[str, str],
     problem: ApiError | None = None,
+    *,
+    lost: Sequence[str] = (),
 ) -> web.Response:
     return await form_page(
         "arrive.html",
@@ -160,5 +162,6 @@ async def _form(
         look=look,
         answered=answered,
         typed=wishes,
+        lost=lost,
         token=forms.token(look, _PLACE),
     )

@@ -70,6 +70,10 @@ class Typed:
         """Return the files that were chosen; a browser sends one without a name for none."""
         return [one for one in self.form.all(name) if one.filename]
 
+    def lost(self, name: str) -> list[str]:
+        """Return the names of the chosen files: a form that is shown again cannot hold them."""
+        return [one.filename for one in self.form.all(name) if one.filename]
+
     def check(self) -> None:
         """Raise ApiError unless the form is one of ours."""
         if not self.key:

@@ -20,7 +20,7 @@ from . import forms
 from .rendering import form_page, see_other
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aiohttp import web
 
@@ -106,7 +106,7 @@ async def send_new(look: Look) -> web.Response:
         sent = await look.do("POST", *_sends(inbox), given=given, key=typed.key)
     except ApiError as error:
         wishes = {name: typed.form.text(name) for name in _LINES} | {"text": typed.text("text")}
-        lost = bool(typed.files("files"))
+        lost = typed.lost("files")
         return await _compose_form(look, inbox, wishes, forms.told(error), lost=lost)
     return _shown(sent)
 
@@ -157,7 +157,7 @@ async def _compose_form(
     wishes: Mapping[str, Any],
     problem: ApiError | None = None,
     *,
-    lost: bool = False,
+    lost: Sequence[str] = (),
 ) -> web.Response:
     return await form_page(
         "compose.html",
