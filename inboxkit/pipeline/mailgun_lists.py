@@ -10,7 +10,7 @@ from anyio import CapacityLimiter, to_thread
 
 from ..blocking import in_thread
 from ..errors import ConfigurationError, RemoteError
-from ..store import jobs, mailgun_validations, suppressions
+from ..store import jobs, mailgun_lists, mailgun_validations
 from ..store.mailgun_validations import Verdicts
 from ..validation.addresses import Facts, examined, mailboxes
 from ..validation.mailgun import shown
@@ -46,7 +46,7 @@ class MailgunLists:
             boxes = await in_thread(_boxes, addresses)
             if lookup:
                 await self._look_up(boxes, servers)
-            known = await self._history(boxes)
+            known = await self._history(list_id, boxes)
             found = await in_thread(_judged, boxes, known, servers)
             await self._store.write(mailgun_validations.put_part, list_id, number, found)
         await self._store.write(_finish, job, list_id)
@@ -61,14 +61,14 @@ class MailgunLists:
         ask = partial(mail_servers, self._resolver(), domain)
         servers[domain] = await to_thread.run_sync(ask, limiter=self._lookups)
 
-    async def _history(self, boxes: Boxes) -> Mapping[str, Sequence[str]]:
-        """Return why mailboxes are suppressed here, those that are."""
+    async def _history(self, list_id: int, boxes: Boxes) -> Mapping[str, Sequence[str]]:
+        """Return why mailboxes are suppressed for whoever brought the list, those that are."""
+        reach = await self._store.read(mailgun_validations.reach, list_id)
         names = sorted({name for box in boxes.values() for name in box})
         known: dict[str, Sequence[str]] = {}
         for start in range(0, len(names), _ADDRESSES_A_QUERY):
             some = names[start : start + _ADDRESSES_A_QUERY]
-            found = await self._store.read(suppressions.of_addresses, some)
-            known |= {name: tuple(reasons.values()) for name, reasons in found.items()}
+            known |= await self._store.read(mailgun_lists.history, reach, some)
         return known
 
 

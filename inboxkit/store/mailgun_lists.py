@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select
 
 from ..values import EventType
-from . import suppressions
+from . import mailgun_domains, suppressions
 from .mailgun_tables import mailgun_allow
 from .tables import suppression
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from .reach import Reach
     from .suppressions import Entry
     from .writer import Tx
 
@@ -52,6 +53,27 @@ def _cut(
     order = key.desc() if backwards else key.asc()
     rows = list(connection.execute(query.order_by(order).limit(limit)))
     return rows[::-1] if backwards else rows
+
+
+def history(
+    connection: Connection, reach: Reach, addresses: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return why addresses are suppressed for mail from within reach.
+
+    What happened to the mail of other tenants is theirs to know.
+    """
+    known = suppressions.of_addresses(connection, addresses)
+    scopes = {scope for reasons in known.values() for scope in reasons}
+    told = {scope for scope in scopes if _concerns(connection, reach, scope)}
+    found = {a: tuple(why for scope, why in by.items() if scope in told) for a, by in known.items()}
+    return {address: reasons for address, reasons in found.items() if reasons}
+
+
+def _concerns(connection: Connection, reach: Reach, scope: str) -> bool:
+    """Whether an entry for all, a pod or a sending domain holds for mail from within reach."""
+    if not scope or (reach.pod_id is None and reach.inbox_id is None):
+        return True
+    return scope == reach.pod_id or mailgun_domains.is_known(connection, reach, scope)
 
 
 def find(connection: Connection, name: str, domain: str, address: str) -> Row[Any] | None:

@@ -14,6 +14,8 @@ from ..tokens import new_id
 from . import jobs
 from .mailgun_tables import mailgun_list, mailgun_list_part
 from .mailgun_webhooks import KIND
+from .reach import EVERYTHING, Reach
+from .tables import inbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _PART = 1_000  # addresses that are validated and stored at once
 _NOBODY = 0  # the inbox of a job that belongs to none
+_OF_INBOX = "inbox:"
 _FORM = ("id", "name", "lookup", "status", "quantity", "processed", "counts", "created_at")
 
 
@@ -175,7 +178,18 @@ def remove(tx: Tx, list_id: int) -> None:
 
 def inbox_scope(inbox_id: int) -> str:
     """Return the scope of lists that belong to an inbox; that of a pod is its id."""
-    return f"inbox:{inbox_id}"
+    return f"{_OF_INBOX}{inbox_id}"
+
+
+def reach(connection: Connection, list_id: int) -> Reach:
+    """Return what whoever brought a list may know of."""
+    mine = select(mailgun_list.c.scope).where(mailgun_list.c.id == list_id)
+    scope = connection.execute(mine).scalar() or ""
+    if not scope.startswith(_OF_INBOX):
+        return Reach(scope) if scope else EVERYTHING
+    inbox_id = int(scope.removeprefix(_OF_INBOX))
+    pod = connection.execute(select(inbox.c.pod_id).where(inbox.c.id == inbox_id)).scalar()
+    return Reach(pod, inbox_id)
 
 
 def remove_of(tx: Tx, scope: str) -> None:

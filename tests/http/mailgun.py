@@ -42,24 +42,24 @@ class Mailgun:
 
     def __init__(self, api: Api, key: str = "any") -> None:
         self.api = api
-        self._headers = basic(key)
+        self.headers = basic(key)
 
     def ask(self, method: str, path: str, **fields: Any) -> Answer:
         """Send fields as a form; a list is a repeated field."""
         body = urlencode(fields, doseq=True).encode() if fields and method != "GET" else None
         target = f"{path}?{urlencode(fields, doseq=True)}" if fields and method == "GET" else path
         kind = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
-        return self.api.ask(method, target, body, {**self._headers, **kind})
+        return self.api.ask(method, target, body, {**self.headers, **kind})
 
     def upload(self, path: str, fields: Sequence[Field], **headers: str) -> Answer:
         """Send fields and files as multipart/form-data."""
         kind, body = forms.write(fields)
-        given = {**self._headers, "Content-Type": kind, **headers}
+        given = {**self.headers, "Content-Type": kind, **headers}
         return self.api.ask("POST", path, body, given)
 
     def post_json(self, path: str, value: object) -> Answer:
         """Send JSON."""
-        given = {**self._headers, "Content-Type": "application/json"}
+        given = {**self.headers, "Content-Type": "application/json"}
         return self.api.ask("POST", path, json.dumps(value).encode(), given)
 
     def good(self, method: str, path: str, **fields: Any) -> Any:

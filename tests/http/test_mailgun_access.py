@@ -146,6 +146,87 @@ def test_templates_serve_their_own_pod_only(api: Api) -> None:
         assert mailgun.ask("POST", f"/v3/{DOMAIN}/messages", **asked).status == status
 
 
+UNKNOWN = {
+    "domain": "nowhere.example",
+    "key": "msg_0000000000001",
+    "number": "0",
+    "name": "no-such-name",
+    "tag": "no-such-tag",
+    "new_tag": "another",
+    "token": "none",
+}
+
+
+def tenant(api: Api, name: str) -> tuple[Mailgun, dict[str, str]]:
+    """Make a pod with what has a name by Mailgun's API; return its key's door, and the names."""
+    pod, domain = api.good("POST", "/v0/pods", {"name": name})["pod_id"], f"{name}.example"
+    api.good("POST", f"/v0/pods/{pod}/inboxes", {"username": "box", "domain": domain})
+    mailgun = Mailgun(api, made(api, f"/pods/{pod}"))
+    api.good("POST", f"/v0/pods/{pod}/domains", {"domain": domain})
+    file = Field("attachment", b"a", "a.txt", "text/plain")
+    mail = BASE | {"from": f"box@{domain}", "o:tag": name}
+    fields = [Field(n, value.encode()) for n, value in mail.items()]
+    assert mailgun.upload(f"/v3/{domain}/messages", [*fields, file]).status == 200
+    mailgun.good("POST", "/v4/templates", name=name, template="x", tag=name)
+    listed = Field("file", b"email\nann@shop.example", "a.csv")
+    assert mailgun.upload(f"/v4/address/validate/bulk/{name}", [listed]).status == 202
+    mailgun.settle()
+    event = mailgun.good("GET", f"/v3/{domain}/events")["items"][0]
+    own = {"domain": domain, "key": event["storage"]["key"], "name": name, "tag": name}
+    return mailgun, UNKNOWN | own
+
+
+def told(mailgun: Mailgun, route: Route, ids: dict[str, str]) -> tuple[int, str]:
+    """Return what is said about things, without their names."""
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    form = f"to=ann%40example.com&template=x&tag={ids['tag']}&list_id=x".encode()
+    target = route.path.format(**ids)
+    if route.path.endswith(("/tag", "/tag/stats")):
+        target += f"?tag={ids['tag']}"
+    body = None if route.method == "GET" else form
+    answer = mailgun.api.ask(route.method, target, body, {**mailgun.headers, **kind})
+    said = answer.body.decode()
+    for value in sorted(ids.values(), key=len, reverse=True):
+        said = said.replace(value, "ID") if len(value) > 1 else said
+    return answer.status, said
+
+
+def test_what_is_anothers_looks_like_what_is_not_there_on_every_route(api: Api) -> None:
+    (mine, own), (_, foreign) = tenant(api, "oursmine"), tenant(api, "theirown")
+    named = [r for r in ROUTES if "{" in r.path and not r.account]
+    held = [r for r in named if r.path.count("{") > 1]
+    for routes, ids in ((named, {}), (held, {"domain": own["domain"]})):
+        unknown = [told(mine, r, UNKNOWN | ids) for r in routes]
+        found = [told(mine, r, foreign | ids) for r in routes]
+        pairs = zip(routes, unknown, found, strict=True)
+        assert [(r.method, r.path, a, b) for r, a, b in pairs if a != b] == []
+
+
+@pytest.mark.parametrize("where", ["/pods/{pod}", "/inboxes/{inbox}"], ids=["pod", "inbox"])
+def test_what_others_met_at_an_address_is_not_told(api: Api, where: str) -> None:
+    name = where[1:4]
+    mine, theirs = (api.good("POST", "/v0/pods", {"name": n + name}) for n in "mt")
+    inbox = api.good("POST", f"/v0/pods/{mine['pod_id']}/inboxes", {"domain": f"{name}.example"})
+    key = made(api, where.format(pod=mine["pod_id"], inbox=inbox["inbox_id"]))
+    told = {"": True, mine["pod_id"]: True, f"{name}.example": True}
+    told |= {theirs["pod_id"]: False, "else.example": False}
+    for place, scope in enumerate(told):
+        asked = {"address": f"{name}{place}@shop.example", "domain": scope, "reason": "complained"}
+        api.good("POST", "/v0/suppressions", asked)
+    addresses = [f"{name}{place}@shop.example" for place in range(len(told))]
+
+    bound, path = Mailgun(api, key), "/v4/address/validate"
+    table = Field("file", "\n".join(["email", *addresses]).encode(), "a.csv")
+    assert bound.upload(f"{path}/bulk/all", [table]).status == 202
+    bound.settle()
+    listed = bound.good("GET", f"{path}/bulk/all/results.json")
+    assert [v["reason"] == ["suppressed here: complained"] for v in listed] == [*told.values()]
+    assert [bound.good("GET", path, address=one) for one in addresses] == listed
+    assert bound.good("GET", path, address=addresses[-1])["reason"] == ["no_data"]
+    of_all = Mailgun(api, ADMIN).good("GET", path, address=addresses[-1])
+    assert of_all["reason"] == ["suppressed here: complained"]
+
+
 def test_a_key_of_one_inbox_sends_only_from_there(api: Api) -> None:
     inbox = api.inbox(username="only")
     mailgun = Mailgun(api, made(api, f"/inboxes/{inbox}"))

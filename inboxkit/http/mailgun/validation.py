@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...blocking import in_thread
 from ...pipeline.mailgun_lists import mail_servers
 from ...providers.mailgun_requests import Refusal, is_on
-from ...store import suppressions
+from ...store import mailgun_lists
 from ...validation import addresses
 from ...validation.addresses import Facts, examined
 from ...validation.mailgun import shown
@@ -31,8 +31,8 @@ async def validate(call: Call) -> Mapping[str, Any]:
 
 async def _facts(call: Call, address: str) -> Facts:
     mailboxes = addresses.mailboxes(address)
-    known = await call.store.read(suppressions.of_addresses, mailboxes)
-    history = tuple(reason for one in known.values() for reason in one.values())
+    known = await call.store.read(mailgun_lists.history, call.reach, mailboxes)
+    history = tuple(reason for reasons in known.values() for reason in reasons)
     if not (mailboxes and is_on(call.text("provider_lookup"))):
         return Facts(history=history)
     domain = mailboxes[0].rpartition("@")[2]
