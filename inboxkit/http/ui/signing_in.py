@@ -88,11 +88,18 @@ def check_same_origin(request: web.Request) -> None:
     """Refuse what another site made a browser send, even in the name of a page of ours."""
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
     if site is None:  # an old browser, or plain HTTP to another host
-        is_ours = origin is None or urlsplit(origin).netloc == request.host
+        is_ours = origin is None or _host(origin) == request.host
     else:
         is_ours = site in ("same-origin", "none")
     if not is_ours:
         raise ApiError("forbidden", "The request comes from another site")
+
+
+def _host(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _place(wanted: str) -> str:
