@@ -156,8 +156,10 @@ def new_runner() -> asyncio.Runner:
 
 
 _CONTROLS = (*range(32), *range(127, 160), 0x2028, 0x2029)
-_ESCAPED = {code: repr(chr(code))[1:-1] for code in _CONTROLS}
-_ESCAPED_IN_JSON = {code: f"\\u{code:04x}" for code in _CONTROLS}
+_TURNS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))  # the direction of a line
+_ESCAPED = {code: repr(chr(code))[1:-1] for code in (*_CONTROLS, *_TURNS)}
+_ESCAPED_IN_JSON = {code: f"\\u{code:04x}" for code in (*_CONTROLS, *_TURNS)}
+_ESCAPED_BELOW = {code: text for code, text in _ESCAPED.items() if code != ord("\n")}
 
 
 class TextFormatter(logging.Formatter):
@@ -165,6 +167,9 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         return super().formatMessage(record).translate(_ESCAPED)
+
+    def formatException(self, ei: Any) -> str:
+        return super().formatException(ei).translate(_ESCAPED_BELOW)
 
 
 class JsonFormatter(logging.Formatter):

@@ -26,6 +26,9 @@ _LINE_ENDS = {ord(c): f"\\u{ord(c):04x}" for c in "\x7f\x85\u2028\u2029"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # Control characters, but for tab and newline: a subject must not steer the terminal.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# What turns the direction of a line, so that it seems to say something else.
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_MOST_SHOWN = 3  # recipients of a message, on a line about it
 
 
 def as_json(value: Mapping[str, Any]) -> None:
@@ -39,8 +42,8 @@ def as_json(value: Mapping[str, Any]) -> None:
 
 
 def plain(text: Any) -> str:
-    """Return foreign text as a terminal may show it: without control characters."""
-    shown = str("" if text is None else text).replace("\r\n", "\n")
+    """Return foreign text as a terminal may show it: without control and direction signs."""
+    shown = _TURNS.sub("", str("" if text is None else text).replace("\r\n", "\n"))
     return _SURROGATES.sub("\ufffd", _CONTROLS.sub("\ufffd", shown))
 
 
@@ -212,8 +215,15 @@ def event_row(event: Event) -> dict[str, Any]:
 def message_line(message: Message) -> str:
     """Return one line about a message that came or goes, with the code and the link it holds."""
     arrow = "<-" if message.direction == Direction.INBOUND else "->"
-    other = message.sender if arrow == "<-" else ", ".join(a.email for a in message.to)
+    other = message.sender if arrow == "<-" else _recipients(message)
     extra = f" [{message.kind}]" if message.kind != Kind.HUMAN else ""
     extra += f" code {message.otp}" if message.otp else ""
     extra += f" link {message.link}" if message.link else ""
     return plain(f"{message.inbox} {arrow} {other}: {message.subject}{extra}").replace("\n", " ")
+
+
+def _recipients(message: Message) -> str:
+    """Return the first ones: a mail to thousands has a line for what happens to each."""
+    shown = ", ".join(one.email for one in message.to[:_MOST_SHOWN])
+    more = len(message.to) - _MOST_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -28,7 +28,7 @@ def ours() -> Iterator[None]:
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_a_record_is_one_line(capsys: pytest.CaptureFixture[str], log_format: str) -> None:
     log_to_stderr(Settings(log_format=log_format))
-    LOG.warning("path %s", "/a\n2026-01-01 CRITICAL inboxkit: false\r\x1b[2J\x85\u2028é")
+    LOG.warning("path %s", "/a\n2026-01-01 CRITICAL inboxkit: false\r\x1b[2J\x85\u2028\u202e\u2066é")
     [line] = capsys.readouterr().err.splitlines()
     assert line.isprintable()
     assert "false" in line and "é" in line
@@ -44,3 +44,15 @@ def test_a_traceback_stands_below(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().err.splitlines()
     assert said[0].endswith("it failed")
     assert "Traceback (most recent call last):" in said
+
+
+@pytest.mark.usefixtures("ours")
+def test_what_an_error_quotes_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr(Settings())
+    try:
+        raise ValueError("no date: \x1b[2J\x9b\u202e")
+    except ValueError:
+        LOG.exception("it failed")
+    said = capsys.readouterr().err.splitlines()
+    assert all(line.isprintable() for line in said)
+    assert said[-1] == r"ValueError: no date: \x1b[2J\x9b\u202e"

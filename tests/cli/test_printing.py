@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import json
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from inboxkit.cli.printing import as_json, draw, flat, moment, plain, table
+from inboxkit import Address
+from inboxkit.cli.printing import as_json, draw, flat, message_line, moment, plain, table
+from inboxkit.values import Direction
+from tests.test_matching import MAIL
 
 
 def test_json_is_one_line_for_every_reader(capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,10 +47,11 @@ def test_json_for_a_reader_without_utf8_is_ascii(monkeypatch: pytest.MonkeyPatch
         ("\x9b31m", "\ufffd31m"),
         ("\rback", "\ufffdback"),
         ("a\ud800b", "a\ufffdb"),
+        ("code \u202e654321\u202c \u2066x\u2069", "code 654321 x"),
         (None, ""),
         (7, "7"),
     ],
-    ids=["line-ends", "escape", "c1", "return", "surrogate", "none", "number"],
+    ids=["line-ends", "escape", "c1", "return", "surrogate", "direction", "none", "number"],
 )
 def test_plain_text_cannot_steer_a_terminal(text: object, shown: str) -> None:
     assert plain(text) == shown
@@ -93,3 +98,12 @@ def test_a_narrow_terminal_cuts_no_id_and_leaves_out_what_is_spare(
 def test_a_wide_terminal_shows_every_column(monkeypatch: pytest.MonkeyPatch) -> None:
     head, _ = drawn(120, monkeypatch)
     assert head.split() == ["id", "direction", "from", "at"]
+
+
+def test_a_line_about_a_message_to_thousands_is_short() -> None:
+    to = tuple(Address(f"a{n}@example.com") for n in range(3_000))
+    line = message_line(replace(MAIL, direction=Direction.OUTBOUND, to=to))
+    assert "-> a0@example.com, a1@example.com, a2@example.com and 2997 more: " in line
+    assert "a2@example.com:" in message_line(
+        replace(MAIL, direction=Direction.OUTBOUND, to=to[:3])
+    )
