@@ -28,7 +28,8 @@ def ours() -> Iterator[None]:
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_a_record_is_one_line(capsys: pytest.CaptureFixture[str], log_format: str) -> None:
     log_to_stderr(Settings(log_format=log_format))
-    LOG.warning("path %s", "/a\n2026-01-01 CRITICAL inboxkit: false\r\x1b[2J\x85\u2028\u202e\u2066é")
+    hostile = "/a\n2026-01-01 CRITICAL inboxkit: false\r\x1b[2J\x85\u2028\u202e\u2066é"
+    LOG.warning("path %s", hostile)
     [line] = capsys.readouterr().err.splitlines()
     assert line.isprintable()
     assert "false" in line and "é" in line
