@@ -10,7 +10,7 @@ import anyio
 import pytest
 from sqlalchemy import event
 
-from inboxkit import InboxKit, Message, StoreError
+from inboxkit import InboxKit, Message, StoreError, WaitTimeout
 from inboxkit.models import Want
 from inboxkit.store import inboxes
 from inboxkit.waits import Waits
@@ -139,6 +139,18 @@ async def test_a_wait_says_that_the_database_refused_until_its_end(kit: InboxKit
     with pytest.raises(StoreError):
         await inbox.wait_for_message(timeout=0)
     assert await inbox.wait_for_message(timeout=0) == came
+
+
+async def test_a_wait_gives_back_what_it_marked_and_no_other(kit: InboxKit) -> None:
+    (waits, record), (other, _) = await desk(kit), await desk(kit)
+    came = await arrive(kit)
+    lose_an_answer(kit.runtime.store.database.writer, MARK)
+    with pytest.raises(StoreError):
+        await waits.message(record, Want(), timeout=0)
+    await other.give_back(record, came)  # as if the mark had been lost as well
+    assert await other.message(record, Want(), timeout=0) == came
+    with pytest.raises(WaitTimeout):
+        await waits.message(record, Want(), timeout=0)
 
 
 async def test_what_is_given_back_wakes_another_wait(kit: InboxKit) -> None:
