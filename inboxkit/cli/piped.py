@@ -47,7 +47,7 @@ class Piped:
                     yield value.decode("latin-1")
 
     def addressed(self, domain: str) -> list[str]:
-        """Return whom the header names, each once; of a mail that was resent the last ones.
+        """Return whom the header names; of a mail that was resent the last ones.
 
         Names without a domain get this one. Raise ValueError for what is no address.
         """

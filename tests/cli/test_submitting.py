@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shlex
 import socket
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import TYPE_CHECKING
 
 import pytest
 
 from inboxkit.cli import piped
+from inboxkit.parsing import addresses
 from tests.http.api import serving
 
 from .conftest import KEY
@@ -124,6 +127,31 @@ def test_the_null_sender_and_harmless_flags(bare: Command, api: Api) -> None:
     assert [sender for sender, _ in came(api, "-null@inbox.example")] == [""]
 
 
+@pytest.mark.parametrize("flag", ["-f", "-r"])
+@pytest.mark.parametrize("given", ["", "<>"])
+def test_a_report_without_from_is_from_the_user(
+    bare: Command, api: Api, monkeypatch: pytest.MonkeyPatch, flag: str, given: str
+) -> None:
+    monkeypatch.setenv("LOGNAME", "user")
+    inbox = f"report{flag}{len(given)}@inbox.example"
+    assert sent(bare, api, b"Subject: Hi\n\nHi\n", flag, given, inbox).code == 0
+    [(sender, whole)] = came(api, inbox)
+    assert sender == "" and b"From: user@inbox.example\r\n" in whole
+
+
+def test_a_user_without_a_name_is_nobody(
+    bare: Command, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")  # as in containers
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    assert sent(bare, api, b"Hi\n", "nameless@inbox.example").code == 0
+    assert [one for one, _ in came(api, "nameless@inbox.example")] == ["nobody@inbox.example"]
+
+
 @pytest.mark.parametrize(
     ("stated", "sender"),
     [
@@ -174,6 +202,9 @@ WRONG: dict[str, tuple[tuple[str, ...], bytes, int, str]] = {
     "nobody in the header": (("-t",), b"To: undisclosed-recipients:;\n\nHi\n", 64, "-t"),
     "no address": (("a b@c",), MAIL, 64, "'a b@c'"),
     "injection": (("a@b.example\r\nDATA",), MAIL, 64, "control characters"),
+    "no UTF-8": (("a\udcff@b.example",), MAIL, 64, "not UTF-8"),
+    "NUL": (("a\0@b.example",), MAIL, 64, "control characters"),
+    "long name": (("x" * 65,), MAIL, 64, "is not a list of addresses"),
     "name of two lines": (("-F", "A\nBcc: b@c", "a@b.example"), MAIL, 64, "-F"),
     "two senders": (("-f", "a@b.example, c@d.example", "x@y.example"), MAIL, 64, "-f"),
     "bad header": (("-t",), b"To: Ann Smith, a@b.example\n\nHi\n", 65, "Ann Smith"),
@@ -197,11 +228,13 @@ def test_wrong_settings_and_a_url_end_with_78(bare: Command) -> None:
     assert done.code == 78 and "--smtp" in done.err
 
 
-def test_nobody_there_means_later(bare: Command) -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_nobody_there_means_later(bare: Command, host: str) -> None:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))  # bound, and nobody listens
         port = found.getsockname()[1]
-        done = bare("sendmail", "--smtp", f"127.0.0.1:{port}", "a@b.example", stdin=MAIL)
+        flags = ("--set", "smtp=127.0.0.1:1", "sendmail", "--smtp", f"{host}:{port}")
+        done = bare(*flags, "a@b.example", stdin=MAIL)
     assert done.code == 75 and f"127.0.0.1:{port}" in done.err and "later" in done.err
 
 
@@ -214,8 +247,9 @@ def test_an_unknown_recipient_means_nobody_gets_it(bare: Command) -> None:
 
 
 @contextmanager
-def answering(*replies: bytes) -> Generator[str]:
+def answering(*replies: bytes, heard: list[bytes] | None = None) -> Generator[str]:
     """A server that greets, answers each command with the next reply, and then hangs up."""
+    told = [] if heard is None else heard
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -223,7 +257,7 @@ def answering(*replies: bytes) -> Generator[str]:
             with connection, connection.makefile("rb") as lines:
                 connection.sendall(b"220 here\r\n")
                 for reply in replies:
-                    lines.readline()
+                    told.append(lines.readline())
                     connection.sendall(reply)
 
         thread = threading.Thread(target=serve)
@@ -240,8 +274,17 @@ def answering(*replies: bytes) -> Generator[str]:
         ((b"250 here\r\n", b"530 5.7.0 Log in first\r\n"), MAIL, 77, "Log in first"),
         ((b"250 here\r\n", b"250 ok\r\n", b"250 ok\r\n", b"554 no\r\n"), MAIL, 69, "554 no"),
         ((b"250 here\r\n",), MAIL, 75, "later"),
+        ((b"250 here\r\n", b"500 what\r\n"), MAIL, 69, "500 what"),
+        ((b"250 here\r\n", b"300 odd\r\n"), MAIL, 75, "300 odd"),
+        ((b"250 here\r\n", b"250 ok\r\n", b"551 moved\r\n"), MAIL, 67, "551 moved"),
+        ((b"250 here\r\n", b"250 ok\r\n", b"553 no such name\r\n"), MAIL, 67, "553 no"),
+        ((b"250 here\r\n", b"553 no such sender\r\n"), MAIL, 69, "553 no"),
+        ((b"250 here\r\n", b"250 ok\r\n", b"552 full\r\n"), MAIL, 69, "552 full"),
     ],
-    ids=["no 8BITMIME", "busy", "login", "no DATA", "hangs up"],
+    ids=[
+        *("no 8BITMIME", "busy", "login", "no DATA", "hangs up", "unknown command", "odd"),
+        *("moved", "no such name", "no such sender", "full"),
+    ],
 )
 def test_what_a_server_says_decides_the_exit_code(
     bare: Command, replies: tuple[bytes, ...], raw: bytes, code: int, words: str
@@ -255,6 +298,19 @@ def test_a_server_that_knows_no_smtputf8_is_not_sent_one(bare: Command) -> None:
     with answering(b"250 here\r\n") as smtp:
         done = bare("sendmail", "--smtp", smtp, "grüße@b.example", stdin=MAIL)
     assert done.code == 69 and "SMTPUTF8" in done.err
+
+
+def test_a_server_is_told_who_asks_and_what_comes(bare: Command) -> None:
+    heard: list[bytes] = []
+    here = b"250-here\r\n250-SIZE 9\r\n250 8BITMIME\r\n"
+    raw = b"From: a@b.example\nDate: today\nMessage-ID: <1@x>\n\n\xfc\n"
+    name = ("--set", "hostname=host.example")
+    with answering(here, b"552 too large\r\n", heard=heard) as smtp:
+        done = bare(*name, "sendmail", "--smtp", smtp, "c@d.example", stdin=raw)
+    assert (done.code, "552 too large" in done.err) == (69, True)
+    size = len(raw.replace(b"\n", b"\r\n"))
+    mail = b"mail FROM:<a@b.example> size=%d BODY=8BITMIME\r\n" % size
+    assert [line.lower() for line in heard] == [b"ehlo host.example\r\n", mail.lower()]
 
 
 def test_a_mail_that_was_taken_was_sent_though_the_server_hangs_up(bare: Command) -> None:
@@ -280,11 +336,46 @@ def test_a_mail_that_was_taken_was_sent_though_the_server_hangs_up(bare: Command
         (b"From x Thu Jan 1\nTo: a@x.org\n", ["a@x.org"]),
         (b"\nTo: a@x.org\n", []),
         (b"To: a@x.org (work, or\n home), root\n", [f"root@{DOMAIN}", "a@x.org"]),
+        (b"To: a@x.org, all: a@x.org, b@x.org;\n", ["a@x.org", "b@x.org"]),
+        (b"To: j\xfc@x.org\n", ["j\xfc@x.org"]),
     ],
     ids=[
         *("all three", "resent", "local", "quoted", "group", "latin-1", "mbox", "no header"),
-        "comment",
+        *("comment", "twice", "latin-1 address"),
     ],
 )
 def test_whom_a_header_names(raw: bytes, wanted: list[str]) -> None:
     assert piped.read(raw, dot_ends=False).addressed(DOMAIN) == wanted
+
+
+def test_whom_a_header_names_is_an_address() -> None:
+    mail = piped.read(b'To: "a b"@x.org (work)\n', dot_ends=True)
+    with pytest.raises(ValueError, match="is not an address"):
+        mail.addressed(DOMAIN)
+
+
+@pytest.mark.parametrize(
+    ("raw", "wanted"),
+    [
+        (b"A: 1\n\none\rtwo\r\n", b"A: 1\r\n\r\none\r\ntwo\r\n"),
+        (b"A: 1\n\none\n\n.\ntwo\n", b"A: 1\r\n\r\none\r\n\r\n"),
+        (b".\n", b"\r\n"),
+        (b"Resent-Bcc: a@x.org\nBcc: b@x.org\nA: 1\n", b"A: 1\r\n\r\n"),
+    ],
+    ids=["line ends", "blank line before the dot", "nothing", "bcc"],
+)
+def test_a_mail_is_written_as_it_was_read(raw: bytes, wanted: bytes) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    mail = piped.read(raw, dot_ends=True)
+    whole = piped.completed(mail, sender="a@x.org", name="", domain=DOMAIN, now=now)
+    assert piped.wire(whole).endswith(wanted) and b"cc:" not in piped.wire(whole)
+
+
+@pytest.mark.parametrize("name", ["", "Ann", "Smith, Ann", 'The "Shop"', "J\xfcrgen"])
+@pytest.mark.parametrize("sender", ["a@x.org", "j\xfc@x.org"])
+def test_a_name_that_is_given_is_that_of_the_sender(name: str, sender: str) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    bare = piped.read(b"Hi\n", dot_ends=True)
+    mail = piped.completed(bare, sender=sender, name=name, domain=DOMAIN, now=now)
+    [found] = addresses.parse(next(mail.values("from")))
+    assert (found.name, found.email) == (name, sender)
