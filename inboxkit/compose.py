@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import format_datetime
 from functools import lru_cache
@@ -38,6 +39,7 @@ __all__ = [
     "Composition",
     "check_address",
     "compose",
+    "listed_form",
     "message_id_row",
     "new_message_id",
     "quote",
@@ -229,6 +231,19 @@ def check_address(email: str) -> str:
     except EmailNotValidError as error:
         raise ValueError(f"{email[:80]!r} is not an address: {error}") from error
     return (valid.ascii_email or valid.normalized).removesuffix(borrowed)
+
+
+def listed_form(address: str) -> str:
+    """Return an address or a domain as lists hold it: in lower case, its domain in ASCII.
+
+    One that cannot be written so stays as it is.
+    """
+    local, at, domain = address.strip().lower().rpartition("@")
+    domain = domain.rstrip(".")
+    if not domain.isascii():
+        with suppress(ValueError):
+            domain = check_address(f"postmaster@{domain}").lower().rpartition("@")[2]
+    return f"{local}{at}{domain}"
 
 
 def quote(text: str, sender: Address, date: datetime | None) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select
 
+from ..compose import listed_form
 from ..values import EventType
 from . import mailgun_domains, suppressions
 from .mailgun_tables import mailgun_allow
@@ -78,7 +79,7 @@ def _concerns(connection: Connection, reach: Reach, scope: str) -> bool:
 
 def find(connection: Connection, name: str, domain: str, address: str) -> Row[Any] | None:
     """Return one entry."""
-    query = select(suppression).where(_of(name, domain), suppression.c.address == address.lower())
+    query = select(suppression).where(_of(name, domain), suppressions.is_of(address))
     return connection.execute(query).first()
 
 
@@ -91,7 +92,7 @@ def remove(tx: Tx, name: str, domain: str, address: str = "") -> int:
     """Delete an entry, or without an address the whole list; return how many went."""
     mine = _of(name, domain)
     if address:
-        mine &= suppression.c.address == address.lower()
+        mine &= suppressions.is_of(address)
     return tx.connection.execute(delete(suppression).where(mine)).rowcount
 
 
@@ -105,9 +106,9 @@ def _of(name: str, domain: str) -> ColumnElement[bool]:
 def allow(tx: Tx, domain: str, values: Sequence[tuple[str, str, str]], now: datetime) -> None:
     """Store values, each with its kind (address, domain) and reason."""
     rows = {
-        value.lower(): {
+        listed_form(value): {
             "domain": domain,
-            "value": value.lower(),
+            "value": listed_form(value),
             "kind": kind,
             "reason": reason,
             "created_at": now,
@@ -131,13 +132,17 @@ def allowed(
 
 def find_allowed(connection: Connection, domain: str, value: str) -> Row[Any] | None:
     """Return one entry of the allowlist."""
-    key = {"domain": domain, "value": value.lower()}
-    return connection.execute(select(mailgun_allow).filter_by(**key)).first()
+    mine = (mailgun_allow.c.domain == domain) & _is_value(value)
+    return connection.execute(select(mailgun_allow).where(mine)).first()
 
 
 def disallow(tx: Tx, domain: str, value: str = "") -> int:
     """Delete an entry of the allowlist, or without a value all; return how many went."""
     mine = mailgun_allow.c.domain == domain
     if value:
-        mine &= mailgun_allow.c.value == value.lower()
+        mine &= _is_value(value)
     return tx.connection.execute(delete(mailgun_allow).where(mine)).rowcount
+
+
+def _is_value(value: str) -> ColumnElement[bool]:
+    return mailgun_allow.c.value.in_({value.lower(), listed_form(value)})

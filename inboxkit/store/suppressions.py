@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, literal, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 
+from ..compose import listed_form
 from ..values import EventType
 from .mailgun_tables import mailgun_allow
 from .prepared import Prepared
@@ -55,9 +67,10 @@ def add(
     A complaint outweighs an unsubscription, whichever was told first. What is on an allowlist is
     not suppressed by a bounce.
     """
-    if reason == EventType.BOUNCED and _allowed(tx.connection, [address.lower()]):
+    address = listed_form(address)
+    if reason == EventType.BOUNCED and _allowed(tx.connection, [address]):
         return False
-    key = {"address": address.lower(), "domain": domain.lower()}
+    key = {"address": address, "domain": domain.lower()}
     known = tx.connection.execute(select(suppression.c.reason).filter_by(**key)).scalar()
     if known == EventType.UNSUBSCRIBED and reason == EventType.COMPLAINED:
         tx.connection.execute(update(suppression).filter_by(**key).values(reason=reason))
@@ -90,13 +103,14 @@ def add_all(tx: Tx, entries: Sequence[Entry], now: datetime, *, renew: bool = Fa
 
 def _add_portion(tx: Tx, entries: Sequence[Entry], now: datetime, renew: bool) -> int:
     """Store a portion in a few statements: a list may have hundreds of thousands of lines."""
-    addresses = list({entry.address.lower() for entry in entries})
+    entries = [replace(entry, address=listed_form(entry.address)) for entry in entries]
+    addresses = list({entry.address for entry in entries})
     allowed = _allowed(tx.connection, addresses)
     query = select(suppression).where(suppression.c.address.in_(addresses))
     rows = {(row.address, row.domain): dict(columns(row)) for row in tx.connection.execute(query)}
     before, changed = set(rows), set[tuple[str, str]]()
     for entry in entries:
-        address = entry.address.lower()
+        address = entry.address
         if entry.reason == EventType.BOUNCED and {address, _domain(address)} & allowed:
             continue
         new, key = _row(entry, now), (address, entry.domain.lower())
@@ -114,7 +128,7 @@ def _add_portion(tx: Tx, entries: Sequence[Entry], now: datetime, renew: bool) -
 
 def _row(entry: Entry, now: datetime) -> dict[str, Any]:
     return {
-        "address": entry.address.lower(),
+        "address": entry.address,
         "domain": entry.domain.lower(),
         "reason": entry.reason,
         "detail": entry.detail[:_MOST_CHARACTERS],
@@ -137,11 +151,16 @@ def _renew(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
         tx.connection.execute(change, given)
 
 
+def is_of(address: str) -> ColumnElement[bool]:
+    """Return what holds for the entries of an address, also for one kept as it was written."""
+    return suppression.c.address.in_({address.lower(), listed_form(address)})
+
+
 def remove(tx: Tx, address: str, *, domain: str | None = None) -> int:
     """Lift the suppression of an address, everywhere or for one sending domain ("" is an entry for
     all of them); return how many entries went.
     """
-    mine = suppression.c.address == address.lower()
+    mine = is_of(address)
     if domain is not None:
         mine &= suppression.c.domain == domain.lower()
     return tx.connection.execute(delete(suppression).where(mine)).rowcount
@@ -192,12 +211,11 @@ def listed(
     if domain is not None:
         query = query.where(suppression.c.domain == domain.lower())
     if address is not None:
-        query = query.where(suppression.c.address == address.lower())
+        query = query.where(is_of(address))
     return [SuppressionRecord(*row) for row in connection.execute(query)]
 
 
 def of_address(connection: Connection, address: str) -> list[SuppressionRecord]:
     """Return the entries of an address, by domain."""
-    mine = suppression.c.address == address.lower()
-    query = select(suppression).where(mine).order_by(suppression.c.domain)
+    query = select(suppression).where(is_of(address)).order_by(suppression.c.domain)
     return [SuppressionRecord(*row) for row in connection.execute(query)]

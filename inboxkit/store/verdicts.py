@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..compose import listed_form
 from . import lists
 from .lists import ORGANIZATION
 
@@ -55,7 +56,7 @@ def _scopes(party: Party, pods: Mapping[int, str]) -> tuple[tuple[str, int], ...
 
 def _names(address: str) -> list[str]:
     """Return what an entry may be to mean this address, the most exact first."""
-    email = address.strip().lower()
+    email = listed_form(address)
     labels = email.rpartition("@")[2].split(".")[-_MOST_LABELS:]
     domains = [".".join(labels[start:]) for start in range(len(labels))]
     return list(dict.fromkeys(name for name in (email, *domains) if name))

@@ -70,6 +70,15 @@ def test_entries_are_paged_in_their_order(shared: Api) -> None:
     assert shared.ask("GET", f"/v0{where}/lists/reply/block?page_token={token}").status == 400
 
 
+@pytest.mark.parametrize("name", ["B%C3%BCcher.example", "xn--bcher-kva.example"])
+def test_an_entry_is_found_in_each_way_it_is_written(shared: Api, name: str) -> None:
+    where = place("inbox", shared.inbox())
+    made = add(shared, where, "reply/block", "B\xfccher.example")
+    assert shared.good("GET", f"/v0{where}/lists/reply/block/{name}") == made
+    shared.good("DELETE", f"/v0{where}/lists/reply/block/{name}")
+    assert shared.good("GET", f"/v0{where}/lists/reply/block")["count"] == 0
+
+
 @pytest.mark.parametrize("entry", ["", "no domain", "a@", "@example.com", "a@b@c", "a\nb"])
 def test_what_is_no_address_is_no_entry(shared: Api, entry: str) -> None:
     answer = shared.ask("POST", "/v0/lists/send/block", {"entry": entry})

@@ -324,8 +324,10 @@ def test_who_is_suppressed_is_not_written_to(api: Api, inbox: str) -> None:
     store = api.runner.kit.runtime.store
     now = store.clock.now()
     api.runner.call(store.write, suppressions.add, "gone@example.com", reason="bounced", now=now)
-    answer = api.ask("POST", f"/v0/inboxes/{inbox}/messages/send", {"to": "gone@example.com"})
-    assert (answer.status, answer.code) == (403, "suppressed")
+    api.good("POST", "/v0/suppressions", {"address": "gone@b\xfccher.example"})
+    for to in ("gone@example.com", "gone@b\xfccher.example", "gone@xn--bcher-kva.example"):
+        answer = api.ask("POST", f"/v0/inboxes/{inbox}/messages/send", {"to": to})
+        assert (answer.status, answer.code) == (403, "suppressed")
 
 
 def test_no_body_and_no_key_reaches_the_log(api: Api, inbox: str, caplog: Any) -> None:

@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
 
 from inboxkit.store import mailgun_lists, suppressions
 from inboxkit.store.pages import Page
 from inboxkit.store.suppressions import Entry
+from inboxkit.store.tables import suppression
 
 from .sending import ANN, BEN, NOW, transaction
 
@@ -39,6 +41,38 @@ def test_an_address_is_added_once_and_removed_everywhere(tx: Tx) -> None:
     assert suppressions.add(tx, ANN, reason="complained", now=NOW, domain="shop.example")
     assert suppressions.remove(tx, ANN.upper()) == 2
     assert list(suppressions.everything(tx.connection)) == []
+
+
+WRITTEN, SENT = "Ann@B\xfccher.Example", "ann@xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_domain_is_that_which_a_send_has(tx: Tx, many: bool) -> None:
+    if many:
+        assert suppressions.add_all(tx, [Entry(WRITTEN), Entry(SENT)], NOW) == 1
+    else:
+        assert suppressions.add(tx, WRITTEN, reason="manual", now=NOW)
+    assert suppressions.among(tx.connection, [SENT]) == {SENT: "manual"}
+    for written in (WRITTEN, SENT):
+        assert [row.address for row in suppressions.of_address(tx.connection, written)] == [SENT]
+        page = suppressions.listed(tx.connection, Page(9), address=written)
+        assert [row.address for row in page] == [SENT]
+    assert suppressions.remove(tx, WRITTEN) == 1
+
+
+def test_an_entry_that_was_kept_as_it_was_written_is_found_and_lifted(tx: Tx) -> None:
+    suppressions.add(tx, SENT, reason="manual", now=NOW)
+    tx.connection.execute(update(suppression).values(address=WRITTEN.lower()))
+    assert suppressions.of_address(tx.connection, WRITTEN)
+    assert suppressions.remove(tx, WRITTEN) == 1
+
+
+@pytest.mark.parametrize("allowed", [WRITTEN, WRITTEN.partition("@")[2]])
+def test_who_is_allowed_is_known_in_each_way_it_is_written(tx: Tx, allowed: str) -> None:
+    mailgun_lists.allow(tx, "shop.example", [(allowed, "domain", "")], NOW)
+    assert not suppressions.add(tx, SENT, reason="bounced", now=NOW)
+    assert mailgun_lists.find_allowed(tx.connection, "shop.example", allowed)
+    assert mailgun_lists.disallow(tx, "shop.example", allowed) == 1
 
 
 @pytest.mark.parametrize("order", [("complained", "unsubscribed"), ("unsubscribed", "complained")])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from inboxkit.store import inboxes, lists, verdicts
 from inboxkit.store.lists import ListKey
 from inboxkit.store.verdicts import Party
@@ -36,6 +38,20 @@ async def test_each_inbox_is_judged_by_its_own_lists(store: Store) -> None:
     found = await store.read(verdicts.refusals, "receive", parties)
     assert set(found) == set(parties[1:4])
     assert await store.read(verdicts.refusals, "reply", parties) == {}
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        *("Ann@B\xfccher.Example", "ann@mail.b\xfccher.example", "j\xfc@b\xfccher.example"),
+        *("ann@xn--bcher-kva.example", "ann@xn--bcher-kva.example."),
+    ],
+)
+async def test_a_domain_is_known_in_each_way_it_is_written(store: Store, sender: str) -> None:
+    made = await store.write(inboxes.create, "a@inbox.example", now=store.clock.now())
+    await add(store, "block", "xn--bcher-kva.example")
+    party = Party(sender, made.id)
+    assert await store.read(verdicts.refusals, "receive", [party])
 
 
 async def test_an_inbox_takes_its_lists_with_it(store: Store) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...compose import check_address
+from ...compose import check_address, listed_form
 from ...store import lists
 from ...store.lists import ListKey
 from .access import ORGANIZATION
@@ -78,7 +78,7 @@ async def listed(call: Call[PageQuery]) -> ListListEntriesResponse:
 
 async def get(call: Call[Nothing]) -> ListEntry:
     """Return an entry."""
-    found = await call.store.read(lists.find, _key(call), call.name("entry").lower())
+    found = await call.store.read(lists.find, _key(call), listed_form(call.name("entry")))
     if found is None:
         raise call.unknown("List entry", "entry")
     return _shown(call, found)
@@ -86,7 +86,7 @@ async def get(call: Call[Nothing]) -> ListEntry:
 
 async def delete(call: Call[Nothing]) -> None:
     """Delete an entry."""
-    if not await call.store.write(lists.remove, _key(call), call.name("entry").lower()):
+    if not await call.store.write(lists.remove, _key(call), listed_form(call.name("entry"))):
         raise call.unknown("List entry", "entry")
 
 

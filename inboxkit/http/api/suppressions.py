@@ -88,8 +88,8 @@ async def get(call: Call[Nothing]) -> ListSuppressionsResponse:
 
 async def delete(call: Call[Nothing]) -> None:
     """Lift all suppressions of an address."""
-    found = await wanted(call)
-    await call.store.write(suppressions.remove, found[0].address)
+    await wanted(call)
+    await call.store.write(suppressions.remove, call.name("address"))
 
 
 _LIST, _ITEM = "/suppressions", "/suppressions/{address}"
