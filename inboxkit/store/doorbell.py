@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("inboxkit.doorbell")
 _UNIX = hasattr(socket, "AF_UNIX") and os.name != "nt"
 _LISTING_SECONDS = 0.5
+_TRIES = 100
 _LONGEST_FOLDER = 80  # an address has room for 104 bytes, a name of ours takes 20
 
 
@@ -37,23 +38,33 @@ class Doorbell:
         digest = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:16]
         owner = os.getuid() if hasattr(os, "getuid") else 0
         self._folder = Path(tempfile.gettempdir()) / f"inboxkit-{owner}" / digest
-        for folder in (self._folder.parent, self._folder):
-            _make_private(folder)
         self._unix = _UNIX and len(os.fsencode(self._folder)) <= _LONGEST_FOLDER
-        self._socket, self._entry = self._bind(name)
+        self._socket, self._entry = self._move_in(name)
         self._neighbours: list[str] = []
         self._listed_at = 0.0
 
+    def _move_in(self, name: str) -> tuple[socket.socket, Path]:
+        """Bind in the folder; whoever left as the last may take it away in between."""
+        for _ in range(_TRIES):
+            with contextlib.suppress(FileNotFoundError):
+                for folder in (self._folder.parent, self._folder):
+                    _make_private(folder)
+                return self._bind(name)
+        raise ConfigurationError(f"{self._folder} is deleted again and again; set TMPDIR")
+
     def _bind(self, name: str) -> tuple[socket.socket, Path]:
-        if self._unix:
-            entry = self._folder / name
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            sock.bind(str(entry))
-        else:
-            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            sock.bind(("127.0.0.1", 0))
-            entry = self._folder / str(sock.getsockname()[1])
-            entry.touch()
+        sock = socket.socket(socket.AF_UNIX if self._unix else socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            if self._unix:
+                entry = self._folder / name
+                sock.bind(str(entry))
+            else:
+                sock.bind(("127.0.0.1", 0))
+                entry = self._folder / str(sock.getsockname()[1])
+                entry.touch()
+        except OSError:
+            sock.close()
+            raise
         sock.setblocking(False)
         return sock, entry
 
@@ -100,11 +111,13 @@ class Doorbell:
             return []
 
     def close(self) -> None:
-        """Stop listening and take our entry away."""
+        """Stop listening and take our entry away, and the folder with the last one."""
         with contextlib.suppress(RuntimeError):
             asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
         self._entry.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # others are in it
+            self._folder.rmdir()
 
 
 def _make_private(folder: Path) -> None:
