@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -94,9 +95,10 @@ def send(ctx: click.Context, draft_id: str, json_: bool) -> None:
 
 async def _send(ctx: click.Context, draft_id: str) -> Message:
     async with server_of(ctx, works=True) as server:
-        said = await server.post(f"{await _path(server, draft_id)}/send", {})
+        path = f"{await _path(server, draft_id)}/send"
+        said = await server.post(path, {}, key=secrets.token_hex(16))
         actions = RemoteActions(server)
-        sent = await actions.message(said["inboxkit"]["id"])
+        sent = await actions.stored(said["inboxkit"]["id"])
         for _ in range(round(SETTLED_SECONDS / _ASK_AGAIN_SECONDS)):
             if sent.state not in UNDER_WAY:
                 break

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import secrets
+import time
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NotFound, SendError
+from ..errors import InboxKitError, NotFound, RemoteError, SendError
 from ..inbox import check_asked
 from ..saving import write_once
 from ..values import check_given
 from . import values
 from .server import Invalid, piece
-from .waiting import Waiting
+from .transport import Unreachable
+from .waiting import Patience, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from .server import Asked, Server
 
 _PAGE, _THREAD_PAGE, _EVENT_PAGE = 50, 200, 100
+_STORED_SECONDS = 15.0  # how long a server may need to start anew
 
 
 class RemoteActions:
@@ -212,7 +215,33 @@ class RemoteActions:
             said = await self._server.post(path, body, key=secrets.token_hex(16))
         except Invalid as error:
             raise SendError(str(error)) from None
-        return await self.message(said["inboxkit"]["id"])
+        except Unreachable as error:
+            raise error if error.is_unheard else _unknown(error, draft) from None
+        return await self.stored(said["inboxkit"]["id"])
+
+    async def stored(self, id: str) -> Message:
+        """Return a send that is stored; raise RemoteError if it cannot be read.
+
+        Not what the reading raises: that may say that nothing was stored, and to send it again.
+        """
+        patience = Patience(self._server, time.monotonic() + _STORED_SECONDS)
+        said: Any = None
+        try:
+            while said is None:
+                said = await patience.ask(f"/v0/messages/{piece(id)}", {}, _STORED_SECONDS)
+        except InboxKitError as error:
+            words = f"message {id}: is stored and will leave, but cannot be read: {error}"
+            raise RemoteError(words) from error
+        return values.message(said, self)
+
+
+def _unknown(error: Unreachable, draft: Draft) -> Unreachable:
+    """Return the error for a send of which nobody knows whether it was stored."""
+    if draft.key:
+        way_out = "send it again with the same key, and it leaves once"
+    else:
+        way_out = "look before you send it again; one with a key= may be repeated"
+    return Unreachable(f"{error}; whether the send was stored is not known: {way_out}")
 
 
 def _path(message: Message) -> str:

@@ -47,6 +47,8 @@ _ERRORS: dict[str, type[InboxKitError]] = {
     "service_unavailable": StoreError,
 }
 
+_NOBODY_BEHIND = (502, 503, 504)
+
 Asked: TypeAlias = "str | float | list[str] | None"  # a value of a query
 
 
@@ -59,9 +61,10 @@ def _key(given: Any) -> str:
 
 
 class Server:
-    """Asks one server with one key."""
+    """Asks one server with one key; ``has_answered`` once it was there."""
 
     def __init__(self, transport: Transport, api_key: str | None) -> None:
+        self.has_answered = False
         self._transport = transport
         self._headers = {"Accept": "application/json", "User-Agent": "inboxkit"}
         if key := _key(api_key):
@@ -73,6 +76,10 @@ class Server:
         """Return the JSON of a resource; list values are repeated, None is left out."""
         question = self._question("GET", target(path, query or {}), timeout=timeout)
         return _json(await self._asked(question))
+
+    async def poll(self, path: str, query: Mapping[str, Asked], *, timeout: float) -> Any:
+        """Return the JSON of what takes its time, asked once: a repetition would take it again."""
+        return _json(await self._once(self._question("GET", target(path, query), timeout=timeout)))
 
     async def download(self, url: str) -> bytes:
         """Return the bytes behind a ``download_url``, fetched where this client reaches the server.
@@ -113,12 +120,22 @@ class Server:
     async def _asked(self, question: Question) -> Answer:
         """Ask, once more when the connection broke: no request of ours does harm twice."""
         try:
-            answer = await self._transport.ask(question)
-        except Unreachable:
-            answer = await self._transport.ask(question)
-        if not 200 <= answer.status < 300:
-            raise failure(answer)
-        return answer
+            return await self._once(question)
+        except Unreachable as first:
+            try:
+                return await self._once(question)
+            except Unreachable as second:
+                second.is_unheard &= first.is_unheard
+                raise
+
+    async def _once(self, question: Question) -> Answer:
+        answer = await self._transport.ask(question)
+        if 200 <= answer.status < 300:
+            self.has_answered = True
+            return answer
+        error = failure(answer)
+        self.has_answered |= not isinstance(error, Unreachable)
+        raise error
 
     async def pause(self, seconds: float) -> None:
         """Return after so many seconds, blocking or not as the requests do."""
@@ -160,7 +177,7 @@ def failure(answer: Answer) -> InboxKitError:
         said = json.loads(answer.body)
         code, words = str(said["code"]), str(said["message"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        said, code, words = None, "", f"{answer.status}, and the answer cannot be read"
+        return _foreign(answer.status)
     told = "; " in words  # the way out, as errors of ours say it: more to the point than `fix`
     fix = f"; {said['fix']}" if isinstance(said, dict) and said.get("fix") and not told else ""  # pyright: ignore[reportUnknownMemberType] - JSON
     kind = _ERRORS.get(code)
@@ -169,8 +186,26 @@ def failure(answer: Answer) -> InboxKitError:
     return kind(f"{words}{fix}")
 
 
+def _foreign(status: int) -> InboxKitError:
+    """Return the error for an answer that no server of ours has given."""
+    if status in _NOBODY_BEHIND:
+        return Unreachable(f"nobody answers: what stands before the server, a proxy, says {status}")
+    said = f"the server answered {status}, not as this API does; look at its URL, and at proxies"
+    return Failure(said, "", None)
+
+
+class _Said(dict[str, Any]):
+    """An object of an answer. What is not an inboxkit server may leave out what ours have."""
+
+    def __missing__(self, name: str) -> Any:
+        raise RemoteError(f"the server's answer has no {name!r}: is it an inboxkit server?")
+
+
 def _json(answer: Answer) -> Any:
     try:
-        return json.loads(answer.body) if answer.body else None
+        said = json.loads(answer.body) if answer.body else None
     except (ValueError, RecursionError):
         raise RemoteError(f"the server answered {answer.status} with what is no JSON") from None
+    if said is not None and not isinstance(said, dict):
+        raise RemoteError(f"the server answered {answer.status} with what is no JSON object")
+    return None if said is None else _Said(said)  # pyright: ignore[reportUnknownArgumentType] - JSON

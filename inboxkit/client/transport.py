@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -13,7 +14,14 @@ if TYPE_CHECKING:
 
 
 class Unreachable(RemoteError):
-    """Nobody answers at the server's address, or the connection broke before the answer."""
+    """Nobody answers at the server's address, or the connection broke before the answer.
+
+    ``is_unheard``: surely nobody has got the request. Else the server may have done what it asks.
+    """
+
+    def __init__(self, message: str, *, is_unheard: bool = False) -> None:
+        super().__init__(message)
+        self.is_unheard = is_unheard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,4 +88,5 @@ def unreachable(where: Place, error: Exception) -> Unreachable:
     why = " ".join(str(cause).split()) or type(cause).__name__
     if isinstance(cause, ConnectionRefusedError):
         why = "connection refused; `inboxkit run` or `inboxkit dev` starts a server there"
-    return Unreachable(f"nobody answers at {where.url}: {why}")
+    unheard = isinstance(cause, (ConnectionRefusedError, socket.gaierror))
+    return Unreachable(f"nobody answers at {where.url}: {why}", is_unheard=unheard)

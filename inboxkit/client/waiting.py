@@ -65,7 +65,8 @@ class Waiting:
     async def page(self, after: str | None, *, wait: float) -> tuple[list[Event], str]:
         """Return events after a cursor, waiting for the first, and where to go on."""
         asked: dict[str, Asked] = {"after": after, "wait": wait}
-        return await self._events(await _Patience(self._server, 0).ask(_EVENTS, asked, wait))
+        said = await self._server.get(_EVENTS, asked, timeout=wait + _GRACE_SECONDS)
+        return await self._events(said)
 
     async def _events(self, said: Mapping[str, Any]) -> tuple[list[Event], str]:
         facts = [(one["event_id"], one["inboxkit"]) for one in said["events"] if _of_message(one)]
@@ -82,7 +83,7 @@ class Waiting:
     async def _until(self, inbox: str, query: Mapping[str, Asked], timeout: float) -> Message:
         """Ask again and again, each time for as long as a request may be silent."""
         path, end = f"/v0/inboxes/{piece(inbox)}/wait", time.monotonic() + timeout
-        patience = _Patience(self._server, end)
+        patience = Patience(self._server, end)
         while True:
             poll = min(max(0.0, end - time.monotonic()), _POLL_SECONDS)
             asked: dict[str, Asked] = {**query, "whole": True, "timeout": round(poll, 3)}
@@ -93,14 +94,15 @@ class Waiting:
                 return values.message(said["whole"], self._actions)
             if time.monotonic() >= end:
                 arrived = [values.message(one, self._actions) for one in said["arrived_whole"]]
-                raise WaitTimeout(said["reason"].partition("\n")[0], arrived)
+                reason = said["reason"].partition("\n")[0]
+                raise WaitTimeout(reason.replace(_within(poll), _within(timeout), 1), arrived)
 
 
 async def pages(
     server: Server, query: Mapping[str, Asked], after: str | None
 ) -> AsyncIterator[Mapping[str, Any]]:
     """Iterate for ever over answers of ``/v0/events``, the first one at once, if it is empty."""
-    cursor, patience, wait = after, _Patience(server, math.inf), 0.0
+    cursor, patience, wait = after, Patience(server, math.inf), 0.0
     while True:
         said = await patience.ask(_EVENTS, {**query, "after": cursor, "wait": wait}, wait)
         if said is not None:
@@ -108,7 +110,7 @@ async def pages(
             yield said
 
 
-class _Patience:
+class Patience:
     """Asks a server that may start anew meanwhile, until ``end``.
 
     One that was not there in the first place is unreachable at once.
@@ -117,22 +119,28 @@ class _Patience:
     def __init__(self, server: Server, end: float) -> None:
         self._server = server
         self._end = end
-        self._is_met = False
+        self._is_broken = False
 
     async def ask(self, path: str, query: Mapping[str, Asked], poll: float) -> Any:
         """Ask for what may take ``poll`` seconds; return None when it is to be asked again."""
         begun = time.monotonic()
         try:
-            said = await self._server.get(path, query, timeout=poll + _GRACE_SECONDS)
+            said = await self._server.poll(path, query, timeout=poll + _GRACE_SECONDS)
         except (StoreError, Unreachable) as error:
-            now = time.monotonic()
-            self._is_met |= isinstance(error, StoreError) or now - begun > _MET_SECONDS
-            if not self._is_met or now + _PAUSE_SECONDS > self._end:
+            if isinstance(error, Unreachable) and not self._is_broken:
+                self._is_broken = True
+                self._server.has_answered |= time.monotonic() - begun > _MET_SECONDS
+                return None  # at once: a connection that was kept may have ended meanwhile
+            if not self._server.has_answered or time.monotonic() + _PAUSE_SECONDS > self._end:
                 raise
             await self._server.pause(_PAUSE_SECONDS)
             return None
-        self._is_met = True
+        self._is_broken = False
         return said
+
+
+def _within(seconds: float) -> str:
+    return f" within {round(seconds, 3):g} s"
 
 
 def _of_message(said: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from inboxkit.client.server import Server
 from inboxkit.http.api.access import Identity
 from inboxkit.http.api.app import Api as Endpoints
 from inboxkit.http.api.inside import Inside
+from tests.client.scripted import CUT, Scripted, answer, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,15 @@ def test_a_draft_is_looked_at_and_sent_once(there: Command, api: Api) -> None:
     assert there("show", sent["id"], "--text").out.strip() == "Ten boxes"
     assert there("draft", "send", id).code == there("draft", "show", id).code == 3
     assert there.rows("draft", "list", "--inbox", DESK) == []
+
+
+def test_a_draft_whose_answer_is_lost_is_asked_for_under_the_same_key(bare: Command) -> None:
+    found = answer(200, {"inbox_id": DESK})
+    server = Scripted(found, CUT, refusal(403, "inbox_paused", "The inbox is paused"))
+    assert "is paused" in bare("--url", server.url, "draft", "send", "drf_1").err
+    server.close()
+    keys = [line for ask in server.asked for line in ask.split(b"\r\n") if b"Idempotency" in line]
+    assert len(keys) == 2 and keys[0] == keys[1]
 
 
 def test_what_is_deleted_is_not_sent(there: Command, api: Api) -> None:

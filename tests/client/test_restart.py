@@ -76,6 +76,20 @@ async def test_a_wait_goes_on_when_the_server_starts_anew(
     await transport.close()
 
 
+async def test_a_wait_that_begins_while_the_server_starts_anew_goes_on(file: str) -> None:
+    async with AsyncExitStack() as stack:
+        async with served(file) as old:
+            url = old.url
+            client = await stack.enter_async_context(AsyncClient(url))
+            inbox = await client.inbox(DESK)
+        code = asyncio.create_task(inbox.wait_for_otp(timeout=60))
+        await asyncio.wait({code}, timeout=0)
+        async with served(file, url) as new:
+            await deliver(new, "Your code is 482913.")
+            async with asyncio.timeout(20):
+                assert await code == "482913"
+
+
 async def test_the_event_log_is_followed_beyond_a_new_start(file: str) -> None:
     async with AsyncExitStack() as stack:
         async with served(file) as old:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inboxkit import ConfigurationError, EventType, NotFound, WaitTimeout
-from inboxkit.client import AsyncClient, Client
+from inboxkit.client import AsyncClient, Client, waiting
 from tests.mails import mail
 
 from .conftest import KEY
@@ -53,6 +53,16 @@ def test_what_does_not_match_is_not_taken(api: Api, client: Client, wanted: dict
     with pytest.raises(WaitTimeout):
         inbox.wait_for_message(timeout=0, **wanted)
     assert inbox.wait_for_message(timeout=30).subject == "Question"
+
+
+def test_a_timeout_of_several_polls_names_the_whole_time(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "_POLL_SECONDS", 0.15)
+    with pytest.raises(
+        WaitTimeout, match=r"^no otp for long@inbox\.example within 0\.2 s; nothing"
+    ):
+        client.inbox("long@inbox.example").wait_for_otp(timeout=0.2)
 
 
 def test_a_known_inbox_waits_for_what_comes_from_now_on(api: Api, client: Client) -> None:
