@@ -104,6 +104,4 @@ def test_a_line_about_a_message_to_thousands_is_short() -> None:
     to = tuple(Address(f"a{n}@example.com") for n in range(3_000))
     line = message_line(replace(MAIL, direction=Direction.OUTBOUND, to=to))
     assert "-> a0@example.com, a1@example.com, a2@example.com and 2997 more: " in line
-    assert "a2@example.com:" in message_line(
-        replace(MAIL, direction=Direction.OUTBOUND, to=to[:3])
-    )
+    assert "a2@example.com:" in message_line(replace(MAIL, direction=Direction.OUTBOUND, to=to[:3]))

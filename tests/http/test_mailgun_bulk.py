@@ -152,13 +152,18 @@ def test_lists_are_those_of_who_brought_them(api: Api, mailgun: Mailgun) -> None
     assert run(store.read, mailgun_validations.find, pod, "mine") is None
 
 
+WIDE = b"a@shop.example," + b"x" * 110_000 + b"\n"
 WRONG: dict[str, tuple[str, bytes, int]] = {
     "no column": ("a", b"name\nAnn\n", 400),
     "a row without one": ("a", b"name,email\nAnn\n", 400),
     "no rows": ("a", b"email\n", 400),
     "no table": ("a", b'"' + b"x" * 200_000, 400),
     "no gzip": ("a", b"\x1f\x8bnonsense", 400),
-    "cut gzip": ("a", gzip.compress(TABLE)[:-4], 413),
+    "cut gzip": ("a", gzip.compress(TABLE)[:-4], 400),
+    "a large gzip": ("a", gzip.compress(b"email\n" + WIDE * 1_000), 413),
+    "blank rows": ("a", gzip.compress(b"email\n" + b"\n" * 1_000_000), 400),
+    "a row of commas": ("a", b"email" + b"," * 300_000, 400),
+    "a row of many lines": ("a", b"email\n" + b'"\n",' * 100_000, 400),
     "a name with @": ("a%40b", TABLE, 400),
     "a long name": ("a" * 300, TABLE, 400),
 }

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ...blocking import in_thread
 from ...compose import check_address
 from ...providers.mailgun_requests import Refusal
 from ...store import mailgun_lists
 from . import domains
 from .call import Call, Route
-from .imports import MOST_ENTRIES, rows_of, stored
+from .imports import MOST_ENTRIES, in_turn, rows_of, stored
 from .pages import listed, stamp, turn
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ async def add(call: Call) -> Mapping[str, Any]:
 async def bring(call: Call) -> Mapping[str, Any]:
     """Add the entries of a CSV file before this is answered; none if one of them is wrong."""
     await domains.require(call)
-    values = await in_thread(lambda: [_value(one) for one in rows_of(call)])
+    values = await in_turn(lambda: [_value(one) for one in rows_of(call)])
 
     def allow(tx: Tx, some: Sequence[tuple[str, str, str]], now: datetime) -> None:
         mailgun_lists.allow(tx, call.domain, some, now)

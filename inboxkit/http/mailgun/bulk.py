@@ -10,15 +10,14 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from ...blocking import in_thread
 from ...providers.mailgun_requests import Refusal, is_on
 from ...store import mailgun_validations as lists
 from ...validation.mailgun import RESULTS, RISKS
 from .call import Call, Route
-from .imports import read, table_of
+from .imports import in_turn, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from ...store.mailgun_validations import ListRecord
 
@@ -38,7 +37,7 @@ async def create(call: Call) -> web.Response:
     DNS is asked with ``provider_lookup=true``.
     """
     name = _named(call)
-    quantity, parts = await in_thread(lambda: _parts(table_of(call)))
+    quantity, parts = await in_turn(lambda: _parts(rows_of(call)))
     if await call.store.read(lists.unfinished, _scope(call)) >= _MOST_AT_ONCE:
         raise Refusal(400, f"At most {_MOST_AT_ONCE} lists are worked on at a time")
     lookup = is_on(call.text("provider_lookup"))
@@ -49,13 +48,17 @@ async def create(call: Call) -> web.Response:
     return web.json_response(said, status=202)
 
 
-def _parts(table: str) -> tuple[int, list[bytes]]:
+def _parts(rows: Iterable[Mapping[str, str]]) -> tuple[int, list[bytes]]:
     """Return how many rows there are, and the different addresses of them, packed."""
-    rows = [next((row[c] for c in _COLUMNS if c in row), None) for row in read(table)]
-    if None in rows:
-        raise Refusal(400, "the file has no column email, or a row without one")
-    different = {row.casefold(): row for row in rows if row}
-    return len(rows), lists.packed(list(different.values()))
+    number, different = 0, dict[str, str]()
+    for row in rows:
+        number += 1
+        address = next((row[c] for c in _COLUMNS if c in row), None)
+        if address is None:
+            raise Refusal(400, "the file has no column email, or a row without one")
+        if address:
+            different[address.casefold()] = address
+    return number, lists.packed(list(different.values()))
 
 
 async def listed(call: Call) -> Mapping[str, Any]:

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ...blocking import in_thread
 from ...compose import check_address
 from ...parsing import dates
 from ...providers.mailgun_requests import Refusal
@@ -14,11 +13,11 @@ from ...store import mailgun_lists
 from ...store.suppressions import Entry
 from . import domains
 from .call import Call, Route
-from .imports import MOST_ENTRIES, rows_of, stored
+from .imports import MOST_ENTRIES, in_turn, rows_of, stored
 from .pages import listed, stamp, turn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import Row
 
@@ -63,6 +62,8 @@ async def get(name: str, call: Call) -> Mapping[str, Any]:
 async def add(name: str, call: Call) -> Mapping[str, Any]:
     """Add an entry, or a list of them in JSON: all or none."""
     await domains.require(call)
+    if len(call.entries) > MOST_ENTRIES:
+        raise Refusal(400, f"A request has {MOST_ENTRIES} entries at most; import a file instead")
     entries = _entries(name, call, call.entries)
     await call.store.write(mailgun_lists.put, entries, call.now)
     if len(entries) == 1:
@@ -74,7 +75,7 @@ async def add(name: str, call: Call) -> Mapping[str, Any]:
 async def bring(name: str, call: Call) -> Mapping[str, Any]:
     """Add the entries of a CSV file before this is answered; none if one of them is wrong."""
     await domains.require(call)
-    entries = await in_thread(lambda: _entries(name, call, rows_of(call), most=None))
+    entries = await in_turn(lambda: _entries(name, call, rows_of(call)))
     await stored(call, mailgun_lists.put, entries)
     return {"message": f"file uploaded successfully: {len(entries)} addresses have been added"}
 
@@ -95,11 +96,7 @@ async def clear(name: str, call: Call) -> Mapping[str, Any]:
     return {"message": f"{_GONE[name][1]} have been removed"}
 
 
-def _entries(
-    name: str, call: Call, given: Sequence[Mapping[str, Any]], most: int | None = MOST_ENTRIES
-) -> list[Entry]:
-    if most is not None and len(given) > most:
-        raise Refusal(400, f"A request has {most} entries at most; import a file instead")
+def _entries(name: str, call: Call, given: Iterable[Mapping[str, Any]]) -> list[Entry]:
     return [_entry(name, call.domain, one) for one in given]
 
 
