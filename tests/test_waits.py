@@ -9,10 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from inboxkit import ConfigurationError, InboxKit, Message, WaitTimeout, waits
+from inboxkit.models import Want
 from inboxkit.store.bell import inbox_topic
+from inboxkit.store.tables import message
 
 from .mails import ANN, DESK, arrive, code, mail
 
@@ -148,6 +150,44 @@ async def test_a_code_retires_only_those_of_its_own_sender(kit: InboxKit) -> Non
     assert await inbox.wait_for_otp(timeout=30) == "111111"
     with pytest.raises(WaitTimeout):
         await inbox.wait_for_otp(timeout=0)
+
+
+async def test_a_code_retires_no_newer_one(kit: InboxKit) -> None:
+    inbox = await kit.inbox(DESK)
+    text = "Your verification code is {}."
+    await arrive(kit, text.format("111111"), sender=SHOP, subject="First")
+    await arrive(kit, text.format("222222"), sender=SHOP, subject="Second")
+    first = Want(kind="otp", subject="First")
+    assert (await kit.runtime.actions.wait(DESK, first, timeout=30)).otp == "111111"
+    assert await inbox.wait_for_otp(timeout=30) == "222222"
+
+
+async def test_a_wait_keeps_to_its_inbox(kit: InboxKit) -> None:
+    desk, other = await kit.inbox(DESK), await kit.inbox("other@inbox.example")
+    await code(kit, "111111", to=other.address)
+    await (await arrive(kit, to=other.address)).label(add=["blocked"])
+    for wait in (desk.wait_for_message, desk.wait_for_otp):
+        with pytest.raises(WaitTimeout, match="; nothing came"):
+            await wait(timeout=0)
+    await code(kit, "222222")
+    assert await desk.wait_for_otp(timeout=30) == "222222"
+    assert await other.wait_for_otp(timeout=30) == "111111"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [({"state": "stored"}, "nothing came"), ({"kind": "complaint"}, "1 other message came")],
+    ids=["not read yet", "complaint"],
+)
+async def test_what_is_no_answer_is_not_taken(
+    kit: InboxKit, values: dict[str, str], words: str
+) -> None:
+    inbox = await kit.inbox(DESK)
+    await arrive(kit)
+    change = update(message).values(**values)
+    await kit.runtime.store.write(lambda tx: tx.connection.execute(change))
+    with pytest.raises(WaitTimeout, match=f"; {words}"):
+        await inbox.wait_for_message(timeout=0)
 
 
 async def test_a_retired_code_is_not_returned_as_a_message_but_a_letter_is(kit: InboxKit) -> None:
