@@ -76,15 +76,15 @@ def _term(match: re.Match[str], now: datetime) -> Term | None:
         else:
             raise QueryError(f"query: unknown field {name!r}; known are {', '.join(_FIELDS)}")
     if field:
-        return _filter(field, _meant(field, value, closed=phrase is not None), bool(minus), now)
+        return _filter(field, _meant(field, value), bool(minus), now)
     if phrase is None and word.endswith(":") and word[:-1].lower() in _FIELDS:
-        _meant(word[:-1].lower(), "", closed=False)
+        _meant(word[:-1].lower(), "")
     return Term("", value, bool(minus)) if any(c.isalnum() for c in value) else None
 
 
-def _meant(field: str, value: str, *, closed: bool) -> str:
+def _meant(field: str, value: str) -> str:
     """Return the value of a field; a quote that opens words of the text is just a part of them."""
-    if not closed and value.startswith('"'):
+    if value.startswith('"'):
         raise QueryError(f"query: {field}:{value} opens a quote that is not closed")
     if not value.strip():
         raise QueryError(f'query: {field}: has no value; as words of the text write "{field}:"')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inboxkit import EventType, InboxKit
+from inboxkit.store.reach import HIDDEN_LABELS
 from tests.mails import ANN, DESK, happened, mail
 
 
@@ -20,7 +21,9 @@ async def test_what_is_hidden_is_found_by_its_label_alone(database: str, label: 
         await happened(kit, EventType.RECEIVED, times=2)
         [last] = [m async for m in kit.search(limit=1)]
         await last.label(add=[label])
-        for query in ("", "is:inbound", f"from:{ANN}", f"-label:{label}", "label:unread"):
+        unwanted = " ".join(f"-label:{name}" for name in HIDDEN_LABELS if name != label)
+        wanted = ("", "is:inbound", f"from:{ANN}", f"-label:{label}", unwanted, "label:unread")
+        for query in wanted:
             assert await subjects(query) == ["Seen"]
         for query in (f"label:{label}", f"label:{label} from:{ANN}"):
             assert await subjects(query) == ["Hidden"]

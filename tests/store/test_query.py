@@ -36,6 +36,7 @@ def fields(text: str) -> list[tuple[str, str, bool]]:
         ('"from:"', [("", "from:", False)]),
         ("label:!", [("label", "!", False)]),
         ("STATE:Sent", [("state", "sent", False)]),
+        ("toy from", [("", "toy", False), ("", "from", False)]),
     ],
     ids=str,
 )
@@ -54,6 +55,7 @@ def test_every_state_of_a_send_can_be_asked_for() -> None:
         ("after:2026-01-31T10:00+02:00", datetime(2026, 1, 31, 8, tzinfo=UTC)),
         ("after:10m", NOW - timedelta(minutes=10)),
         ("before:2d", NOW - timedelta(days=2)),
+        ("after:2H", NOW - timedelta(hours=2)),
     ],
     ids=str,
 )
@@ -73,6 +75,9 @@ def test_times(text: str, moment: datetime) -> None:
         ("state:foo", "state:foo; possible are accepted, bounced, clicked, "),
         ("subject:", "subject: has no value"),
         ("from: ann", "from: has no value"),
+        ("From: ann", "from: has no value"),
+        ('form:"a/b"', "unknown field 'form'"),
+        ("after:999999w", "after:999999w is no time"),
         ('lamp -label:""', "label: has no value"),
         ('subject:" "', "subject: has no value"),
         ('subject:"order 42', 'subject:"order opens a quote'),

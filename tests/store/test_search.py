@@ -217,9 +217,10 @@ def test_a_wrong_query_says_what_is_possible(filled: Runner, query: str, reason:
         found(filled, query)
 
 
-def test_an_inbox_searches_its_own_mail_only(filled: Runner) -> None:
+@pytest.mark.parametrize("query", ["garden", "-cellar", "", "is:inbound"])
+def test_an_inbox_searches_its_own_mail_only(filled: Runner, query: str) -> None:
     async def look() -> set[str]:
         inbox = await filled.kit.inbox("other@inbox.example")
-        return {m.inbox async for m in inbox.search("garden")}
+        return {m.inbox async for m in inbox.search(query)}
 
     assert filled.call(look) == {"other@inbox.example"}

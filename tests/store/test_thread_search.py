@@ -5,11 +5,14 @@ from __future__ import annotations
 from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
+from sqlalchemy import update
+
 from inboxkit import EventType
 from inboxkit.store import conversations, inboxes, search
 from inboxkit.store.pages import Page
 from inboxkit.store.query import parse_query
 from inboxkit.store.reach import EVERYTHING, Reach
+from inboxkit.store.tables import message
 from inboxkit.tokens import row_id
 from tests.mails import ANN, DESK, happened, mail
 
@@ -104,3 +107,15 @@ async def test_a_query_of_unwanted_words_only_finds_the_others(kit: InboxKit) ->
     found = [m.text.strip() async for m in kit.search("-garden")]
 
     assert found == ["cellar"]
+
+
+async def test_what_is_not_read_yet_is_not_listed(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    await kit.receive(mail("garden"), mail_from=ANN, rcpt_to=[DESK])
+    store, unread = kit.runtime.store, update(message).values(thread_id=None)
+    for is_read in (True, False):
+        for text in ("", "garden", "is:inbound"):
+            query = parse_query(text, now=kit.clock.now())
+            found = await store.read(search.page, EVERYTHING, query, Page(9))
+            assert len(found) == is_read
+        await store.write(lambda tx: tx.connection.execute(unread))
