@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from inboxkit.errors import NotFound
 from inboxkit.store import attempts, endpoints, events, jobs
@@ -16,7 +17,7 @@ from inboxkit.store.attempts import AttemptRecord
 from inboxkit.store.endpoints import EndpointRecord, Portion
 from inboxkit.store.pages import Page
 from inboxkit.store.reach import EVERYTHING, Reach
-from inboxkit.store.tables import job
+from inboxkit.store.tables import event, job, label, message
 
 from .sending import ANN, NOW, stored, transaction
 
@@ -201,3 +202,53 @@ def test_one_endpoint_fails_and_recovers_alone(tx: Tx) -> None:
     assert [found(tx, one).failing_since for one in (first, second)] == [None, NOW]
     assert [endpoints.disable(tx, first.id, NOW, "slow") for _ in range(2)] == [True, False]
     assert found(tx, second).enabled
+
+
+def test_what_is_asked_for_again_waits_for_nothing_and_is_posted_once(tx: Tx) -> None:
+    made = endpoints.create(tx, wanted())
+    number = stored(tx, ANN)
+    query = select(event.c.seq).where(event.c.message_id == number)
+    seq = tx.connection.execute(query).scalar_one()
+    endpoints.give(tx, [Portion(made, seq, [(seq - 1, inbox_of(tx, number), "a")])], NOW)
+    claim = partial(jobs.claim, tx, endpoints.TOPIC, worker=1, now=NOW, limit=9, start=0)
+    assert len(claim()) == 1
+    assert endpoints.give_again(tx, made.id, [seq, seq + 1], NOW) == 1
+    assert [one.key for one in claim()] == [f"{made.id}:{seq}"]
+    assert endpoints.give_again(tx, made.id, [seq], NOW) == 0  # it is being posted
+
+
+def inbox_of(tx: Tx, number: int) -> int:
+    query = select(message.c.inbox_id).where(message.c.id == number)
+    return int(tx.connection.execute(query).scalar_one())
+
+
+@pytest.mark.parametrize(
+    ("given", "is_told"),
+    [
+        ({}, True),
+        ({"pod_id": "pod_default"}, True),
+        ({"pod_id": "pod_other"}, False),
+        ({"inbox_id": 1}, False),
+        ({"forbidden": ["trash"]}, True),
+        ({"forbidden": ["spam"]}, False),
+    ],
+    ids=str,
+)
+def test_an_endpoint_is_told_again_of_what_is_within_its_reach(
+    tx: Tx, given: dict[str, Any], is_told: bool
+) -> None:
+    number = stored(tx, ANN)
+    tx.connection.execute(insert(label).values(message_id=number, label="spam"))
+    query = select(event.c.seq).where(event.c.message_id == number)
+    seqs = list(tx.connection.execute(query).scalars())
+    assert endpoints.reachable(tx.connection, wanted(**given), seqs) == (seqs if is_told else [])
+
+
+def test_an_endpoint_says_why_it_was_disabled_first(tx: Tx) -> None:
+    made = endpoints.create(tx, wanted(key_id=7))  # which is no key any more
+    assert found(tx, made).disabled_because == endpoints.KEY_ENDED
+    [known] = endpoints.enabled(tx.connection, NOW)  # to be disabled by who serves it
+    assert not known.enabled
+    endpoints.disable(tx, made.id, NOW, "too slow")
+    assert found(tx, made).disabled_because == "too slow"
+    assert endpoints.enabled(tx.connection, NOW) == []
