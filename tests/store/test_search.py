@@ -156,6 +156,8 @@ CASES: list[tuple[str, Test]] = [
     ("kind:human", lambda m: m.kind == "human"),
     ("tag:bill", lambda m: m.direction == "outbound"),
     ("inbox:other@inbox.example", lambda m: m.inbox != DESK),
+    ("-inbox:Other@inbox.example", lambda m: m.inbox == DESK),
+    ("-inbox:nobody@inbox.example", lambda m: True),
     ("inbox:DESK@inbox.example from:ann", lambda m: m.inbox == DESK and m.sender.email == ANN),
     (
         "from:ann garden -is:taken after:36h label:later",
@@ -171,6 +173,13 @@ def test_a_query_finds_what_it_says_newest_first(filled: Runner, query: str, wan
     ids = [m.id for m in everything]
     assert ids == sorted(ids, reverse=True)
     assert [m.subject for m in found(filled, query)] == [m.subject for m in everything if wanted(m)]
+
+
+def test_a_message_comes_after_its_own_moment_and_not_before_it(filled: Runner) -> None:
+    every = found(filled)
+    at = every[COUNT // 4].received_at
+    assert found(filled, f"after:{at.isoformat()}") == [m for m in every if m.received_at >= at]
+    assert found(filled, f"before:{at.isoformat()}") == [m for m in every if m.received_at < at]
 
 
 @pytest.mark.parametrize("limit", [1, 49, 50, 51, 100, 120, 1_000])
@@ -192,6 +201,7 @@ def test_a_limit_cuts_wherever_it_lies_in_a_page(filled: Runner, limit: int) -> 
         "col:",
         "x\0y",
         '"a""b"',
+        '5"',
         "-",
         "--x",
         "a:b/c",

@@ -68,6 +68,16 @@ async def test_every_thread_is_found_once_at_its_newest_hit(kit: InboxKit) -> No
         assert all((a < b) is ascending for (_, a), (_, b) in pairwise(found))
 
 
+async def test_a_thread_is_found_at_a_hit_that_is_all_that_is_asked_for(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    await fill(kit)
+    *_, oldest = [m async for m in kit.search("garden")]
+    await oldest.label(add=["vip"])
+    query = parse_query("garden label:vip", now=kit.clock.now())
+    hit = (row_id("thd", oldest.thread_id), row_id("msg", oldest.id))
+    assert await pages(kit, query, Page(9)) == [hit]
+
+
 async def test_a_thread_is_found_at_its_newest_hit_that_is_not_hidden(kit: InboxKit) -> None:
     await kit.inbox(DESK)
     await fill(kit)
