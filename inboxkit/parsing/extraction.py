@@ -80,5 +80,6 @@ def _limit_memory() -> None:
 
 
 if __name__ == "__main__":
+    processes.leave_signals_to_the_parent()
     _limit_memory()
     serve(sys.stdin.buffer, sys.stdout.buffer)

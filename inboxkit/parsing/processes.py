@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -36,3 +37,12 @@ async def end(process: Process) -> None:
         process.kill()
     with anyio.CancelScope(shield=True):
         await process.wait()
+
+
+def leave_signals_to_the_parent() -> None:
+    """Go on with what was asked for: Ctrl-C, and a stop by systemd, are sent to each process.
+
+    The parent finishes what is under way, and then it ends this one.
+    """
+    for told in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told, signal.SIG_IGN)

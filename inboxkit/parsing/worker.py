@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import pickle
-import signal
 import struct
 import sys
 from dataclasses import asdict, replace
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SIZE = struct.Struct("!I")
+_BROKEN = (OSError, asyncio.IncompleteReadError, pickle.UnpicklingError)
 _PIECE_BYTES = 256 * 1024
 _PICTURES = 8  # HTML may be so many times longer than what is read of it: pictures lie within
 
@@ -39,8 +40,9 @@ class ParserProcess:
     """A warm parser process; one message at a time, started when first used.
 
     ``parse`` waits for its turn. A message that takes longer than ``limits.seconds`` ends the
-    process and comes back as "limited" with its headers; the next one gets a new process. Raise
-    StoreError when no process can be started.
+    process and comes back as "limited" with its headers; the next one gets a new process. One whose
+    process ends is read once more, and comes back as "failed" when that ends too. Raise StoreError
+    when no process can be started.
     """
 
     def __init__(self) -> None:
@@ -59,21 +61,27 @@ class ParserProcess:
 
         ``lean`` leaves out the attachments' bytes, and of a text what is beyond the limits.
         """
+        meta = {"mail_from": mail_from, "limits": asdict(limits), "lean": lean}
         async with self._turn:
-            process = await self._started()
-            meta = {"mail_from": mail_from, "limits": asdict(limits), "lean": lean}
             try:
-                async with asyncio.timeout(limits.seconds):
-                    return await _exchange(process, raw, meta)
-            except TimeoutError:
-                await self._end()
-                return _headers_only(raw, "limited", "limit: seconds")
-            except (OSError, asyncio.IncompleteReadError, pickle.UnpicklingError) as error:
-                await self._end()  # ended from outside, or out of memory
-                return _headers_only(raw, "failed", f"process: {type(error).__name__}")
-            except BaseException:
-                await self._end()  # its answer would be taken for that of the next message
-                raise
+                return await self._ask(raw, meta, limits)
+            except _BROKEN:  # ended from outside, which says nothing of the message, ...
+                try:
+                    return await self._ask(raw, meta, limits)
+                except _BROKEN as error:  # ... or by the message, such as out of memory
+                    return _headers_only(raw, "failed", f"process: {type(error).__name__}")
+
+    async def _ask(self, raw: bytes, meta: Mapping[str, Any], limits: Limits) -> ParsedMessage:
+        process = await self._started()
+        try:
+            async with asyncio.timeout(limits.seconds):
+                return await _exchange(process, raw, meta)
+        except TimeoutError:
+            await self._end()
+            return _headers_only(raw, "limited", "limit: seconds")
+        except BaseException:
+            await self._end()  # its answer would be taken for that of the next message
+            raise
 
     async def read(self, raw: bytes, limits: Limits = Limits()) -> ParsedMessage:
         """Read a message as ``parse`` does; what is small and plain in a thread of this process."""
@@ -144,5 +152,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which closes us
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    processes.leave_signals_to_the_parent()
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+    except BrokenPipeError:
+        os._exit(0)  # the parent was killed; an exit that flushes would say so once more

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+import json
+import os
+import signal
+import struct
+import sys
+from dataclasses import asdict
+from subprocess import PIPE, Popen
+from typing import TYPE_CHECKING, cast
 
 import anyio
 import pytest
@@ -16,6 +23,8 @@ from .corpus import sample
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+by_signals = pytest.mark.skipif(os.name == "nt", reason="processes are told by signals")
 
 
 @pytest.fixture
@@ -82,6 +91,65 @@ async def test_cancelled_message_does_not_answer_for_the_next(process: ParserPro
 
     async with asyncio.timeout(30):
         assert (await process.parse(b"Subject: 2\r\n\r\n")).subject == "2"
+
+
+async def children() -> set[int]:
+    """Return the processes that this one has started."""
+    listed = await anyio.run_process(["pgrep", "-P", str(os.getpid()), "-f", "parsing.worker"])
+    return set(map(int, listed.stdout.split()))
+
+
+@by_signals
+async def test_a_message_is_read_though_its_process_was_ended_from_outside(
+    process: ParserProcess,
+) -> None:
+    await process.parse(b"Subject: warm\r\n\r\n")
+    for pid in await children():
+        os.kill(pid, signal.SIGKILL)
+    async with asyncio.timeout(30):
+        found = await process.parse(sample("alternative"))
+    assert (found.state, found.subject) == ("parsed", "The café order")
+
+
+@by_signals
+async def test_a_stop_that_each_process_is_told_of_is_for_the_parent(
+    process: ParserProcess,
+) -> None:
+    await process.parse(b"Subject: warm\r\n\r\n")
+    before = await children()
+    for pid in before:
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGINT)
+    async with asyncio.timeout(30):
+        found = await process.parse(sample("alternative"))
+    assert found.state == "parsed"
+    assert await children() == before != set()
+
+
+async def test_a_message_that_ends_each_process_is_failed_and_the_next_is_read(
+    process: ParserProcess,
+) -> None:
+    deadly = Limits(text_bytes=cast("int", "no number"))  # stands for what takes all memory
+    async with asyncio.timeout(30):
+        found = await process.parse(sample("alternative"), limits=deadly, lean=True)
+        next_one = await process.parse(sample("alternative"))
+    assert (found.state, found.defects[0]) == ("failed", "process: IncompleteReadError")
+    assert found.subject == next_one.subject == "The café order"
+    assert next_one.state == "parsed"
+
+
+@by_signals
+def test_who_reads_for_a_parent_that_was_killed_ends_without_a_word() -> None:
+    raw = b"Subject: long\r\n\r\n" + b"a b c\r\n" * 50_000
+    meta = json.dumps({"mail_from": None, "limits": asdict(Limits()), "lean": False}) + "\n"
+    command = [sys.executable, "-m", "inboxkit.parsing.worker"]
+    with Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE) as worker:
+        assert worker.stdin and worker.stdout and worker.stderr
+        worker.stdout.close()
+        worker.stdin.write(struct.pack("!I", len(meta) + len(raw)) + meta.encode() + raw)
+        worker.stdin.flush()
+        assert worker.wait(timeout=60) == 0
+        assert worker.stderr.read() == b""
 
 
 def test_only_long_or_odd_messages_need_it() -> None:
