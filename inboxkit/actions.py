@@ -197,8 +197,9 @@ class LocalActions:
 
     # waiting
 
-    async def wait(self, inbox: str, want: Want, *, timeout: float) -> Message:
-        return await self._waits.message(await self._inbox(inbox), want, timeout=timeout)
+    async def wait(self, inbox: str, want: Want, *, timeout: float, brief: bool = False) -> Message:
+        found = await self._inbox(inbox)
+        return await self._waits.message(found, want, timeout=timeout, brief=brief)
 
     async def give_back(self, message: Message) -> None:
         """Let other waits have a message that was taken for somebody who has gone away."""
@@ -213,7 +214,12 @@ class LocalActions:
             await deletion.cancel(self._store, number)
 
     async def wait_for_reply(
-        self, message: Message, *, timeout: float, without: frozenset[str] = frozenset()
+        self,
+        message: Message,
+        *,
+        timeout: float,
+        without: frozenset[str] = frozenset(),
+        brief: bool = False,
     ) -> Message:
         """Return the next reply to a send, but none with one of the labels ``without``."""
         staging = current.get()
@@ -225,7 +231,9 @@ class LocalActions:
         if staging is not None and row_id("msg", message.id) in staging.cancelled:
             raise NotFound(f"no message {message.id}: it was taken back")
         inbox = await self._inbox(message.inbox)
-        return await self._waits.reply(inbox, message, timeout=timeout, without=without)
+        return await self._waits.reply(
+            inbox, message, timeout=timeout, without=without, brief=brief
+        )
 
     # sending
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
@@ -66,6 +66,13 @@ class Search:
         return False
 
 
+class _Page(NamedTuple):
+    """Candidates, whole or brief."""
+
+    messages: Sequence[Message]
+    whole: bool
+
+
 class Waits:
     """The waits of one process."""
 
@@ -76,8 +83,13 @@ class Waits:
         self._doubted: dict[int, datetime] = {}  # marked, perhaps: the database did not answer
         self._undoing: set[asyncio.Task[None]] = set()  # for waits that were cancelled
 
-    async def message(self, inbox: InboxRecord, want: Want, *, timeout: float) -> Message:
-        """Return what is wanted, now or when it comes; raise WaitTimeout after ``timeout`` s."""
+    async def message(
+        self, inbox: InboxRecord, want: Want, *, timeout: float, brief: bool = False
+    ) -> Message:
+        """Return what is wanted, now or when it comes; raise WaitTimeout after ``timeout`` s.
+
+        ``brief``: that has the messages which did come without HTML, and of texts the beginning.
+        """
 
         def candidates(connection: Connection) -> Sequence[int]:
             return untaken.candidates(connection, inbox.id, want.kind, want.after)
@@ -86,7 +98,7 @@ class Waits:
         if found is None:
             only = narrowed(sender=want.sender, subject=want.subject, host=want.host)
             asked = f"no {want.kind} for {inbox.address}{only} within {timeout:g} s"
-            raise await self._timeout(asked, inbox.id, want.after, want.without)
+            raise await self._timeout(asked, inbox.id, want.after, want.without, brief)
         return found
 
     async def reply(
@@ -96,8 +108,9 @@ class Waits:
         *,
         timeout: float,
         without: frozenset[str] = frozenset(),
+        brief: bool = False,
     ) -> Message:
-        """Return the next reply to a send; raise WaitTimeout after ``timeout`` s."""
+        """Return the next reply to a send; raise WaitTimeout as ``message`` does."""
         thread_id, sent_id = row_id("thd", sent.thread_id), row_id("msg", sent.id)
 
         def candidates(connection: Connection) -> Sequence[int]:
@@ -108,7 +121,7 @@ class Waits:
         if found is None:
             to = ", ".join(a.email for a in sent.to)
             asked = f"no reply of {to} to {sent.id} within {timeout:g} s"
-            raise await self._timeout(asked, inbox.id, sent.received_at, without)
+            raise await self._timeout(asked, inbox.id, sent.received_at, without, brief)
         return found
 
     async def give_back(self, inbox: InboxRecord, message: Message) -> None:
@@ -156,23 +169,38 @@ class Waits:
     async def _first(self, search: Search) -> Message | None:
         """Take the first message that is wanted; mostly there is none, and nothing is written."""
 
-        def begun(connection: Connection) -> tuple[list[int], list[Message]]:
+        def begun(connection: Connection) -> tuple[list[int], _Page]:
             left = search.left(connection)
-            return left[_PAGE:], records.messages(connection, left[:_PAGE], self._actions)
+            return left[_PAGE:], self._page(connection, left[:_PAGE], search)
 
         left, page = await self._store.read(begun)  # one turn of a thread: somebody waits
         while True:
-            for candidate in page:
-                if search.accepts(candidate) and await self._take(search, candidate):
-                    return candidate
+            for candidate in page.messages:
+                if search.accepts(candidate):
+                    found = await self._take(search, candidate, whole=page.whole)
+                    if found is not None:
+                        return found
             if not left:
                 return None
             ids, left = left[:_PAGE], left[_PAGE:]
-            page = await self._store.read(records.messages, ids, self._actions)
+            page = await self._store.read(self._page, ids, search)
 
-    async def _take(self, search: Search, found: Message) -> bool:
-        """Mark a message as taken; False when another wait was faster."""
-        return await self._marking(search, lambda tx, mark: mark(tx, found))
+    def _page(self, connection: Connection, ids: Sequence[int], search: Search) -> _Page:
+        """Load candidates: of many only what tells which is wanted, as a mail may be megabytes."""
+        whole = len(ids) == 1 or search.want.when is not None  # a caller's test may look at all
+        found = records.messages(connection, ids, self._actions, brief=not whole)
+        return _Page(found, whole)
+
+    async def _take(self, search: Search, found: Message, *, whole: bool) -> Message | None:
+        """Mark a message as taken and return it whole; None when another wait was faster."""
+
+        def take(tx: Tx, mark: Mark) -> Message | None:
+            if not mark(tx, found):
+                return None
+            ids = [row_id("msg", found.id)]
+            return found if whole else records.messages(tx.connection, ids, self._actions)[0]
+
+        return await self._marking(search, take)
 
     async def _at_once(self, search: Search) -> Message | None:
         """Look and take in one turn of the writer: whoever is woken mostly finds something.
@@ -242,10 +270,16 @@ class Waits:
         self._notify.bell.ring([inbox_topic(inbox_id)])
 
     async def _timeout(
-        self, asked: str, inbox_id: int, after: datetime | None, without: frozenset[str]
+        self,
+        asked: str,
+        inbox_id: int,
+        after: datetime | None,
+        without: frozenset[str],
+        brief: bool,
     ) -> WaitTimeout:
         found = await self._store.read(untaken.recent, inbox_id, after)
-        every = await self._store.read(records.messages, list(found), self._actions)
+        ids = list(found)
+        every = await self._store.read(records.messages, ids, self._actions, brief=brief)
         arrived = [one for one in every if without.isdisjoint(one.labels)]
         taken = sum(found[row_id("msg", one.id)] for one in arrived)
         return WaitTimeout(f"{asked}; {came(len(arrived), taken)}", arrived)

@@ -101,32 +101,43 @@ class Shown:
     updated_at: datetime
 
 
-def shown(connection: Connection, ids: Sequence[int], actions: Actions) -> list[Shown]:
-    """Return messages for programs outside, in the order of the ids."""
-    return shown_as(connection, messages(connection, ids, actions))
+def shown(
+    connection: Connection, ids: Sequence[int], actions: Actions, *, brief: bool = False
+) -> list[Shown]:
+    """Return messages for programs outside, in the order of the ids.
+
+    ``brief``: for a list, which has no words of theirs; without what they answer too.
+    """
+    found = messages(connection, ids, actions, answers=not brief, brief=brief)
+    return shown_as(connection, found, brief=brief)
 
 
-def shown_as(connection: Connection, found: Sequence[Message]) -> list[Shown]:
+def shown_as(
+    connection: Connection, found: Sequence[Message], *, brief: bool = False
+) -> list[Shown]:
     """Return messages that were loaded before for programs outside; without those gone since."""
     ids = [row_id("msg", m.id) for m in found]
-    rows = {public_id("msg", row.id): row for row in _of_shown.rows(connection, ids=ids)}
+    reading = _of_listed if brief else _of_shown
+    rows = {public_id("msg", row.id): row for row in reading.rows(connection, ids=ids)}
     names = {public_id("msg", i): name for i, name in wire_ids.of(connection, ids).items()}
     return [_shown(names[m.id], m, rows[m.id]) for m in found if m.id in rows]
 
 
+_SHOWN = (
+    message.c.id,
+    message.c.bcc,
+    message.c.direction,
+    message.c.unread,
+    message.c.created_at,
+    message.c.updated_at,
+)
 _of_shown = Prepared(
-    select(
-        message.c.id,
-        message.c.bcc,
-        message.c.direction,
-        message.c.unread,
-        content.c.reply_html,
-        message.c.created_at,
-        message.c.updated_at,
-    )
+    select(*_SHOWN, content.c.reply_html)
     .outerjoin(content, content.c.message_id == message.c.id)
     .where(among(message.c.id))
 )
+_NO_HTML: Any = literal_column("''").label("reply_html")
+_of_listed = Prepared(select(*_SHOWN, _NO_HTML).where(among(message.c.id)))
 
 
 def _shown(name: str, found: Message, row: Any) -> Shown:

@@ -12,7 +12,7 @@ from ...errors import ConfigurationError, WaitTimeout
 from ...models import Want
 from ...router import address_glob
 from ...store import records, wire_ids
-from ...tokens import public_id, row_id
+from ...tokens import public_id
 from .envelope import ApiError, invalid, not_found
 from .routing import At, Route
 from .schemas.messages import item, message
@@ -36,6 +36,7 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
     With ``reply_to``, the id of a send, its next reply is wanted, and no other field counts.
     """
     asked, actions = call.given, call.parts.actions
+    brief = not asked.whole  # the answer lists what did come without its words
     want = Want(
         kind=asked.kind,
         sender=_address_glob(asked.sender),
@@ -47,10 +48,12 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
     try:
         with call.parts.live.listeners.entered(call.line):
             if asked.reply_to is None:
-                found = await actions.wait(call.inbox.address, want, timeout=asked.timeout)
+                found = await actions.wait(
+                    call.inbox.address, want, timeout=asked.timeout, brief=brief
+                )
             else:
                 found = await actions.wait_for_reply(
-                    await _sent(call), timeout=asked.timeout, without=want.without
+                    await _sent(call), timeout=asked.timeout, without=want.without, brief=brief
                 )
     except WaitTimeout as late:
         await call.check_key()
@@ -96,8 +99,7 @@ async def _answer(call: Call[WaitQuery], found: Message) -> WaitResponse:
 
 
 async def _late(call: Call[WaitQuery], late: WaitTimeout) -> WaitResponse:
-    rows = [row_id("msg", m.id) for m in late.arrived]
-    shown = await call.store.read(records.shown, rows, call.parts.actions)
+    shown = await call.store.read(records.shown_as, late.arrived, brief=True)
     return WaitResponse(
         found=False,
         reason=str(late),
