@@ -136,7 +136,7 @@ _of_shown = Prepared(
     .outerjoin(content, content.c.message_id == message.c.id)
     .where(among(message.c.id))
 )
-_NO_HTML: Any = literal_column("''").label("reply_html")
+_NO_HTML = literal_column("''", Text).label("reply_html")
 _of_listed = Prepared(select(*_SHOWN, _NO_HTML).where(among(message.c.id)))
 
 

@@ -60,6 +60,16 @@ def test_a_wait_that_ends_reads_no_html_of_what_came(api: Api, asked: str) -> No
     assert all("<p>Hello</p>" in one["html"] for one in whole) and read
 
 
+def test_lists_read_no_html(api: Api) -> None:
+    inbox = api.inbox()
+    sent = api.taken(HTML % b"5", inbox)
+    place = f"/v0/inboxes/{inbox}/messages"
+    with bodies(api) as read:
+        (listed,) = api.good("GET", place)["messages"]
+        got = api.good("POST", f"{place}/batch-get", {"message_ids": [sent.message_id]})
+    assert (got["messages"], listed["preview"], read) == ([listed], "Hello", [])
+
+
 def test_of_many_messages_the_one_that_is_wanted_is_returned_whole(api: Api) -> None:
     inbox = api.inbox()
     for name in (b"3", b"4"):

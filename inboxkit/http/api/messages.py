@@ -58,7 +58,8 @@ async def listed(call: Call[ListMessagesQuery]) -> ListMessagesResponse:
         hidden=call.hidden(asked.included()),
     )
     ids, fields = call.cut("messages", page, rows, lambda row: [row])
-    return ListMessagesResponse(messages=[item(m) for m in await shown(call, ids)], **fields)
+    found = await shown(call, ids, brief=True)
+    return ListMessagesResponse(messages=[item(m) for m in found], **fields)
 
 
 def query_of(asked: HiddenQuery, terms: dict[str, Sequence[str]]) -> Query:
@@ -95,9 +96,9 @@ async def find(call: Call[SearchQuery]) -> SearchMessagesResponse:
     return SearchMessagesResponse(messages=found, **fields)
 
 
-async def shown(call: Call[Any], ids: Sequence[int]) -> list[Shown]:
-    """Return messages for the wire."""
-    return await call.store.read(records.shown, ids, call.parts.actions)
+async def shown(call: Call[Any], ids: Sequence[int], *, brief: bool = False) -> list[Shown]:
+    """Return messages for the wire; ``brief``: where it has no words of theirs."""
+    return await call.store.read(records.shown, ids, call.parts.actions, brief=brief)
 
 
 async def wanted(call: Call[Any]) -> Shown:
@@ -186,7 +187,7 @@ async def removed(call: Call[Any], rows: Sequence[int]) -> None:
 async def batch_get(call: Call[BatchGetMessagesRequest]) -> BatchGetMessagesResponse:
     """Return up to 500 messages without their words; unknown ids are left out."""
     asked = call.given.message_ids
-    found = await shown(call, await _rows(call, asked))
+    found = await shown(call, await _rows(call, asked), brief=True)
     return BatchGetMessagesResponse(
         limit=len(asked), count=len(found), messages=[item(m) for m in found]
     )
