@@ -48,9 +48,19 @@ def check_wait(wait: str, filters: Mapping[str, object]) -> None:
     """Raise ConfigurationError for what a wait can never find, by the names of both."""
     _check_matching(wait, filters, ("sender", "subject", "host"))
     host = filters.get("host")
-    if isinstance(host, str) and "/" in host:
-        meant = host.partition("://")[2].partition("/")[0] or host.partition("/")[0]
-        raise ConfigurationError(f'{wait}: host="{host}" is no host: write host="{meant}"')
+    try:
+        check_host(host if isinstance(host, str) else "*")
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{wait}: {error}") from None
+
+
+def check_host(host: str) -> None:
+    """Raise ConfigurationError for a glob that is the host of no link: a URL, or with a port."""
+    meant = host.rpartition("://")[2].partition("/")[0]
+    if meant.count(":") == 1:  # more are those of an IPv6 address
+        meant = meant.partition(":")[0]
+    if meant != host or not host:
+        raise ConfigurationError(f'host="{host}" is no host: write host="{meant or "*"}"')
 
 
 def _check_matching(asker: str, filters: Mapping[str, object], patterns: Sequence[str]) -> None:

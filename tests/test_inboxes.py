@@ -69,6 +69,8 @@ WAITS: list[tuple[str, dict[str, Any], str]] = [
     ("message", {"when": judge}, r"when=.* must be a function \(not an async one\)"),
     ("link", {"host": "https://shop.example/a"}, 'is no host: write host="shop.example"'),
     ("link", {"host": "shop.example/"}, 'is no host: write host="shop.example"'),
+    ("link", {"host": "http://localhost:8000"}, 'is no host: write host="localhost"'),
+    ("link", {"host": ""}, r'is no host: write host="\*"'),
 ]
 
 

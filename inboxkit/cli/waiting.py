@@ -7,6 +7,7 @@ from datetime import timedelta
 import click
 
 from ..models import Message, Want
+from ..registration import check_host
 from ..router import address_glob
 from .opening import run
 from .printing import as_json, message_whole, plain
@@ -60,6 +61,7 @@ def link(
     json_: bool,
 ) -> None:
     """Wait for a link to act on and print it."""
+    check_host(host)
     want = Want(kind="link", sender=sender, host=host)
     message = run(_wait(ctx, address, want, timeout, since))
     _print(message, str(message.link), json_)

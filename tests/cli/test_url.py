@@ -93,6 +93,11 @@ def test_a_wrong_key_is_a_wrong_setting(there: Command, monkeypatch: pytest.Monk
     assert done.code == 2 and "key" in done.err
 
 
+def test_a_host_that_no_link_has_is_refused(there: Command) -> None:
+    done = there("link", "w@inbox.example", "--host", "https://shop.example/confirm")
+    assert done.code == 2 and 'is no host: write host="shop.example"' in done.err
+
+
 @pytest.mark.parametrize("command", [("messages",), ("otp", ADDRESS)])
 def test_nobody_there_exits_with_5(bare: Command, command: tuple[str, ...]) -> None:
     with socket.socket() as found:

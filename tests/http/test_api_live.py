@@ -7,6 +7,7 @@ import json
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -156,6 +157,15 @@ def test_a_wait_for_a_sender_that_no_address_can_be_is_refused(
     assert (answer.status, answer.code) == (400, "validation_error")
     assert answer.json["errors"][0]["path"] == ["sender"]
     assert api.good("GET", f"{url}*@shop.example")["found"] is False
+
+
+@pytest.mark.parametrize("host", ["https://shop.example", "shop.example/a", "localhost:8000", ""])
+def test_a_wait_for_a_host_that_no_link_has_is_refused(api: Api, host: str) -> None:
+    url = f"/v0/inboxes/{api.inbox()}/wait?kind=link&timeout=0&host="
+    answer = api.ask("GET", url + quote(host))
+    assert (answer.status, answer.json["errors"][0]["path"]) == (400, ["host"])
+    assert "is no host: write host=" in answer.json["message"]
+    assert api.good("GET", f"{url}*.shop.example")["found"] is False
 
 
 def test_a_wait_leaves_what_its_key_may_not_see(api: Api) -> None:

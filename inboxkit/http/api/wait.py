@@ -10,6 +10,7 @@ import anyio
 from ...blocking import uninterrupted
 from ...errors import ConfigurationError, WaitTimeout
 from ...models import Want
+from ...registration import check_host
 from ...router import address_glob
 from ...store import records, wire_ids
 from ...tokens import public_id
@@ -36,6 +37,7 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
     With ``reply_to``, the id of a send, its next reply is wanted, and no other field counts.
     """
     asked, actions = call.given, call.parts.actions
+    _check_host(asked.host)
     brief = not asked.whole  # the answer lists what did come without its words
     want = Want(
         kind=asked.kind,
@@ -76,6 +78,14 @@ def _address_glob(sender: str) -> Pattern:
         return address_glob("sender", sender)
     except ConfigurationError as error:
         raise invalid(str(error), "sender") from None
+
+
+def _check_host(host: str) -> None:
+    """Raise ApiError for a glob that is the host of no link."""
+    try:
+        check_host(host)
+    except ConfigurationError as error:
+        raise invalid(str(error), "host") from None
 
 
 async def _sent(call: Call[WaitQuery]) -> Message:
