@@ -1,13 +1,14 @@
 """Tools that write: send, answer, and drafts that a person sends."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
 from pydantic import BaseModel, Field
 
-from ..errors import SendError
+from ..errors import KeyReused, SendError
+from ..http.api.targets import shown_message_id
 from ..models import Message
 from ..sending import people
 from ..values import Address as Person
@@ -115,9 +116,13 @@ class SendingTools:
             Field(description="message_id that it answers; then to and subject come from there."),
         ] = None,
     ) -> DraftView:
-        """Draft a mail that a person looks at and sends. The same key returns the same draft."""
+        """Draft a mail that a person looks at and sends. The same key returns the same draft.
+
+        A key that has another draft, or whose mail was sent, is refused: nothing is drafted twice.
+        """
         desk = self._desk_of(ctx)
         named = (*people(to), *people(cc))
+        parent = None
         if in_reply_to is not None:
             parent = await desk.message(in_reply_to)
             named = named if to else (*named, *_answered(parent, everyone=False))
@@ -126,8 +131,14 @@ class SendingTools:
         desk.policy.check_recipients(named)
         asked: dict[str, Asked] = {"to": to, "cc": cc, "subject": subject, "text": text}
         asked |= {"html": html, "client_id": key, "in_reply_to": in_reply_to}
-        given = {name: value for name, value in asked.items() if value}
-        return _draft(await desk.server.post(desk.path(inbox, "/drafts"), given), inbox)
+        given = {name: value for name, value in asked.items() if value} | {"inboxkit": {"key": key}}
+        said = await desk.server.post(desk.path(inbox, "/drafts"), given)
+        if not _is_same(said, given, parent):
+            raise KeyReused(
+                f"key {key!r}: its draft {said['draft_id']} says something else, or was changed "
+                "since by a person; use a new key for another mail"
+            )
+        return _draft(said, inbox)
 
 
 def _answered(parent: Message, *, everyone: bool) -> Sequence[Person]:
@@ -148,6 +159,22 @@ def _addressees(parent: Message, *, everyone: bool) -> Sequence[Person]:
     first = parent.reply_to or (parent.sender,)
     others = (*parent.to, *parent.cc) if everyone else ()
     return (*first, *(one for one in others if one.email.lower() != parent.inbox))
+
+
+def _is_same(said: dict[str, Any], asked: Mapping[str, Any], parent: Message | None) -> bool:
+    """Whether a draft says what was asked for; what it takes from its parent may differ."""
+    if any((said.get(name) or "") != asked.get(name, "") for name in ("text", "html")):
+        return False
+    if "subject" in asked and said.get("subject") != asked["subject"]:
+        return False
+    if any(_emails(said.get(n)) != _emails(asked[n]) for n in ("to", "cc") if n in asked):
+        return False
+    ours = set[str | None]() if parent is None else {shown_message_id(parent.message_id), parent.id}
+    return (said.get("in_reply_to") or None) in (ours or {None})
+
+
+def _emails(written: Sequence[str] | None) -> list[str]:
+    return [one.email.lower() for one in people(written or ())]
 
 
 def _draft(said: dict[str, Any], inbox: str) -> DraftView:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Row, String, cast, delete, insert, select, update
 
-from ..tokens import new_id
+from ..errors import KeyReused
+from ..tokens import new_id, public_id
 from ..values import File
-from . import inboxes, jobs
+from . import inboxes, jobs, sends
 from .api_tables import draft_file
 from .messages import preview
 from .pages import Page, paged
@@ -99,6 +100,18 @@ def create(tx: Tx, wanted: DraftRecord, files: Sequence[File]) -> DraftRecord:
     tx.connection.execute(insert(draft), [row])
     schedule(tx, wanted)
     return require(tx.connection, wanted.id)
+
+
+def create_once(tx: Tx, wanted: DraftRecord, files: Sequence[File]) -> DraftRecord:
+    """Store a draft as ``create`` does; raise KeyReused when its key is that of a send."""
+    key = wanted.extra.get("key")
+    sent = None if key is None else sends.keyed(tx.connection, wanted.inbox_id, key)
+    if sent is not None:
+        raise KeyReused(
+            f"key {key!r}: message {public_id('msg', int(sent.id))} was sent under it; "
+            "use a new key for another mail"
+        )
+    return create(tx, wanted, files)
 
 
 def _of_client(connection: Connection, wanted: DraftRecord) -> DraftRecord | None:

@@ -56,6 +56,18 @@ def test_a_draft_vanishes_once_it_is_sent(api: Api, inbox: str) -> None:
     assert len(sent_messages(api, inbox)) == 1
 
 
+def test_a_draft_has_the_key_of_its_send(api: Api, inbox: str) -> None:
+    keyed = {"client_id": "c1", "inboxkit": {"key": "k1"}}
+    made = drafted(api, inbox, **keyed)
+    assert drafted(api, inbox, **keyed)["draft_id"] == made["draft_id"]
+    sent = api.good("POST", target(made, "/send"), {})
+    again = api.ask("POST", f"/v0/inboxes/{inbox}/drafts", MAIL | keyed)
+    assert (again.status, again.code) == (409, "conflict")
+    assert f"message {sent['inboxkit']['id']} was sent under it" in again.json["message"]
+    other = MAIL | {"inboxkit": {"key": "k1"}, "text": "Other"}
+    assert api.ask("POST", f"/v0/inboxes/{inbox}/messages/send", other).status == 409
+
+
 def test_a_key_makes_a_repeated_send_return_the_first(api: Api, inbox: str) -> None:
     made = drafted(api, inbox)
     key = {"Idempotency-Key": f"draft-{made['draft_id']}"}

@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inboxkit.client.server import Server
+from inboxkit.http.api.access import Identity
+from inboxkit.http.api.app import Api
+from inboxkit.http.api.inside import Inside
 from inboxkit.mcp.policy import Policy
 from tests.mails import ANN, DESK, arrive
 
@@ -74,6 +78,42 @@ async def test_a_draft_waits_for_a_person(kit: InboxKit) -> None:
         assert "name somebody" in await asked.refused("create_draft", **given)
     assert draft["to"] == [ANN] and "until a person sends it" in draft["note"]
     assert await sent(kit) == []
+
+
+OTHERS: list[dict[str, Any]] = [
+    {"text": "We look!"},
+    {"html": "<p>We look.</p>"},
+    {"subject": "Lamps"},
+    {"to": [BOB]},
+    {"cc": [BOB]},
+    {"in_reply_to": None},
+]
+
+
+@pytest.mark.parametrize("more", OTHERS, ids=["text", "html", "subject", "to", "cc", "parent"])
+async def test_a_key_that_has_another_draft_is_refused(kit: InboxKit, more: dict[str, Any]) -> None:
+    await kit.inbox(DESK)
+    came = await arrive(kit, subject="Lamp")
+    given = {"inbox": DESK, "to": [f"Ann <{ANN}>"], "subject": "Re: Lamp", "text": "We look."}
+    given |= {"key": "k1", "in_reply_to": came.id}
+    async with agent(kit) as asked:
+        draft = await asked.get("create_draft", **given)
+        assert await asked.get("create_draft", **given) == draft
+        said = await asked.refused("create_draft", **given | more)
+    assert said.startswith(f"key 'k1': its draft {draft['draft_id']} says something else")
+
+
+async def test_what_a_person_has_sent_is_not_drafted_again(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    given = {"inbox": DESK, "to": [ANN], "subject": "Lamp", "text": "We look.", "key": "k1"}
+    async with agent(kit) as asked:
+        draft = await asked.get("create_draft", **given)
+        person = Server(Inside(Api(kit.runtime.parts), Identity(live=True)), None)
+        path = f"/v0/inboxes/{DESK}/drafts/{draft['draft_id']}/send"
+        message = (await person.post(path, {}))["inboxkit"]["id"]
+        said = await asked.refused("create_draft", **given)
+    assert said.startswith(f"key 'k1': message {message} was sent under it")
+    assert await sent(kit) == [(ANN,)]
 
 
 async def test_an_agent_of_one_inbox_sees_no_other(kit: InboxKit) -> None:

@@ -51,7 +51,8 @@ _WORDS = ("subject", "text", "html")
 async def create(call: Call[CreateDraftRequest]) -> Draft:
     """Make a draft; the same ``client_id`` returns the same draft.
 
-    An answer takes its recipients and its subject from the message that it answers.
+    ``inboxkit.key`` is the key of its send: 409 when a mail was sent under it. An answer takes its
+    recipients and its subject from the message that it answers.
     """
     asked = call.given
     plain = DraftRecord(
@@ -62,6 +63,7 @@ async def create(call: Call[CreateDraftRequest]) -> Draft:
         labels=_labels(asked.labels or (), ()),
         **_given(asked, (*_RECIPIENTS, *_WORDS)),
         reply_all=bool(asked.reply_all),
+        extra={} if asked.inboxkit.key is None else {"key": asked.inboxkit.key},
         send_at=asked.send_at,
         send_status=SCHEDULED if asked.send_at else "",
         created_at=call.now,
@@ -70,7 +72,7 @@ async def create(call: Call[CreateDraftRequest]) -> Draft:
     wanted = await _placed(call, plain)
     _check(call, wanted, asked.send_at)
     given = await _files(call, asked.attachments or ())
-    return draft(await call.store.write(drafts.create, wanted, given))
+    return draft(await call.store.write(drafts.create_once, wanted, given))
 
 
 def _given(asked: CreateDraftRequest | UpdateDraftRequest, fields: Sequence[str]) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ....tokens import public_id
 from ..preconditions import etag
@@ -50,6 +50,13 @@ class _DraftRequest(Request):
     send_at: Moment | None = None
 
 
+class DraftOptions(Request):
+    """What inboxkit does with a draft beyond AgentMail's API: ``key`` is that of its send."""
+
+    model_config = ConfigDict(extra="forbid")
+    key: Annotated[Line, Field(min_length=1, max_length=256)] | None = None
+
+
 class CreateDraftRequest(_DraftRequest):
     """A draft: a new mail, an answer (``in_reply_to``), or a mail sent on (``forward_of``)."""
 
@@ -59,6 +66,7 @@ class CreateDraftRequest(_DraftRequest):
     forward_of: Text | None = None
     reply_all: bool | None = None
     client_id: Line | None = None
+    inboxkit: DraftOptions = DraftOptions()
 
     @model_validator(mode="after")
     def _one_kind(self) -> CreateDraftRequest:
