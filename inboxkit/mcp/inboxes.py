@@ -8,7 +8,7 @@ from mcp.server.mcpserver import Context
 from pydantic import BaseModel, Field
 
 from .policy import Policy
-from .tools import DELETES, MAKES, READS, DeskOf, Tool
+from .tools import CREATES, DELETES, READS, DeskOf, Tool
 from .views import NOTICE
 from .words import address, line
 
@@ -85,7 +85,7 @@ class InboxTools:
         ]
         if policy.makes_inboxes:
             tools += [
-                Tool(self.create_inbox, "Create an inbox", MAKES),
+                Tool(self.create_inbox, "Create an inbox", CREATES),
                 Tool(self.delete_inbox, "Delete an inbox", DELETES),
             ]
         return tools

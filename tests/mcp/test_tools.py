@@ -59,6 +59,8 @@ async def test_every_tool_says_what_it_takes_gives_and_does(kit: InboxKit) -> No
     hinted = {name for name, tool in tools.items() if tool.annotations.read_only_hint}
     assert hinted == READING
     assert [n for n, t in tools.items() if t.annotations.destructive_hint] == ["delete_inbox"]
+    once = {n for n, t in tools.items() if not t.annotations.idempotent_hint}
+    assert once == {*WAITING, "create_inbox"}
     assert {n for n, t in tools.items() if t.annotations.open_world_hint} == {
         *WAITING,
         *("send_message", "reply_to_message"),
@@ -195,6 +197,7 @@ CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("get_events", {"after": "yesterday"}, "is no cursor"),
     ("wait_for_otp", {"inbox": DESK, "timeout": 51}, "less than or equal to 50"),
     ("wait_for_otp", {"inbox": "other@inbox.example"}, "not found"),
+    ("wait_for_link", {"inbox": DESK, "host": "localhost:80"}, 'no host: write host="localhost"'),
 ]
 
 
@@ -207,6 +210,13 @@ async def test_what_cannot_be_done_is_said(
         told = await asked.refused(tool, **arguments)
     assert said in told
     assert "\n" not in told and "pydantic" not in told
+
+
+async def test_a_name_that_is_made_up_is_told_on_one_line_and_cut(kit: InboxKit) -> None:
+    long = "a\nb" * 10_000
+    async with agent(kit) as asked:
+        for said in (await asked.refused(long), await asked.refused("get_message", **{long: 1})):
+            assert "\n" not in said and len(said) < 500 and "a ba b" in said
 
 
 async def test_the_text_of_a_result_is_what_is_structured_without_white_space(
