@@ -276,3 +276,18 @@ def test_unknown_paths_and_methods_are_told_apart(api: Api) -> None:
     assert mailgun.ask("GET", "/v3/nothing/at/all").status == 404
     assert mailgun.ask("PATCH", "/v3/routes").status == 405
     assert mailgun.ask("GET", "/v2/whatever").status == 404
+
+
+def test_only_mails_and_files_may_be_large(api: Api) -> None:
+    large = b"x" * (4 * 1024 * 1024 + 1)
+    takes = {r for r in ROUTES if r.method in ("POST", "PUT") and r.most_bytes <= len(large)}
+    assert len(takes) > 20
+    kind = {"Content-Type": "application/json"}
+    for route in takes:
+        target = re.sub(r"\{\w+\}", "x", route.path.replace("{domain}", DOMAIN))
+        answer = api.ask(route.method, target, large, {**basic(ADMIN), **kind})
+        assert (answer.status, "a body may have" in answer.json["message"]) == (413, True), route
+    asked = b'{"dimensions": [' + b'"time",' * 10_000 + b'"tag"]}'
+    for name in ("logs", "metrics", "tags"):
+        answer = api.ask("POST", f"/v1/analytics/{name}", asked, {**basic(ADMIN), **kind})
+        assert answer.status == 413

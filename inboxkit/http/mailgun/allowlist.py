@@ -10,7 +10,7 @@ from ...providers.mailgun_requests import Refusal
 from ...store import mailgun_lists
 from . import domains
 from .call import Call, Route
-from .imports import MOST_ENTRIES, in_turn, rows_of, stored
+from .imports import MOST_ENTRIES, MOST_ENTRIES_BYTES, MOST_FILE_BYTES, in_turn, rows_of, stored
 from .pages import listed, stamp, turn
 
 if TYPE_CHECKING:
@@ -110,9 +110,16 @@ _MANY = "/v3/{domain}/whitelists"
 _ONE = f"{_MANY}/{{value}}"
 ROUTES = (
     Route("GET", _MANY, page, "suppression_read", account=True),
-    Route("POST", _MANY, add, "suppression_update", account=True),
+    Route("POST", _MANY, add, "suppression_update", account=True, most_bytes=MOST_ENTRIES_BYTES),
     Route("DELETE", _MANY, clear, "suppression_update", account=True),
-    Route("POST", f"{_MANY}/import", bring, "suppression_update", account=True),
+    Route(
+        "POST",
+        f"{_MANY}/import",
+        bring,
+        "suppression_update",
+        account=True,
+        most_bytes=MOST_FILE_BYTES,
+    ),
     Route("GET", _ONE, get, "suppression_read", account=True),
     Route("DELETE", _ONE, remove, "suppression_update", account=True),
 )

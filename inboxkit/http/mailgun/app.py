@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from ...errors import InboxKitError
-from ...providers.mailgun_requests import MOST_BYTES, Refusal
+from ...providers.mailgun_requests import Refusal
 from ..api.app import ACCESS, base
 from ..api.envelope import ApiError, refusal
 from ..intake import BodyRefused
@@ -77,7 +77,7 @@ class Facade:
             raise Refusal(403, f"The key lacks the permission {route.permission}")
         if route.account and (who.pod_id is not None or who.inbox_id is not None):
             raise Refusal(403, "A key that is bound to a pod or an inbox may not do this")
-        async with self._parts.intake.of(request, most=MOST_BYTES) as body:
+        async with self._parts.intake.of(request, most=route.most_bytes) as body:
             call = Call(
                 parts=self._parts,
                 who=who,

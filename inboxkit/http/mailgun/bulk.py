@@ -14,7 +14,7 @@ from ...providers.mailgun_requests import Refusal, is_on
 from ...store import mailgun_validations as lists
 from ...validation.mailgun import RESULTS, RISKS
 from .call import Call, Route
-from .imports import in_turn, rows_of
+from .imports import MOST_FILE_BYTES, in_turn, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -188,8 +188,8 @@ _ONE = f"{_MANY}/{{name}}"
 _READ, _WRITE = "suppression_read", "suppression_update"
 ROUTES = (
     Route("GET", _MANY, listed, _READ),
-    Route("POST", _MANY, create, _WRITE),
-    Route("POST", _ONE, create, _WRITE),
+    Route("POST", _MANY, create, _WRITE, most_bytes=MOST_FILE_BYTES),
+    Route("POST", _ONE, create, _WRITE, most_bytes=MOST_FILE_BYTES),
     Route("GET", _ONE, get, _READ),
     Route("DELETE", _ONE, delete, _WRITE),
     Route("GET", f"{_ONE}/results.json", results_json, _READ),

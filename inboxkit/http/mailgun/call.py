@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Handler: TypeAlias = "Callable[[Call], Awaitable[Answer]]"
 
 _MOST_FIELDS = 1_000
+_SMALL_BYTES = 1024 * 1024
 _MOST_LIMIT = 1_000
 
 
@@ -163,7 +164,8 @@ class Route:
     """One operation. ``permission`` is that of an API key.
 
     ``account`` routes are for keys that are bound to no pod and no inbox: what they work on, such
-    as the suppressions of a domain, belongs to all tenants.
+    as the suppressions of a domain, belongs to all tenants. ``most_bytes`` is how much it takes: a
+    form or JSON of any size would be read while others wait.
     """
 
     method: str
@@ -171,6 +173,7 @@ class Route:
     handler: Handler
     permission: str
     account: bool = False
+    most_bytes: int = _SMALL_BYTES
 
     @property
     def template(self) -> tuple[str, ...]:

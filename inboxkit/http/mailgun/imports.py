@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST_ENTRIES = 1_000  # of a request that brings no file
+MOST_ENTRIES_BYTES = 4 * 1024 * 1024
 _MOST_BYTES = 25 * 1024 * 1024
+MOST_FILE_BYTES = _MOST_BYTES + 64 * 1024  # with the form around it
 _MOST_UNPACKED = 100 * 1024 * 1024
 _MOST_ROWS = 500_000
 _MOST_ROW_CHARACTERS = 256 * 1024

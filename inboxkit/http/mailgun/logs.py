@@ -14,7 +14,7 @@ from ..api.envelope import ApiError
 from .call import Call, Route
 from .events import BACK, FORWARD, page, told
 from .pages import dated
-from .queries import Query
+from .queries import MOST_QUERY_BYTES, Query
 from .spans import moment
 
 if TYPE_CHECKING:
@@ -108,4 +108,4 @@ def _shown(spot: Spot, said: dict[str, Any]) -> dict[str, Any]:
     return {**said, "@timestamp": at, "domain": domain}
 
 
-ROUTES = (Route("POST", "/v1/analytics/logs", listed, "message_read"),)
+ROUTES = (Route("POST", "/v1/analytics/logs", listed, "message_read", most_bytes=MOST_QUERY_BYTES),)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...parsing import addresses
 from ...providers import mailgun_requests
-from ...providers.mailgun_requests import Refusal, is_on, merged
+from ...providers.mailgun_requests import MOST_BYTES, Refusal, is_on, merged
 from ...store import claims, inboxes, mailgun_sends, records, wire_ids
 from ...store.api_tables import DEFAULT_POD
 from ...store.claims import Taken
@@ -243,6 +243,6 @@ def _is_own(name: str) -> bool:
 
 
 ROUTES = (
-    Route("POST", "/v3/{domain}/messages", send, "message_send"),
-    Route("POST", "/v3/{domain}/messages.mime", send_mime, "message_send"),
+    Route("POST", "/v3/{domain}/messages", send, "message_send", most_bytes=MOST_BYTES),
+    Route("POST", "/v3/{domain}/messages.mime", send_mime, "message_send", most_bytes=MOST_BYTES),
 )

@@ -10,7 +10,7 @@ from ...store import mailgun_stats
 from ...store.mailgun_events import Wanted
 from .call import Call, Route
 from .pages import dated
-from .queries import Query
+from .queries import MOST_QUERY_BYTES, Query
 from .spans import Span, span_of
 
 if TYPE_CHECKING:
@@ -189,4 +189,6 @@ def _named(dimensions: Sequence[str], key: Sequence[str]) -> list[dict[str, str]
     ]
 
 
-ROUTES = (Route("POST", "/v1/analytics/metrics", counted, "metrics_read"),)
+ROUTES = (
+    Route("POST", "/v1/analytics/metrics", counted, "metrics_read", most_bytes=MOST_QUERY_BYTES),
+)

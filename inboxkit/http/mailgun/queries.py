@@ -11,6 +11,7 @@ from .call import storable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+MOST_QUERY_BYTES = 64 * 1024
 _MOST_SKIPPED = 1_000_000
 _MOST_VALUES = 100
 

@@ -13,7 +13,7 @@ from ...store import mailgun_lists
 from ...store.suppressions import Entry
 from . import domains
 from .call import Call, Route
-from .imports import MOST_ENTRIES, in_turn, rows_of, stored
+from .imports import MOST_ENTRIES, MOST_ENTRIES_BYTES, MOST_FILE_BYTES, in_turn, rows_of, stored
 from .pages import listed, stamp, turn
 
 if TYPE_CHECKING:
@@ -147,9 +147,18 @@ def _routes(name: str) -> tuple[Route, ...]:
     reads, writes = "suppression_read", "suppression_update"
     return (
         Route("GET", many, partial(page, name), reads, account=True),
-        Route("POST", many, partial(add, name), writes, account=True),
+        Route(
+            "POST", many, partial(add, name), writes, account=True, most_bytes=MOST_ENTRIES_BYTES
+        ),
         Route("DELETE", many, partial(clear, name), writes, account=True),
-        Route("POST", f"{many}/import", partial(bring, name), writes, account=True),
+        Route(
+            "POST",
+            f"{many}/import",
+            partial(bring, name),
+            writes,
+            account=True,
+            most_bytes=MOST_FILE_BYTES,
+        ),
         Route("GET", one, partial(get, name), reads, account=True),
         Route("DELETE", one, partial(remove, name), writes, account=True),
     )

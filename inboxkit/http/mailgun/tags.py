@@ -11,7 +11,7 @@ from . import domains, stats
 from .call import Call, Route
 from .pages import listed as paging
 from .pages import turn
-from .queries import Query
+from .queries import MOST_QUERY_BYTES, Query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -157,7 +157,7 @@ ROUTES = (
     Route("GET", "/v3/{domain}/tags", listed, "metrics_read"),
     *_routes("/v3/{domain}/tags/{tag}"),
     *_routes("/v3/{domain}/tag"),
-    Route("POST", _ACCOUNT, of_account, "metrics_read"),
+    Route("POST", _ACCOUNT, of_account, "metrics_read", most_bytes=MOST_QUERY_BYTES),
     Route("PUT", _ACCOUNT, update_everywhere, "domain_update", account=True),
     Route("DELETE", _ACCOUNT, delete_everywhere, "domain_update", account=True),
 )

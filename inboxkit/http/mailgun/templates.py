@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[a-z0-9._~-]{1,255}")
 _DEFAULT, _MOST = 10, 100
+_MOST_BYTES = 4 * 1024 * 1024
 _FIRST = "initial"  # the tag of a version that came without one
 
 
@@ -322,7 +323,7 @@ def _routes(many: str) -> tuple[Route, ...]:
     one = f"{many}/{{name}}"
     versions, version = f"{one}/versions", f"{one}/versions/{{tag}}"
     read = partial(Route, permission="template_read")
-    write = partial(Route, permission="template_update")
+    write = partial(Route, permission="template_update", most_bytes=_MOST_BYTES)
     return (
         read("GET", many, listed),
         write("POST", many, create),
