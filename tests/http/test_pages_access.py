@@ -12,6 +12,7 @@ from inboxkit.clock import Clock
 from inboxkit.http.ui.sessions import LIFETIME
 
 from .api import Answer, Api, serving
+from .forms import opened, press, sent
 from .pages import look, page
 from .test_api_access import FOREIGN
 
@@ -38,8 +39,8 @@ def admin(server: Api) -> Api:
 def sign_in(api: Api, key: str, place: str = "/", **headers: str) -> Answer:
     """Send the form as a browser does."""
     form = urlencode({"key": key, "next": place}).encode()
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    return api.ask("POST", "/mail/sign-in", form, {**_FORM, **sent})
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    return api.ask("POST", "/mail/sign-in", form, {**_FORM, **given})
 
 
 def cookie(api: Api, key: str) -> str:
@@ -194,14 +195,19 @@ def test_a_session_ends_after_half_a_day_and_with_an_expiring_key() -> None:
         with_cookie(api, "/", held[0], 401)
 
 
-def test_a_session_ends_with_the_key_of_the_settings(tmp_path: Path) -> None:
+def test_a_session_and_its_forms_end_with_the_key_of_the_settings(tmp_path: Path) -> None:
     kept: dict[str, Any] = {"database": f"sqlite:///{tmp_path}/kept.db", "http_pages": True}
+    words = {"to": "ann@example.com", "text": "Hello"}
     with serving(api_key=ADMIN, **kept) as api:
-        held = cookie(api, ADMIN)
+        held, inbox = cookie(api, ADMIN), api.of(ADMIN).inbox()
+        form = opened(api, f"/mail/compose?inbox={inbox}", Cookie=held)
     with serving(api_key=ADMIN, **kept) as api:
         with_cookie(api, "/", held)  # no process remembers it
+        sent(press(api, form, headers={"Cookie": held}, **words))
     with serving(api_key=f"{ADMIN}2", **kept) as api:
         with_cookie(api, "/", held, 401)
+        other = {"Cookie": cookie(api, f"{ADMIN}2")}
+        assert press(api, form, headers=other, **words).status == 403
 
 
 def test_a_key_sees_what_is_in_its_scope(server: Api, admin: Api) -> None:
