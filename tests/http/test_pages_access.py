@@ -197,7 +197,7 @@ def test_a_session_ends_after_half_a_day_and_with_an_expiring_key() -> None:
 
 def test_a_session_and_its_forms_end_with_the_key_of_the_settings(tmp_path: Path) -> None:
     kept: dict[str, Any] = {"database": f"sqlite:///{tmp_path}/kept.db", "http_pages": True}
-    words = {"to": "ann@example.com", "text": "Hello"}
+    words: dict[str, Any] = {"to": "ann@example.com", "text": "Hello"}
     with serving(api_key=ADMIN, **kept) as api:
         held, inbox = cookie(api, ADMIN), api.of(ADMIN).inbox()
         form = opened(api, f"/mail/compose?inbox={inbox}", Cookie=held)
