@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ..blocking import in_thread
-from ..store import attempts, caps, inboxes, mailgun_validations, purge, webhooks
+from ..store import attempts, caps, housekeeping, inboxes, mailgun_validations, purge, webhooks
 from .deletion import PORTION, delete_inbox, delete_portion
 from .loops import rounds
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from ..store.store import Store
 
 _EVERY_SECONDS = 60.0
-_SWEEP_EVERY = timedelta(hours=6)
+_RARELY = timedelta(hours=6)
+_AFTER_START = timedelta(minutes=1)
 _ATTEMPTS_KEPT = timedelta(days=30)
 _LISTS_KEPT = timedelta(days=30)
 _WEBHOOKS_KEPT = timedelta(days=7)  # at least twice as long as any provider's signature is good
@@ -29,7 +30,7 @@ class Janitor:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
-        self._swept_at = store.clock.beat()
+        self._begun_at = store.clock.beat()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -38,14 +39,21 @@ class Janitor:
     async def _round(self) -> None:
         await self.expire()
         await self.retain()
-        if self._store.clock.beat() - self._swept_at > _SWEEP_EVERY:
-            self._swept_at = self._store.clock.beat()
-            await self.sweep()
+        if await self._is_due():
             await self.forget_webhooks()
             await self.forget_attempts()
             await self.forget_lists()
             await self.forget_replies()
+            await self.sweep()  # the last one: a bucket that is away must not hold up the others
+            await self._store.write(housekeeping.done, self._store.clock.beat())
         await anyio.sleep(_EVERY_SECONDS)
+
+    async def _is_due(self) -> bool:
+        """Whether what is done rarely is to be done now; what fails is so until it works."""
+        now = self._store.clock.beat()
+        if now - self._begun_at < _AFTER_START:
+            return False
+        return await self._store.read(housekeeping.is_due, now, _RARELY)
 
     async def expire(self) -> int:
         """Delete inboxes whose time is over; return how many."""

@@ -164,7 +164,7 @@ class Blobs:
         orphans = [
             entry
             for entry in self._folder.rglob("*.zst*")
-            if entry.stat().st_mtime < cutoff and str(entry.relative_to(self._folder)) not in known
+            if _is_older(entry, cutoff) and str(entry.relative_to(self._folder)) not in known
         ]
         for entry in orphans:
             _unlink(entry)
@@ -201,6 +201,14 @@ def _write(folder: Path, pieces: Iterable[bytes]) -> str:
         _unlink(temporary, target)  # a full disk needs the room
         raise StoreError(f"{folder} takes no message: {error.strerror or error}") from error
     return str(target.relative_to(folder))
+
+
+def _is_older(path: Path, cutoff: float) -> bool:
+    """Whether a file has not changed since; mail comes and goes meanwhile, so it may be gone."""
+    try:
+        return path.stat().st_mtime < cutoff
+    except FileNotFoundError:
+        return False
 
 
 def _unlink(*paths: Path) -> None:

@@ -14,13 +14,14 @@ from sqlalchemy import insert, select
 from inboxkit import InboxKit, Settings
 from inboxkit.clock import Clock
 from inboxkit.pipeline.janitor import Janitor
-from inboxkit.store import inboxes
+from inboxkit.store import housekeeping, inboxes
 from inboxkit.store.api_tables import attempt
 from inboxkit.store.limit_tables import replies
 from inboxkit.store.mailgun_tables import mailgun_list
 from inboxkit.store.store import Store
 from inboxkit.store.tables import inbox, message, webhook
 from inboxkit.testing.settling import settle
+from tests.bucket import URL, away
 from tests.mails import DESK, arrive
 from tests.store.sending import stored
 
@@ -111,6 +112,8 @@ async def test_of_files_those_go_that_no_row_has_named_for_a_day(kit: InboxKit) 
     long_ago = named.stat().st_mtime - 24 * 3600 - 60
     for file in (named, orphans[0]):
         os.utime(file, (long_ago, long_ago))
+    gone = named.with_name("renamed-as-it-is-looked-at.zst-new")
+    gone.symlink_to("nowhere")  # listed, and not there
     assert await janitor(kit).sweep() == 1
     assert set(folder.rglob("*.zst")) == {named, orphans[1]}
 
@@ -170,26 +173,59 @@ def traces(connection: Connection) -> dict[str, list[Any]]:
     }
 
 
-async def test_a_round_deletes_what_is_over_and_nothing_younger(database: str) -> None:
-    clock = Patient()
-    store = Store(database, clock)
+LEFT: dict[str, list[Any]] = {
+    "inboxkit_inbox": ["2@inbox.example", "support@shop.example"],
+    "inboxkit_message": ["2"],
+    "inboxkit_webhook": [2, 3, 6],
+    "inboxkit_mailgunlist": [2, 3, 6],
+    "inboxkit_attempt": [2],
+    "inboxkit_replies": [2],
+}
+
+
+@pytest.fixture(params=["no bucket", "bucket away"])
+async def traced(database: str, request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    """A database with something of each kind that is over; a sweep fails where a bucket is away."""
+    bucket = URL if request.param == "bucket away" else ""
+    store = Store(database, Patient(), bucket=bucket, options=away().options)
     await store.open()
-    await store.write(leave_traces, clock.now())
+    await store.write(leave_traces, store.clock.now())
+    yield store
+    await store.close()
+
+
+async def keep_house(store: Store, *, after: timedelta) -> None:
+    """Let a process that was just started do so until nothing is left to do, some time later."""
+    assert isinstance(store.clock, Patient)
     work = Janitor(store, Settings(keep_days=365))
-    clock.passed = timedelta(hours=6, seconds=1)
-    kept: dict[str, list[Any]] = {
-        "inboxkit_inbox": ["2@inbox.example", "support@shop.example"],
-        "inboxkit_message": ["2"],
-        "inboxkit_webhook": [2, 3, 6],
-        "inboxkit_mailgunlist": [2, 3, 6],
-        "inboxkit_attempt": [2],
-        "inboxkit_replies": [2],
-    }
+    store.clock.passed += after
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(work.run)
-        with anyio.move_on_after(20):
-            while await store.read(traces) != kept:
+        with anyio.fail_after(20):
+            while await store.read(traces) != LEFT:
                 await store.bell.wait("none", 0, timeout=0.01)
         tasks.cancel_scope.cancel()
-    assert await store.read(traces) == kept
-    await store.close()
+
+
+async def is_due(store: Store) -> bool:
+    now = store.clock.beat()
+    return await store.read(housekeeping.is_due, now, timedelta(hours=6))
+
+
+async def test_a_round_deletes_what_is_over_and_nothing_younger(traced: Store) -> None:
+    await keep_house(traced, after=timedelta(hours=6, seconds=1))
+    assert await traced.read(traces) == LEFT
+
+
+async def test_processes_that_live_for_minutes_do_what_is_done_every_six_hours(
+    traced: Store,
+) -> None:
+    await traced.write(housekeeping.done, traced.clock.beat() - timedelta(hours=6))
+    await keep_house(traced, after=timedelta(minutes=2))
+
+
+@pytest.mark.parametrize(("hours", "due"), [(5, False), (6, True), (-1, True)])
+async def test_what_any_process_did_is_done_for_all(traced: Store, hours: int, due: bool) -> None:
+    for _ in range(2):
+        await traced.write(housekeeping.done, traced.clock.beat() - timedelta(hours=hours))
+    assert await is_due(traced) is due
