@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import re
 import signal
 import sys
 from functools import partial
@@ -15,6 +16,7 @@ import anyio
 import click
 
 from .. import discovery, matching
+from ..compose import check_address
 from ..errors import ConfigurationError
 from ..kit import InboxKit
 from ..listening import raise_limit
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("inboxkit.run")
 SMTP, HTTP = "127.0.0.1:1025", "127.0.0.1:8025"
 _STOP_SECONDS = 30.0
+_SET = re.compile(r"\[([^]!])[^]]*\]")  # of a glob, such as [abc]
 
 smtp_option = click.option(
     "--smtp",
@@ -232,4 +235,16 @@ def without_inbox(
         wanted = {h.filters.to for h in router.handlers if isinstance(h.filters.to, str)}
         for pattern in sorted(wanted - {"*"}):
             if not any(matching.matches(pattern, address) for address in known):
-                yield router, pattern, pattern.replace("@*", f"@{domain}")
+                yield router, pattern, _example(pattern, domain)
+
+
+def _example(pattern: str, domain: str) -> str:
+    """Return an address that a glob takes, or a word for one where none is found."""
+    local, _, host = pattern.rpartition("@")
+    begun = f"{local}@{domain if host == '*' else host}".replace("?", "1")
+    for stand_in in ("", "mail"):
+        address = _SET.sub(r"\1", begun).replace("*", stand_in)
+        with contextlib.suppress(ValueError):
+            if matching.matches(pattern, check_address(address)):
+                return address
+    return "ADDRESS"

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from inboxkit import Message, Router
+from inboxkit.cli.serving import without_inbox
+
 from .mails import mail
 
 if TYPE_CHECKING:
@@ -70,3 +75,30 @@ def test_nobody_suppressed_is_written_to(inboxkit: Command) -> None:
     assert (done.code, done.out) == (1, "")
     assert "b@x.org (manual)" in done.err
     assert inboxkit.rows("messages") == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "address"),
+    [
+        ("desk@*", "desk@inbox.example"),
+        ("desk@shop.example", "desk@shop.example"),
+        ("box*@*", "box@inbox.example"),
+        ("*@shop.example", "mail@shop.example"),
+        ("box-?@*", "box-1@inbox.example"),
+        ("box[ab]@*", "boxa@inbox.example"),
+        ("box[!ab]@*", "ADDRESS"),
+        ("desk@*.example", "desk@mail.example"),
+        ("desk*", "ADDRESS"),
+    ],
+)
+def test_of_a_pattern_without_an_inbox_an_address_is_told_that_it_takes(
+    pattern: str, address: str
+) -> None:
+    router = Router()
+    router.on_message(to=pattern)(nothing)
+    told = without_inbox([router], ["help@inbox.example"], "inbox.example")
+    assert list(told) == [(router, pattern, address)]
+
+
+async def nothing(message: Message) -> None:
+    """Take a message."""
