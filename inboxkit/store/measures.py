@@ -54,12 +54,17 @@ def events(
 
 
 def received_with(connection: Connection, reach: Reach, name: str, span: Span) -> Mapping[int, int]:
-    """Return how many messages came that carry a label, by stretch."""
+    """Return how many messages came that carry a variant's label, and none before it, by stretch.
+
+    As they are told: a message is of one variant.
+    """
     place = _place(event.c.at, span)
-    labelled = exists().where(label.c.message_id == event.c.message_id, label.c.label == name)
+    labelled = _carries(event.c.message_id, [name])
+    before = VARIANTS[: VARIANTS.index(name)]
     query = (
         select(place.label("place"), func.count().label("amount"))
         .where(*_during(event.c.at, span), event.c.type == "received", labelled)
+        .where(not_(_carries(event.c.message_id, before)))
         .where(reach.owns(event.c.inbox_id), _shown(reach, event.c.message_id))
         .group_by(place)
     )
@@ -106,8 +111,12 @@ def _threads(reach: Reach) -> Any:
 
 def _shown(reach: Reach, message_id: Any) -> Any:
     """Return what holds where a message carries no label that is forbidden."""
-    mine = (label.c.message_id == message_id) & label.c.label.in_(reach.forbidden)
-    return not_(exists().where(mine)) if reach.forbidden else true()
+    return not_(_carries(message_id, reach.forbidden)) if reach.forbidden else true()
+
+
+def _carries(message_id: Any, names: Sequence[str]) -> Any:
+    """Return what holds where a message carries one of these labels."""
+    return exists().where(label.c.message_id == message_id, label.c.label.in_(names))
 
 
 def _of_pod(reach: Reach, column: Any) -> Any:
