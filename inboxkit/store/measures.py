@@ -102,8 +102,8 @@ def _measured(reach: Reach, name: str) -> tuple[Any, Any, Any]:
 
 
 def _threads(reach: Reach) -> Any:
-    """Return what holds for threads with a message that a caller may see."""
-    mine = reach.owns(thread.c.inbox_id)
+    """Return what holds for threads with a message that a caller may see; merged ones have none."""
+    mine = reach.owns(thread.c.inbox_id) & thread.c.merged_into.is_(None)
     if not reach.forbidden:
         return mine
     return mine & exists().where(message.c.thread_id == thread.c.id, _shown(reach, message.c.id))

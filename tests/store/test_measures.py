@@ -39,6 +39,19 @@ async def test_what_carries_a_forbidden_label_is_not_measured(kit: InboxKit) -> 
         assert kinds == {"received": {0: wanted[0]}}
 
 
+async def threads(kit: InboxKit) -> int:
+    found = kit.runtime.store.read(measures.usage, EVERYTHING, "thread_count", today(kit))
+    return (await found)[1][0]
+
+
+async def test_threads_that_are_one_are_counted_once(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    names = [(await arrive(kit, subject=subject)).message_id for subject in ("Lids", "Boxes")]
+    assert await threads(kit) == 2
+    await arrive(kit, subject="Both", headers={"References": " ".join(names)})
+    assert await threads(kit) == 1
+
+
 async def test_mail_with_two_labels_is_counted_under_the_first(kit: InboxKit) -> None:
     await kit.inbox(DESK)
     await arrive(kit)
