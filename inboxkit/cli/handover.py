@@ -12,19 +12,21 @@ from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, cast, get_args
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from ..errors import ConfigurationError
-from ..providers.base import Tls
 from ..settings import host_port, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ..providers.base import Tls  # slow to import
+
 # sysexits.h
 EX_NOUSER, EX_UNAVAILABLE, EX_TEMPFAIL, EX_NOPERM = 67, 69, 75, 77
+_KINDS: tuple[Tls, ...] = ("starttls", "tls", "none")
 _SECONDS = 60.0
 _SUBMISSIONS = 465  # RFC 8314: TLS from the first byte
 _ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -80,9 +82,10 @@ def _tls(host: str, port: int, options: Mapping[str, str]) -> Tls:
     """Return how to protect the connection: a password crosses no net in the clear."""
     clear = is_loopback(host) or not options.get("username")
     usual = "tls" if port == _SUBMISSIONS else "none" if clear else "starttls"
-    tls = options.get("tls") or usual
-    if tls not in get_args(Tls):
-        raise ConfigurationError(f"tls: {tls!r} is none of {', '.join(get_args(Tls))}")
+    asked = options.get("tls") or usual
+    tls: Tls | None = next((kind for kind in _KINDS if kind == asked), None)
+    if tls is None:
+        raise ConfigurationError(f"tls: {asked!r} is none of {', '.join(_KINDS)}")
     if tls == "none" and not clear:
         raise ConfigurationError(
             f"tls: with none the password would cross the net to {host} in the clear; give "
@@ -90,7 +93,7 @@ def _tls(host: str, port: int, options: Mapping[str, str]) -> Tls:
         )
     if tls == "none" and options.get("ca"):
         raise ConfigurationError("ca: serves TLS only; give --tls starttls or --tls tls as well")
-    return cast("Tls", tls)
+    return tls
 
 
 def _context(authority: str) -> ssl.SSLContext:

@@ -183,6 +183,12 @@ def test_a_server_that_wants_a_login_says_how(bare: Command, api: Api) -> None:
 
 SAYS: dict[str, tuple[tuple[bytes, ...], tuple[str, ...], int, str]] = {
     "no STARTTLS": ((b"250 here\r\n",), ("--tls", "starttls"), 69, "does not offer STARTTLS"),
+    "STARTTLS cut out": (
+        (b"250-here\r\n250 AUTH PLAIN LOGIN\r\n",),
+        ("--tls", "starttls", "--username", ANN),
+        69,
+        "does not offer STARTTLS",
+    ),
     "not now": (
         (b"250-here\r\n250 STARTTLS\r\n", b"454 4.7.0 busy\r\n"),
         ("--tls", "starttls"),
