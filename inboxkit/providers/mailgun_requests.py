@@ -28,7 +28,8 @@ MOST_BYTES = int(52.4 * 1024 * 1024)
 _ADDRESS = "{} parameter is not a valid address. please check documentation"
 _MOST_RECIPIENTS = 1000
 _IN_HEADER = frozenset(("from", "to", "cc", "bcc", "subject"))
-_MOST_HEADER_BYTES = 256 * 1024  # it is read and written while others wait
+MOST_HEADER_BYTES = 256 * 1024  # it is read and written while others wait
+_MOST_OBJECT_CHARACTERS = 1024 * 1024  # nothing else is done while one is read
 
 
 class Refusal(Exception):
@@ -121,8 +122,8 @@ def read_form(content_type: str, body: bytes, *, is_mime: bool = False) -> Form:
     except ParseError:
         raise Refusal(400, "malformed multipart/form-data request") from None
     head = (f for f in form.fields if f.name in _IN_HEADER or f.name.startswith("h:"))
-    if sum(len(f.name) + len(f.data) for f in head) > _MOST_HEADER_BYTES:
-        raise Refusal(400, f"Recipients, subject and headers are over {_MOST_HEADER_BYTES} bytes")
+    if sum(len(f.name) + len(f.data) for f in head) > MOST_HEADER_BYTES:
+        raise Refusal(400, f"Recipients, subject and headers are over {MOST_HEADER_BYTES} bytes")
     return form
 
 
@@ -151,16 +152,24 @@ def composed(asked: SendRequest, now: datetime) -> bytes:
     return rebuild(headers.items(), bodies, files)
 
 
-def merged(text: str, variables: Mapping[str, Any]) -> str:
-    """Return a text with ``%recipient.name%`` filled in; what has no value stays as it is."""
-    pieces = text.split("%recipient.")
-    filled = [pieces[0]]
-    for piece in pieces[1:]:
+def merged(text: str, variables: Mapping[str, Any], *, most: int) -> str:
+    """Return a text with ``%recipient.name%`` filled in; what has no value stays as it is.
+
+    Raise Refusal when more than ``most`` characters would come of it.
+    """
+    first, *pieces = text.split("%recipient.")
+    filled, size, written = [first], len(first), dict[str, str]()
+    for piece in pieces:
         name, percent, rest = piece.partition("%")
         if percent and name in variables:
-            filled.append(f"{_written(variables[name])}{rest}")
+            if name not in written:
+                written[name] = _written(variables[name])
+            filled += (written[name], rest)
         else:
-            filled.append(f"%recipient.{piece}")
+            filled += ("%recipient.", piece)
+        size += len(filled[-2]) + len(filled[-1])
+        if size > most:
+            raise Refusal(400, f"recipient-variables make a field of over {most} characters")
     return "".join(filled)
 
 
@@ -247,6 +256,8 @@ def _prefixed(form: Form, prefix: str) -> dict[str, str]:
 
 def _object(form: Form, name: str) -> dict[str, Any]:
     text = form.text(name)
+    if len(text) > _MOST_OBJECT_CHARACTERS:
+        raise Refusal(400, f"{name} parameter is over {_MOST_OBJECT_CHARACTERS} characters")
     try:
         found: object = json.loads(text) if text else {}
     except (ValueError, RecursionError):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...blocking import in_thread
 from ...parsing import addresses
 from ...providers import mailgun_requests
-from ...providers.mailgun_requests import MOST_BYTES, Refusal, is_on, merged
+from ...providers.mailgun_requests import MOST_BYTES, MOST_HEADER_BYTES, Refusal, is_on, merged
 from ...store import claims, inboxes, mailgun_sends, records, wire_ids
 from ...store.api_tables import DEFAULT_POD
 from ...store.claims import Taken
@@ -20,7 +22,7 @@ from . import domains, rendering
 from .call import Call, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ...models import Message
     from ...parsing.model import ParsedMessage
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _KEPT = timedelta(hours=24)
 _MOST_KEY_CHARACTERS = 256
+_MOST_TOGETHER_BYTES = 100 * 1024 * 1024  # a mail each for as many people, stored together
 _QUEUED = "Queued. Thank you."
 # Headers that say something to this server, or that every mail of ours has anyway.
 _READ_HERE = frozenset(
@@ -45,23 +48,48 @@ _SEALED = ("multipart/signed", "multipart/encrypted")
 
 async def send(call: Call) -> Mapping[str, Any]:
     """Send a mail of these parts."""
-    asked = mailgun_requests.read(call.content_type, call.body, is_mime=False)
+    asked = await _read(call, is_mime=False)
     asked = await rendering.rendered(call, asked)
-    people = [(asked.to, asked.cc, asked.bcc)]
-    if asked.recipient_variables:
-        people = [((one,), asked.cc, asked.bcc) for one in asked.to]
-    drafts = [_draft(asked, *some) for some in people]
-    return await accepted(call, asked, drafts)
+    return await accepted(call, asked, await in_thread(_drafts, asked))
+
+
+async def _read(call: Call, *, is_mime: bool) -> SendRequest:
+    read = partial(mailgun_requests.read, is_mime=is_mime)
+    return await in_thread(read, call.content_type, call.body)
+
+
+def _drafts(asked: SendRequest) -> list[Draft]:
+    if not asked.recipient_variables:
+        return [_draft(asked, asked.to, asked.cc, asked.bcc)]
+    return _bounded(
+        _merged(_draft(asked, (one,), asked.cc, asked.bcc), asked, one) for one in asked.to
+    )
+
+
+def _bounded(drafts: Iterable[Draft]) -> list[Draft]:
+    """Return the mails of one request; raise Refusal when they are too large together."""
+    made, left = list[Draft](), _MOST_TOGETHER_BYTES
+    for draft in drafts:
+        left -= len(draft.text) + len(draft.html) + sum(len(f.data) for f in draft.attachments)
+        if left < 0 and made:
+            words = f"The mails of this request are over {_MOST_TOGETHER_BYTES} bytes together"
+            raise Refusal(413, f"{words}: send to fewer people at a time")
+        made.append(draft)
+    return made
 
 
 async def send_mime(call: Call) -> Mapping[str, Any]:
     """Send a mail that is composed already; its parts are taken over into one of ours."""
-    asked = mailgun_requests.read(call.content_type, call.body, is_mime=True)
+    asked = await _read(call, is_mime=True)
     parsed = await call.parts.parser.read(asked.mime)
-    drafts = [mime_draft(asked, parsed, asked.rcpt_to)]
-    if asked.recipient_variables:
-        drafts = [_merged(mime_draft(asked, parsed, [one]), asked, one) for one in asked.rcpt_to]
+    drafts = await in_thread(_mime_drafts, asked, parsed)
     return await accepted(call, asked, drafts, answers=parsed.in_reply_to)
+
+
+def _mime_drafts(asked: SendRequest, parsed: ParsedMessage) -> list[Draft]:
+    if not asked.recipient_variables:
+        return [mime_draft(asked, parsed, asked.rcpt_to)]
+    return _bounded(_merged(mime_draft(asked, parsed, [one]), asked, one) for one in asked.rcpt_to)
 
 
 async def accepted(
@@ -158,7 +186,7 @@ def _draft(asked: SendRequest, to: Sequence[str], cc: Sequence[str], bcc: Sequen
         for f in asked.inline
     ]
     reply_to = _header(asked.headers, "reply-to")
-    draft = Draft(
+    return Draft(
         to=tuple(to),
         cc=tuple(cc),
         bcc=tuple(bcc),
@@ -170,7 +198,6 @@ def _draft(asked: SendRequest, to: Sequence[str], cc: Sequence[str], bcc: Sequen
         headers={k: v for k, v in asked.headers.items() if k.lower() not in _READ_HERE},
         **_wishes(asked),
     )
-    return _merged(draft, asked, to[0]) if asked.recipient_variables else draft
 
 
 def _wishes(asked: SendRequest) -> dict[str, Any]:
@@ -195,13 +222,19 @@ def _merged(draft: Draft, asked: SendRequest, recipient: str) -> Draft:
     """Return a draft with what is known of its recipient filled in."""
     email = next((a.email.lower() for a in addresses.parse(recipient)), "")
     values = asked.recipient_variables.get(email, {})
+    whole = partial(merged, variables=values, most=MOST_BYTES)
+    line = partial(merged, variables=values, most=MOST_HEADER_BYTES)
+    headers = {name: line(value) for name, value in draft.headers.items()}
+    subject = line(draft.subject)
+    if len(subject) + sum(map(len, headers.values())) > MOST_HEADER_BYTES:
+        raise Refusal(400, f"recipient-variables make a header over {MOST_HEADER_BYTES} characters")
     return replace(
         draft,
-        subject=merged(draft.subject, values),
-        text=merged(draft.text, values),
-        html=merged(draft.html, values),
-        headers={k: merged(v, values) for k, v in draft.headers.items()},
-        metadata={k: merged(v, values) for k, v in draft.metadata.items()},
+        subject=subject,
+        text=whole(draft.text),
+        html=whole(draft.html),
+        headers=headers,
+        metadata={name: line(value) for name, value in draft.metadata.items()},
     )
 
 
