@@ -6,6 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import update
+
+from inboxkit.store.tables import message
+from inboxkit.tokens import row_id
 
 from .api import Answer, Api, serving
 from .forms import forms_of, opened, press, sent
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inboxkit import Message
+    from inboxkit.store.writer import Tx
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +53,19 @@ def test_a_message_leads_to_the_form_that_answers_it(api: Api, came: Message) ->
     assert {target(came): "Reply", f"{target(came)}?everyone=1": "Reply to all"}.items() <= {
         href: said.strip() for href, said in links.items()
     }.items()
+
+
+def test_what_is_not_read_yet_is_shown_and_not_answered(api: Api, came: Message) -> None:
+    form, store = opened(api, target(came)), api.runner.kit.runtime.store
+
+    def forget(tx: Tx) -> None:
+        mine = message.c.id == row_id("msg", came.id)
+        tx.connection.execute(update(message).where(mine).values(state="stored", thread_id=None))
+
+    api.runner.call(store.write, forget)
+    assert "/reply" not in look(api, f"/mail/messages/{came.id}").html
+    assert "not read yet" in look(api, target(came), 422).text
+    assert (press(api, form, text="Large").status, sends(api, came.inbox)) == (422, 0)
 
 
 def test_each_message_of_a_thread_leads_to_the_form_that_answers_it(

@@ -87,7 +87,9 @@ async def thread(look: Look) -> web.Response:
 async def message(look: Look) -> web.Response:
     """Show a message with all that is known of it."""
     found = await look.get("messages", look.name("message_id"))
-    about = await look.get_if_allowed("inboxes", found.inbox, "messages", found.id, "explain")
+    about = None
+    if found.thread_id:  # else it is not read yet, and there is nothing to explain
+        about = await look.get_if_allowed("inboxes", found.inbox, "messages", found.id, "explain")
     return await page(
         "message.html",
         look=look,
