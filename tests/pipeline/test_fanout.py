@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from sqlalchemy import insert, select
+from sqlalchemy.event import listen
 
 from inboxkit.pipeline.fanout import Fanout
 from inboxkit.store import endpoints, inboxes
@@ -39,29 +40,52 @@ async def happen(store: Store, inbox: InboxRecord, times: int) -> None:
     await store.write(append)
 
 
-async def served(store: Store, fanout: Fanout) -> None:
-    """Run until every endpoint was given the whole log."""
-    with anyio.fail_after(30):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(fanout.run)
+async def served(store: Store) -> None:
+    """Return when every endpoint was given the whole log."""
+    with anyio.fail_after(10):  # it would look by itself after thirty seconds
+        while True:
             seen = store.bell.count("done")
-            while await store.read(endpoints.are_behind):
-                await store.bell.wait("done", seen, timeout=30)
-                seen = store.bell.count("done")
-            tasks.cancel_scope.cancel()
+            if not await store.read(endpoints.are_behind):
+                return
+            await store.bell.wait("done", seen)
+
+
+def wants(_endpoint: EndpointRecord, _told: Announcement) -> str:
+    return "message.delivered"
 
 
 async def test_each_endpoint_is_given_all_that_came_after_it(store: Store) -> None:
-    def wants(_endpoint: EndpointRecord, _told: Announcement) -> str:
-        return "message.delivered"
-
     inbox = await store.write(inboxes.create, "a@inbox.example", now=store.clock.now())
     early = await made(store)
     await happen(store, inbox, 501)  # more than a page of the log
     late = await made(store)
-    await happen(store, inbox, 2)
-    await served(store, Fanout(store, wants))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Fanout(store, wants).run)
+        for _ in range(2):
+            await happen(store, inbox, 1)
+            await served(store)
+        tasks.cancel_scope.cancel()
     query = select(job.c.key).where(job.c.kind == endpoints.TOPIC)
     keys = await store.read(lambda connection: connection.execute(query).scalars().all())
     given = Counter(int(key.partition(":")[0]) for key in keys)
     assert given == {early.id: 503, late.id: 2}
+
+
+async def test_nobody_looks_for_news_while_there_is_no_endpoint(store: Store) -> None:
+    inbox = await store.write(inboxes.create, "a@inbox.example", now=store.clock.now())
+    looks: list[str] = []
+
+    def executed(_connection: Any, _cursor: Any, sql: str, *_rest: Any) -> None:
+        if "FROM inboxkit_endpoint" in sql:
+            looks.append(sql)
+
+    listen(store.database.reader, "after_cursor_execute", executed)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Fanout(store, wants).run)
+        for _ in range(20):
+            await happen(store, inbox, 1)
+        assert len(looks) <= 1
+        await made(store)
+        await happen(store, inbox, 1)
+        await served(store)
+        tasks.cancel_scope.cancel()

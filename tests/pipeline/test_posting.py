@@ -8,6 +8,7 @@ import pytest
 
 from inboxkit.egress import Guard
 from inboxkit.pipeline.posting import Poster, pause
+from tests.http.receiver import receiving
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PAUSES = {
@@ -51,3 +52,19 @@ async def test_nobody_there_is_no_reason_to_give_up() -> None:
     answer = await poster.post("http://127.0.0.1:9/", b"", {}, NOW)
     await poster.close()
     assert (answer.status, answer.blocked, answer.is_good) == (0, False, False)
+
+
+async def test_what_a_receiver_answers_is_told_apart() -> None:
+    poster, minute = Poster(Guard(("127.0.0.0/8",))), timedelta(minutes=1)
+    with receiving() as receiver:
+        receiver.statuses, receiver.retry_after = [200, 302, 429, 503, 500], "60"
+        answers = [await poster.post(receiver.url, b"", {}, NOW) for _ in range(5)]
+        assert receiver.posts.qsize() == 5  # no redirect was followed
+    await poster.close()
+    assert [(one.is_good, one.pause) for one in answers] == [
+        (True, timedelta(0)),
+        (False, timedelta(0)),
+        (False, minute),
+        (False, minute),
+        (False, timedelta(0)),
+    ]
