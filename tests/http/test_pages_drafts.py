@@ -97,6 +97,14 @@ def test_a_draft_is_shown_whole(api: Api) -> None:
     assert framed.headers["content-security-policy"].startswith("sandbox allow-popups")
 
 
+def test_who_wrote_what_is_sent_on_does_not_get_it(api: Api) -> None:
+    came = api.arrive(api.inbox(), sender="zoe@example.com")
+    asked: dict[str, Any] = {"forward_of": came.message_id, "to": []}
+    made = api.good("POST", f"/v0/inboxes/{came.inbox}/drafts", asked)
+    shown = look(api, target(made))
+    assert "Tonobody" in shown.text
+
+
 def test_what_is_sent_is_what_was_shown(api: Api) -> None:
     made = answering(api)
     shown = look(api, target(made))
@@ -288,6 +296,18 @@ def test_what_a_key_may_not_see_is_not_shown_and_not_sent_by_it(server: Api) -> 
     assert (answer.status, left(admin, made)) == (403, (1, 0))
     admin.good("PATCH", parent, {"remove_labels": ["spam"]})
     assert sent(pressed(server, form, held)) and left(admin, made) == (0, 1)
+
+
+def test_who_may_not_read_messages_sends_what_stands_for_itself(server: Api) -> None:
+    admin = server.of(ADMIN)
+    asked = {"permissions": {"draft_read": True, **SEND}}
+    held = cookie(server, admin.good("POST", "/v0/api-keys", asked)["api_key"])
+    made, answer = drafted(admin), answering(admin)
+    shown = look(server, target(answer), Cookie=held)
+    assert "may not see" in shown.text and forms_of(shown.html) == []
+    done = pressed(server, opened(server, target(made), "/send", Cookie=held), held)
+    assert (done.status, done.headers["location"]) == (303, "/mail/drafts")
+    assert left(admin, made) == (0, 1)
 
 
 LONG = "x" * 200_001

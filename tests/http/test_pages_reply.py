@@ -81,6 +81,7 @@ def test_the_form_shows_who_gets_it_and_what_is_quoted(api: Api, came: Message) 
     shown = look(api, target(came))
     for said in ("Re: Lids", "ann@example.com", "everybody:", "Ben", "> Which size?", came.inbox):
         assert said in shown.text
+    assert "Ben" not in shown.text.partition("everybody:")[0]
     assert opened(api, target(came)).fields["everyone"] == ""
     assert opened(api, f"{target(came)}?everyone=1").fields["everyone"] == "1"
 

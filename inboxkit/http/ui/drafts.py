@@ -142,7 +142,6 @@ async def _pressed(
     path = ("inboxes", typed.text("inbox") or "-", "drafts", draft, *more)
     try:
         typed.check()
-        _looked_at(typed)
     except ApiError as error:
         return typed, path, error
     return typed, path, None
