@@ -184,6 +184,7 @@ def test_only_who_may_do_everything_lets_mail_arrive() -> None:
         asked: list[tuple[str, dict[str, Any]]] = [
             ("", {"permissions": {"message_read": True, "message_send": True}}),
             (f"/inboxes/{inbox}", {}),
+            ("/pods/pod_default", {}),
         ]
         for place, more in asked:
             key = admin.good("POST", f"/v0{place}/api-keys", more)["api_key"]

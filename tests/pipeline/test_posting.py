@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -45,6 +46,20 @@ async def test_where_no_post_may_go_is_told_apart(url: str, blocked: bool) -> No
     answer = await poster.post(url, b"", {}, NOW)
     await poster.close()
     assert (answer.status, answer.blocked, bool(answer.error)) == (0, blocked, True)
+
+
+async def test_a_name_that_leads_here_is_not_posted_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    def here(_host: str, port: int, *_more: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", here)
+    poster = Poster(Guard())
+    with receiving() as receiver:
+        url = f"http://hook.example:{receiver.server_port}/"
+        answer = await poster.post(url, b"", {}, NOW)
+        assert receiver.posts.empty()
+    await poster.close()
+    assert (answer.status, answer.blocked) == (0, True)
 
 
 async def test_nobody_there_is_no_reason_to_give_up() -> None:
