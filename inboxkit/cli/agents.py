@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .mounting import check_installed, tool_options
-from .opening import log_to_stderr, run, settings_of
+from .opening import log_to_stderr, run, settings_of, url_of
 from .reaching import api_of
 from .serving import first, stop_signals
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ..mcp.desk import Desk
     from ..mcp.policy import Policy
     from ..settings import Settings
 
@@ -37,15 +40,22 @@ def mcp(
     given |= {"mcp_inboxes": inboxes or None, "mcp_allow_to": allow_to or None}
     settings = settings_of(ctx, **given)
     log_to_stderr(settings)
-    run(_serve(ctx, settings, policy(settings)))
+    allowed = policy(settings)
+    from ..mcp.stdio import serve  # slow, so before there is an event loop to hold up
+
+    run(_serve(ctx, settings, allowed, serve))
 
 
-async def _serve(ctx: click.Context, settings: Settings, policy: Policy) -> None:
-    from ..mcp import stdio  # slow to import
+async def _serve(
+    ctx: click.Context,
+    settings: Settings,
+    policy: Policy,
+    serve: Callable[[Desk], Awaitable[None]],
+) -> None:
     from ..mcp.desk import desk
 
     async with api_of(ctx, settings, works=True) as (transport, key):
-        found = desk(transport, policy, key)
+        found = desk(transport, policy, key, is_remote=bool(url_of(ctx)))
         await found.check()
         with stop_signals() as told:
-            await first(told.wait, lambda: stdio.serve(found))
+            await first(told.wait, lambda: serve(found))

@@ -81,21 +81,31 @@ class Waiting:
         return {m.id: m for m in found}
 
     async def _until(self, inbox: str, query: Mapping[str, Asked], timeout: float) -> Message:
-        """Ask again and again, each time for as long as a request may be silent."""
-        path, end = f"/v0/inboxes/{piece(inbox)}/wait", time.monotonic() + timeout
-        patience = Patience(self._server, end)
-        while True:
-            poll = min(max(0.0, end - time.monotonic()), _POLL_SECONDS)
-            asked: dict[str, Asked] = {**query, "whole": True, "timeout": round(poll, 3)}
-            said = await patience.ask(path, asked, poll)
-            if said is None:
-                continue
-            if said["found"]:
-                return values.message(said["whole"], self._actions)
-            if time.monotonic() >= end:
-                arrived = [values.message(one, self._actions) for one in said["arrived_whole"]]
-                reason = said["reason"].partition("\n")[0]
-                raise WaitTimeout(reason.replace(_within(poll), _within(timeout), 1), arrived)
+        path = f"/v0/inboxes/{piece(inbox)}/wait"
+        said = await waited(self._server, path, query, timeout)
+        if said["found"]:
+            return values.message(said["whole"], self._actions)
+        arrived = [values.message(one, self._actions) for one in said["arrived_whole"]]
+        raise WaitTimeout(said["reason"], arrived)
+
+
+async def waited(
+    server: Server, path: str, query: Mapping[str, Asked], timeout: float
+) -> Mapping[str, Any]:
+    """Return the answer to a wait, asked again and again, each time as a request may be silent."""
+    end = time.monotonic() + timeout
+    patience = Patience(server, end)
+    while True:
+        poll = min(max(0.0, end - time.monotonic()), _POLL_SECONDS)
+        asked: dict[str, Asked] = {**query, "whole": True, "timeout": round(poll, 3)}
+        said = await patience.ask(path, asked, poll)
+        if said is None:
+            continue
+        if said["found"]:
+            return dict(said)
+        if time.monotonic() >= end:
+            reason = said["reason"].partition("\n")[0]
+            return {**said, "reason": reason.replace(_within(poll), _within(timeout), 1)}
 
 
 async def pages(

@@ -9,7 +9,7 @@ import anyio
 
 from ..client.actions import RemoteActions
 from ..client.server import Server, piece
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, NotFound
 
 if TYPE_CHECKING:
     from ..client.transport import Transport
@@ -24,11 +24,15 @@ _UNDER_WAY = ("queued", "sending")
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A server, what can be done there, and what the policy leaves of it."""
+    """A server, what can be done there, and what the policy leaves of it.
+
+    One that ``is_remote`` may start anew while somebody waits.
+    """
 
     server: Server
     actions: RemoteActions
     policy: Policy
+    is_remote: bool = False
 
     async def message(self, id: str) -> Message:
         """Return a message within reach; raise NotFound."""
@@ -58,7 +62,11 @@ class Desk:
         """Raise unless the server answers and every inbox of the policy is there."""
         await self.server.get("/v0/auth/me")
         for address in self.policy.inboxes:
-            found = await self.server.get(self.path(address))
+            try:
+                found = await self.server.get(self.path(address))
+            except NotFound as error:
+                way_out = f"make it with: inboxkit inbox create {address}"
+                raise NotFound(f"{str(error).partition(';')[0]}; {way_out}") from None
             if found["email"].lower() != address:
                 raise ConfigurationError(f"inbox: {address} is an alias of {found['email']}")
 
@@ -68,7 +76,9 @@ def desk(
     policy: Policy,
     api_key: str | None = None,
     files: FileReader | None = None,
+    *,
+    is_remote: bool = False,
 ) -> Desk:
     """Return the desk of whoever asks over this transport; several may share ``files``."""
     server = Server(transport, api_key)
-    return Desk(server, RemoteActions(server, files), policy)
+    return Desk(server, RemoteActions(server, files), policy, is_remote)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from ..client import values
 from ..client.server import Asked
+from ..client.waiting import waited
 from .desk import Desk
 from .inboxes import Address
 from .policy import Policy
@@ -115,9 +116,11 @@ class WaitingTools:
 
 
 async def _waited(desk: Desk, inbox: str, asked: Mapping[str, Asked], timeout: float) -> Any:
-    query: dict[str, Asked] = {**asked, "whole": True, "timeout": round(float(timeout), 3)}
     path = desk.path(inbox, "/wait")
-    return await desk.server.get(path, query, timeout=timeout + _GRACE_SECONDS)
+    if desk.is_remote:
+        return await waited(desk.server, path, asked, float(timeout))
+    query: dict[str, Asked] = {**asked, "whole": True, "timeout": round(float(timeout), 3)}
+    return await desk.server.poll(path, query, timeout=timeout + _GRACE_SECONDS)
 
 
 def _result(desk: Desk, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mcp_types import CallToolResult
 
     from inboxkit import InboxKit
+    from inboxkit.mcp.desk import Desk
 
 HELLO = {
     "jsonrpc": "2.0",
@@ -73,6 +74,12 @@ def words(said: CallToolResult) -> str:
 async def agent(kit: InboxKit, policy: Policy | None = None) -> AsyncGenerator[Agent]:
     """Connect an agent to a kit, as its owner."""
     inside = Inside(Api(kit.runtime.parts), Identity(live=True))
-    found = desk(inside, policy or Policy())
+    async with at(desk(inside, policy or Policy())) as asked:
+        yield asked
+
+
+@asynccontextmanager
+async def at(found: Desk) -> AsyncGenerator[Agent]:
+    """Connect an agent to a desk."""
     async with Client(make_server(found.policy, lambda _: found)) as client:
         yield Agent(client)

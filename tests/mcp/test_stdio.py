@@ -123,7 +123,11 @@ def test_it_ends_with_its_input_and_prints_the_protocol_alone(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("flags", "code", "said"),
     [
-        (("--inbox", DESK), 3, "Inbox not found: desk@inbox.example"),
+        (
+            ("--inbox", DESK),
+            3,
+            f"Inbox not found: {DESK}; make it with: inboxkit inbox create {DESK}",
+        ),
         (("--allow-to", "ann"), 2, 'mcp_allow_to="ann" can match no address'),
         (("--send", "always"), 2, "'always' is not one of"),
     ],

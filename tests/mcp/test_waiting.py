@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from inboxkit import InboxKit
+from inboxkit.client.asynchronous import AsyncTransport
+from inboxkit.client.transport import place
+from inboxkit.mcp.desk import desk
+from inboxkit.mcp.policy import Policy
 from tests.mails import ANN, DESK, arrive
 
-from .agents import agent
+from .agents import agent, at
 
 if TYPE_CHECKING:
-    from inboxkit import InboxKit
+    from pathlib import Path
 
 
 async def test_a_code_is_waited_for_with_who_wrote_it(kit: InboxKit) -> None:
@@ -73,3 +78,21 @@ async def test_a_wait_that_the_agent_gives_up_takes_nothing(kit: InboxKit) -> No
         came = await arrive(kit)
         found = await asked.get("wait_for_message", inbox=DESK, timeout=5)
     assert waiting.cancelled() and found["message"]["message_id"] == came.id
+
+
+async def test_a_wait_outlasts_a_server_that_starts_anew(tmp_path: Path) -> None:
+    file = f"sqlite:///{tmp_path / 'mail.db'}"
+    async with InboxKit(database=file, http="127.0.0.1:0") as old:
+        await old.inbox(DESK)
+        address = old.url.removeprefix("http://")
+        transport = AsyncTransport(place(old.url))
+        transport.open()
+        found = desk(transport, Policy(), is_remote=True)
+        await found.check()
+    async with at(found) as asked:
+        waiting = asyncio.create_task(asked.get("wait_for_otp", inbox=DESK, timeout=30))
+        await asyncio.wait({waiting}, timeout=0)
+        async with InboxKit(database=file, http=address) as new:
+            await arrive(new, "Your code is 482913.")
+            assert (await waiting)["code"] == "482913"
+    await transport.close()
