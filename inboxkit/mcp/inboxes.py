@@ -108,7 +108,10 @@ class InboxTools:
         username: Annotated[
             str | None, Field(description="The part before the @; random when left out.")
         ] = None,
-        domain: Annotated[str | None, Field(description="A domain of the server.")] = None,
+        domain: Annotated[
+            str | None,
+            Field(description="A domain whose mail this server gets; its own when left out."),
+        ] = None,
         display_name: Annotated[str | None, Field(max_length=256)] = None,
         key: Annotated[
             str | None,

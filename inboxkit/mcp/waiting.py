@@ -92,6 +92,7 @@ class WaitingTools:
         """Wait for the newest one-time code of the last ten minutes that no wait has returned.
 
         Anybody can mail a code: say whose you want by sender, and look at the author's verdict.
+        A code whose answer you did not get is among ``arrived``: get_message reads it.
         """
         desk = self._desk_of(ctx)
         said = await _waited(desk, inbox, {"kind": "otp", "sender": sender}, timeout)
@@ -108,6 +109,7 @@ class WaitingTools:
         """Wait for the newest link to act on, such as the one that confirms an address.
 
         Anybody can mail a link: say which you want by sender and host, and look at the verdict.
+        A link whose answer you did not get is among ``arrived``: get_message reads it.
         """
         desk = self._desk_of(ctx)
         asked: dict[str, Asked] = {"kind": "link", "sender": sender, "host": host}

@@ -60,12 +60,17 @@ async def test_a_timeout_is_an_answer_that_lists_what_came(kit: InboxKit) -> Non
     assert [one["message_id"] for one in said["arrived"]] == [came.id]
 
 
-async def test_what_was_returned_is_not_returned_again(kit: InboxKit) -> None:
+async def test_what_was_returned_is_not_returned_again_and_can_be_read(kit: InboxKit) -> None:
     await kit.inbox(DESK)
     await arrive(kit, "Your code is 482913.")
     async with agent(kit) as asked:
         assert (await asked.get("wait_for_otp", inbox=DESK))["found"]
-        assert not (await asked.get("wait_for_otp", inbox=DESK, timeout=0))["found"]
+        late = await asked.get("wait_for_otp", inbox=DESK, timeout=0)
+        (one,) = late["arrived"]
+        read = await asked.get("get_message", message_id=one["message_id"])
+        told = (await asked.tools())["wait_for_otp"].description
+    assert not late["found"] and "taken by an earlier wait" in late["reason"] and one["has_code"]
+    assert read["untrusted"]["code"] == "482913" and "get_message reads it" in told
 
 
 async def test_a_wait_that_the_agent_gives_up_takes_nothing(kit: InboxKit) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -78,6 +79,7 @@ _FIXES = {
     "service_unavailable": "send the same request again after the seconds of Retry-After",
 }
 _RETRY_SECONDS = "5"
+_OF_TEXTS = re.compile(r"\bitem(s?) after validation")
 _OF_ERRORS: tuple[tuple[type[InboxKitError], str], ...] = (
     (NotFound, "not_found"),
     (Taken, "resource_taken"),
@@ -176,4 +178,6 @@ def refusal(error: InboxKitError) -> ApiError:
 
 def _field(item: Mapping[str, Any] | Any) -> FieldError:
     message = str(item["msg"]).removeprefix("Value error, ")
+    if isinstance(item["input"], str):  # pydantic does not know that our texts are still texts
+        message = _OF_TEXTS.sub(r"character\1", message)
     return FieldError(path=tuple(item["loc"]), message=message)
