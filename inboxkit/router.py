@@ -352,13 +352,21 @@ def address_glob(filter_name: str, pattern: Pattern) -> Pattern:
 
     ``to="support"`` would silently never match.
     """
-    if isinstance(pattern, str) and "@" not in pattern and not _WILDCARDS & set(pattern):
-        meant = f"*@{pattern}" if "." in pattern else f"{pattern}@*"
+    meant = _meant(pattern) if isinstance(pattern, str) else pattern
+    if meant != pattern:
         raise ConfigurationError(
             f'{filter_name}="{pattern}" can match no address: '
             f'globs match whole addresses, write {filter_name}="{meant}"'
         )
     return pattern
+
+
+def _meant(glob: str) -> str:
+    if glob.endswith(">") and "<" in glob:  # with a name, as headers have it
+        return glob.rpartition("<")[2][:-1]
+    if "@" not in glob and not _WILDCARDS & set(glob):
+        return f"*@{glob}" if "." in glob else f"{glob}@*"
+    return glob
 
 
 def _shown(value: Pattern | Condition | timedelta | int) -> str:

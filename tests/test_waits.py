@@ -291,7 +291,12 @@ def test_what_came_is_told_in_words(number: int, taken: int, words: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("sender", "meant"), [("shop.example", "*@shop.example"), ("shop", "shop@*")]
+    ("sender", "meant"),
+    [
+        ("shop.example", "*@shop.example"),
+        ("shop", "shop@*"),
+        ("The Shop <*@shop.example>", "*@shop.example"),
+    ],
 )
 async def test_a_sender_that_no_mail_can_have_is_refused(
     kit: InboxKit, sender: str, meant: str
