@@ -108,14 +108,14 @@ def test_what_is_no_text_is_filled_in_as_the_json_that_it_was(mailgun: Mailgun) 
     assert mailgun.message(sent)["text"] == 'true||1.5|["é", 1]'
 
 
-BLANK, LONG = "%recipient.x%", "x" * 1_000_000
+FILLED, LONG = "%recipient.x%", "x" * 1_000_000
 PEOPLE = [f"a{n}@example.com" for n in range(900)]
 MULTIPLIED: dict[str, tuple[dict[str, Any], str, int]] = {
-    "one text": ({"text": BLANK * 40_000}, LONG, 400),
-    "one header": ({"h:X-Any": BLANK}, LONG, 400),
-    "headers together": ({f"h:X-{n}": BLANK for n in range(9)}, "x" * 40_000, 400),
-    "a subject": ({"subject": BLANK * 9}, "x" * 100_000, 400),
-    "a variable": ({"v:any": BLANK * 9}, "x" * 100_000, 400),
+    "one text": ({"text": FILLED * 40_000}, LONG, 400),
+    "one header": ({"h:X-Any": FILLED}, LONG, 400),
+    "headers together": ({f"h:X-{n}": FILLED for n in range(9)}, "x" * 40_000, 400),
+    "a subject": ({"subject": FILLED * 9}, "x" * 100_000, 400),
+    "a variable": ({"v:any": FILLED * 9}, "x" * 100_000, 400),
     "mails together": ({"to": PEOPLE, "text": "x" * 120_000}, "1", 413),
     "variables": ({}, "x" * 2_000_000, 400),
 }
@@ -126,7 +126,7 @@ def test_recipient_variables_make_no_small_request_a_large_one(
     mailgun: Mailgun, fields: dict[str, Any], value: str, status: int
 ) -> None:
     variables = json.dumps({one: {"x": value} for one in fields.get("to", [BASE["to"]])})
-    asked = {**BASE, "text": BLANK, **fields, "recipient-variables": variables}
+    asked = {**BASE, "text": FILLED, **fields, "recipient-variables": variables}
     answer = mailgun.ask("POST", SEND, **asked)
     assert (answer.status, "over" in answer.json["message"]) == (status, True)
 

@@ -111,7 +111,7 @@ class Api:
         origin = Origin(who, headers, base(request), request.transport)
 
         async def body() -> Any:
-            return input.read(given, "application/json", found.route.takes)
+            return await input.checked(given, "application/json", found.route.takes)
 
         return await self._answered(found, origin, body)
 
