@@ -139,7 +139,11 @@ def _scan(source: str) -> Iterator[Token]:
 def attributes(text: str) -> dict[str, str]:
     """Return the attributes of a start tag, names in lower case, the first of each name."""
     found: dict[str, str] = {}
-    for name, double, single, bare in _ATTRIBUTE.findall(text):
+    if len(text) <= _KEPT_LENGTH:
+        given = _ATTRIBUTE.findall(text)
+    else:  # one by one: no other thread runs while all of a very long tag are looked for
+        given = (match.groups("") for match in _ATTRIBUTE.finditer(text))
+    for name, double, single, bare in given:
         found.setdefault(name.lower(), unescape(double or single or bare))
     return found
 

@@ -108,11 +108,11 @@ def test_what_is_no_text_is_filled_in_as_the_json_that_it_was(mailgun: Mailgun) 
     assert mailgun.message(sent)["text"] == 'true||1.5|["é", 1]'
 
 
-FILLED, LONG = "%recipient.x%", "x" * 1_000_000
+FILLED, LARGE = "%recipient.x%", "x" * 1_000_000
 PEOPLE = [f"a{n}@example.com" for n in range(900)]
 MULTIPLIED: dict[str, tuple[dict[str, Any], str, int]] = {
-    "one text": ({"text": FILLED * 40_000}, LONG, 400),
-    "one header": ({"h:X-Any": FILLED}, LONG, 400),
+    "one text": ({"text": FILLED * 40_000}, LARGE, 400),
+    "one header": ({"h:X-Any": FILLED}, LARGE, 400),
     "headers together": ({f"h:X-{n}": FILLED for n in range(9)}, "x" * 40_000, 400),
     "a subject": ({"subject": FILLED * 9}, "x" * 100_000, 400),
     "a variable": ({"v:any": FILLED * 9}, "x" * 100_000, 400),

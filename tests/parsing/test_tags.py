@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,3 +64,13 @@ def test_any_text_is_cut_and_no_words_are_invented(source: str) -> None:
     for name, text in tokens(source):
         attributes(text)
         assert name or "&" in source or text in source
+
+
+def test_other_threads_run_while_a_very_long_tag_is_read() -> None:
+    reading = threading.Thread(target=attributes, args=("<a " * 2_000_000,))
+    begun = at = time.monotonic()
+    longest = 0.0
+    reading.start()
+    while reading.is_alive():
+        longest, at = max(longest, time.monotonic() - at), time.monotonic()
+    assert max(longest, time.monotonic() - at) < (at - begun) / 3
