@@ -139,6 +139,7 @@ def _scan(source: str) -> Iterator[Token]:
 def attributes(text: str) -> dict[str, str]:
     """Return the attributes of a start tag, names in lower case, the first of each name."""
     found: dict[str, str] = {}
+    given: Iterable[tuple[str, ...]]
     if len(text) <= _KEPT_LENGTH:
         given = _ATTRIBUTE.findall(text)
     else:  # one by one: no other thread runs while all of a very long tag are looked for

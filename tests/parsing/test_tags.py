@@ -73,4 +73,4 @@ def test_other_threads_run_while_a_very_long_tag_is_read() -> None:
     reading.start()
     while reading.is_alive():
         longest, at = max(longest, time.monotonic() - at), time.monotonic()
-    assert max(longest, time.monotonic() - at) < (at - begun) / 3
+    assert longest < (at - begun) / 10
