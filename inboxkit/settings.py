@@ -370,6 +370,11 @@ def _masked(name: str, value: Any) -> Any:
     return without_secrets(value) if isinstance(value, str) else value
 
 
+def holds_secret(name: str, value: str) -> bool:
+    """Whether the value of a setting, or of its variable, is not for everybody to see."""
+    return bool(_masked(name.lower(), value) != value)
+
+
 def without_secrets(url: str) -> str:
     """Return the URL of a database or a bucket, or words that hold one, as they may be shown."""
     password = _PASSWORD if "://" in url else _PASSWORD_OF_NO_URL

@@ -11,7 +11,7 @@ import click
 
 from ..errors import ConfigurationError
 from ..saving import replace_whole
-from ..settings import FILE, PREFIX
+from ..settings import FILE, PREFIX, holds_secret
 from .agent_programs import ANY, PROGRAMS, merged, shown
 from .mounting import check_installed, tool_options
 from .opening import flags_of, settings_of, url_of
@@ -65,7 +65,7 @@ def setup(
         click.echo(shown(program.key, name, entry), nl=False)
         if target is not None:
             click.echo(f"for {target}; --write puts it there", err=True)
-    _advise(ctx, variables)
+    _advise(ctx, variables, target if write else None)
 
 
 def _target(client: str | None, program: Program, file: str | None) -> Path | None:
@@ -146,13 +146,16 @@ def _write(target: Path, key: str, name: str, entry: Mapping[str, Any]) -> None:
     click.echo(f"written {target}; the program reads it when it starts", err=True)
 
 
-def _advise(ctx: click.Context, variables: Mapping[str, str]) -> None:
+def _advise(ctx: click.Context, variables: Mapping[str, str], file: Path | None) -> None:
     """Say what is missing, and what should not be given away."""
     try:
         check_installed()
     except ConfigurationError as error:
         click.echo(str(error), err=True)
-    if f"{PREFIX}API_KEY" in variables:
-        click.echo("it holds the API key: keep it to yourself, also out of a repository", err=True)
+    if secret := [name for name, value in variables.items() if holds_secret(name, value)]:
+        words = f"it holds secrets ({', '.join(secret)}): keep it to yourself"
+        click.echo(f"{words}, also out of a repository", err=True)
+        if file is not None and os.name == "posix" and file.stat().st_mode & 0o077:
+            click.echo(f"others on this machine may read it: chmod 600 {file}", err=True)
     elif url_of(ctx) and not settings_of(ctx).api_key:
         click.echo("it holds no API key; `inboxkit key create` at the server makes one", err=True)

@@ -59,6 +59,26 @@ def test_with_a_server_its_url_and_key_are_named(there: Command, api: Api) -> No
     assert "keep it to yourself" in done.err
 
 
+@pytest.mark.parametrize(
+    ("flags", "variable"),
+    [
+        (("--database", "postgresql://ann:s3cret@db.example/mail"), "INBOXKIT_DATABASE"),
+        (("--set", "mailgun.api_key=s3cret"), "INBOXKIT_MAILGUN_API_KEY"),
+    ],
+)
+def test_every_secret_that_goes_along_is_named_and_so_is_who_could_read_it(
+    bare: Command, flags: tuple[str, ...], variable: str
+) -> None:
+    file = bare.folder / "shared.json"
+    file.write_text("{}")
+    file.chmod(0o644)
+    done = bare(*flags, "agent", "setup", "--write", "--file", str(file))
+    assert done.code == 0 and f"it holds secrets ({variable}): keep it" in done.err
+    assert f"chmod 600 {file}" in done.err and "s3cret" not in done.err
+    file.chmod(0o600)
+    assert "chmod" not in bare(*flags, "agent", "setup", "--write", "--file", str(file)).err
+
+
 def test_without_a_key_it_says_how_to_make_one(bare: Command) -> None:
     done = bare("--url", "http://127.0.0.1:1", "agent", "setup", "vscode")
     entry = entry_of(done, "servers")
