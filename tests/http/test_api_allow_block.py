@@ -62,6 +62,8 @@ def test_entries_are_paged_in_their_order(shared: Api) -> None:
     where = place("inbox", shared.inbox())
     for name in ("c.example", "b@a.example", "a.example"):
         add(shared, where, "reply/allow", name)
+    for which in ("reply/block", "send/allow"):  # other lists
+        add(shared, where, which, "d.example")
     first = shared.good("GET", f"/v0{where}/lists/reply/allow?limit=2")
     token = first["next_page_token"]
     rest = shared.good("GET", f"/v0{where}/lists/reply/allow?page_token={token}")
