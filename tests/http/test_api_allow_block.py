@@ -8,6 +8,7 @@ import pytest
 
 from inboxkit.errors import WaitTimeout
 from inboxkit.models import Want
+from tests.mails import mail
 
 from .api import Answer, Api, path, serving
 
@@ -149,6 +150,16 @@ def test_what_comes_from_somebody_blocked_is_kept_labelled_and_out_of_sight(api:
             api.runner.call(api.runner.kit.runtime.actions.wait, inbox, Want(kind=kind), timeout=0)
 
 
+def test_a_report_is_held_against_no_list(shared: Api) -> None:
+    inbox = shared.inbox()
+    add(shared, place("inbox", inbox), "receive/block", "mx.example")
+    headers = {"Auto-Submitted": "auto-replied"}
+    report = mail("Undelivered", to=inbox, sender="mailer-daemon@mx.example", headers=headers)
+    report = report.replace(b"text/plain", b"multipart/report; report-type=delivery-status", 1)
+    came = shared.runner.call(shared.runner.kit.receive, report, mail_from="", rcpt_to=[inbox])
+    assert (came.kind, "blocked" in labels(came)) == ("bounce", False)
+
+
 def test_an_answer_is_held_against_reply_lists_alone(api: Api) -> None:
     inbox = api.inbox()
     sent = api.send(inbox)
@@ -158,6 +169,20 @@ def test_an_answer_is_held_against_reply_lists_alone(api: Api) -> None:
     assert "blocked" in labels(api.arrive(inbox, "Two"))
     add(api, place("inbox", inbox), "reply/allow", "other.example")
     assert "blocked" in labels(api.arrive(inbox, "Three", headers=answer))
+
+
+def test_what_answers_no_send_is_held_against_receive_lists_alone(shared: Api) -> None:
+    inbox = shared.inbox()
+    where, first = place("inbox", inbox), shared.arrive(inbox, "One")
+    add(shared, where, "reply/block", "example.com")
+    assert "blocked" not in labels(shared.arrive(inbox, "Two"))
+    shared.good("DELETE", f"/v0{where}/lists/reply/block/example.com")
+    add(shared, where, "receive/block", "example.com")
+    cited = {"In-Reply-To": first.message_id}
+    assert "blocked" in labels(shared.arrive(inbox, "Three", headers=cited))
+    raw = f"To: {inbox}\r\nSubject: No From\r\n\r\nHi\r\n".encode()
+    came = shared.runner.call(shared.runner.kit.receive, raw, mail_from=ANN, rcpt_to=[inbox])
+    assert "blocked" in labels(came)
 
 
 def test_an_allow_list_lets_in_nobody_else(api: Api) -> None:

@@ -230,6 +230,15 @@ def test_what_is_set_back_is_what_was_not_sent_alone(tx: Tx) -> None:
     assert deliveries.pending(tx.connection, one) == {ANN: "queued", BEN: "sending"}
 
 
+def test_what_was_taken_meanwhile_is_not_set_back(tx: Tx) -> None:
+    number = stored(tx, ANN, BEN)
+    tx.connection.execute(update(delivery).values(state="sending"))
+    tx.connection.execute(update(message).values(state="sending"))
+    happened(tx, number, outcome(EventType.REJECTED, BEN), now=NOW)
+    deliveries.requeue(tx, number, [ANN, BEN], at=NOW)
+    assert (states(tx, number), state(tx, number)) == ({ANN: "queued", BEN: "rejected"}, "queued")
+
+
 def test_nothing_happens_to_a_send_that_is_not_there(tx: Tx) -> None:
     assert not happened(tx, 7, outcome(EventType.DELIVERED, ANN), now=NOW)
     deliveries.happened_to(tx, 7, [ANN], outcome(EventType.DELIVERED), now=NOW)
