@@ -105,6 +105,13 @@ def test_what_is_not_there_is_said_as_a_page(api: Api, target: str, status: int,
     assert says in look(api, target, status).text
 
 
+def test_an_id_of_a_path_names_nothing_below_it(api: Api) -> None:
+    came = api.arrive(api.inbox())
+    look(api, f"/mail/threads/{came.thread_id}")
+    look(api, f"/mail/threads/{came.thread_id}%2Fstate", 404)
+    look(api, f"/mail/threads/{came.thread_id}%3Flimit=1", 404)
+
+
 def test_a_thread_shows_both_sides_and_folds_what_is_quoted(api: Api) -> None:
     inbox = api.inbox()
     sent = api.send(inbox, subject="Size?", text="Which size?")

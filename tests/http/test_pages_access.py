@@ -69,7 +69,7 @@ def test_without_a_key_pages_ask_for_one(server: Api) -> None:
 def test_who_signs_in_sees_mail_and_the_cookie_is_not_the_key(server: Api, admin: Api) -> None:
     came = admin.arrive(admin.inbox(), subject="Secret matters")
     place = f"/mail/messages/{came.id}"
-    answer = sign_in(server, ADMIN, place)
+    answer = sign_in(server, f" {ADMIN}\n", place)  # as it was copied
     assert (answer.status, answer.headers["location"]) == (303, place)
     held, *attributes = answer.headers["set-cookie"].split("; ")
     assert sorted(attributes) == ["HttpOnly", "Max-Age=43200", "Path=/", "SameSite=Strict"]
@@ -105,7 +105,7 @@ def test_a_wrong_key_is_asked_for_again(server: Api, key: str) -> None:
     ],
 )
 def test_signing_in_leads_to_pages_of_ours_only(server: Api, place: str) -> None:
-    answer = sign_in(server, ADMIN, place)
+    answer = sign_in(server, f" {ADMIN}\n", place)  # as it was copied
     assert (answer.status, answer.headers["location"]) == (303, "/")
 
 
