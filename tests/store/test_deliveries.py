@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -291,3 +292,21 @@ def test_a_reason_is_kept_up_to_its_bound(tx: Tx) -> None:
     happened(tx, number, told, now=NOW)
     row = tx.connection.execute(select(delivery.c.reason, delivery.c.reason_class)).one()
     assert tuple(row) == ("x" * 2_000, "expired")
+
+
+@pytest.mark.parametrize("reason_class", ["", "mailbox_unknown"])
+def test_what_was_told_of_a_bounce_is_kept(tx: Tx, reason_class: str) -> None:
+    number, later = stored(tx, ANN), NOW + timedelta(hours=1)
+    told = replace(
+        outcome(EventType.BOUNCED, ANN),
+        reason="550 no such user",
+        reason_class=reason_class,
+        data={"code": 550},
+    )
+    happened(tx, number, told, now=later)
+    [entry] = suppressions.everything(tx.connection)
+    assert entry.detail == (reason_class or "550 no such user")
+    query = select(event.c.at, event.c.data).where(event.c.type == "bounced")
+    at, data = tx.connection.execute(query).one()
+    assert (at, data["code"], data["happened_at"]) == (later, 550, NOW.isoformat())
+    assert tx.connection.execute(select(delivery.c.updated_at)).scalar_one() == later
