@@ -12,7 +12,7 @@ from sqlalchemy import select
 from inboxkit.clock import Clock
 from inboxkit.pipeline.batches import Batches
 from inboxkit.pipeline.configured import Configured
-from inboxkit.pipeline.transport import Transport
+from inboxkit.pipeline.transport import NotDelivered, Transport
 from inboxkit.providers.base import HttpRequest, HttpResponse, Outgoing, Sent
 from inboxkit.providers.batches import Batch
 from inboxkit.providers.fakes.mailgun import MailgunFake
@@ -200,3 +200,21 @@ async def test_a_request_holds_as_much_as_the_vendor_takes(
 async def test_where_the_answer_cannot_be_read_nobody_knows_what_became_of_any() -> None:
     came = await carried(Joining(Batch(9)), [1, 1, 1], status=500)
     assert came == ["Unknown"] * 3
+
+
+async def test_where_nobody_is_there_nothing_was_sent_and_one_counts_it() -> None:
+    vendor, transport = Joining(Batch(9)), Transport()
+    nowhere = vendor.configure({**OPTIONS, "base_url": "http://127.0.0.1:9"})
+    chosen, batches = Configured(vendor, nowhere), Batches(transport, anyio.CapacityLimiter(1))
+    found: list[tuple[bool, bool]] = []
+
+    async def one(message: Any) -> None:
+        with pytest.raises(NotDelivered) as caught:
+            await batches.carry(chosen, vendor, message, b"x")
+        found.append((caught.value.request_sent, caught.value.shared))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(one, None)
+    await transport.close()
+    assert sorted(found) == [(False, False), (False, True), (False, True)]
