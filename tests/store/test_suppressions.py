@@ -128,6 +128,20 @@ def test_a_bounce_suppresses_nobody_who_is_allowed(
     assert found == [address.lower()] * is_added
 
 
+def test_a_domain_has_a_list_of_its_own_of_whom_it_allows(tx: Tx) -> None:
+    for domain in ("shop.example", "bank.example"):
+        mailgun_lists.allow(tx, domain, [(ANN, "address", domain)], NOW)
+    assert mailgun_lists.disallow(tx, "bank.example") == 1
+    kept = mailgun_lists.find_allowed(tx.connection, "shop.example", ANN)
+    assert kept is not None and kept.reason == "shop.example"
+
+
+def test_an_entry_of_mailguns_gets_the_new_error(tx: Tx) -> None:
+    for error in ("550 full", "550 gone"):
+        mailgun_lists.put(tx, [Entry(ANN, reason="bounced", detail=error)], NOW)
+    assert entries(tx) == [(ANN, "", "bounced", "550 gone")]
+
+
 def entries(tx: Tx) -> list[tuple[str, str, str, str]]:
     rows = suppressions.everything(tx.connection)
     return [(row.address, row.domain, row.reason, row.detail) for row in rows]
