@@ -154,6 +154,12 @@ class Joining(Mailgun):
         return [Sent(str(number)) for number, _ in enumerate(messages)]
 
 
+class Other(Joining):
+    """Another vendor of the kind."""
+
+    name = "other"
+
+
 async def carried(vendor: Joining, sizes: Sequence[int], *, status: int = 200) -> list[str]:
     """Send messages of so many bytes at once; return what came of those that shared a request."""
     fake = MailgunFake(Mailgun().configure(OPTIONS), Clock().now)
@@ -218,3 +224,19 @@ async def test_where_nobody_is_there_nothing_was_sent_and_one_counts_it() -> Non
             tasks.start_soon(one, None)
     await transport.close()
     assert sorted(found) == [(False, False), (False, True), (False, True)]
+
+
+async def test_sends_of_two_vendors_share_no_request() -> None:
+    vendors, transport = (Joining(Batch(9)), Other(Batch(9))), Transport()
+    batches = Batches(transport, anyio.CapacityLimiter(1))
+
+    async def one(vendor: Joining, message: Any, size: int) -> None:
+        nowhere = vendor.configure({**OPTIONS, "base_url": "http://127.0.0.1:9"})
+        with pytest.raises(NotDelivered):
+            await batches.carry(Configured(vendor, nowhere), vendor, message, b"x" * size)
+
+    async with anyio.create_task_group() as tasks:
+        for size in (1, 2, 1, 2):
+            tasks.start_soon(one, vendors[size - 1], None, size)
+    await transport.close()
+    assert [vendor.groups for vendor in vendors] == [[[1, 1]], [[2, 2]]]
