@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from ..errors import ConfigurationError
 from ..settings import without_secrets
+from .compiled import COMPILED
 from .links import Links
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
         hide_parameters=True,  # bodies and codes are among them; errors are logged
         json_serializer=to_json,
         json_deserializer=_from_json,
+        execution_options={"compiled_cache": COMPILED},
     )
 
     @event.listens_for(engine, "connect")
@@ -221,6 +223,7 @@ def _postgres(url: URL, links: Links) -> Engine:
         pool_pre_ping=True,
         hide_parameters=True,
         json_serializer=to_json,
+        execution_options={"compiled_cache": COMPILED},
     )
     event.listen(engine, "do_connect", links.check)
     event.listen(engine, "connect", links.add)
