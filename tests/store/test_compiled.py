@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import create_engine, event, literal, select
 from sqlalchemy.engine.interfaces import CacheStats
 
 from inboxkit.store.compiled import Compiled
@@ -36,8 +35,9 @@ def test_what_an_engine_has_compiled_serves_all_others(database: str) -> None:
 
 
 def test_what_is_compiled_for_a_dialect_is_for_that_one_only() -> None:
+    sqlite, postgres = (create_engine(f"{n}://").dialect for n in ("sqlite", "postgresql+psycopg"))
     compiled, statement = Compiled(9), select(literal("word"))
-    for dialect in (sqlite.dialect(), postgresql.dialect()):
+    for dialect in (sqlite, postgres):
         compiled[dialect, "key"] = statement.compile(dialect=dialect)
-    assert str(compiled[sqlite.dialect(), "key"]) == "SELECT ? AS anon_1"
-    assert str(compiled.get((postgresql.dialect(), "key"))).startswith("SELECT %(")
+    assert str(compiled[sqlite, "key"]) == "SELECT ? AS anon_1"
+    assert str(compiled.get((postgres, "key"))).startswith("SELECT %(")
