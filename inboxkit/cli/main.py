@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import gc
 import io
 import os
 import sys
@@ -16,7 +19,7 @@ from ..client.transport import Unreachable
 from ..errors import ConfigurationError, InboxKitError, NotFound, WaitTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
 # name -> (module, function, what the help says about it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -78,7 +81,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, function, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(import_module(f"inboxkit.cli.{module}"), function)
+        with _uncollected():
+            command: click.Command = getattr(import_module(f"inboxkit.cli.{module}"), function)
         return command
 
     def resolve_command(
@@ -108,6 +112,18 @@ class LazyGroup(click.Group):
         except BrokenPipeError:  # the reader, such as ``head``, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return None
+
+
+@contextlib.contextmanager
+def _uncollected() -> Generator[None]:
+    """Look for no garbage meanwhile: modules leave none, and each look goes through all of them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _settings(_ctx: click.Context, _option: click.Parameter, pairs: tuple[str, ...]) -> Any:
@@ -176,6 +192,8 @@ def cli(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit, although something that a handler began does not end."""
+    if arguments is None:  # the process is ours, and all its memory goes with it
+        atexit.register(gc.freeze)
     left: list[str] = []
     try:
         _called(arguments, left)

@@ -30,6 +30,22 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     assert not HEAVY & set(done.stderr.split())
 
 
+def test_garbage_is_not_looked_for_while_a_command_is_imported_nor_at_the_exit() -> None:
+    code = (
+        "import atexit, gc, sys\n"
+        "from inboxkit.cli.main import main\n"
+        "def tell():\n"
+        "    print(looks.count('start') < 2, gc.isenabled(), gc.get_freeze_count() > 0)\n"
+        "looks, sys.argv = [], ['inboxkit', 'run', '--help']\n"
+        "atexit.register(tell)\n"
+        "gc.callbacks.append(lambda phase, _: looks.append(phase))\n"
+        "gc.set_threshold(10_000)\n"  # what is done besides makes fewer objects
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "True True True", done.stderr
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_command_is_there_and_explains_itself(inboxkit: Command, name: str) -> None:
     done = inboxkit(name, "--help")
