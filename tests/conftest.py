@@ -6,6 +6,7 @@ Tests of the folders in ``_ON_BOTH`` run on SQLite and on PostgreSQL when they a
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import tempfile
@@ -23,7 +24,7 @@ from . import canary, postgres
 from .databases import BACKENDS, SERVER_FOLDER, empty
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Generator, Iterator
 
 # The plain run takes a sample; for a long one: HYPOTHESIS_PROFILE=long.
 settings.register_profile("plain", max_examples=40)
@@ -54,6 +55,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def _begins_the_session(config: pytest.Config) -> bool:
     return not hasattr(config, "workerinput")  # what pytest-xdist gives to the others
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the collector all that is there before the first test: it stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
