@@ -18,6 +18,7 @@ import anyio
 from .errors import StoreError, WaitTimeout
 from .matching import matches
 from .models import Want
+from .pipeline.complaints import Complaint
 from .store import records, untaken
 from .store.bell import inbox_topic
 from .tokens import row_id
@@ -82,6 +83,7 @@ class Waits:
         self._actions = actions
         self._doubted: dict[int, datetime] = {}  # marked, perhaps: the database did not answer
         self._undoing: set[asyncio.Task[None]] = set()  # for waits that were cancelled
+        self._complaint = Complaint(log, logging.WARNING)  # of all waits: there may be thousands
 
     async def message(
         self, inbox: InboxRecord, want: Want, *, timeout: float, brief: bool = False
@@ -160,11 +162,13 @@ class Waits:
             for number, at in list(self._doubted.items()):
                 await self._store.write(untaken.give_back, [number], at)
                 self._doubted.pop(number, None)
-            return await look(search), None
+            found = await look(search)
         except StoreError as error:
             self._notify.bell.check()
-            log.warning("a wait: %s; trying again", error)
+            self._complaint.say(f"a wait: {error}; trying again")
             return None, error
+        self._complaint.over()
+        return found, None
 
     async def _first(self, search: Search) -> Message | None:
         """Take the first message that is wanted; mostly there is none, and nothing is written."""

@@ -9,6 +9,7 @@ import anyio
 
 from ..errors import StoreError
 from ..store import jobs
+from .complaints import Complaint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,12 +33,13 @@ async def insist(
     **kwargs: P.kwargs,
 ) -> None:
     """Write what cannot be found out again; raise StoreError after half a minute of refusals."""
+    complaint = Complaint(log, logging.ERROR)
     with anyio.move_on_after(_PATIENCE_SECONDS):
         while True:
             try:
                 await store.write(function, *args, **kwargs)
             except StoreError as error:
-                log.error("%s; trying again", error)
+                complaint.say(f"{error}; trying again")
                 await anyio.sleep(_PAUSE_SECONDS)
             else:
                 return
@@ -65,12 +67,13 @@ async def give_all_back(
     Without ``after`` jobs keep their place in line. ``blameless``: the attempt does not count, as
     it was not the job that failed.
     """
+    complaint = Complaint(log, logging.ERROR)
     while True:
         due = None if after is None else store.clock.now() + after
         try:
             await store.write(jobs.give_back, held, due_at=due, error=error, blameless=blameless)
         except StoreError as again:
-            log.error("%s %s: could not be put back yet: %s", held[0].kind, held[0].key, again)
+            complaint.say(f"{held[0].kind} {held[0].key}: could not be put back yet: {again}")
             await anyio.sleep(_PAUSE_SECONDS)
         else:
             return

@@ -13,6 +13,7 @@ from ..router import Retries
 from ..store import jobs
 from ..store.refusals import Unstorable
 from ..store.store import TOPICS
+from .complaints import Complaint
 from .faults import fault
 from .leases import give_all_back
 
@@ -39,12 +40,13 @@ async def patiently(name: str, look: Callable[[], Awaitable[T]], bell: Bell) -> 
 
     Raise InboxKitError once the runtime has ended, with which its database refuses for good.
     """
+    complaint = Complaint(log, logging.WARNING)
     while True:
         try:
             return await look()
         except StoreError as error:
             bell.check()
-            log.warning("%s: %s; trying again", name, error)
+            complaint.say(f"{name}: {error}; trying again")
             await bell.pause(_PAUSE_AFTER_REFUSAL)
 
 
@@ -60,11 +62,13 @@ async def rounds(
     ``is_aside``: so is what fails for any other reason, as mail goes on without this step. Of the
     other steps a fault of our own ends the runtime, which says so: ``/readyz``, waits, ``stop``.
     """
+    complaint = Complaint(log, logging.WARNING)
     while True:
         try:
             await one()
+            complaint.over()
         except StoreError as error:
-            log.warning("%s: %s; trying again", name, error)
+            complaint.say(f"{name}: {error}; trying again")
             await anyio.sleep(pause)
         except Exception as error:
             if not is_aside:

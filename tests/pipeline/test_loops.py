@@ -109,6 +109,24 @@ async def test_a_step_aside_outlives_the_database_and_faults_of_its_own(
     assert "step: KeyError" in caplog.text
 
 
+async def test_a_step_that_is_refused_again_and_again_says_so_once_until_it_works(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ahead = iter([StoreError("refused")] * 5 + [None] + [StoreError("refused")] * 5)
+
+    async def one() -> None:
+        await anyio.lowlevel.checkpoint()
+        refusal = next(ahead, scope)
+        if refusal is scope:
+            scope.cancel()
+        elif isinstance(refusal, StoreError):
+            raise refusal
+
+    with anyio.CancelScope() as scope:
+        await rounds("step", one, pause=0.001)
+    assert caplog.text.count("step: refused; trying again") == 2
+
+
 async def test_a_fault_of_a_step_that_others_need_is_raised() -> None:
     with pytest.raises(KeyError):
         await fail_twice(is_aside=False)
