@@ -52,10 +52,11 @@ async def _purge(
         inbox_id = (await store.read(store_inboxes.require, inbox)).id if inbox else None
 
         async def some() -> list[int]:
+            now = look.clock.now()
             if inbox_id is not None and keep is not None:
-                return await store.read(store_purge.beyond, inbox_id, keep)
-            before = look.clock.now() - (old or timedelta(0))
-            return await store.read(store_purge.older_than, before, inbox_id=inbox_id)
+                return await store.read(store_purge.beyond, inbox_id, keep, now=now)
+            before = now - (old or timedelta(0))
+            return await store.read(store_purge.older_than, before, now=now, inbox_id=inbox_id)
 
         while ids := await some():
             await delete_portion(store, ids)

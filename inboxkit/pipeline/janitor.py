@@ -64,10 +64,10 @@ class Janitor:
 
     async def retain(self) -> int:
         """Delete messages older or more than the settings keep; return how many."""
-        total, keep = 0, self._settings.keep_messages
+        total, keep, now = 0, self._settings.keep_messages, self._store.clock.now()
         if self._settings.keep_days:
-            before = self._store.clock.now() - timedelta(days=self._settings.keep_days)
-            while ids := await self._store.read(purge.older_than, before, limit=PORTION):
+            before = now - timedelta(days=self._settings.keep_days)
+            while ids := await self._store.read(purge.older_than, before, now=now, limit=PORTION):
                 await delete_portion(self._store, ids)
                 total += len(ids)
         for inbox_id in await self._store.read(purge.larger_than, keep) if keep else ():
@@ -75,8 +75,8 @@ class Janitor:
         return total
 
     async def _shrink(self, inbox_id: int, *, keep: int) -> int:
-        total = 0
-        while ids := await self._store.read(purge.beyond, inbox_id, keep, limit=PORTION):
+        total, now = 0, self._store.clock.now()
+        while ids := await self._store.read(purge.beyond, inbox_id, keep, now=now, limit=PORTION):
             await delete_portion(self._store, ids)
             total += len(ids)
         return total

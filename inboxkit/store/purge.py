@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    String,
     case,
+    cast,
     delete,
     exists,
     func,
+    literal,
     select,
     text,
     update,
@@ -38,6 +41,7 @@ from .tables import (
     content,
     delivery,
     event,
+    job,
     label,
     message,
     raw,
@@ -55,6 +59,8 @@ if TYPE_CHECKING:
 
 
 _AT_ONCE = 1_000
+_PLANNED_WITHIN = timedelta(days=1)
+_SENT, _EVENT = literal("sent:"), literal("event:")  # how keys of jobs that plan begin
 # EARLIER holds of what was stored later after it came; ids are of whole milliseconds.
 _SLACK = timedelta(minutes=1, milliseconds=1)
 
@@ -186,14 +192,19 @@ def _wait_for_what_went(tx: Tx, thread_id: int) -> None:
 
 
 def older_than(
-    connection: Connection, moment: datetime, *, inbox_id: int | None = None, limit: int = 500
+    connection: Connection,
+    moment: datetime,
+    *,
+    now: datetime,
+    inbox_id: int | None = None,
+    limit: int = 500,
 ) -> list[int]:
     """Return messages that came or went before a moment and are done with.
 
     Two looks find them all: what was stored before that moment is walked by id and ends there, and
     what came much earlier than it was stored has an index of its own.
     """
-    old = select(message.c.id).where(message.c.received_at < moment, *_done()).limit(limit)
+    old = select(message.c.id).where(message.c.received_at < moment, *_done(now)).limit(limit)
     if inbox_id is not None:
         old = old.where(message.c.inbox_id == inbox_id)
     stored = old.where(message.c.id < first_id(moment + _SLACK)).order_by(message.c.id)
@@ -204,14 +215,16 @@ def older_than(
     return list(dict.fromkeys(found))[:limit]
 
 
-def beyond(connection: Connection, inbox_id: int, keep: int, *, limit: int = 500) -> list[int]:
+def beyond(
+    connection: Connection, inbox_id: int, keep: int, *, now: datetime, limit: int = 500
+) -> list[int]:
     """Return what an inbox holds beyond its newest ``keep`` messages and is done with."""
     mine = select(message.c.id).where(message.c.inbox_id == inbox_id)
     # Its id, and not the ids of those that stay: PostgreSQL compared each with each of many.
     newest = connection.execute(mine.order_by(message.c.id.desc()).limit(1).offset(keep)).scalar()
     if newest is None:
         return []
-    query = mine.where(message.c.id <= newest, *_done()).order_by(message.c.id).limit(limit)
+    query = mine.where(message.c.id <= newest, *_done(now)).order_by(message.c.id).limit(limit)
     return list(connection.execute(query).scalars())
 
 
@@ -221,12 +234,28 @@ def larger_than(connection: Connection, keep: int) -> list[int]:
     return list(connection.execute(grouped.having(func.count() > keep)).scalars())
 
 
-def _done() -> tuple[ColumnElement[bool], ...]:
-    """Return what holds for a message that is read, sent and handled."""
+def _done(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return what holds for a message that is read, sent and handled, its events as well."""
     busy = exists().where(
         run.c.message_id == message.c.id, run.c.state.in_(("pending", "retrying"))
     )
-    return message.c.state.not_in(("stored", "queued", "scheduled", "sending")), ~busy
+    number = cast(message.c.id, String)
+    own = exists().where(job.c.key.in_((number, _SENT + number)), *_is_to_be_planned(now))
+    told = exists().where(
+        event.c.message_id == message.c.id,
+        job.c.key == _EVENT + cast(event.c.seq, String),
+        *_is_to_be_planned(now),
+    )
+    waits = message.c.state.in_(("stored", "queued", "scheduled", "sending"))
+    return ~waits, ~busy, ~own, ~told
+
+
+def _is_to_be_planned(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return what holds for a job by which handlers will be called.
+
+    Where no process has any, nobody takes it: what waited for so long waits for nobody.
+    """
+    return job.c.kind == "plan", job.c.due_at > now - _PLANNED_WITHIN
 
 
 def inbox(tx: Tx, inbox_id: int) -> list[str]:

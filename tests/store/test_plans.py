@@ -112,7 +112,7 @@ LOOKS = {
         "inboxkit_message_thread", lambda c: conversations.members(c, EVERYTHING, 1, Page(50))
     ),
     "the newest that an inbox does not keep": by(
-        "inboxkit_message_inbox", lambda c: purge.beyond(c, 5, 9)
+        "inboxkit_message_inbox", lambda c: purge.beyond(c, 5, 9, now=NOW)
     ),
     "events after a cursor": Look(lambda c: events.after(c, 5), postgres="inboxkit_event_pkey"),
     "runs": Look(runs.listed, postgres="inboxkit_run_pkey"),
@@ -244,7 +244,7 @@ def test_what_hangs_on_a_message_is_found_by_an_index(connection: Connection, lo
 def test_what_is_too_old_is_walked_from_the_oldest_on_and_no_further(
     connection: Connection, number: int, indexes: tuple[str, str]
 ) -> None:
-    steps = plan(connection, lambda c: purge.older_than(c, NOW), number)
+    steps = plan(connection, lambda c: purge.older_than(c, NOW, now=NOW), number)
 
     assert steps.count(" inboxkit_message ") == 1, steps
     assert indexes[connection.dialect.name != "sqlite"] in steps, steps
@@ -258,7 +258,7 @@ def test_what_an_inbox_holds_too_much_is_walked_without_what_it_keeps(
     made = [staged(tx) for _ in range(3)]
     sends.store(tx, made)
     inbox_id = made[0].row["inbox_id"]
-    steps = plan(connection, lambda c: purge.beyond(c, inbox_id, 1), -1)
+    steps = plan(connection, lambda c: purge.beyond(c, inbox_id, 1, now=NOW), -1)
 
     ordered = ("(inbox_id=? AND id<?)", "Scan using inboxkit_message_inbox")
     assert ordered[connection.dialect.name != "sqlite"] in steps, steps

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import func, insert, select, text, update
 
-from inboxkit.store import jobs, messages, purge, runs
+from inboxkit.store import events, jobs, messages, purge, runs
 from inboxkit.store.columns import metadata
 from inboxkit.store.mailgun_tables import mailgun_send
 from inboxkit.store.runs import NewRun
 from inboxkit.store.tables import message, reference, run, thread
 from inboxkit.tokens import first_id
+from inboxkit.values import EventType
 from tests.mails import mail as wire
 
 from .arriving import SUPPORT, mail, recorded
@@ -60,7 +61,7 @@ def test_what_came_before_a_moment_is_found_once_whenever_it_was_stored(
 ) -> None:
     old = came(tx, at, stored_at=stored_at)
     came(tx, MARCH + INSTANT, stored_at=stored_at + DAY)
-    assert purge.older_than(tx.connection, MARCH) == [old]
+    assert purge.older_than(tx.connection, MARCH, now=NOW) == [old]
 
 
 def test_the_oldest_go_first_and_no_more_than_a_portion(tx: Tx) -> None:
@@ -68,7 +69,7 @@ def test_the_oldest_go_first_and_no_more_than_a_portion(tx: Tx) -> None:
     ordinary = [came(tx, MARCH - n * DAY) for n in (1, 2, 3)]
 
     def found(limit: int) -> list[int]:
-        return purge.older_than(tx.connection, MARCH, limit=limit)
+        return purge.older_than(tx.connection, MARCH, now=NOW, limit=limit)
 
     assert found(2) == sorted(ordinary)[:2]
     assert found(4) == [*sorted(ordinary), imported[1]]
@@ -78,9 +79,9 @@ def test_the_oldest_go_first_and_no_more_than_a_portion(tx: Tx) -> None:
 def test_what_is_not_done_with_and_what_is_of_another_inbox_stays(tx: Tx) -> None:
     came(tx, LONG_AGO, stored_at=MARCH, state="queued")
     came(tx, MARCH - DAY, state="queued")
-    assert purge.older_than(tx.connection, MARCH) == []
+    assert purge.older_than(tx.connection, MARCH, now=NOW) == []
     came(tx, MARCH - 2 * DAY)
-    assert purge.older_than(tx.connection, MARCH, inbox_id=7) == []
+    assert purge.older_than(tx.connection, MARCH, now=NOW, inbox_id=7) == []
 
 
 @pytest.mark.parametrize("state", ["stored", "queued", "scheduled", "sending"])
@@ -89,8 +90,8 @@ def test_what_waits_or_leaves_stays_however_old_and_many(tx: Tx, state: str) -> 
     done, newest = (stored(tx, state="sent", received_at=LONG_AGO) for _ in range(2))
     inbox = tx.connection.execute(select(message.c.inbox_id).limit(1)).scalar_one()
     assert at_work < done < newest
-    assert purge.older_than(tx.connection, MARCH) == [done, newest]
-    assert purge.beyond(tx.connection, inbox, 1) == [done]
+    assert purge.older_than(tx.connection, MARCH, now=NOW) == [done, newest]
+    assert purge.beyond(tx.connection, inbox, 1, now=NOW) == [done]
 
 
 @pytest.mark.parametrize("state", ["pending", "retrying", "completed", "failed"])
@@ -101,8 +102,23 @@ def test_what_a_handler_is_not_done_with_stays(tx: Tx, state: str) -> None:
     runs.insert_new(tx, [NewRun(message_id=old, thread_id=None, inbox_id=inbox, **about)], NOW)
     tx.connection.execute(update(run).values(state=state))
     is_over = state in ("completed", "failed")
-    assert (old in purge.older_than(tx.connection, MARCH)) == is_over
-    assert (old in purge.beyond(tx.connection, inbox, 1)) == is_over
+    assert (old in purge.older_than(tx.connection, MARCH, now=NOW)) == is_over
+    assert (old in purge.beyond(tx.connection, inbox, 1, now=NOW)) == is_over
+
+
+@pytest.mark.parametrize(("due_at", "is_over"), [(NOW - DAY + INSTANT, False), (NOW - DAY, True)])
+@pytest.mark.parametrize("key", ["{id}", "sent:{id}", "event:{seq}"])
+def test_what_handlers_are_to_be_planned_for_stays(
+    tx: Tx, key: str, due_at: datetime, is_over: bool
+) -> None:
+    old, _ = (stored(tx, state="sent", received_at=LONG_AGO) for _ in range(2))
+    inbox = tx.connection.execute(select(message.c.inbox_id).limit(1)).scalar_one()
+    seq = events.append(tx, EventType.BOUNCED, at=NOW, inbox_id=inbox, message_id=old)
+    jobs.cancel_prefix(tx, "plan", "event:")
+    planned = key.format(id=old, seq=seq)
+    jobs.put(tx, [jobs.new_job("plan", planned, inbox_id=inbox, due_at=due_at)])
+    assert (old in purge.older_than(tx.connection, MARCH, now=NOW)) == is_over
+    assert (old in purge.beyond(tx.connection, inbox, 1, now=NOW)) == is_over
 
 
 def test_of_a_thread_that_is_left_no_answer_leads_to_what_is_deleted(tx: Tx) -> None:
