@@ -300,7 +300,7 @@ def _claims(request: WebhookRequest) -> Iterator[tuple[str, str, str]]:
     """Yield each timestamp, token and signature to try."""
     content_type = request.header("content-type")
     if not forms.is_form(content_type):
-        block = payloads.mapping(payloads.read_object(request.body).get("signature"))
+        block = payloads.mapping(payloads.read_unsigned(request.body).get("signature"))
         for name in ("signature", "parent-signature"):  # the second: of the parent account
             claim = tuple(payloads.text(block.get(k)) for k in ("timestamp", "token", name))
             if all(claim):

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, cast
 
 from .base import ParseError
 
+_MOST_UNSIGNED_BYTES = 2 * 1024 * 1024  # SNS takes 256 KiB, before JSON spells it
 _LATEST = 253_402_300_800  # the year 10000, where datetime ends
 
 
@@ -26,6 +27,16 @@ def read_object(body: bytes | str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ParseError("not a JSON object")
     return cast("dict[str, Any]", value)
+
+
+def read_unsigned(body: bytes) -> dict[str, Any]:
+    """Return a JSON object that holds its own signature, so that anybody may have sent it.
+
+    Raise ParseError also for a long one: nothing else is done while it is read.
+    """
+    if len(body) > _MOST_UNSIGNED_BYTES:
+        raise ParseError(f"JSON of over {_MOST_UNSIGNED_BYTES} bytes")
+    return read_object(body)
 
 
 def listed(body: bytes) -> list[object]:

@@ -68,7 +68,7 @@ class Notification:
     @classmethod
     def read(cls, body: bytes) -> Notification:
         """Read a post; raise ParseError for anything that SNS does not send."""
-        posted = payloads.read_object(body)
+        posted = payloads.read_unsigned(body)
         fields = {name: value for name, value in posted.items() if isinstance(value, str)}
         if fields.get("Type") not in _SIGNED:
             raise ParseError("no SNS message; raw message delivery must be off")

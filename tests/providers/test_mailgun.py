@@ -356,3 +356,8 @@ def test_the_region_or_the_base_url_decides_where_to_send(options: Any, url: str
 def test_a_wrong_setting_is_named(key: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=f"mailgun: {key} "):
         PROVIDER.configure({**OPTIONS, key: value})
+
+
+def test_json_that_is_too_long_to_be_read_for_its_signature_is_refused() -> None:
+    post = WebhookRequest(headers=JSON, body=b'{"a": "' + b"x" * 2**21 + b'"}')
+    assert PROVIDER.verify(post, CONFIG, NOW) == Unverified("JSON of over 2097152 bytes")

@@ -85,3 +85,8 @@ def test_values_that_are_no_text_are_not_there() -> None:
 
     assert (note.id, note.topic.arn, note.published_at, note.message) == ("", "", None, "")
     assert note.certificate_url == ""
+
+
+def test_a_post_that_no_topic_can_send_is_not_read() -> None:
+    with pytest.raises(ParseError, match="JSON of over 2097152 bytes"):
+        Notification.read(b'{"Type": "Notification", "a": "' + b"x" * 2**21 + b'"}')
