@@ -35,7 +35,7 @@ ATTACKS = (
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
-    with serving(http_pages=True) as api:
+    with serving(http_pages=True, any_recipient=True) as api:
         yield api
 
 
@@ -56,6 +56,12 @@ def hostile(api: Api, attack: str) -> Message:
     return api.runner.call(receive, raw, mail_from="ann@example.com", rcpt_to=[inbox])
 
 
+def answering(api: Api, came: Message, words: str) -> str:
+    """Make a draft that answers a mail in such words; return its id."""
+    asked = {"in_reply_to": came.message_id, "text": words, "html": words, "subject": "Re"}
+    return str(api.good("POST", f"/v0/inboxes/{came.inbox}/drafts", asked)["draft_id"])
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_of_a_mail_acts_outside_of_the_frame(api: Api, attack: str) -> None:
     came = hostile(api, attack)
@@ -66,6 +72,11 @@ def test_nothing_of_a_mail_acts_outside_of_the_frame(api: Api, attack: str) -> N
         f"/mail/threads/{came.thread_id}",
         f"/mail/messages/{came.id}",
         f"/mail/messages/{came.id}/source",
+        f"/mail/messages/{came.id}/reply",
+        f"/mail/messages/{came.id}/reply?everyone=1",
+        f"/mail/arrive?answers={came.id}",
+        f"/mail/drafts/{answering(api, came, attack)}",
+        "/mail/drafts",
     )
     for target in targets:  # ``look`` fails where something acts
         shown = look(api, target)
