@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
 
+from inboxkit.egress import Guard
 from inboxkit.pipeline.transport import NotDelivered, Transport
 from inboxkit.providers.base import HttpRequest
 
@@ -19,15 +21,17 @@ class Server:
 
     def __init__(self) -> None:
         self.ports: list[int] = []
+        self.headers: list[dict[str, str]] = []
         self.close = False
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.Response:
         assert request.transport is not None
         self.ports.append(request.transport.get_extra_info("peername")[1])
+        self.headers.append(dict(request.headers))
         if self.close:
             return web.Response(headers={"Connection": "close"})
-        return web.Response()
+        return web.Response(headers={"Set-Cookie": "session=1"})
 
 
 @pytest.fixture
@@ -52,6 +56,30 @@ async def post(transport: Transport, server: Server, times: int = 2) -> int:
 
 async def test_a_connection_is_used_again(server: Server) -> None:
     assert await post(Transport(connections=2), server) == 1
+
+
+async def test_no_cookie_is_kept_and_nothing_compressed_is_asked_for(server: Server) -> None:
+    # A cookie jar keeps none of an address, so it is asked for by a name.
+    server.url = server.url.replace("127.0.0.1", "localhost")
+    await post(Transport(connections=2), server)
+    assert [one["Accept-Encoding"] for one in server.headers] == ["identity"] * 2
+    assert not any("Cookie" in one for one in server.headers)
+
+
+async def test_a_guarded_transport_goes_nowhere_private(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def here(_host: str, port: int, *_more: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", here)
+    transport = Transport(guard=Guard())
+    for url in (server.url, server.url.replace("127.0.0.1", "files.example")):
+        with pytest.raises(NotDelivered) as caught:
+            await transport.http(HttpRequest(method="POST", url=url, body=b"{}"))
+        assert not caught.value.request_sent
+    await transport.close()
+    assert server.ports == []
 
 
 async def test_downloads_have_a_connection_each(server: Server) -> None:

@@ -91,6 +91,16 @@ async def test_a_refused_password_is_for_good_or_for_now(reply: bytes, code: int
     assert response.code == code
 
 
+async def test_a_lone_carriage_return_ends_a_line() -> None:
+    _, said = await held(b"250-hi\r\n250 SIZE", OK, OK, GO_ON, mime=b"a\rb\r\n")
+    assert said[1].endswith(f" SIZE={len('a__b__')}")
+
+
+async def test_a_recipient_whom_a_server_does_not_know_for_sure_is_taken() -> None:
+    response, _ = await held(EHLO, OK, b"252 I shall try", GO_ON)
+    assert (response.code, response.refused) == (250, {})
+
+
 async def test_an_odd_answer_to_a_password_is_no_refusal() -> None:
     with pytest.raises(NotDelivered):
         await held(b"250-hi\r\n250 AUTH PLAIN", b"250 eh", username="shop", password="secret-3")
