@@ -61,6 +61,7 @@ async def ask(mailgun: Account, method: str, path: str, body: bytes = b"") -> tu
         ("GET", "/readyz", 200),
         ("GET", "/webhooks/mailgun", 200),
         ("HEAD", "/webhooks/mailgun", 200),
+        ("PUT", "/webhooks/mailgun", 401),
         ("DELETE", "/webhooks/mailgun", 405),
         ("POST", "/webhooks/nobody", 404),
         ("GET", "/webhooks/nobody", 404),
