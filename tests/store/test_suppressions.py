@@ -136,6 +136,24 @@ def test_a_domain_has_a_list_of_its_own_of_whom_it_allows(tx: Tx) -> None:
     assert kept is not None and kept.reason == "shop.example"
 
 
+def test_a_list_of_mailguns_is_of_one_domain_and_kind(tx: Tx) -> None:
+    shop = "shop.example"
+    told = {"ann": (shop, "bounced"), "ben": ("bank.example", "bounced")}
+    told |= {"cat": (shop, "complained"), "dan": ("", "bounced"), "a_n": (shop, "manual")}
+    for name, (domain, reason) in told.items():
+        suppressions.add(tx, f"{name}@example.com", reason=reason, now=NOW, domain=domain)
+
+    def listed(term: str = "") -> list[str]:
+        rows = mailgun_lists.page(tx.connection, "bounces", shop, after="", limit=9, term=term)
+        return [row.address.partition("@")[0] for row in rows]
+
+    assert (listed(), listed("A_")) == (["a_n", "ann", "dan"], ["a_n"])
+    assert mailgun_lists.find(tx.connection, "bounces", shop, "ben@example.com") is None
+    assert mailgun_lists.remove(tx, "bounces", shop, "cat@example.com") == 0
+    assert mailgun_lists.remove(tx, "bounces", shop) == 3
+    assert [entry[0] for entry in entries(tx)] == ["ben@example.com", "cat@example.com"]
+
+
 def test_an_entry_of_mailguns_gets_the_new_error(tx: Tx) -> None:
     for error in ("550 full", "550 gone"):
         mailgun_lists.put(tx, [Entry(ANN, reason="bounced", detail=error)], NOW)
