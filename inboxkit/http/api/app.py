@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
@@ -51,6 +52,12 @@ def add_api(app: web.Application, parts: Parts) -> None:
     app.router.add_get("/download/{grant}/text", guarded(downloads.text_route(parts)))
 
 
+@cache
+def _table() -> Table:
+    """Return what all servers of the process share: it takes a good part of a start to make."""
+    return Table(ROUTES)
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Who asks, with which headers, and over what; see the fields of ``Call``."""
@@ -65,7 +72,7 @@ class Api:
     """Finds the route of a request, lets it in, checks it, and calls its handler."""
 
     def __init__(self, parts: Parts) -> None:
-        self.table = Table(ROUTES)
+        self.table = _table()
         self.access = Access(parts.settings, parts.store)
         self.parts = parts
 

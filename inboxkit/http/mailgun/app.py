@@ -6,6 +6,7 @@ import binascii
 import json
 import logging
 from base64 import b64decode
+from functools import cache
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -35,13 +36,19 @@ def add_mailgun(app: web.Application, parts: Parts) -> None:
     app.router.add_route("*", f"/{_VERSIONS}/{{rest:[\\s\\S]*}}", facade.answer)
 
 
+@cache
+def _table() -> Table:
+    """Return what all servers of the process share."""
+    return Table(ROUTES)
+
+
 class Facade:
     """Finds the route of a request, lets it in, and calls its handler."""
 
     def __init__(self, parts: Parts, access: Access) -> None:
         self._parts = parts
         self._access = access
-        self._table = Table(ROUTES)
+        self._table = _table()
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer a request; only our own defects are logged."""

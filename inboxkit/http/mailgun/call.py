@@ -186,6 +186,7 @@ class Table:
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self.routes = sorted(routes, key=lambda r: [p.startswith("{") for p in r.template])
+        self._templates = [(route.template, route) for route in self.routes]
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """Return the route of a request and its ids; raise Refusal 404 or 405."""
@@ -204,7 +205,7 @@ class Table:
         pieces = [unquote(piece) for piece in path.strip("/").split("/")]
         if any("\0" in piece for piece in pieces):
             return []
-        fits = ((route, _match(route.template, pieces)) for route in self.routes)
+        fits = ((route, _match(template, pieces)) for template, route in self._templates)
         return [(route, ids) for route, ids in fits if ids is not None]
 
 
