@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from inboxkit import InboxKit
 from inboxkit.clock import Clock
@@ -26,9 +26,11 @@ from .databases import BACKENDS, SERVER_FOLDER, empty
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterator
 
-# The plain run takes a sample; for a long one: HYPOTHESIS_PROFILE=long.
-settings.register_profile("plain", max_examples=40)
-settings.register_profile("long", max_examples=2_000)
+# The plain run takes a sample; for a long one: HYPOTHESIS_PROFILE=long. How slow a busy machine is
+# fails nothing: pytest-timeout sees to what does not end.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("plain", _PATIENT, max_examples=40)
+settings.register_profile("long", _PATIENT, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "plain"))
 
 _ON_BOTH = ("store", "pipeline", "crash", "e2e")
