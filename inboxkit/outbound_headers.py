@@ -28,7 +28,6 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$&^_.+-]+")  # of RFC 2045, and what RFC 6838 lets types be
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,900}>")
-_ENCODED_WORD = re.compile(r"=\?.*\?=", re.DOTALL)
 _FRAME = len("=?utf-8?q??=")
 _AS_THEY_ARE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 
@@ -37,10 +36,16 @@ def unstructured(name: str, value: str) -> Field:
     """Write free text, such as a subject; raise ValueError when it holds control characters."""
     check_value(name, value)
     pieces = re.findall(r" *[^ ]+", value)
-    is_plain = value.isascii() and value == value.strip() and not _ENCODED_WORD.search(value)
+    is_plain = value.isascii() and value == value.strip() and not _may_be_encoded(value)
     if is_plain and all(len(piece) <= _LONGEST_PIECE for piece in pieces):
         return name, _folded(name, pieces)
     return name, "\r\n ".join(_encoded_words(value, _LINE - len(name) - 2))
+
+
+def _may_be_encoded(text: str) -> bool:
+    """Whether a reader could find an encoded word (RFC 2047) in a text."""
+    _, begun, rest = text.partition("=?")
+    return bool(begun) and "?=" in rest
 
 
 def addresses(name: str, people: Iterable[Address]) -> Field:
@@ -175,7 +180,7 @@ def flat(text: str) -> str:
 
 
 def _phrase(name: str) -> str:
-    if not name.isascii() or len(name) > 60 or _ENCODED_WORD.search(name):
+    if not name.isascii() or len(name) > 60 or _may_be_encoded(name):
         return "\r\n ".join(_encoded_words(name, _LINE - len("Reply-To: ")))
     if _ATOMS.fullmatch(name):
         return name
