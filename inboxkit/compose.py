@@ -5,13 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
-
-from email_validator import EmailNotValidError, validate_email
 
 from . import tokens
 from .outbound_headers import (
@@ -37,9 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Composition",
-    "check_address",
     "compose",
-    "listed_form",
     "message_id_row",
     "new_message_id",
     "quote",
@@ -67,8 +62,6 @@ _RESERVED = frozenset(
         "x-inboxkit-loop",
     }
 )
-# Names for tests and for networks without DNS: RFC 6761, RFC 6762, and what routers hand out.
-_LOCAL_DOMAIN = re.compile(r"[@.](?:test|localhost|local|localdomain|invalid|internal)$", re.I)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,35 +208,6 @@ def references_for(message_id: str, references: Sequence[str], in_reply_to: str)
     parents = [mid for mid in before if mid != message_id]
     chain = [mid for mid in dict.fromkeys([*parents, message_id]) if is_message_id(mid)]
     return (*chain[:1], *chain[1:][-_NEAREST_REFERENCES:])
-
-
-def check_address(email: str) -> str:
-    """Return an address as it can be sent to, its domain in ASCII (RFC 5891); no DNS is asked.
-
-    Domains of tests and local networks are let through. Raises ValueError saying what is wrong.
-    """
-    if len(email) > 1_000:
-        raise ValueError(f"{email[:80]!r}... is too long for an address")
-    # The validator refuses names without a place in the DNS: lend them one for the check.
-    borrowed = ".example" if _LOCAL_DOMAIN.search(email) else ""
-    try:
-        valid = validate_email(email + borrowed, check_deliverability=False, allow_smtputf8=False)
-    except EmailNotValidError as error:
-        raise ValueError(f"{email[:80]!r} is not an address: {error}") from error
-    return (valid.ascii_email or valid.normalized).removesuffix(borrowed)
-
-
-def listed_form(address: str) -> str:
-    """Return an address or a domain as lists hold it: in lower case, its domain in ASCII.
-
-    One that cannot be written so stays as it is.
-    """
-    local, at, domain = address.strip().lower().rpartition("@")
-    domain = domain.rstrip(".")
-    if not domain.isascii():
-        with suppress(ValueError):
-            domain = check_address(f"postmaster@{domain}").lower().rpartition("@")[2]
-    return f"{local}{at}{domain}"
 
 
 def quote(text: str, sender: Address, date: datetime | None) -> str:

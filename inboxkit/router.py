@@ -358,7 +358,16 @@ def address_glob(filter_name: str, pattern: Pattern) -> Pattern:
             f'{filter_name}="{pattern}" can match no address: '
             f'globs match whole addresses, write {filter_name}="{meant}"'
         )
-    return pattern
+    return _kept(pattern) if filter_name == "to" and isinstance(pattern, str) else pattern
+
+
+def _kept(glob: str) -> str:
+    """Return a glob of inboxes with its domain in ASCII, as their addresses are kept."""
+    if glob.isascii():
+        return glob
+    from .addresses import listed_form  # slow to import, and few need it
+
+    return listed_form(glob)
 
 
 def _meant(glob: str) -> str:

@@ -12,8 +12,8 @@ import anyio
 
 from . import drafting
 from .actions import LocalActions
+from .addresses import check_address as checked_address
 from .blocking import uninterrupted
-from .compose import check_address as checked_address
 from .edges import Edges
 from .egress import Guard
 from .errors import ConfigurationError, InboxKitError, NotFound

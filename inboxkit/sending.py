@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from email.utils import getaddresses
 from typing import TYPE_CHECKING, Any
 
+from .addresses import check_address, listed_form
 from .compose import (
     Composition,
-    check_address,
     compose,
     new_message_id,
     references_for,
@@ -257,11 +257,11 @@ def recipients(draft: Draft, context: Context) -> tuple[tuple[Address, ...], tup
         return to, cc
     if parent.direction == "outbound":  # a follow-up goes to whom we wrote before
         return parent.to, cc or parent.cc
-    own = {context.inbox.address, *context.inbox.aliases}
+    own = {listed_form(name) for name in (context.inbox.address, *context.inbox.aliases)}
     answered = tuple(_sendable(a) for a in parent.reply_to or (parent.sender,) if a.email)
     if not context.everyone:
         return answered, cc
-    seen = {a.email.lower() for a in (*answered, *cc)}
+    seen = {listed_form(a.email) for a in (*answered, *cc)}
     others = [_sendable(a) for a in (*parent.to, *parent.cc) if _is_other(a, own, seen)]
     return answered, (*cc, *others)
 
@@ -275,7 +275,7 @@ def _sendable(address: Address) -> Address:
 
 
 def _is_other(address: Address, own: set[str], seen: set[str]) -> bool:
-    email = address.email.lower()
+    email = listed_form(address.email)
     local, _, domain = email.rpartition("@")
     return bool(email) and not (
         {email, f"{local.partition('+')[0]}@{domain}"} & own | {email} & seen

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from inboxkit.addresses import check_address
 from inboxkit.compose import (
     Composition,
-    check_address,
     compose,
     message_id_row,
     new_message_id,

@@ -16,7 +16,7 @@ import anyio
 import click
 
 from .. import discovery, matching
-from ..compose import check_address
+from ..addresses import check_address
 from ..errors import ConfigurationError
 from ..kit import InboxKit
 from ..listening import raise_limit

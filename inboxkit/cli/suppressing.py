@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ..compose import check_address
+from ..addresses import check_address
 from ..store import suppressions as store_suppressions
 from ..store.suppressions import Entry
 from .looking import looked

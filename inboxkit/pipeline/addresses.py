@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import tokens
+from ..addresses import listed_form
 from ..store import inboxes, token_keys
 from ..store.inboxes import DELETING, InboxRecord, normalize
 
@@ -40,6 +41,9 @@ class Addresses:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
+        self._domain, self._reply_domain = map(
+            listed_form, (settings.domain, settings.reply_domain)
+        )
         self._known: dict[str, tuple[float, Target]] = {}
 
     async def resolve(self, address: str, *, make: bool = True) -> Target | None:
@@ -80,7 +84,7 @@ class Addresses:
 
     def _may_make(self, address: str) -> bool:
         domain = address.rpartition("@")[2]
-        catches = self._settings.catch_all and domain == self._settings.domain
+        catches = self._settings.catch_all and domain == self._domain
         return "@" in address and (catches or self._settings.any_recipient)
 
     def _find(self, connection: Connection, address: str) -> InboxRecord | None:
@@ -93,12 +97,12 @@ class Addresses:
     def _of_token(self, connection: Connection, address: str) -> InboxRecord | None:
         local, _, domain = address.rpartition("@")
         name, plus, tag = local.rpartition("+")
-        is_for_replies = domain == self._settings.reply_domain
+        is_for_replies = domain == self._reply_domain
         if not plus and not is_for_replies:
             return None
         row_id = self._store.keys.verify(tag, self._store.clock.now())
         found = None if row_id is None else inboxes.of_message(connection, row_id)
-        is_its_own = found is not None and found.address == f"{name}@{domain}"
+        is_its_own = found is not None and normalize(found.address) == f"{name}@{domain}"
         return found if is_its_own or is_for_replies else None
 
 

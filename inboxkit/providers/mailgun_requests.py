@@ -29,7 +29,7 @@ _ADDRESS = "{} parameter is not a valid address. please check documentation"
 _MOST_RECIPIENTS = 1000
 _IN_HEADER = frozenset(("from", "to", "cc", "bcc", "subject"))
 MOST_HEADER_BYTES = 256 * 1024  # it is read and written while others wait
-_MOST_OBJECT_CHARACTERS = 1024 * 1024  # nothing else is done while one is read
+_MOST_OBJECT_CHARACTERS = 4 * 1024 * 1024  # nothing else is done while one is read
 
 
 class Refusal(Exception):

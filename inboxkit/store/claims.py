@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from ..compose import check_address
+from ..addresses import check_address
 from ..errors import InboxKitError, NotFound
 from ..tokens import new_id
 from . import domains, inboxes

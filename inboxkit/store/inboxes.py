@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ..addresses import listed_form, written_forms
 from ..errors import ConfigurationError, NotFound, StoreError
 from ..tokens import new_id
 from .api_tables import DEFAULT_POD
@@ -76,8 +77,8 @@ class InboxGone(NotFound):
 
 
 def normalize(address: str) -> str:
-    """Return the form an address is compared in: trimmed, lower case."""
-    return address.strip().strip("<>").lower()
+    """Return the form an address is kept in: trimmed, lower case, its domain in ASCII."""
+    return listed_form(address.strip().strip("<>"))
 
 
 def create(
@@ -184,11 +185,13 @@ def _add_alias(tx: Tx, name: str, inbox_id: int) -> None:
 
 def find(connection: Connection, address: str) -> InboxRecord | None:
     """Return the inbox with exactly this address or alias."""
-    wanted = normalize(address)
-    row = _by_address.one(connection, address=wanted)
-    if row is None:
-        row = _by_alias.one(connection, address=wanted)
-    return None if row is None else _record(connection, row)
+    for wanted in written_forms(normalize(address)):  # old rows may have either
+        row = _by_address.one(connection, address=wanted)
+        if row is None:
+            row = _by_alias.one(connection, address=wanted)
+        if row is not None:
+            return _record(connection, row)
+    return None
 
 
 _by_address = Prepared(select(inbox).where(inbox.c.address == bindparam("address")))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select
 
-from ..compose import listed_form
+from ..addresses import listed_form
 from ..values import EventType
 from . import mailgun_domains, suppressions
 from .mailgun_tables import mailgun_allow

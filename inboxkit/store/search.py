@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
 )
 
+from ..addresses import written_forms
 from . import search_postgres, search_sqlite
 from .pages import Page, paged
 from .reach import HIDDEN_LABELS
@@ -222,10 +223,10 @@ def _flag(name: str) -> ColumnElement[bool]:
 
 
 def _inbox(term: Term) -> ColumnElement[bool]:
-    mine = select(inbox.c.id).where(inbox.c.address == term.value.lower())
+    mine = select(inbox.c.id).where(inbox.c.address.in_(written_forms(term.value)))
     if term.negated:
         return message.c.inbox_id.in_(mine)
-    return message.c.inbox_id == mine.scalar_subquery()  # with IN, all of them would be sorted
+    return message.c.inbox_id == mine.limit(1).scalar_subquery()  # IN would sort them all
 
 
 def _filename(term: Term) -> ColumnElement[bool]:

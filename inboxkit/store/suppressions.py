@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from ..compose import listed_form
+from ..addresses import listed_form
 from ..values import EventType
 from .mailgun_tables import mailgun_allow
 from .prepared import Prepared

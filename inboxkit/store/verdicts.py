@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..compose import listed_form
+from ..addresses import listed_form
 from . import lists
 from .lists import ORGANIZATION
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ..compose import check_address
+from ..addresses import check_address
 from .domains import COUNTRIES, DISPOSABLE, LARGE, MISSPELT, REAL, ROLES
 
 if TYPE_CHECKING:

@@ -116,8 +116,8 @@ MULTIPLIED: dict[str, tuple[dict[str, Any], str, int]] = {
     "headers together": ({f"h:X-{n}": FILLED for n in range(9)}, "x" * 40_000, 400),
     "a subject": ({"subject": FILLED * 9}, "x" * 100_000, 400),
     "a variable": ({"v:any": FILLED * 9}, "x" * 100_000, 400),
-    "mails together": ({"to": PEOPLE, "text": "x" * 120_000}, "1", 413),
-    "variables": ({}, "x" * 2_000_000, 400),
+    "mails together": ({"to": PEOPLE, "text": "x" * 300_000}, "1", 413),
+    "variables": ({}, "x" * 5_000_000, 400),
 }
 
 

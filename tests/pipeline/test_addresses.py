@@ -24,6 +24,7 @@ from inboxkit.pipeline.accept import UnknownRecipient
 from inboxkit.pipeline.addresses import Addresses, reply_address
 from inboxkit.pipeline.janitor import Janitor
 from inboxkit.store import runs
+from inboxkit.testing.settling import settle
 from tests.mails import ANN, DESK, arrive, happened, mail
 
 if TYPE_CHECKING:
@@ -61,6 +62,46 @@ async def resolved(kit: InboxKit, address: str) -> str | None:
 async def test_an_address_means_an_inbox(kit: InboxKit, address: str, means: str | None) -> None:
     await kit.inbox(DESK, aliases=["help@shop.example", "0123abcd@inbound.mail.example"])
     assert await resolved(kit, address) == means
+
+
+WRITTEN, IN_ASCII = "desk@bücher.example", "desk@xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize("made", [WRITTEN, IN_ASCII])
+@pytest.mark.parametrize("asked", ["Desk@BÜCHER.example", "Desk+Shop@XN--Bcher-Kva.Example"])
+async def test_a_domain_beyond_ascii_means_the_same_however_it_is_written(
+    kit: InboxKit, made: str, asked: str
+) -> None:
+    inbox = await kit.inbox(made)
+    assert await resolved(kit, asked) == inbox.address == IN_ASCII
+    message = await arrive(kit, to=IN_ASCII)
+    for query in (f"inbox:{WRITTEN}", f"inbox:{IN_ASCII}"):
+        assert [one.id async for one in kit.search(query)] == [message.id]
+
+
+async def test_a_handler_takes_it_by_either_name(database: str) -> None:
+    router, heard = Router(), list[str]()
+
+    @router.on_message(to=WRITTEN)
+    async def hear(message: Message) -> None:
+        heard.append(message.inbox)
+
+    async with InboxKit(router, database=database) as kit:
+        await kit.inbox(WRITTEN)
+        await arrive(kit, to=IN_ASCII)
+        await settle(kit, timeout=30)
+        assert heard == [IN_ASCII]
+
+
+@pytest.mark.parametrize("to", ["any@bücher.example", "any@xn--bcher-kva.example"])
+async def test_so_does_the_domain_of_the_settings(database: str, to: str) -> None:
+    asked = Settings(database=database, domain="bücher.example", catch_all=True)
+    async with InboxKit(settings=asked) as kit:
+        assert await resolved(kit, to) == "any@xn--bcher-kva.example"
+        sent = await (await kit.inbox()).send("ann@other.example", "Lamp", "On?")
+        name, _, domain = sent.sender.email.partition("@")
+        assert domain == "xn--bcher-kva.example"
+        assert await resolved(kit, f"{name}@bücher.example") == sent.inbox
 
 
 async def test_an_inbox_with_a_plus_of_its_own_comes_first(kit: InboxKit) -> None:

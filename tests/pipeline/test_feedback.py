@@ -88,8 +88,7 @@ async def test_events_out_of_order_and_repeated_end_alike(mailgun: Account, seed
 @pytest.mark.parametrize(
     ("kind", "hard", "state"),
     [
-        (EventType.BOUNCED, True, "bounced"),
-        (EventType.BOUNCED, False, "bounced"),
+        *((EventType.BOUNCED, hard, "bounced") for hard in (True, False)),
         (EventType.REJECTED, False, "rejected"),
     ],
 )

@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...addresses import check_address
 from ...blocking import in_thread
-from ...compose import check_address
 from ...dkim_keys import SELECTOR, new_key, public_record
 from ...dns_records import (
     NOT_STARTED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...compose import check_address
+from ...addresses import check_address
 from ...store import claims, inboxes
 from ...tokens import encode, new_id
 from .envelope import ApiError, invalid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...compose import check_address, listed_form
+from ...addresses import check_address, listed_form
 from ...store import lists
 from ...store.lists import ListKey
 from .access import ORGANIZATION

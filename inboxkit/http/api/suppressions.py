@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...compose import check_address
+from ...addresses import check_address
 from ...store import suppressions
 from .envelope import ApiError, invalid
 from .routing import Route

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ...compose import check_address
+from ...addresses import check_address
 from ...providers.mailgun_requests import Refusal
 from ...store import mailgun_lists
 from . import domains

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _KEPT = timedelta(hours=24)
 _MOST_KEY_CHARACTERS = 256
-_MOST_TOGETHER_BYTES = 100 * 1024 * 1024  # a mail each for as many people, stored together
+_MOST_TOGETHER_BYTES = 256 * 1024 * 1024  # a mail each for as many people, stored together
 _QUEUED = "Queued. Thank you."
 # Headers that say something to this server, or that every mail of ours has anyway.
 _READ_HERE = frozenset(

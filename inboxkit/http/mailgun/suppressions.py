@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ...compose import check_address
+from ...addresses import check_address
 from ...parsing import dates
 from ...providers.mailgun_requests import Refusal
 from ...store import mailgun_lists
