@@ -121,9 +121,9 @@ async def test_no_sentence_of_a_mail_stands_beside_the_facts(kit: InboxKit) -> N
         said["why"] = await asked.get("explain_thread", thread_id=came.thread_id)
         answer = {"message_id": named.id, "text": "Yes", "key": "k"}
         said["answer"] = await asked.get("reply_to_message", **answer)
-        given = {"inbox": DESK, "text": "Yes", "key": "k", "in_reply_to": named.id}
+        given = {"inbox": DESK, "text": "Yes", "key": "d", "in_reply_to": named.id}
         said["draft"] = await asked.get("create_draft", **given)
-        given = {"inbox": DESK, "text": "Yes", "key": "k", "in_reply_to": came.id}
+        given = {"inbox": DESK, "text": "Yes", "key": "d", "in_reply_to": came.id}
         refused = await asked.refused("create_draft", **given)
     assert said["message"]["author"]["address"] == "...@evil.example"
     assert refused == f"message {came.id}: ...@evil.example cannot be written to"
