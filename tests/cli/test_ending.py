@@ -79,10 +79,14 @@ print("opening", flush=True)
 threading.Event().wait()
 """
 NAMES = ("anyio", "asyncio", "deaf")
+LONG = pytest.mark.long
 
 
-@pytest.mark.parametrize("names", [NAMES[:2], NAMES[2:]], ids=["thread", "deaf"])
-@pytest.mark.parametrize("command", ["dev", pytest.param("run", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "names",
+    [pytest.param(NAMES[:2], id="thread"), pytest.param(NAMES[2:], id="deaf", marks=LONG)],
+)
+@pytest.mark.parametrize("command", ["dev", pytest.param("run", marks=LONG)])
 def test_calls_that_do_not_end_hold_up_no_stop(
     inboxkit: Command, command: str, names: tuple[str, ...]
 ) -> None:
@@ -141,7 +145,7 @@ threading.Thread(target=threading.Event().wait, name="poller").start()
 """
 
 
-@pytest.mark.parametrize("command", ["dev", "run"])
+@pytest.mark.parametrize("command", ["dev", pytest.param("run", marks=LONG)])
 def test_a_thread_that_an_import_began_holds_up_no_stop(inboxkit: Command, command: str) -> None:
     write_handler(inboxkit.folder, POLLING)
     with Serving(inboxkit.folder, command) as server:
