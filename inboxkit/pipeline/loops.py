@@ -80,7 +80,7 @@ async def rounds(
 class Consumer:
     """Takes the jobs of one kind, ``room()`` at a time, and hands them to ``work``.
 
-    ``full()`` are the marks of the queues that are left out for now. When one is left out no more,
+    ``full()`` are the marks of the queues that are left out at present. When one is not any more,
     who says so rings for the kind.
     """
 

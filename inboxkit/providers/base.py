@@ -208,7 +208,7 @@ class Sent:
 
     ``aliases`` are Message-IDs that replies will cite, with angle brackets; one that ends in ``@``
     knows only the local part, as the vendor adds a domain of its own. ``recipients`` were refused
-    for good, ``deferred`` for now: only these are to be tried again. Both give the reason.
+    for good, ``deferred`` for a while: only these are to be tried again. Both give the reason.
     ``ids`` is under which id the events of each recipient name the message, where these differ.
     """
 

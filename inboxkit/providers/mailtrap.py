@@ -55,7 +55,7 @@ _FAULTS = {401: "credentials", 402: "account", 403: "account", 404: "settings"}
 
 _EVENTS = {
     "delivery": EventType.DELIVERED,
-    "soft bounce": EventType.DEFERRED,  # for now: a delivery or a bounce follows
+    "soft bounce": EventType.DEFERRED,  # a delivery or a bounce follows
     "suspension": EventType.DEFERRED,
     "bounce": EventType.BOUNCED,
     "reject": EventType.REJECTED,

@@ -222,6 +222,7 @@ async def test_processes_that_live_for_minutes_do_what_is_done_every_six_hours(
 ) -> None:
     await traced.write(housekeeping.done, traced.clock.beat() - timedelta(hours=6))
     await keep_house(traced, after=timedelta(minutes=2))
+    assert await traced.read(traces) == LEFT
 
 
 @pytest.mark.parametrize(("hours", "due"), [(5, False), (6, True), (-1, True)])

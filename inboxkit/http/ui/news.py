@@ -72,8 +72,9 @@ class News:
                 await self._tell(look.request, answer, cursor)
         except InboxKitError as error:
             log.warning("a stream of news ends: %s", error)
-        except (ApiError, ConnectionError):
-            pass  # the session has ended, the server is stopping, or nobody is there any more
+        except (ApiError, ConnectionError) as end:
+            # The session has ended, the server is stopping, or nobody is there any more.
+            log.debug("a stream of news ends: %s", end)
         return answer
 
     async def _tell(self, request: web.Request, answer: web.StreamResponse, cursor: int) -> None:
