@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "plain"))
 
 # The commands that tests start would each compile the whole package anew: 2 s instead of 1.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Where the tests run in the background of a script they would be deaf to SIGINT, as their parent.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _ON_BOTH = ("store", "pipeline", "crash", "e2e")
 
