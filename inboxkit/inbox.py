@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from .extracted import Link, Otp
 
+_LONGEST = timedelta(days=36_500)  # nobody means more, and the calendar ends
+
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
@@ -140,10 +142,12 @@ def check_asked(
     if isinstance(since, datetime):
         if since.tzinfo is None:
             raise ConfigurationError(f"inbox: since={since} has no time zone")
-    elif since is not None and not isinstance(since, timedelta):
-        raise _refused("since", since, "a datetime with its zone, or a timedelta")
-    if expires is not None and not (isinstance(expires, timedelta) and expires > timedelta(0)):
-        raise _refused("expires", expires, "a timedelta above 0")
+    elif since is not None and not (isinstance(since, timedelta) and abs(since) <= _LONGEST):
+        raise _refused("since", since, "a datetime with its zone, or a timedelta under 100 years")
+    if expires is not None and not (
+        isinstance(expires, timedelta) and timedelta(0) < expires <= _LONGEST
+    ):
+        raise _refused("expires", expires, "a timedelta above 0 and under 100 years")
     try:
         json.dumps(metadata)
     except (TypeError, ValueError) as error:

@@ -100,7 +100,7 @@ class Settings(BaseModel):
     auto_replies_per_thread_hour: int = Field(default=20, ge=0)
     auto_replies_per_correspondent_hour: int = Field(default=60, ge=0)
     auto_replies_per_inbox_hour: int = Field(default=1_000, ge=0)
-    keep_days: int = Field(default=0, ge=0)
+    keep_days: int = Field(default=0, ge=0, le=36_500)
     keep_messages: int = Field(default=0, ge=0)
     egress_networks: Sequence[str] = ()
     send_concurrency: int = Field(default=32, gt=0)

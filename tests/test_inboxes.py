@@ -20,10 +20,12 @@ ASKED: list[tuple[dict[str, Any], str]] = [
     ({"client_id": 3}, "client_id=3 must be a text"),
     ({"metadata": {"made": NAIVE}}, "metadata is no JSON: .*datetime"),
     ({"since": "1h"}, "since='1h' must be a datetime with its zone, or a timedelta"),
+    ({"since": timedelta.max}, "since=.* or a timedelta under 100 years"),
     ({"since": NAIVE}, "since=2026-01-31 00:00:00 has no time zone"),
 ]
 EXPIRES: list[tuple[dict[str, Any], str]] = [
     ({"expires": 3}, "expires=3 must be a timedelta above 0"),
+    ({"expires": timedelta.max}, "expires=.* must be a timedelta above 0 and under 100 years"),
     ({"expires": timedelta(hours=-1)}, "expires=.* must be a timedelta above 0"),
 ]
 

@@ -121,6 +121,7 @@ def test_a_file_in_the_working_directory_is_read(
         ({"http": "host:99999"}, "http: 'host:99999' is not HOST:PORT"),
         ({"api_key": "k" * 15}, "api_key: a key needs 16 characters or more"),
         ({"max_recipients": 0}, "max_recipients: "),
+        ({"keep_days": 99_999_999}, "keep_days: "),
         ({"max_recipients": "many"}, "max_recipients: "),
         ({"catch_all": "perhaps"}, "catch_all: "),
         ({"smtp_users": "ann:secret"}, "smtp_users: write it as JSON"),

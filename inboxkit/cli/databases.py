@@ -15,6 +15,7 @@ from ..settings import without_secrets
 from ..store import holds, schema, token_keys
 from ..store.database import open_database, sqlite_file
 from .looking import looked
+from .moments import MOST_DAYS
 from .opening import opened, require_database, run, settings_of
 from .printing import moment
 
@@ -60,7 +61,7 @@ def check(ctx: click.Context) -> None:
 @db.command("rotate-secret")
 @click.option(
     "--keep-days",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, MOST_DAYS),
     default=180,
     show_default=True,
     help="How long reply addresses that are out there go on to work.",

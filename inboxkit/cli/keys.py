@@ -15,6 +15,7 @@ from ..store.pages import Page
 from ..store.reach import EVERYTHING
 from ..tokens import public_id, row_id
 from .looking import looked
+from .moments import MOST_DAYS
 from .opening import run
 from .printing import as_json, moment, table
 
@@ -44,7 +45,7 @@ def key() -> None:
     metavar="NAME",
     help="Allow only this; repeatable.",
 )
-@click.option("--days", type=click.IntRange(min=1), help="Until when it is good.")
+@click.option("--days", type=click.IntRange(1, MOST_DAYS), help="Until when it is good.")
 @_json
 @click.pass_context
 def create(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+MOST_DAYS = 36_500  # a hundred years: nobody means more, and the calendar ends
 _AGE = re.compile(r"(\d{1,4})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 

@@ -43,6 +43,7 @@ def test_a_revoked_key_is_gone(inboxkit: Command) -> None:
         (("create", "bot", "--pod", "pod_none"), 3),
         (("create", "bot", "--inbox", "a@b.example", "--pod", "pod_default"), 2),
         (("create", "bot", "--permission", "everything"), 2),
+        (("create", "bot", "--days", "99999999"), 2),
         (("revoke", "key_none!"), 3),
     ],
     ids=str,

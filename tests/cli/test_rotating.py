@@ -34,6 +34,12 @@ def test_a_new_secret_is_put_in_front_and_the_old_one_has_its_time(inboxkit: Com
     assert not any(key.secret.hex() in done.out + done.err for key in (new, old))
 
 
+def test_a_time_past_the_calendar_is_refused(inboxkit: Command) -> None:
+    inboxkit("inbox", "create", "desk@inbox.example")
+    assert inboxkit("db", "rotate-secret", "--keep-days", "99999999").code == 2
+    assert [key.secret for key in keys(inboxkit)] == [b"own"]
+
+
 def test_a_server_is_not_asked(inboxkit: Command) -> None:
     done = inboxkit("--url", "http://127.0.0.1:1", "db", "rotate-secret")
     assert done.code != 0

@@ -146,6 +146,7 @@ def test_events_and_amounts_are_counted(api: Api) -> None:
 
 
 BAD = ["start=2020-01-01T00:00:00Z", "start=2999-01-01T00:00:00Z", "period=1", "limit=0"]
+BAD += ["end=0001-01-01T00:00:01Z"]
 
 
 @pytest.mark.parametrize("query", BAD)

@@ -75,6 +75,12 @@ def test_metrics_by_time_show_every_stretch(mailgun: Mailgun) -> None:
     assert found["items"][0]["dimensions"][0]["value"] == found["start"]
 
 
+@pytest.mark.parametrize("path", [METRICS, LOGS])
+def test_an_end_that_leaves_no_room_for_a_start_is_refused(mailgun: Mailgun, path: str) -> None:
+    answer = mailgun.post_json(path, {"end": "-62135596799"})
+    assert answer.status == 400 and "end parameter is too long ago" in answer.body.decode()
+
+
 def test_rates_are_parts_of_one(mailgun: Mailgun) -> None:
     names = ["delivered_rate", "opened_rate", "permanent_fail_rate"]
     query = {"metrics": names, "filter": only("domain", DOMAIN), "dimensions": []}

@@ -140,6 +140,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "too many stretches": {"event": "opened", "start": "0", "resolution": "hour"},
     "backwards": {"event": "opened", "start": "1700000000", "end": "1600000000"},
     "a time before time": {"event": "opened", "start": "-62135596800", "resolution": "month"},
+    "an end before time": {"event": "opened", "end": "-62135596799"},
+    "a duration before time": {"event": "opened", "end": "-62135596799", "duration": "2d"},
     "not a number": {"event": "opened", "start": "nan"},
 }
 

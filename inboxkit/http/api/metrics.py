@@ -137,10 +137,13 @@ def _span(call: Call[Any]) -> Span:
     """Return the time that is asked for; raise ApiError for one that cannot be."""
     asked: MetricsQuery = call.given
     end = min(asked.end or call.now, call.now)
+    oldest = call.now - _LONGEST - _DAY
+    if end < oldest:
+        raise invalid(f"is more than {_LONGEST.days} days ago", "end")
     start = asked.start or end - _DAY
     if start >= end:
         raise invalid("is not before end", "start")
-    if start < call.now - _LONGEST - _DAY:
+    if start < oldest:
         raise invalid(f"is more than {_LONGEST.days} days ago", "start")
     span = Span(start, end, timedelta(seconds=asked.period) if asked.period else _PERIOD)
     if len(_stretches(span)) > _MOST_STRETCHES:

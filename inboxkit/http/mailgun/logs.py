@@ -15,7 +15,7 @@ from .call import Call, Route
 from .events import BACK, FORWARD, page, told
 from .pages import dated
 from .queries import MOST_QUERY_BYTES, Query
-from .spans import moment
+from .spans import before, moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +66,8 @@ def _wanted(call: Call, query: Query) -> Wanted:
     if names:
         given["names"] = names
     given["domains"] = [name.lower() for name in given.get("domains", ())]
-    return Wanted(reach=call.reach, begin=moment(call, "start") or end - _DAY, end=end, **given)
+    begin = moment(call, "start") or before(end, _DAY)
+    return Wanted(reach=call.reach, begin=begin, end=end, **given)
 
 
 def _is_ascending(sort: str) -> bool:

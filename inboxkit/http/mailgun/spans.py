@@ -45,7 +45,7 @@ def span_of(call: Call) -> Span:
     unit, duration = call.text("resolution") or "day", call.text("duration")
     if unit not in (*_LENGTHS, "month"):
         raise Refusal(400, "resolution parameter is none of hour, day, month")
-    since = moment(call, "start") or until - _WEEK
+    since = moment(call, "start") or before(until, _WEEK)
     if duration:
         unit, since = _back(duration, until)
     if since >= until:
@@ -72,6 +72,14 @@ def moment(call: Call, name: str) -> datetime | None:
         raise Refusal(400, f"{name} parameter is neither RFC 2822 nor a number") from None
 
 
+def before(until: datetime, length: timedelta) -> datetime:
+    """Return the start that leaves a length; raise Refusal where the calendar has none."""
+    try:
+        return until - length
+    except OverflowError:
+        raise Refusal(400, "end parameter is too long ago") from None
+
+
 def _back(duration: str, until: datetime) -> tuple[str, datetime]:
     found = _DURATION.fullmatch(duration.strip())
     if found is None or not int(found[1]):
@@ -79,7 +87,7 @@ def _back(duration: str, until: datetime) -> tuple[str, datetime]:
     number, unit = int(found[1]), _RESOLUTIONS[found[2]]
     if unit == "month":
         return unit, _months(_floor(until, unit), -min(number, _MOST_MONTHS + 1))
-    return unit, until - number * _LENGTHS[unit]
+    return unit, before(until, number * _LENGTHS[unit])
 
 
 def _floor(at: datetime, unit: str) -> datetime:
