@@ -71,7 +71,7 @@ def test_a_process_takes_the_descriptors_that_it_may_have() -> None:
 
 
 def test_without_a_descriptor_one_turn_makes_few_errors() -> None:
-    assert int(printed(STARVED)) <= 8
+    assert int(printed(STARVED)) <= 9  # asyncio of 3.14 tries once more than it is told
 
 
 def line(message: str, created: float) -> logging.LogRecord:

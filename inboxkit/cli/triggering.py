@@ -81,7 +81,8 @@ def _ask(url: str, asked: dict[str, str]) -> Any:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        words = _message(error.read())
+        with error:
+            words = _message(error.read())
         if error.code == 404:
             raise NotFound(words) from None
         raise RemoteError(f"{error.code} {words}") from None

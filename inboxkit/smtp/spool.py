@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from anyio import CapacityLimiter, to_thread
@@ -51,7 +52,8 @@ class Spool:
         self._parts.clear()
         self._waiting = 0
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # a full disk refuses once more what was left in the buffer
+                self._file.close()
             self._file = None
 
     async def _run(self, step: Callable[[], None]) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from ..errors import ConfigurationError
 from ..settings import without_secrets
+from . import sqlite_dialect
 from .compiled import COMPILED
 from .links import Links
 
@@ -132,6 +133,7 @@ def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
         json_deserializer=_from_json,
         execution_options={"compiled_cache": COMPILED},
     )
+    engine.dialect.statement_compiler = sqlite_dialect.Compiler
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:

@@ -44,8 +44,10 @@ def test_mail_is_shown_in_a_browser_unless_the_settings_say_otherwise(inboxkit: 
         with urlopen(f"{server.url}/", timeout=30) as answer:
             assert b"482913" in answer.read()
     (inboxkit.folder / "inboxkit.toml").write_text("http_pages = false\n")
-    with Serving(inboxkit.folder, "dev") as server, pytest.raises(HTTPError, match="404"):
-        urlopen(f"{server.url}/", timeout=30)
+    with Serving(inboxkit.folder, "dev") as server:
+        with pytest.raises(HTTPError, match="404") as refused:
+            urlopen(f"{server.url}/", timeout=30)
+        refused.value.close()
     assert not any("browser" in said for said in server.said["err"])
 
 

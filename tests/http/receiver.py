@@ -47,6 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         receiver = cast("Receiver", self.server)
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        receiver.posts.put(Post(dict(self.headers.items()), body))  # before anybody has the answer
         status = receiver.statuses.pop(0) if receiver.statuses else 200
         self.send_response(status)
         if 300 <= status < 400:
@@ -55,7 +56,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("retry-after", receiver.retry_after)
         self.send_header("content-length", "0")
         self.end_headers()
-        receiver.posts.put(Post(dict(self.headers.items()), body))
 
     def log_message(self, format: str, *args: object) -> None:
         pass

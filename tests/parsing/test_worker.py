@@ -10,6 +10,7 @@ import signal
 import struct
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import TYPE_CHECKING, cast
 
@@ -24,6 +25,7 @@ from .corpus import sample
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+by_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 by_signals = pytest.mark.skipif(os.name == "nt", reason="processes are told by signals")
 
 
@@ -93,37 +95,39 @@ async def test_cancelled_message_does_not_answer_for_the_next(process: ParserPro
         assert (await process.parse(b"Subject: 2\r\n\r\n")).subject == "2"
 
 
-async def children() -> set[int]:
-    """Return the processes that this one has started."""
-    listed = await anyio.run_process(["pgrep", "-P", str(os.getpid()), "-f", "parsing.worker"])
-    return set(map(int, listed.stdout.split()))
+def children() -> set[int]:
+    """Return the parser's processes that this one has started."""
+    lists = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
+    started = [pid for one in lists for pid in one.split()]
+    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in started}
+    return {pid for pid, command in commands.items() if b"parsing.worker" in command}
 
 
-@by_signals
+@by_proc
 async def test_a_message_is_read_though_its_process_was_ended_from_outside(
     process: ParserProcess,
 ) -> None:
     await process.parse(b"Subject: warm\r\n\r\n")
-    for pid in await children():
-        os.kill(pid, signal.SIGKILL)
+    [pid] = children()
+    os.kill(pid, signal.SIGKILL)
     async with asyncio.timeout(30):
         found = await process.parse(sample("alternative"))
     assert (found.state, found.subject) == ("parsed", "The café order")
 
 
-@by_signals
+@by_proc
 async def test_a_stop_that_each_process_is_told_of_is_for_the_parent(
     process: ParserProcess,
 ) -> None:
     await process.parse(b"Subject: warm\r\n\r\n")
-    before = await children()
+    before = children()
     for pid in before:
         os.kill(pid, signal.SIGTERM)
         os.kill(pid, signal.SIGINT)
     async with asyncio.timeout(30):
         found = await process.parse(sample("alternative"))
     assert found.state == "parsed"
-    assert await children() == before != set()
+    assert children() == before != set()
 
 
 async def test_a_message_that_ends_each_process_is_failed_and_the_next_is_read(

@@ -8,8 +8,10 @@ from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from anyio import CapacityLimiter
 
 from inboxkit.smtp.replies import SmtpRefused
+from inboxkit.smtp.spool import Spool
 
 if sys.platform != "win32":
     import resource
@@ -266,6 +268,22 @@ async def test_a_full_disk_is_told_and_passes(at_the_end: bool, serving: Serving
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         assert (await client.deliver(b"line\r\n" * 50_000)).startswith("250")
     assert refused == "452 4.3.1 No room to store the message now"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limit on the size of files")
+async def test_what_a_full_disk_has_refused_is_let_go_of() -> None:
+    spool = Spool(1_000, None, CapacityLimiter(1))
+    await spool.write(b"x" * 2_000)  # it fits into the buffer of a file
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            await spool.finish()
+        spool.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    content, _ = await spool.finish()
+    assert content == b""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

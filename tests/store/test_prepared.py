@@ -92,3 +92,20 @@ def test_a_claim_is_prepared_once(connection: Connection) -> None:
     prepared.clear()
     look(2)
     assert prepared == []
+
+
+@pytest.mark.sqlite
+def test_no_plan_hangs_on_a_limit(connection: Connection) -> None:
+    put(connection, *ODD)
+    some = select(job.c.key).where(job.c.kind == "x").order_by(job.c.id)
+    asked = {
+        some: "",
+        some.limit(3): "LIMIT ? + 0",
+        some.limit(3).offset(2): "LIMIT ? + 0 OFFSET ?",
+    }
+    asked[some.offset(6)] = "LIMIT -1 OFFSET ?"
+    for query, ending in asked.items():
+        _, mark, written = str(query.compile(connection)).partition("LIMIT")
+        assert mark + written == ending
+    found = [list(connection.execute(query).scalars()) for query in asked]
+    assert found == [ODD, ODD[:3], ODD[2:5], ODD[6:]]

@@ -138,7 +138,8 @@ def test_an_unknown_vendor_is_answered_with_those_there_are(fake_provider: Fakes
     url = fake_provider("mailgun").url.replace("/mailgun", "/pigeon")
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(url, timeout=30)
-    assert b"/mailgun/" in refused.value.read()
+    with refused.value as answer:
+        assert b"/mailgun/" in answer.read()
     assert refused.value.code == 404
 
 
