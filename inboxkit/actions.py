@@ -66,7 +66,7 @@ class LocalActions:
         self._settings = settings
         self._providers = providers
         self._files = FileReader()
-        self._waits = Waits(store, notify, self)
+        self.waits = Waits(store, notify, self)
         self._composer = Composer(settings, store)
         self._store_sends: Callable[[Tx, Sequence[Staged]], list[int]] = sends.store
         self._approved = False
@@ -197,13 +197,12 @@ class LocalActions:
 
     # waiting
 
-    async def wait(self, inbox: str, want: Want, *, timeout: float, brief: bool = False) -> Message:
-        found = await self._inbox(inbox)
-        return await self._waits.message(found, want, timeout=timeout, brief=brief)
+    async def wait(self, inbox: str, want: Want, *, timeout: float) -> Message:
+        return await self.waits.message(await self._inbox(inbox), want, timeout=timeout)
 
     async def give_back(self, message: Message) -> None:
         """Let other waits have a message that was taken for somebody who has gone away."""
-        await self._waits.give_back(await self._inbox(message.inbox), message)
+        await self.waits.give_back(await self._inbox(message.inbox), message)
 
     async def cancel(self, message: Message) -> None:
         number, staging = row_id("msg", message.id), active()
@@ -213,15 +212,7 @@ class LocalActions:
         with suppress(NotFound):  # gone already
             await deletion.cancel(self._store, number)
 
-    async def wait_for_reply(
-        self,
-        message: Message,
-        *,
-        timeout: float,
-        without: frozenset[str] = frozenset(),
-        brief: bool = False,
-    ) -> Message:
-        """Return the next reply to a send, but none with one of the labels ``without``."""
+    async def wait_for_reply(self, message: Message, *, timeout: float) -> Message:
         staging = current.get()
         if staging is not None and staging.holds(row_id("msg", message.id)):
             raise HandlerError(
@@ -231,9 +222,7 @@ class LocalActions:
         if staging is not None and row_id("msg", message.id) in staging.cancelled:
             raise NotFound(f"no message {message.id}: it was taken back")
         inbox = await self._inbox(message.inbox)
-        return await self._waits.reply(
-            inbox, message, timeout=timeout, without=without, brief=brief
-        )
+        return await self.waits.reply(inbox, message, timeout=timeout)
 
     # sending
 

@@ -1,8 +1,8 @@
 """Waits: look, then sleep until something happens in the inbox, then look again. No polling.
 
 What a wait returns is marked as taken in the same step, so two waits never get the same message;
-a wait that is cancelled in that step gives it back. A database that restarts ends no wait; a kit
-that is closed ends them all.
+a wait that is cancelled in that step gives it back. One that comes again under its key gets what it
+had. A database that restarts ends no wait; a kit that is closed ends them all.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import anyio
@@ -19,7 +19,7 @@ from .errors import StoreError, WaitTimeout
 from .matching import matches
 from .models import Want
 from .pipeline.complaints import Complaint
-from .store import records, untaken
+from .store import keyed_waits, records, untaken
 from .store.bell import inbox_topic
 from .tokens import row_id
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from .models import Actions, Message
     from .pipeline.notify import Notify
     from .store.inboxes import InboxRecord
+    from .store.keyed_waits import Keyed
     from .store.store import Store
     from .store.writer import Tx
     from .values import Pattern
 
     Mark = Callable[[Tx, Message], bool]
 
-T = TypeVar("T")
 _FILTERS = {"to": "to", "sender": "from", "subject": "with the subject", "host": "that leads to"}
 
 log = logging.getLogger("inboxkit.waits")
@@ -53,6 +53,7 @@ class Search:
     inbox_id: int
     candidates: Callable[[Connection], Sequence[int]]
     want: Want
+    keyed: Keyed | None = None
     refused: set[int] = field(default_factory=set[int])
 
     def left(self, connection: Connection) -> list[int]:
@@ -86,7 +87,13 @@ class Waits:
         self._complaint = Complaint(log, logging.WARNING)  # of all waits: there may be thousands
 
     async def message(
-        self, inbox: InboxRecord, want: Want, *, timeout: float, brief: bool = False
+        self,
+        inbox: InboxRecord,
+        want: Want,
+        *,
+        timeout: float,
+        brief: bool = False,
+        keyed: Keyed | None = None,
     ) -> Message:
         """Return what is wanted, now or when it comes; raise WaitTimeout after ``timeout`` s.
 
@@ -96,7 +103,7 @@ class Waits:
         def candidates(connection: Connection) -> Sequence[int]:
             return untaken.candidates(connection, inbox.id, want.kind, want.after)
 
-        found = await self._until(Search(inbox.id, candidates, want), timeout)
+        found = await self._until(Search(inbox.id, candidates, want, keyed), timeout)
         if found is None:
             only = narrowed(sender=want.sender, subject=want.subject, host=want.host)
             asked = f"no {want.kind} for {inbox.address}{only} within {timeout:g} s"
@@ -111,6 +118,7 @@ class Waits:
         timeout: float,
         without: frozenset[str] = frozenset(),
         brief: bool = False,
+        keyed: Keyed | None = None,
     ) -> Message:
         """Return the next reply to a send; raise WaitTimeout as ``message`` does."""
         thread_id, sent_id = row_id("thd", sent.thread_id), row_id("msg", sent.id)
@@ -118,7 +126,7 @@ class Waits:
         def candidates(connection: Connection) -> Sequence[int]:
             return untaken.replies(connection, thread_id, sent_id)
 
-        search = Search(inbox.id, candidates, Want(without=without))
+        search = Search(inbox.id, candidates, Want(without=without), keyed)
         found = await self._until(search, timeout)
         if found is None:
             to = ", ".join(a.email for a in sent.to)
@@ -126,9 +134,14 @@ class Waits:
             raise await self._timeout(asked, inbox.id, sent.received_at, without, brief)
         return found
 
-    async def give_back(self, inbox: InboxRecord, message: Message) -> None:
+    async def give_back(
+        self, inbox: InboxRecord, message: Message, keyed: Keyed | None = None
+    ) -> None:
         """Let other waits have a message that was taken for somebody who has gone away."""
-        await self._give_back(inbox.id, [row_id("msg", message.id)])
+        if keyed is None:
+            await self._give_back(inbox.id, [row_id("msg", message.id)])
+        elif keyed.at is not None:
+            await self._give_back(inbox.id, [row_id("msg", message.id)], keyed.at)
 
     async def _until(self, search: Search, timeout: float) -> Message | None:
         """Look at once, whatever the timeout, and then whenever something happens.
@@ -173,11 +186,16 @@ class Waits:
     async def _first(self, search: Search) -> Message | None:
         """Take the first message that is wanted; mostly there is none, and nothing is written."""
 
-        def begun(connection: Connection) -> tuple[list[int], _Page]:
+        def begun(connection: Connection) -> tuple[list[int], _Page] | None:
+            if self._known(connection, search) is not None:
+                return None
             left = search.left(connection)
             return left[_PAGE:], self._page(connection, left[:_PAGE], search)
 
-        left, page = await self._store.read(begun)  # one turn of a thread: somebody waits
+        begin = await self._store.read(begun)  # one turn of a thread: somebody waits
+        if begin is None:
+            return await self._marking(search, lambda _tx, _mark: None)
+        left, page = begin
         while True:
             for candidate in page.messages:
                 if search.accepts(candidate):
@@ -223,9 +241,14 @@ class Waits:
 
         return await self._marking(search, seize)
 
-    async def _marking(self, search: Search, work: Callable[[Tx, Mark], T]) -> T:
-        """Do what marks a message; what was marked and is not returned is given back."""
-        now, resent = self._store.clock.now(), search.want.kind == "otp"
+    async def _marking(
+        self, search: Search, work: Callable[[Tx, Mark], Message | None]
+    ) -> Message | None:
+        """Do what marks a message, unless the wait's key has one; return that message.
+
+        What was marked and is not returned is given back.
+        """
+        now, resent, keyed = self._store.clock.now(), search.want.kind == "otp", search.keyed
         taken: list[int] = []
 
         def mark(tx: Tx, found: Message) -> bool:
@@ -235,9 +258,15 @@ class Waits:
             taken.append(number)
             if resent:
                 untaken.retire(tx, number, now)
+            if keyed is not None:
+                keyed_waits.remember(tx, keyed.claim, number, now)
+                keyed.at = now
             return True
 
-        writing = asyncio.ensure_future(self._store.write(work, mark))
+        def marked(tx: Tx) -> Message | None:
+            return self._again(tx, search, now) or work(tx, mark)
+
+        writing = asyncio.ensure_future(self._store.write(marked))
         try:
             return await asyncio.shield(writing)
         except anyio.get_cancelled_exc_class():
@@ -250,6 +279,23 @@ class Waits:
         except StoreError:
             self._doubted |= dict.fromkeys(taken, now)
             raise
+
+    def _known(self, connection: Connection, search: Search) -> tuple[int, datetime] | None:
+        if search.keyed is None:
+            return None
+        return keyed_waits.known(connection, search.keyed.claim, self._store.clock.now())
+
+    def _again(self, tx: Tx, search: Search, now: datetime) -> Message | None:
+        """Return what the wait's key has, if the caller may still see it."""
+        known = self._known(tx.connection, search)
+        if search.keyed is None or known is None:
+            return None
+        search.keyed.at = None
+        for found in records.messages(tx.connection, known[:1], self._actions):
+            mine = is_wanted(found, search.want)
+            if mine and keyed_waits.mark_again(tx, search.keyed.claim, *known, now):
+                return found
+        return None
 
     async def _undo(
         self, writing: asyncio.Future[Any], inbox_id: int, taken: Sequence[int], at: datetime

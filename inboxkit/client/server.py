@@ -77,9 +77,13 @@ class Server:
         question = self._question("GET", target(path, query or {}), timeout=timeout)
         return _json(await self._asked(question))
 
-    async def poll(self, path: str, query: Mapping[str, Asked], *, timeout: float) -> Any:
-        """Return the JSON of what takes its time, asked once: a repetition would take it again."""
-        return _json(await self._once(self._question("GET", target(path, query), timeout=timeout)))
+    async def poll(
+        self, path: str, query: Mapping[str, Asked], *, timeout: float, key: str = ""
+    ) -> Any:
+        """Return the JSON of what takes its time, asked once; ``key`` is that of a wait."""
+        extra = _keyed(key)
+        question = self._question("GET", target(path, query), extra=extra, timeout=timeout)
+        return _json(await self._once(question))
 
     async def download(self, url: str) -> bytes:
         """Return the bytes behind a ``download_url``, fetched where this client reaches the server.
@@ -90,8 +94,7 @@ class Server:
 
     async def post(self, path: str, body: Mapping[str, Any], *, key: str = "") -> Any:
         """Make something; ``key`` makes a repeated request do it once."""
-        extra = {"Idempotency-Key": key} if key else {}
-        return _json(await self._asked(self._question("POST", path, body, extra)))
+        return _json(await self._asked(self._question("POST", path, body, _keyed(key))))
 
     async def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         """Change something; to repeat it changes nothing more."""
@@ -140,6 +143,10 @@ class Server:
     async def pause(self, seconds: float) -> None:
         """Return after so many seconds, blocking or not as the requests do."""
         await self._transport.pause(seconds)
+
+
+def _keyed(key: str) -> dict[str, str]:
+    return {"Idempotency-Key": key} if key else {}
 
 
 def target(path: str, query: Mapping[str, Asked]) -> str:

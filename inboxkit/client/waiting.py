@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -90,15 +91,19 @@ class Waiting:
 
 
 async def waited(
-    server: Server, path: str, query: Mapping[str, Asked], timeout: float
+    server: Server, path: str, query: Mapping[str, Asked], timeout: float, key: str = ""
 ) -> Mapping[str, Any]:
-    """Return the answer to a wait, asked again and again, each time as a request may be silent."""
+    """Return the answer to a wait, asked again and again, each time as a request may be silent.
+
+    All under one key: should an answer be lost, the next one has the same message.
+    """
+    key = key or secrets.token_hex(16)
     end = time.monotonic() + timeout
     patience = Patience(server, end)
     while True:
         poll = min(max(0.0, end - time.monotonic()), _POLL_SECONDS)
         asked: dict[str, Asked] = {**query, "whole": True, "timeout": round(poll, 3)}
-        said = await patience.ask(path, asked, poll)
+        said = await patience.ask(path, asked, poll, key=key)
         if said is None:
             continue
         if said["found"]:
@@ -131,11 +136,14 @@ class Patience:
         self._end = end
         self._is_broken = False
 
-    async def ask(self, path: str, query: Mapping[str, Asked], poll: float) -> Any:
+    async def ask(
+        self, path: str, query: Mapping[str, Asked], poll: float, *, key: str = ""
+    ) -> Any:
         """Ask for what may take ``poll`` seconds; return None when it is to be asked again."""
         begun = time.monotonic()
         try:
-            said = await self._server.poll(path, query, timeout=poll + _GRACE_SECONDS)
+            timeout = poll + _GRACE_SECONDS
+            said = await self._server.poll(path, query, timeout=timeout, key=key)
         except (StoreError, Unreachable) as error:
             if isinstance(error, Unreachable) and not self._is_broken:
                 self._is_broken = True

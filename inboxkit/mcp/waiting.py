@@ -28,6 +28,14 @@ Timeout = Annotated[float, Field(ge=0, le=_MOST_SECONDS, description="Seconds to
 Sender = Annotated[
     str, Field(description="Glob of the sender's address: *@shop.example.", max_length=300)
 ]
+Key = Annotated[
+    str | None,
+    Field(
+        description="A name of your own for this wait. Was the call cancelled or its answer lost: "
+        "the same call with the same key within ten minutes returns the same message.",
+        pattern=r"^[A-Za-z0-9._~-]{1,200}$",
+    ),
+]
 
 
 class Waited(BaseModel):
@@ -76,6 +84,7 @@ class WaitingTools:
             str | None,
             Field(description="message_id of a message you sent: only its next reply counts."),
         ] = None,
+        key: Key = None,
     ) -> Waited:
         """Wait for the oldest message of the last ten minutes that no wait has returned.
 
@@ -83,11 +92,16 @@ class WaitingTools:
         """
         desk = self._desk_of(ctx)
         asked: dict[str, Asked] = {"kind": "message", "sender": sender, "subject": subject}
-        said = await _waited(desk, inbox, asked | {"reply_to": reply_to}, timeout)
+        said = await _waited(desk, inbox, asked | {"reply_to": reply_to}, timeout, key)
         return Waited(**_result(desk, said))
 
     async def wait_for_otp(
-        self, ctx: Context, inbox: Address, timeout: Timeout = 30, sender: Sender = "*"
+        self,
+        ctx: Context,
+        inbox: Address,
+        timeout: Timeout = 30,
+        sender: Sender = "*",
+        key: Key = None,
     ) -> WaitedForCode:
         """Wait for the newest one-time code of the last ten minutes that no wait has returned.
 
@@ -95,7 +109,7 @@ class WaitingTools:
         A code whose answer you did not get is among ``arrived``: get_message reads it.
         """
         desk = self._desk_of(ctx)
-        said = await _waited(desk, inbox, {"kind": "otp", "sender": sender}, timeout)
+        said = await _waited(desk, inbox, {"kind": "otp", "sender": sender}, timeout, key)
         return WaitedForCode(**_result(desk, said), code=said.get("otp"))
 
     async def wait_for_link(
@@ -105,6 +119,7 @@ class WaitingTools:
         timeout: Timeout = 30,
         sender: Sender = "*",
         host: Annotated[str, Field(description="Glob of the link's host.", max_length=300)] = "*",
+        key: Key = None,
     ) -> WaitedForLink:
         """Wait for the newest link to act on, such as the one that confirms an address.
 
@@ -113,16 +128,18 @@ class WaitingTools:
         """
         desk = self._desk_of(ctx)
         asked: dict[str, Asked] = {"kind": "link", "sender": sender, "host": host}
-        said = await _waited(desk, inbox, asked, timeout)
+        said = await _waited(desk, inbox, asked, timeout, key)
         return WaitedForLink(**_result(desk, said), link=said.get("link"))
 
 
-async def _waited(desk: Desk, inbox: str, asked: Mapping[str, Asked], timeout: float) -> Any:
-    path = desk.path(inbox, "/wait")
+async def _waited(
+    desk: Desk, inbox: str, asked: Mapping[str, Asked], timeout: float, key: str | None
+) -> Any:
+    path, named = desk.path(inbox, "/wait"), key or ""
     if desk.is_remote:
-        return await waited(desk.server, path, asked, float(timeout))
+        return await waited(desk.server, path, asked, float(timeout), named)
     query: dict[str, Asked] = {**asked, "whole": True, "timeout": round(float(timeout), 3)}
-    return await desk.server.poll(path, query, timeout=timeout + _GRACE_SECONDS)
+    return await desk.server.poll(path, query, timeout=timeout + _GRACE_SECONDS, key=named)
 
 
 def _result(desk: Desk, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def answered(connection: Connection, claim: Claim, now: datetime) -> Mapping[str
         return None
     if row.fingerprint != claim.fingerprint:
         raise KeyReused(
-            f"idempotency key {claim.key!r}: was used within 24 hours for another request; "
+            f"idempotency key {claim.key!r}: was used before for another request; "
             "use a new key, or repeat the first request"
         )
     response: Mapping[str, Any] = row.response

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +19,9 @@ from .conftest import KEY
 from .scripted import CUT, OPENED, Scripted, answer, refusal
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from inboxkit import Inbox
     from inboxkit.client.transport import Answer, Question
     from tests.http.api import Api
 
@@ -96,11 +101,27 @@ class Losing(AsyncTransport):
         return answer
 
 
-async def test_a_wait_that_is_asked_again_ends_when_it_should(api: Api) -> None:
+@asynccontextmanager
+async def losing(api: Api, address: str) -> AsyncGenerator[tuple[Inbox, Losing]]:
     transport = Losing(api.url)
     transport.open()
-    inbox = await RemoteActions(Server(transport, KEY)).open_inbox("lost@inbox.example")
-    with pytest.raises(WaitTimeout, match=r"within 0\.1 s"):
-        await inbox.wait_for_otp(timeout=0.1)
-    await transport.close()
+    try:
+        yield await RemoteActions(Server(transport, KEY)).open_inbox(address), transport
+    finally:
+        await transport.close()
+
+
+async def test_a_wait_that_is_asked_again_ends_when_it_should(api: Api) -> None:
+    async with losing(api, "lost@inbox.example") as (inbox, transport):
+        with pytest.raises(WaitTimeout, match=r"within 0\.1 s"):
+            await inbox.wait_for_otp(timeout=0.1)
     assert transport.asked == [0.1, 0.0]
+
+
+async def test_a_code_whose_answer_is_lost_is_returned_all_the_same_and_once(api: Api) -> None:
+    async with losing(api, "again@inbox.example") as (inbox, transport):
+        await asyncio.to_thread(api.arrive, inbox.address, "Your code is 482913.")
+        assert await inbox.wait_for_otp(timeout=30) == "482913"
+        with pytest.raises(WaitTimeout, match="taken by an earlier wait"):
+            await inbox.wait_for_otp(timeout=0)
+    assert len(transport.asked) == 3

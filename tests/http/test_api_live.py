@@ -147,6 +147,18 @@ def test_a_wait_that_ends_says_what_came(api: Api) -> None:
     assert api.good("GET", f"/v0/inboxes/{inbox}/wait?timeout=0")["found"] is False
 
 
+def test_a_wait_that_comes_again_under_its_key_has_the_same(api: Api) -> None:
+    inbox = api.inbox()
+    came, asked = api.arrive(inbox), f"/v0/inboxes/{inbox}/wait?whole=true&timeout="
+    other = api.of(api.good("POST", "/v0/api-keys", {})["api_key"])
+    key = {"Idempotency-Key": "k1"}
+    assert api.good("GET", f"{asked}5", **key)["whole"]["id"] == came.id
+    assert api.good("GET", f"{asked}0", **key)["whole"]["id"] == came.id
+    assert other.good("GET", f"{asked}0", **key)["found"] is False
+    assert api.ask("GET", f"{asked}0&kind=otp", None, key).code == "conflict"
+    assert api.ask("GET", f"{asked}0", None, {"Idempotency-Key": " "}).code == "validation_error"
+
+
 @pytest.mark.parametrize("kind", ["message", "otp", "link"])
 @pytest.mark.parametrize("sender", ["shop.example", "shop", ""])
 def test_a_wait_for_a_sender_that_no_address_can_be_is_refused(

@@ -73,6 +73,20 @@ async def test_what_was_returned_is_not_returned_again_and_can_be_read(kit: Inbo
     assert read["untrusted"]["code"] == "482913" and "get_message reads it" in told
 
 
+async def test_an_answer_that_was_lost_is_had_again_under_its_key(kit: InboxKit) -> None:
+    await kit.inbox(DESK)
+    await arrive(kit, "Your code is 482913.")
+    given = {"inbox": DESK, "timeout": 0}
+    async with agent(kit) as asked:
+        first = await asked.get("wait_for_otp", **given, key="sign-up")
+        again = await asked.get("wait_for_otp", **given, key="sign-up")
+        assert not (await asked.get("wait_for_otp", **given, key="another"))["found"]
+        said = await asked.refused("wait_for_message", **given, key="sign-up")
+    assert first["code"] == again["code"] == "482913"
+    assert first["message"]["message_id"] == again["message"]["message_id"]
+    assert "'sign-up': was used before for another request; use a new key" in said
+
+
 async def test_a_wait_that_the_agent_gives_up_takes_nothing(kit: InboxKit) -> None:
     await kit.inbox(DESK)
     async with agent(kit) as asked:

@@ -150,13 +150,21 @@ def claimed(call: Call[Any], endpoint: str) -> Claim | None:
 
     Without the header: where the settings say so, the claim of the very same request.
     """
-    key = call.headers.get("Idempotency-Key")
+    key = idempotency_key(call)
     if key is None:
         return _same(call, endpoint)
+    until = call.now + KEPT
+    return Claim(call.who.claims_in, key, _fingerprint(call, endpoint), until)
+
+
+def idempotency_key(call: Call[Any]) -> str | None:
+    """Return the header Idempotency-Key, None without it; raise ApiError for what is no key."""
+    key = call.headers.get("Idempotency-Key")
+    if key is None:
+        return None
     if not key.strip() or len(key) > _MOST_KEY_CHARACTERS:
         raise invalid(f"has 1 to {_MOST_KEY_CHARACTERS} characters", "Idempotency-Key")
-    until = call.now + KEPT
-    return Claim(call.who.claims_in, key.strip(), _fingerprint(call, endpoint), until)
+    return key.strip()
 
 
 def _same(call: Call[Any], endpoint: str) -> Claim | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,14 @@ from ...models import Want
 from ...registration import check_host
 from ...router import address_glob
 from ...store import records, wire_ids
+from ...store.idempotency import Claim
+from ...store.keyed_waits import Keyed
 from ...tokens import public_id
 from .envelope import ApiError, invalid, not_found
 from .routing import At, Route
 from .schemas.messages import item, message
 from .schemas.wait import WaitQuery, WaitResponse
+from .sends import idempotency_key
 from .whole import shown as whole
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from .call import Call
 
 _RECENT = timedelta(minutes=10)
+_KEPT = timedelta(minutes=10)  # what was returned under a key, and no longer than mail counts
+_QUESTION = {"kind", "sender", "subject", "host", "reply_to"}
 
 
 async def wait(call: Call[WaitQuery]) -> WaitResponse:
@@ -35,8 +41,9 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
     What is returned is taken: no other wait gets it. ``since`` is the moment from which mail
     counts, by default ten minutes ago. ``sender``, ``subject`` and ``host`` (of a link) are globs.
     With ``reply_to``, the id of a send, its next reply is wanted, and no other field counts.
+    The same header Idempotency-Key within ten minutes returns the same once more.
     """
-    asked, actions = call.given, call.parts.actions
+    asked, waits, keyed = call.given, call.parts.actions.waits, _keyed(call)
     _check_host(asked.host)
     brief = not asked.whole  # the answer lists what did come without its words
     want = Want(
@@ -50,12 +57,17 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
     try:
         with call.parts.live.listeners.entered(call.line):
             if asked.reply_to is None:
-                found = await actions.wait(
-                    call.inbox.address, want, timeout=asked.timeout, brief=brief
+                found = await waits.message(
+                    call.inbox, want, timeout=asked.timeout, brief=brief, keyed=keyed
                 )
             else:
-                found = await actions.wait_for_reply(
-                    await _sent(call), timeout=asked.timeout, without=want.without, brief=brief
+                found = await waits.reply(
+                    call.inbox,
+                    await _sent(call),
+                    timeout=asked.timeout,
+                    without=want.without,
+                    brief=brief,
+                    keyed=keyed,
                 )
     except WaitTimeout as late:
         await call.check_key()
@@ -64,12 +76,24 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
         await call.check_key()
         answer = await _answer(call, found)
     except (anyio.get_cancelled_exc_class(), ApiError):  # who asked has gone, or may not have it
-        await uninterrupted(actions.give_back(found))
+        await uninterrupted(waits.give_back(call.inbox, found, keyed))
         raise
     # Asked last, as the client may hang up while its answer is made.
     if call.line is not None and call.line.is_closing():
-        await actions.give_back(found)
+        await waits.give_back(call.inbox, found, keyed)
     return answer
+
+
+def _keyed(call: Call[WaitQuery]) -> Keyed | None:
+    """Return the key of a wait, the caller's own in this inbox; however long it waits."""
+    key = idempotency_key(call)
+    if key is None:
+        return None
+    caller = 0 if call.who.key is None else call.who.key.id
+    asked = call.given.model_dump_json(include=_QUESTION, exclude_defaults=True)
+    fingerprint = hashlib.sha256(asked.encode("utf-8", "replace")).hexdigest()
+    until = call.now + timedelta(seconds=call.given.timeout) + _KEPT
+    return Keyed(Claim(f"wait {caller} {call.inbox.id}", key, fingerprint, until))
 
 
 def _address_glob(sender: str) -> Pattern:

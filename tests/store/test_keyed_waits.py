@@ -1,0 +1,94 @@
+"""Waits under a key: what was returned is returned again to who asks again, and to nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inboxkit import InboxKit, Message, WaitTimeout
+from inboxkit.errors import KeyReused
+from inboxkit.models import Want
+from inboxkit.store import inboxes
+from inboxkit.store.idempotency import Claim
+from inboxkit.store.keyed_waits import Keyed
+from tests.mails import DESK, arrive
+
+if TYPE_CHECKING:
+    from inboxkit.store.inboxes import InboxRecord
+    from inboxkit.waits import Waits
+
+KEPT = timedelta(minutes=10)
+
+
+class Desk:
+    """An inbox that is waited at under keys."""
+
+    def __init__(self, kit: InboxKit, record: InboxRecord) -> None:
+        self._kit = kit
+        self.record = record
+
+    @property
+    def waits(self) -> Waits:
+        return self._kit.runtime.actions.waits
+
+    def keyed(self, key: str, request: str = "r") -> Keyed:
+        return Keyed(Claim("wait", key, request, self._kit.runtime.store.clock.now() + KEPT))
+
+    async def wait(self, keyed: Keyed, *, timeout: float = 0) -> Message:
+        return await self.waits.message(self.record, Want(), timeout=timeout, keyed=keyed)
+
+
+@pytest.fixture
+async def desk(kit: InboxKit) -> Desk:
+    await kit.inbox(DESK)
+    return Desk(kit, await kit.runtime.store.read(inboxes.require, DESK))
+
+
+async def test_the_same_key_has_the_same_message_and_a_new_one_has_not(
+    kit: InboxKit, desk: Desk
+) -> None:
+    first, second = await arrive(kit), await arrive(kit)
+    assert [await desk.wait(desk.keyed("k")) for _ in range(3)] == [first] * 3
+    assert await desk.wait(desk.keyed("j")) == second
+    with pytest.raises(WaitTimeout):
+        await desk.wait(desk.keyed("i"))
+    with pytest.raises(KeyReused, match="'k'"):
+        await desk.wait(desk.keyed("k", "another"))
+
+
+async def test_a_key_is_forgotten_in_time(kit: InboxKit, desk: Desk) -> None:
+    first, second = await arrive(kit), await arrive(kit)
+    assert await desk.wait(desk.keyed("k")) == first
+    kit.runtime.store.clock.advance(KEPT)
+    assert await desk.wait(desk.keyed("k")) == second
+
+
+async def test_what_is_given_back_its_key_has_no_longer(kit: InboxKit, desk: Desk) -> None:
+    came, keyed = await arrive(kit), desk.keyed("k")
+    assert await desk.wait(keyed) == came
+    await desk.waits.give_back(desk.record, came, keyed)
+    assert await desk.wait(desk.keyed("j")) == came
+    with pytest.raises(WaitTimeout):
+        await desk.wait(desk.keyed("k"))
+
+
+async def test_what_was_returned_again_is_given_back_by_nobody(kit: InboxKit, desk: Desk) -> None:
+    came, first, second = await arrive(kit), desk.keyed("k"), desk.keyed("k")
+    assert await desk.wait(first) == await desk.wait(second) == came
+    for keyed in (first, second):
+        await desk.waits.give_back(desk.record, came, keyed)
+        with pytest.raises(WaitTimeout):
+            await desk.wait(desk.keyed("j"))
+
+
+async def test_calls_under_one_key_that_wait_at_once_have_one_message(
+    kit: InboxKit, desk: Desk
+) -> None:
+    waiting = [asyncio.create_task(desk.wait(desk.keyed("k"), timeout=30)) for _ in range(3)]
+    await asyncio.sleep(0)
+    first, second = await arrive(kit), await arrive(kit)
+    assert await asyncio.gather(*waiting) == [first] * 3
+    assert await desk.wait(desk.keyed("j")) == second
