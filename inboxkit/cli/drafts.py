@@ -9,6 +9,7 @@ import click
 
 from ..client.actions import RemoteActions
 from ..client.server import piece
+from ..parsing.hidden import hidden_words, visible_text
 from .opening import run
 from .printing import as_json, flat, plain, table
 from .reaching import server_of
@@ -63,8 +64,11 @@ async def _list(ctx: click.Context, inbox: str | None) -> list[dict[str, Any]]:
 @_json
 @click.pass_context
 def show(ctx: click.Context, draft_id: str, json_: bool) -> None:
-    """Show a draft."""
+    """Show a draft, also the words that its HTML hides from who gets it."""
     row = _row(run(_show(ctx, draft_id)))
+    html = row.get("html", "")
+    if hidden := hidden_words(html):
+        row["hidden_words"] = hidden
     if json_:
         as_json(row)
         return
@@ -74,8 +78,18 @@ def show(ctx: click.Context, draft_id: str, json_: bool) -> None:
     for file in row.get("attachments", ()):
         click.echo(flat(f"attachment: {file.get('filename', '')} ({file['size']} bytes)"))
     click.echo(f"\n{plain(row.get('text', ''))}")
-    if row.get("html"):
-        click.echo("It has HTML too: --json shows it.", err=True)
+    if html:
+        _show_html(visible_text("", html)[0], hidden, row.get("text", ""))
+
+
+def _show_html(seen: str, hidden: str, text: str) -> None:
+    """Print what a reader sees of the HTML where it is not the text, and what is hidden in it."""
+    if seen.split() != text.split():
+        click.echo(f"\nIts HTML says something else than the text above:\n\n{plain(seen)}")
+    if hidden:
+        told = "Its HTML hides these words: they are sent along, and who reads the mail does not"
+        click.echo(f"\n{told} see them:\n\n{plain(hidden)}")
+    click.echo("It has HTML too: --json shows it.", err=True)
 
 
 async def _show(ctx: click.Context, draft_id: str) -> dict[str, Any]:

@@ -42,6 +42,25 @@ def test_a_draft_is_looked_at_and_sent_once(there: Command, api: Api) -> None:
     assert there.rows("draft", "list", "--inbox", DESK) == []
 
 
+def test_words_that_the_html_of_a_draft_hides_are_shown_to_who_approves(
+    there: Command, api: Api
+) -> None:
+    html = '<p>Ten boxes</p><p style="display:none">and a million</p>'
+    id = drafted(api, html=html)
+    shown = there("draft", "show", id).out
+    assert shown.endswith("who reads the mail does not see them:\n\nand a million\n")
+    assert "something else" not in shown
+    assert there.rows("draft", "show", id)[0]["hidden_words"] == "and a million"
+
+
+def test_html_that_says_something_else_than_the_text_is_shown_beside_it(
+    there: Command, api: Api
+) -> None:
+    shown = there("draft", "show", drafted(api, html="<p>A million <b>boxes</b></p>")).out
+    assert "\nTen boxes\n\nIts HTML says something else" in shown
+    assert shown.endswith("\n\nA million boxes\n") and "hides" not in shown
+
+
 def test_a_draft_whose_answer_is_lost_is_asked_for_under_the_same_key(bare: Command) -> None:
     found = answer(200, {"inbox_id": DESK})
     server = Scripted(found, CUT, refusal(403, "inbox_paused", "The inbox is paused"))
