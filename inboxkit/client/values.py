@@ -111,18 +111,19 @@ def draft(given: Draft, *, everyone: bool = False) -> dict[str, Any]:
         "text": given.text,
         "html": given.html,
         "headers": dict(given.headers),
-        "attachments": [_file(file) for file in given.attachments],
+        "attachments": [file(one) for one in given.attachments],
     }
     said = {name: value for name, value in said.items() if value}
     return said | opens | {"inboxkit": extra | asked}
 
 
-def _file(file: File) -> dict[str, str]:
+def file(given: File) -> dict[str, str]:
+    """Return a file to send as the body of a request has it."""
     said = {
-        "filename": file.filename,
-        "content": base64.b64encode(file.data).decode(),
-        "content_type": file.content_type,
-        "content_id": file.content_id,
+        "filename": given.filename,
+        "content": base64.b64encode(given.data).decode(),
+        "content_type": given.content_type,
+        "content_id": given.content_id,
     }
     return {name: value for name, value in said.items() if value or name == "content"}
 

@@ -16,7 +16,9 @@ from pydantic import ValidationError
 
 from ..errors import InboxKitError
 from ..pipeline.faults import fault
+from .drafts import DraftTools
 from .inboxes import InboxTools
+from .labels import LabelTools
 from .reading import ReadingTools
 from .sending import SendingTools
 from .waiting import WaitingTools
@@ -79,6 +81,15 @@ class InboxServer(MCPServer[Any]):
             told = line(", ".join(odd), _NAME_CHARACTERS)
             raise ToolError(f"{name} takes no {told}; it takes {', '.join(known)}")
 
+    def slim(self) -> None:
+        """Leave out of schemas what models pay for and nobody needs: titles that pydantic makes up.
+
+        Parameters are written without references, which not every program of an agent follows.
+        """
+        for tool in self._tool_manager.list_tools():
+            tool.parameters = _inlined(_untitled(tool.parameters))
+            tool.fn_metadata.output_schema = _untitled(tool.fn_metadata.output_schema)
+
     async def serve(
         self, read: ReadStream[SessionMessage | Exception], write: WriteStream[SessionMessage]
     ) -> None:
@@ -97,7 +108,7 @@ def make_server(policy: Policy, desk_of: DeskOf) -> InboxServer:
             version=version("inboxkit"),
             subscriptions=False,
         )
-    for kind in (InboxTools, ReadingTools, WaitingTools, SendingTools):
+    for kind in (InboxTools, ReadingTools, WaitingTools, SendingTools, DraftTools, LabelTools):
         for tool in kind(desk_of).offered(policy):
             server.add_tool(
                 tool.function,
@@ -105,6 +116,7 @@ def make_server(policy: Policy, desk_of: DeskOf) -> InboxServer:
                 description=inspect.getdoc(tool.function),
                 annotations=tool.does,
             )
+    server.slim()
     return server
 
 
@@ -114,6 +126,22 @@ def _short(result: CallToolResult | InputRequiredResult) -> CallToolResult | Inp
         return result
     text = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
     return result.model_copy(update={"content": [TextContent(type="text", text=text)]})
+
+
+def _untitled(schema: Any) -> Any:
+    def without(part: dict[str, Any]) -> dict[str, Any]:
+        return {k: v for k, v in part.items() if k != "title" or not isinstance(v, str)}
+
+    return json.loads(json.dumps(schema), object_hook=without)
+
+
+def _inlined(schema: dict[str, Any]) -> Any:
+    named = schema.pop("$defs", {})
+
+    def whole(part: dict[str, Any]) -> Any:
+        return named[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+
+    return json.loads(json.dumps(schema), object_hook=whole)
 
 
 def _wrong(error: ValidationError) -> str:

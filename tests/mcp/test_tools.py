@@ -27,18 +27,20 @@ READING = {
 }
 WAITING = {"wait_for_message", "wait_for_otp", "wait_for_link"}
 MAKING = {"create_inbox", "delete_inbox"}
+DRAFTING = {"create_draft", "list_drafts"}
+LABEL = "label_message"
 EVERYBODY = Policy(send="auto", allow_to=("*",))
 
 
 @pytest.mark.parametrize(
     ("policy", "others"),
     [
-        (Policy(), {*MAKING, "create_draft"}),
+        (Policy(), {*MAKING, *DRAFTING, LABEL}),
         (Policy(read_only=True, send="auto", allow_to=("*",)), set[str]()),
-        (Policy(inboxes=(DESK,)), {"create_draft"}),
-        (Policy(send="deny"), MAKING),
-        (Policy(send="auto"), {*MAKING, "create_draft", "reply_to_message"}),
-        (EVERYBODY, {*MAKING, "create_draft", "reply_to_message", "send_message"}),
+        (Policy(inboxes=(DESK,)), {*DRAFTING, LABEL}),
+        (Policy(send="deny"), {*MAKING, LABEL}),
+        (Policy(send="auto"), {*MAKING, *DRAFTING, LABEL, "reply_to_message"}),
+        (EVERYBODY, {*MAKING, *DRAFTING, LABEL, "reply_to_message", "send_message"}),
     ],
     ids=["default", "read only", "one inbox", "deny", "answers", "everybody"],
 )
@@ -57,7 +59,7 @@ async def test_every_tool_says_what_it_takes_gives_and_does(kit: InboxKit) -> No
         assert tool.title and tool.output_schema["type"] == "object"
         assert None not in (tool.annotations.read_only_hint, tool.annotations.destructive_hint)
     hinted = {name for name, tool in tools.items() if tool.annotations.read_only_hint}
-    assert hinted == READING
+    assert hinted == {*READING, "list_drafts"}
     assert [n for n, t in tools.items() if t.annotations.destructive_hint] == ["delete_inbox"]
     once = {n for n, t in tools.items() if not t.annotations.idempotent_hint}
     assert once == {*WAITING, "create_inbox"}
@@ -65,6 +67,16 @@ async def test_every_tool_says_what_it_takes_gives_and_does(kit: InboxKit) -> No
         *WAITING,
         *("send_message", "reply_to_message"),
     }
+
+
+async def test_schemas_are_short_and_parameters_need_no_references(kit: InboxKit) -> None:
+    async with agent(kit, EVERYBODY) as asked:
+        tools = await asked.tools()
+    for tool in tools.values():
+        assert '"title":' not in json.dumps([tool.input_schema, tool.output_schema])
+        assert '"$' not in json.dumps(tool.input_schema)
+    taken = tools["create_draft"].input_schema["properties"]["attachments"]["items"]
+    assert set(taken["properties"]) == {"message_id", "attachment_id", "filename", "text", "base64"}
 
 
 async def test_inboxes_come_are_listed_and_go(kit: InboxKit) -> None:
