@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 _SETTLED_SECONDS = 5.0
 _LOOK_SECONDS = 0.1
 _UNDER_WAY = ("queued", "sending")
+_KINDS = {
+    "msg": "a message",
+    "thd": "a thread",
+    "att": "an attachment",
+    "drf": "a draft",
+    "evt": "an event",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +43,13 @@ class Desk:
 
     async def message(self, id: str) -> Message:
         """Return a message within reach; raise NotFound."""
-        found = await self.actions.message(id)
+        found = await self.actions.message(_of_kind(id, "msg"))
         self.policy.within(found.inbox, f"no message {id}")
         return found
 
     async def thread(self, id: str) -> Thread:
         """Return a thread within reach; raise NotFound."""
-        found = await self.actions.thread(id)
+        found = await self.actions.thread(_of_kind(id, "thd"))
         self.policy.within(found.inbox, f"no thread {id}")
         return found
 
@@ -69,6 +76,16 @@ class Desk:
                 raise NotFound(f"{str(error).partition(';')[0]}; {way_out}") from None
             if found["email"].lower() != address:
                 raise ConfigurationError(f"inbox: {address} is an alias of {found['email']}")
+
+
+def _of_kind(id: str, wanted: str) -> str:
+    """Return an id; raise NotFound for one of something else: which is likelier than a slip."""
+    given = id.partition("_")[0]
+    if given in _KINDS and given != wanted:
+        raise NotFound(
+            f"{id}: is the id of {_KINDS[given]}, not of {_KINDS[wanted]} ({wanted}_...)"
+        )
+    return id
 
 
 def desk(

@@ -160,7 +160,7 @@ class DraftTools:
 
 async def _one(desk: Desk, draft_id: str) -> dict[str, Any]:
     """Return a draft within reach; raise NotFound."""
-    unknown = f"no draft {line(draft_id, _PREVIEW_CHARACTERS)}: it was sent or deleted"
+    unknown = f"no draft {draft_id}: a person sent or deleted it; list_messages with is:sent tells"
     try:
         said: dict[str, Any] = await desk.server.get(f"/v0/drafts/{piece(draft_id)}")
     except NotFound:

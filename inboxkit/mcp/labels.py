@@ -10,11 +10,13 @@ from ..client.server import piece
 from ..errors import ConfigurationError
 from .policy import Policy
 from .reading import MessageId
-from .tools import MAKES, DeskOf, Tool
+from .tools import MAKES, ONE_OR_MANY, DeskOf, Tool
 
 _VERDICTS = frozenset({"blocked", "unauthenticated", "held"})
 
-Labels = Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=20)]
+Labels = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=100)]], ONE_OR_MANY, Field(max_length=20)
+]
 
 
 class Labelled(BaseModel):

@@ -135,9 +135,9 @@ class ReadingTools:
         query: Annotated[
             str,
             Field(
-                description="What to search for; all must hold. Words, and from: to: subject: "
-                "has:attachment has:otp has:link before: after:2d label: is:unread is:received "
-                'is:sent "a phrase" -not. Empty: all.',
+                description="What to search for; all must hold. Whole words, and from: to: "
+                "subject: has:attachment has:otp has:link before: after:2d label: is:unread "
+                'is:received is:sent "a phrase" -not. Empty: all.',
                 max_length=1_000,
             ),
         ] = "",

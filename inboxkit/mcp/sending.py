@@ -15,7 +15,7 @@ from .files import Files, to_send
 from .inboxes import Address
 from .policy import Policy
 from .reading import MessageId
-from .tools import SENDS, DeskOf, Tool
+from .tools import ONE_OR_MANY, SENDS, DeskOf, Tool
 from .views import Sent, sent
 from .words import address
 
@@ -29,8 +29,8 @@ Key = Annotated[
         pattern=r"^[A-Za-z0-9._~-]{1,200}$",
     ),
 ]
-To = Annotated[list[str], Field(description="Addresses.", min_length=1, max_length=50)]
-Others = Annotated[list[str], Field(description="Addresses.", max_length=50)]
+To = Annotated[list[str], ONE_OR_MANY, Field(description="Addresses.", min_length=1, max_length=50)]
+Others = Annotated[list[str], ONE_OR_MANY, Field(description="Addresses.", max_length=50)]
 Subject = Annotated[str, Field(max_length=500)]
 Text = Annotated[str, Field(description="Plain text.", min_length=1, max_length=_MOST_CHARACTERS)]
 Html = Annotated[str, Field(description="The same as HTML.", max_length=_MOST_CHARACTERS)]

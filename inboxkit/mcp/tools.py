@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mcp_types import ToolAnnotations
+from pydantic import BeforeValidator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,9 @@ SENDS = ToolAnnotations(
 DELETES = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
 )
+
+# Models often write one address or label where a list is wanted.
+ONE_OR_MANY = BeforeValidator(lambda given: [given] if isinstance(given, str) else given)
 
 
 class DeskOf(Protocol):

@@ -38,7 +38,7 @@ async def test_drafts_are_listed_and_read_until_they_are_sent(kit: InboxKit) -> 
     assert (older["to"], older["state"], older["untrusted"]["subject"]) == ([ANN], "waits", "Lamp")
     assert older["untrusted"]["text"].startswith("word 0 word 0") and len(str(older)) < 1_000
     assert read["untrusted"]["text"].splitlines()[1] == "word 0 " * 50
-    assert gone.startswith(f"no draft {ids[0]}: it was sent or deleted")
+    assert gone.startswith(f"no draft {ids[0]}: a person sent or deleted it; list_messages")
 
 
 async def test_drafts_of_other_inboxes_are_out_of_reach(kit: InboxKit) -> None:

@@ -45,7 +45,8 @@ async def test_a_mail_goes_to_whom_the_list_allows(kit: InboxKit) -> None:
     policy = Policy(send="auto", allow_to=("*@example.com",))
     given = {"inbox": DESK, "subject": "Hi", "text": "Hello"}
     async with agent(kit, policy) as asked:
-        await asked.get("send_message", **given, to=[f"Ann <{ANN}>"], key="k1")
+        first = await asked.get("send_message", **given, to=[f"Ann <{ANN}>"], key="k1")
+        assert await asked.get("send_message", **given, to=f"Ann <{ANN}>", key="k1") == first
         for more in ({"to": [BOB]}, {"to": [ANN], "cc": [BOB]}):
             said = await asked.refused("send_message", **given, **more, key="k2")
             assert "bob@example.org: may not be written to" in said

@@ -197,6 +197,8 @@ async def test_events_go_on_where_the_last_call_ended(kit: InboxKit) -> None:
 CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("get_message", {"message_id": "msg_nothing"}, "not found"),
     ("get_thread", {"thread_id": "thd_nothing"}, "not found"),
+    ("get_message", {"message_id": "thd_0"}, "thd_0: is the id of a thread, not of a message"),
+    ("get_thread", {"thread_id": "msg_0"}, "msg_0: is the id of a message, not of a thread (thd_"),
     ("get_message", {"message_id": ""}, "at least 1 character"),
     ("get_thread", {"thread_id": ""}, "at least 1 character"),
     ("delete_inbox", {"inbox": ""}, "at least 1 character"),
