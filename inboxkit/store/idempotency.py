@@ -58,9 +58,22 @@ def _is_there(connection: Connection, row_id: int) -> bool:
 
 
 def remember(tx: Tx, claim: Claim, response: Mapping[str, Any], now: datetime) -> None:
-    """Keep the answer until the claim expires; what has expired or is gone is forgotten."""
-    mine = (idempotency.c.scope == claim.scope) & (idempotency.c.key == claim.key)
-    tx.connection.execute(delete(idempotency).where((idempotency.c.expires_at <= now) | mine))
+    """Keep the answer until the claim expires; what has expired or is gone is forgotten.
+
+    What another transaction has stored under the key since we looked stays: the key is taken then,
+    and whoever does the work again finds that answer.
+    """
+    tx.connection.execute(delete(idempotency).where(idempotency.c.expires_at <= now))
+    if claim.living:
+        _forget_what_is_gone(tx, claim)
     row = {"scope": claim.scope, "key": claim.key, "fingerprint": claim.fingerprint}
     kept = {"response": dict(response), "expires_at": claim.expires_at}
     tx.connection.execute(insert(idempotency), [row | kept])
+
+
+def _forget_what_is_gone(tx: Tx, claim: Claim) -> None:
+    mine = (idempotency.c.scope == claim.scope) & (idempotency.c.key == claim.key)
+    held = select(idempotency.c.response).where(mine).with_for_update()
+    response = tx.connection.execute(held).scalar()
+    if response is not None and not _is_there(tx.connection, response["row"]):
+        tx.connection.execute(delete(idempotency).where(mine))
