@@ -11,7 +11,7 @@ from .blobs import Packed
 from .tables import label, message, raw
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from ..values import Address
@@ -136,6 +136,19 @@ def set_labels(
         rows = [{"message_id": message_id, "label": name} for name in dict.fromkeys(plain)]
         tx.connection.execute(insert(label), rows)
     return True
+
+
+def mark(tx: Tx, labels: Collection[tuple[int, str]]) -> None:
+    """Give messages that are being read their labels; one that somebody has given before stays."""
+    if not labels:
+        return
+    mine = label.c.message_id.in_({row_id for row_id, _ in labels})
+    query = select(label.c.message_id, label.c.label).where(mine)
+    known = {(row.message_id, row.label) for row in tx.connection.execute(query)}
+    fresh = [pair for pair in labels if pair not in known]
+    if fresh:
+        rows = [{"message_id": row_id, "label": name} for row_id, name in fresh]
+        tx.connection.execute(insert(label), rows)
 
 
 def waits_to_be_read(connection: Connection, message_id: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 
 from ..tokens import new_id
 from ..values import EventType
@@ -12,9 +12,9 @@ from . import jobs, placing, reports, screening, search
 from .bell import inbox_topic
 from .bulk import BulkInsert
 from .calls import turns_first
-from .messages import pairs, preview
+from .messages import mark, pairs, preview
 from .prepared import BulkUpdate, Prepared, among
-from .tables import attachment, content, event, label, message
+from .tables import attachment, content, event, message
 from .verdicts import BLOCKED
 
 if TYPE_CHECKING:
@@ -109,9 +109,7 @@ def _fill_in(tx: Tx, readings: Sequence[Reading]) -> None:
 
 
 def _label(tx: Tx, readings: Sequence[Reading]) -> None:
-    rows = [{"message_id": r.stored.id, "label": name} for r in readings for name in r.labels]
-    if rows:
-        tx.connection.execute(insert(label), rows)
+    mark(tx, [(r.stored.id, name) for r in readings for name in r.labels])
 
 
 def _plan_job(reading: Reading) -> dict[str, Any]:

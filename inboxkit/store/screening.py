@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from ..values import Kind
 from . import lists
 from .inboxes import PAUSED
-from .tables import label, message
+from .messages import mark
+from .tables import message
 from .verdicts import BLOCKED, RECEIVE, REPLY, Party, refusals
 
 if TYPE_CHECKING:
@@ -36,9 +37,7 @@ def screen(
     found = {r.stored.id: _PAUSED for r in readings if r.job.data.get(PAUSED)}
     if lists.any_of(tx.connection, (RECEIVE, REPLY)):
         found = _listed(tx, readings, placed) | found
-    if found:
-        rows = [{"message_id": row_id, "label": BLOCKED} for row_id in found]
-        tx.connection.execute(insert(label), rows)
+    mark(tx, [(row_id, BLOCKED) for row_id in found])
     return found
 
 
