@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import anyio
+import anyio.lowlevel
 
 from inboxkit.pipeline.places import Places
 
@@ -46,3 +47,32 @@ async def test_who_waits_has_the_place_that_comes_free() -> None:
             assert places.leave_out()
             over.set()
     assert (had, told) == ([True, True], ["open"])
+
+
+async def test_who_comes_as_a_place_is_handed_on_waits_behind() -> None:
+    """Older versions of anyio let it take the place before the one that was told of it."""
+    places, calling, most, order = Places(1, lambda: None), list[str](), list[int](), list[str]()
+    begun = anyio.Event()
+
+    async def call(name: str) -> None:
+        assert await places.take()
+        order.append(name)
+        calling.append(name)
+        most.append(len(calling))
+        await anyio.lowlevel.checkpoint()
+        calling.remove(name)
+        places.free()
+
+    async def come_late() -> None:
+        await begun.wait()
+        await call("late")
+
+    assert await places.take()
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call, "waits")
+            tasks.start_soon(come_late)
+            await anyio.wait_all_tasks_blocked()
+            begun.set()  # it runs before the one that waits for the place
+            places.free()
+    assert (order, max(most)) == (["waits", "late"], 1)
