@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from ..blocking import in_thread
+from ..blocking import in_thread, uninterrupted
+from ..errors import StoreError
 from .refusals import TooLong
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _AGAIN_SECONDS = 1.0  # it may have been between two statements
 _CANCEL_SECONDS = 5.0  # of asking PostgreSQL, by a connection of its own
+_LEAVING = (0.01, 0.05, 0.2, 1.0, 1.0)  # seconds between the looks at what nobody waits for
 
 
 class Breakable:
@@ -33,10 +35,13 @@ class Breakable:
         self._driver: Any = None
         self._begun = 0.0
         self._is_broken = False
+        self._is_left = False
 
     def run(self, connection: Connection, query: Callable[[], T]) -> T:
         """Return what the query returns; raise TooLong when it was broken off."""
         with self._lock:
+            if self._is_left:
+                raise StoreError("nobody waits for this query any more")
             self._driver = connection.connection.driver_connection
             self._begun = time.monotonic()
         try:
@@ -50,7 +55,10 @@ class Breakable:
                 self._driver = None
 
     async def watch(self, asked: Awaitable[T]) -> T:
-        """Return what the query gives that runs in another thread; break it off when it is time."""
+        """Return what the query gives that runs in another thread; break it off when it is time.
+
+        It is broken off at once when this is cancelled: its thread is for others then.
+        """
         task, left = asyncio.ensure_future(asked), self._seconds
         try:
             while not (await asyncio.wait((task,), timeout=left))[0]:
@@ -58,7 +66,19 @@ class Breakable:
                 left = _AGAIN_SECONDS
             return task.result()
         finally:
-            task.cancel()
+            if not task.done():
+                await uninterrupted(self._leave(task))
+
+    async def _leave(self, task: asyncio.Future[Any]) -> None:
+        with self._lock:
+            self._is_left, self._seconds = True, 0.0
+        for pause in _LEAVING:
+            if self._driver is None:  # it has not begun, or is over
+                break
+            await in_thread(self.break_off)
+            await asyncio.wait((task,), timeout=pause)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
     def break_off(self) -> None:
         """End the statement that is running, unless it has waited for its turn until now."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -37,6 +39,32 @@ async def test_a_query_that_takes_too_long_is_broken_off(store: Store) -> None:
     with anyio.fail_after(SECONDS), pytest.raises(TooLong, match=r"after 0\.05 s: ask for less"):
         await store.read_at_length(endless)
     assert [await store.read_at_length(one) for _ in range(4)] == [1] * 4
+
+
+async def test_queries_that_nobody_waits_for_any_more_hold_up_no_others(store: Store) -> None:
+    begun = [threading.Event(), threading.Event()]  # as many as there are threads for them
+
+    def unwanted(connection: Connection, number: int) -> None:
+        begun[number].set()
+        endless(connection)
+
+    async with anyio.create_task_group() as tasks:
+        for number, one_begun in enumerate(begun):
+            tasks.start_soon(store.read_at_length, unwanted, number)
+            await anyio.to_thread.run_sync(one_begun.wait, SECONDS)
+        tasks.cancel_scope.cancel()
+    with anyio.fail_after(SECONDS):
+        assert await store.read_at_length(one) == 1
+
+
+async def test_a_query_that_is_cancelled_before_its_turn_never_begins(store: Store) -> None:
+    query = Breakable(SECONDS)
+    asked = store.read(lambda c: query.run(c, lambda: one(c)))
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await query.watch(asked)
+    with pytest.raises(StoreError, match="nobody waits"):
+        await store.read(lambda c: query.run(c, lambda: one(c)))
 
 
 @pytest.mark.parametrize(("seconds", "is_broken"), [(SECONDS, False), (0, True)])
