@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -50,7 +51,7 @@ async def test_queries_that_nobody_waits_for_any_more_hold_up_no_others(store: S
 
     async with anyio.create_task_group() as tasks:
         for number, one_begun in enumerate(begun):
-            tasks.start_soon(store.read_at_length, unwanted, number)
+            tasks.start_soon(partial(store.read_at_length, unwanted, number))
             await anyio.to_thread.run_sync(one_begun.wait, SECONDS)
         tasks.cancel_scope.cancel()
     with anyio.fail_after(SECONDS):
