@@ -43,16 +43,16 @@ async def test_a_query_that_takes_too_long_is_broken_off(store: Store) -> None:
 
 
 async def test_queries_that_nobody_waits_for_any_more_hold_up_no_others(store: Store) -> None:
-    begun = [threading.Event(), threading.Event()]  # as many as there are threads for them
+    begun = threading.Semaphore(0)
 
-    def unwanted(connection: Connection, number: int) -> None:
-        begun[number].set()
+    def unwanted(connection: Connection) -> None:
+        begun.release()
         endless(connection)
 
     async with anyio.create_task_group() as tasks:
-        for number, one_begun in enumerate(begun):
-            tasks.start_soon(partial(store.read_at_length, unwanted, number))
-            await anyio.to_thread.run_sync(one_begun.wait, SECONDS)
+        for _ in range(2):  # as many as there are threads for them
+            tasks.start_soon(store.read_at_length, unwanted)
+            await anyio.to_thread.run_sync(partial(begun.acquire, timeout=SECONDS))
         tasks.cancel_scope.cancel()
     with anyio.fail_after(SECONDS):
         assert await store.read_at_length(one) == 1
