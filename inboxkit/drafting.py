@@ -15,6 +15,8 @@ from .tokens import public_id
 from .values import Draft, ProviderOptions
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from .actions import LocalActions
     from .models import Message
     from .store.drafts import DraftRecord
@@ -56,11 +58,10 @@ class Drafting:
     async def _due(self, job: Job) -> None:
         now = self._store.clock.now()
         record = await self._store.read(drafts.by_id, int(job.key))
-        if record is None or record.send_at is None or record.send_status != drafts.SCHEDULED:
-            await self._store.write(jobs.complete, [job])
-            return
-        if record.send_at > now:  # put off while it was being taken
-            await self._store.write(jobs.put_back, job, due_at=record.send_at, error="")
+        if record is None or not _is_due(
+            record, now
+        ):  # put off, or deleted, while it was being taken
+            await self._store.write(drafts.wait, job)
             return
         try:
             await self.send(Departure(record, record.labels, now, job=job))
@@ -78,6 +79,11 @@ class Drafting:
             jobs.complete(tx, [job])
         else:  # it was changed meanwhile: look again at what it is now
             jobs.put_back(tx, job, due_at=now, error=error)
+
+
+def _is_due(record: DraftRecord, now: datetime) -> bool:
+    is_scheduled = record.send_status == drafts.SCHEDULED
+    return is_scheduled and record.send_at is not None and record.send_at <= now
 
 
 def drafted(record: DraftRecord) -> Draft:

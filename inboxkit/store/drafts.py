@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from .jobs import Job
     from .reach import Reach
     from .writer import Tx
 
@@ -220,6 +221,20 @@ def schedule(tx: Tx, known: DraftRecord) -> None:
     if known.send_at is not None and not jobs.is_known(tx.connection, KIND, str(known.id)):
         due = jobs.new_job(KIND, known.id, inbox_id=known.inbox_id, due_at=known.send_at)
         jobs.put(tx, [due])
+
+
+def wait(tx: Tx, held: Job) -> None:
+    """Let the job of a draft that is not due wait for its time, or end when it has none.
+
+    As it is now, which whoever changes it waits for: it may have a time again since it was read.
+    """
+    mine = select(draft.c.id).where(draft.c.id == int(held.key))
+    tx.connection.execute(mine.with_for_update())
+    known = by_id(tx.connection, int(held.key))
+    if known is None or known.send_at is None or known.send_status != SCHEDULED:
+        jobs.complete(tx, [held])
+    else:
+        jobs.put_back(tx, held, due_at=known.send_at, error="")
 
 
 def fail(tx: Tx, known: DraftRecord, error: str, now: datetime) -> bool:

@@ -153,3 +153,30 @@ async def test_a_draft_put_off_while_its_sending_fails_is_sent_at_its_new_time(
     after = await store.read(drafts.by_id, wanted.id)
     assert after is not None and (after.to, after.send_status) == ((BEN,), drafts.SCHEDULED)
     assert await store.read(jobs.is_known, drafts.KIND, str(wanted.id))
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("was_put_off", [True, False], ids=["put off", "taken back"])
+async def test_a_draft_that_is_put_off_once_more_as_its_time_is_looked_at_keeps_the_last_time(
+    kit: InboxKit, was_put_off: bool
+) -> None:
+    store, due = kit.runtime.store, kit.clock.now() + DAY
+    owner = await store.write(inboxes.create, "desk@inbox.example", now=NOW)
+    wanted = record(owner.id, send_at=due, send_status=drafts.SCHEDULED)
+    made = await store.write(drafts.create, wanted, [])
+
+    def lease(tx: Tx) -> list[jobs.Job]:
+        return jobs.claim(tx, drafts.KIND, worker=store.worker_id, now=due, limit=1, start=0)
+
+    taken = await store.write(lease)
+    later = {"send_at": due + DAY} if was_put_off else {"send_at": None, "send_status": ""}
+    changed = await store.write(drafts.change, made, later, now=due)
+    assert changed is not None
+
+    def change(tx: Tx) -> None:
+        again = {"send_at": due, "send_status": drafts.SCHEDULED}
+        assert drafts.change(tx, changed, again, now=due + DAY)
+
+    await behind(store, change, Drafting(store, kit.runtime.actions).work(taken))
+    times = await store.read(lambda c: c.execute(select(job.c.due_at, job.c.state)).all())
+    assert [tuple(row) for row in times] == [(due, "ready")]
