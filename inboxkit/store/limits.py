@@ -116,7 +116,8 @@ def reserve(
         due = {rate: max(at, start) + rate.interval for rate, at in due.items()}
         starts.append(start)
     for rate, at in due.items():
-        _put(tx, pace, {"provider": provider, "rate": rate.text}, {"next_at": at})
+        key = {"provider": provider, "rate": rate.text}
+        _put(tx, pace, key, {"next_at": at}, is_known=rate.text in known)
     return starts
 
 
@@ -167,7 +168,7 @@ def closed(tx: Tx, provider: str, now: datetime) -> tuple[Closed | None, Closed 
         return shut, shut
     if row.failures < _FAILURES:
         return None, None
-    _set(tx, provider, {"until": now + _PROBE, "changed_at": now})
+    _set(tx, provider, {"until": now + _PROBE, "changed_at": now}, is_known=True)
     return None, Closed(now + _PROBE, row.reason)
 
 
@@ -188,7 +189,7 @@ def failed(tx: Tx, provider: str, *, begun_at: datetime, now: datetime, reason: 
     if failures >= _FAILURES:
         doubled = min(2 ** (failures - _FAILURES), 1_000)
         values["until"] = max(until, now + min(_FIRST * doubled, _LONGEST))
-    _set(tx, provider, values)
+    _set(tx, provider, values, is_known=row is not None)
 
 
 def pause(tx: Tx, provider: str, until: datetime, *, now: datetime, reason: str) -> None:
@@ -199,7 +200,7 @@ def pause(tx: Tx, provider: str, until: datetime, *, now: datetime, reason: str)
     row = _circuit(tx.connection, provider)
     latest = until if row is None else max(row.until, until)
     values = {"until": latest, "reason": reason[:500], "changed_at": now, "failures": 0}
-    _set(tx, provider, values)
+    _set(tx, provider, values, is_known=row is not None)
 
 
 def succeeded(tx: Tx, providers: AbstractSet[str], now: datetime) -> None:
@@ -261,11 +262,19 @@ def _circuit(connection: Connection, provider: str) -> _Circuit | None:
     return None if row is None else _Circuit(**row)
 
 
-def _set(tx: Tx, provider: str, values: Mapping[str, Any]) -> None:
-    _put(tx, circuit, {"provider": provider}, values)
+def _set(tx: Tx, provider: str, values: Mapping[str, Any], *, is_known: bool) -> None:
+    _put(tx, circuit, {"provider": provider}, values, is_known=is_known)
 
 
-def _put(tx: Tx, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    mine = and_(*(table.c[name] == value for name, value in key.items()))
-    if not tx.connection.execute(update(table).where(mine).values(**values)).rowcount:
+def _put(
+    tx: Tx, table: Table, key: Mapping[str, Any], values: Mapping[str, Any], *, is_known: bool
+) -> None:
+    """Change the row that was looked at and is held, or make it where there was none.
+
+    One that another has made since then is not changed: the work is done again, and finds it.
+    """
+    if is_known:
+        mine = and_(*(table.c[name] == value for name, value in key.items()))
+        tx.connection.execute(update(table).where(mine).values(**values))
+    else:
         tx.connection.execute(insert(table), [{**key, **values}])

@@ -1,16 +1,19 @@
-"""Two transactions of PostgreSQL at once: one stays open until the other waits for it."""
+"""Two transactions of PostgreSQL at once: one stays open until the other waits for it, or one is
+done in the midst of the other.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from inboxkit.store.writer import Tx
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Generator
 
     from sqlalchemy import Connection
 
@@ -50,6 +53,28 @@ async def behind(
     outcome = waiting.exception()
     assert waited, f"it waited for nobody: {outcome or waiting.result()}"
     return waiting.result()
+
+
+@contextmanager
+def overtaken(store: Store, look: str, by: Callable[[Tx], object]) -> Generator[None]:
+    """Let ``by`` be done and committed between the next statement with ``look`` and what follows.
+
+    It must come to that.
+    """
+    engine, left = store.database.writer, [by]
+
+    def heard(_connection: Any, _cursor: Any, statement: str, *_more: object) -> None:
+        if left and look in statement:
+            work = left.pop()
+            with engine.connect() as connection, connection.begin():
+                work(Tx(connection))
+
+    event.listen(engine, "after_cursor_execute", heard)
+    try:
+        yield
+    finally:
+        event.remove(engine, "after_cursor_execute", heard)
+    assert not left, f"nothing asked {look}"
 
 
 async def waits(connection: Connection, other: asyncio.Future[Any]) -> bool:
