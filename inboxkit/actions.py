@@ -21,7 +21,7 @@ from .pipeline.configured import check_size
 from .pipeline.policies import Forbidden, Paused
 from .pipeline.staging import active, current
 from .saving import write_once
-from .sending import Composer, Context, outgoing
+from .sending import Composer, Context, outgoing, takes_long
 from .store import inboxes, messages, records, search, sends, threads
 from .store.query import parse_query
 from .tokens import public_id, row_id
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from .values import Draft
 
 _PAGE = 50
-_LARGE_CHARACTERS = 16 * 1024
 
 
 class LocalActions:
@@ -299,13 +298,10 @@ class LocalActions:
         return ""
 
     async def _stage(self, draft: Draft, context: Context, now: datetime) -> Staged:
-        """Compose; in a thread what may be large, as it goes to a file or a bucket."""
+        """Compose; in a thread what takes long, as it may go to a file or a bucket too."""
         check_given(draft, context.inbox.address)
         work = partial(self._composer.stage, draft, context, now)
-        words = len(draft.text) + len(draft.html)
-        if draft.attachments or context.forwarded or words > _LARGE_CHARACTERS:
-            return await in_thread(work)
-        return work()
+        return await in_thread(work) if takes_long(draft, context) else work()
 
     async def _send(self, draft: Draft, context: Context) -> Message:
         staged = await self._stage(draft, context, self._store.clock.now())

@@ -28,7 +28,7 @@ from .tokens import new_id, public_id
 from .values import Address, Draft, File
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from .models import Message
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_MANY_WORDS = 16 * 1024  # characters of the body
+_LONG_HEAD = 2 * 1024  # characters, such as 80 addresses of 0.05 to 0.2 ms each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,28 @@ class Context:
     capped: Capped | None = None
     forwarded: bytes = b""
     original: Message | None = None  # the message that is sent on
+
+
+def takes_long(draft: Draft, context: Context) -> bool:
+    """Whether others would have to wait while a draft is composed: it may be large, or its head."""
+    if draft.attachments or context.forwarded or len(draft.text) + len(draft.html) > _MANY_WORDS:
+        return True
+    return sum(map(len, _head(draft, context))) > _LONG_HEAD
+
+
+def _head(draft: Draft, context: Context) -> Iterator[str]:
+    """Iterate over what is written into the header of a mail, or read for it."""
+    yield draft.subject
+    for given in (draft.to, draft.cc, draft.bcc, draft.reply_to):
+        yield from given
+    for name, value in draft.headers.items():
+        yield from (name, value)
+    parent = context.parent
+    if parent is not None:
+        yield parent.subject
+        yield from parent.references
+        for person in (*parent.to, *parent.cc, *parent.reply_to):
+            yield from (person.name, person.email)
 
 
 class Composer:

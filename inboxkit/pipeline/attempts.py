@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("inboxkit.outbox")
 _NOT_HANDLED = (408, 425, 429, 503)  # RFC 9110 sections 15.5.9 and 15.6.4, RFC 8470, RFC 6585
 _CLOSING = 421
+_QUICKLY_TOLD = 1_000  # recipients, of some microseconds each
 # Reason classes: what this provider cannot send, others may; and what none can.
 UNSUPPORTED, UNSENDABLE = "unsupported", "unsendable"
 
@@ -190,7 +191,8 @@ class Attempts:
             message = _fitted(chosen, outgoing(row, signed, recipients, chosen.provider))
             return _Prepared(message, _request(chosen, message, self._store.clock.now()))
 
-        in_passing = look.raw is not None and key is None  # to sign takes milliseconds
+        few = len(row.rcpt_to) <= _QUICKLY_TOLD
+        in_passing = look.raw is not None and key is None and few  # to sign takes milliseconds
         return work() if in_passing else await in_thread(work)
 
     async def _carry(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .. import matching
 from ..errors import StoreError
 from ..models import Actions, Event, Message
-from ..router import Handler, Retries, Router
+from ..router import Handler, HandlerKind, Retries, Router
 from ..store import events, jobs, records, runs, timers
 from ..store.runs import NewRun
 from ..tokens import row_id
@@ -24,7 +24,9 @@ from .faults import fault
 from .replies import LOOP_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy import Connection
 
     from ..store.jobs import Job
     from ..store.store import Store
@@ -57,10 +59,11 @@ class Plan:
     async def work(self, taken: list[Job]) -> None:
         """Plan a batch in one transaction; what fails is tried again by itself."""
         messages = await self._messages(taken)
+        happened = await self._events(taken)
         planned: list[Planned] = []
         for job in taken:
             try:
-                planned.append(await self._match(job, messages))
+                planned.append(await self._match(job, messages, happened))
             except StoreError:
                 raise
             except Exception as error:  # noqa: BLE001 - a user's ``when=`` is foreign code
@@ -75,10 +78,34 @@ class Plan:
         found = await self._store.read(records.messages, wanted, self._actions)
         return {row_id("msg", m.id): m for m in found}
 
-    async def _match(self, job: Job, messages: Mapping[int, Message]) -> Planned:
+    async def _events(self, taken: list[Job]) -> dict[str, Event]:
+        """Load the events of a batch at once: a send to thousands has as many, all of one message.
+
+        None when no handler could want them, or when one cannot be loaded: then each by itself.
+        """
+        keys = (job.key.rpartition(":") for job in taken)
+        wanted = [int(seq) for kind, _, seq in keys if kind == "event"]
+        if not wanted or not self._hears_events():
+            return {}
+        try:
+            found = await self._store.read(_happened, wanted, self._actions)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what is stored of a mail came from outside
+            log.warning("plans of events: %s; loaded one by one", fault(error))
+            return {}
+        return {event.id: event for event in found}
+
+    def _hears_events(self) -> bool:
+        handlers = (h for router in self._handlers.routers for h in router.handlers)
+        return any(handler.kind == HandlerKind.EVENT for handler in handlers)
+
+    async def _match(
+        self, job: Job, messages: Mapping[int, Message], happened: Mapping[str, Event]
+    ) -> Planned:
         kind, _, key = job.key.rpartition(":")
         if kind == "event":
-            return Planned(job, await self._event(int(key), job))
+            return Planned(job, await self._event(int(key), job, happened))
         if kind == "sent":
             return Planned(job, timers=await self._timers(int(key), job))
         message = messages.get(int(key))
@@ -143,9 +170,11 @@ class Plan:
             record=bool(job.data.get("record")),
         )
 
-    async def _event(self, seq: int, job: Job) -> list[NewRun]:
-        row = await self._store.read(events.by_seq, seq)
-        found = await self._store.read(records.events, [row] if row else [], self._actions)
+    async def _event(self, seq: int, job: Job, happened: Mapping[str, Event]) -> list[NewRun]:
+        if not self._hears_events():
+            return []
+        known = happened.get(events.cursor_id(seq))
+        found = [known] if known else await self._store.read(_happened, [seq], self._actions)
         return [
             self._run(router, handler, event.message, job, item=event.id)
             for event in found
@@ -194,6 +223,10 @@ class Plan:
         log.error("plan of %s: %s; tried again", job.key, fault(error))
         due = self._store.clock.now() + _RETRIES.delay(job.attempts)
         await self._store.write(jobs.put_back, job, due_at=due, error=shown)
+
+
+def _happened(connection: Connection, seqs: Sequence[int], actions: Actions) -> list[Event]:
+    return records.events(connection, events.by_seqs(connection, seqs), actions)
 
 
 def _is_from_a_program_like_us(message: Message) -> bool:

@@ -28,7 +28,7 @@ MOST_BYTES = int(52.4 * 1024 * 1024)
 _ADDRESS = "{} parameter is not a valid address. please check documentation"
 _MOST_RECIPIENTS = 1000
 _IN_HEADER = frozenset(("from", "to", "cc", "bcc", "subject"))
-MOST_HEADER_BYTES = 256 * 1024  # it is read and written while others wait
+MOST_HEADER_BYTES = 256 * 1024  # it takes a second to read and to write
 _MOST_OBJECT_CHARACTERS = 4 * 1024 * 1024  # nothing else is done while one is read
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from ..tokens import public_id, row_id
 from ..values import EventType
 from . import jobs
-from .prepared import Prepared
+from .prepared import Prepared, among
 from .tables import event
 
 if TYPE_CHECKING:
@@ -109,12 +109,18 @@ _after = {
     for dialect in ("sqlite", "postgresql")
 }
 _by_seq = Prepared(select(event).where(event.c.seq == bindparam("seq")))
+_by_seqs = Prepared(select(event).where(among(event.c.seq)))
 
 
 def by_seq(connection: Connection, seq: int) -> Row[Any] | None:
     """Return one entry."""
     found: Row[Any] | None = _by_seq.one(connection, seq=seq)
     return found
+
+
+def by_seqs(connection: Connection, seqs: Sequence[int]) -> list[Row[Any]]:
+    """Return the entries of these places that are still there."""
+    return _by_seqs.rows(connection, ids=seqs)
 
 
 def of_message(connection: Connection, message_id: int) -> Sequence[Row[Any]]:

@@ -1,4 +1,4 @@
-"""The header of a mail to send has a bound, as it is composed while everybody else waits."""
+"""The header of a mail to send has a bound: it is read and written in many small steps."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ async def create(call: Call[CreateDraftRequest]) -> Draft:
         updated_at=call.now,
     )
     wanted = await _placed(call, plain)
-    _check(call, wanted, asked.send_at)
+    await _check(call, wanted, asked.send_at)
     given = await _files(call, asked.attachments or ())
     return draft(await call.store.write(drafts.create_once, wanted, given))
 
@@ -115,12 +115,12 @@ async def _parent(call: Call[Any], given: str, field: str) -> tuple[Message, int
     return found[0].message, row, found[0].name
 
 
-def _check(call: Call[Any], wanted: DraftRecord, send_at: datetime | None) -> None:
+async def _check(call: Call[Any], wanted: DraftRecord, send_at: datetime | None) -> None:
     """Raise unless everybody can be written to, and the key may have it sent if it will be.
 
     ``send_at`` is what the request says of that; without it a draft keeps the time that it has.
     """
-    sends.check_addresses({name: getattr(wanted, name) for name in _RECIPIENTS})
+    await sends.check_addresses({name: getattr(wanted, name) for name in _RECIPIENTS})
     sends.check_head([wanted.subject])
     if wanted.send_status != SCHEDULED:
         return
@@ -240,7 +240,7 @@ async def update(call: Call[UpdateDraftRequest]) -> Draft:
     if "send_at" in given:
         status = SCHEDULED if asked.send_at else ""
         values |= {"send_at": asked.send_at, "send_status": status, "error": ""}
-    _check(call, replace(known, **values), asked.send_at)
+    await _check(call, replace(known, **values), asked.send_at)
     removed = [_file(call, known, name) for name in asked.remove_attachments or ()]
     if None in removed:
         raise invalid("names no file of this draft", "remove_attachments")
