@@ -12,7 +12,7 @@ from .api_tables import idempotency
 from .tables import message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from .writer import Tx
@@ -65,15 +65,16 @@ def remember(tx: Tx, claim: Claim, response: Mapping[str, Any], now: datetime) -
     """
     tx.connection.execute(delete(idempotency).where(idempotency.c.expires_at <= now))
     if claim.living:
-        _forget_what_is_gone(tx, claim)
+        forget(tx, claim, lambda said: not _is_there(tx.connection, said["row"]))
     row = {"scope": claim.scope, "key": claim.key, "fingerprint": claim.fingerprint}
     kept = {"response": dict(response), "expires_at": claim.expires_at}
     tx.connection.execute(insert(idempotency), [row | kept])
 
 
-def _forget_what_is_gone(tx: Tx, claim: Claim) -> None:
+def forget(tx: Tx, claim: Claim, is_gone: Callable[[Mapping[str, Any]], bool]) -> None:
+    """Forget the answer under a key if what it told of is gone."""
     mine = (idempotency.c.scope == claim.scope) & (idempotency.c.key == claim.key)
     held = select(idempotency.c.response).where(mine).with_for_update()
     response = tx.connection.execute(held).scalar()
-    if response is not None and not _is_there(tx.connection, response["row"]):
+    if response is not None and is_gone(response):
         tx.connection.execute(delete(idempotency).where(mine))

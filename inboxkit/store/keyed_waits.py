@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select, update
 
@@ -15,6 +15,8 @@ from . import idempotency
 from .tables import message
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .idempotency import Claim
     from .writer import Tx
 
@@ -38,13 +40,22 @@ def known(connection: Connection, claim: Claim, now: datetime) -> tuple[int, dat
     said = idempotency.answered(connection, claim, now)
     if said is None:
         return None
-    row, at = int(said["row"]), datetime.fromisoformat(said["taken_at"])
+    return _told(said) if _stands(connection, said) else None
+
+
+def _told(said: Mapping[str, Any]) -> tuple[int, datetime]:
+    return int(said["row"]), datetime.fromisoformat(said["taken_at"])
+
+
+def _stands(connection: Connection, said: Mapping[str, Any]) -> bool:
+    row, at = _told(said)
     query = select(message.c.id).where(message.c.id == row, message.c.taken_at == at)
-    return (row, at) if connection.execute(query).first() is not None else None
+    return connection.execute(query).first() is not None
 
 
 def remember(tx: Tx, claim: Claim, row: int, now: datetime) -> None:
-    """Keep what is marked now and returned under a key."""
+    """Keep what is marked now and returned under a key, in place of what stands no more."""
+    idempotency.forget(tx, claim, lambda said: not _stands(tx.connection, said))
     idempotency.remember(tx, claim, {"row": row, "taken_at": now.isoformat()}, now)
 
 

@@ -73,6 +73,8 @@ async def test_what_is_given_back_its_key_has_no_longer(kit: InboxKit, desk: Des
     assert await desk.wait(desk.keyed("j")) == came
     with pytest.raises(WaitTimeout):
         await desk.wait(desk.keyed("k"))
+    later = await arrive(kit)
+    assert [await desk.wait(desk.keyed("k")) for _ in range(2)] == [later] * 2
 
 
 async def test_what_was_returned_again_is_given_back_by_nobody(kit: InboxKit, desk: Desk) -> None:
