@@ -20,7 +20,8 @@ _NAMED = re.compile(
     r"<([^\s\"(),:;<>@\[\]\\']+@[^\s\"(),:;<>@\[\]\\']+)>\Z"
 )
 _TOKEN = re.compile(r'["(<,;:]|\[[^][<>"(,;]*\]|[^"(<,;:\[]+|\[')
-_BARE = re.compile(r"[^\s<>\"'(),;:@]+@[^\s<>\"'(),;:@]+")
+# It begins where a word begins: tried at each letter of a long word, it would take hours.
+_BARE = re.compile(r"(?<![^\s<>\"'(),;:@])[^\s<>\"'(),;:@]+@[^\s<>\"'(),;:@]+")
 _QUOTED = re.compile(r'[^"\\]+|\\.|"', re.DOTALL)
 _NESTED = re.compile(r"[^()\\]+|\\.|[()]", re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)

@@ -29,6 +29,7 @@ ADDRESSES = {
     "colons": ("", "a:", ""),
     "groups": ("", "g:;,", ""),
     "ats": ("", "a@", ""),
+    "one word beside an at": ("@ ", "a", ""),
 }
 MARKUP = {
     "open comments": "<!--",
