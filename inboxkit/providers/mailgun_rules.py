@@ -194,7 +194,7 @@ def _pattern(text: str) -> re.Pattern[str]:
         raise _wrong("expression", why)
     try:
         return re.compile(text, re.IGNORECASE)
-    except (re.error, OverflowError, RecursionError) as error:
+    except (re.error, ValueError, OverflowError, RecursionError) as error:  # flags that clash
         raise _wrong("expression", f"{text[:80]!r} is no pattern: {error}") from None
 
 

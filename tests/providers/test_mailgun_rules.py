@@ -81,6 +81,7 @@ WRONG = {
     "not closed": 'match_recipient("x"',
     "too few": 'match_header("subject")',
     "no pattern": 'match_recipient("[")',
+    "flags that clash": 'match_recipient("(?a)(?u)x")',
     "a repeat of a repeat": 'match_recipient("(a+)+")',
     "a repeated choice": 'match_recipient("(a|a)*b")',
     "many repeats": 'match_recipient(".*.*.*.*x")',
