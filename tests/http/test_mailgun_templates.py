@@ -66,6 +66,12 @@ def test_a_version_is_copied(mailgun: Mailgun) -> None:
     assert copied["headers"] == {"Subject": "Hi {{name}}"}
 
 
+def test_headers_hold_only_what_can_be_stored(mailgun: Mailgun) -> None:
+    odd = r'{"Subject": "\ud800\u0000", "X-\ud800": "a"}'
+    mailgun.good("PUT", f"{WELCOME}/versions/initial", headers=odd)
+    assert active(mailgun)["headers"] == {"Subject": "?\ufffd", "X-?": "a"}
+
+
 def test_pages_lead_through_templates(mailgun: Mailgun) -> None:
     for name in ("a", "b"):
         mailgun.good("POST", MANY, name=name)

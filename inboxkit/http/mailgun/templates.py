@@ -18,7 +18,7 @@ from ...templates.budget import TemplateError
 from ...templates.rendering import ENGINES, HANDLEBARS, check
 from ...tokens import new_id, public_id
 from . import domains
-from .call import Call, Route
+from .call import Call, Route, storable
 from .pages import listed as paging
 from .pages import stamp, turn
 
@@ -274,7 +274,8 @@ def _headers(call: Call) -> dict[str, str]:
     if not isinstance(found, dict):
         raise Refusal(400, "headers parameter is not a valid JSON object")
     given = cast("dict[str, Any]", found)
-    return {name.title(): str(v) for name, v in given.items() if name.lower() != "from"}
+    headers = {storable(name).title(): storable(str(v)) for name, v in given.items()}
+    return {name: value for name, value in headers.items() if name != "From"}
 
 
 def _checked(version: VersionRecord) -> VersionRecord:
