@@ -158,6 +158,48 @@ def test_a_very_long_question_is_answered_in_the_envelope(api: Api) -> None:
     assert api.ask("GET", f"/v0/messages?{ids}").json["errors"][0]["path"] == ["ids"]
 
 
+KEY = "k" * 20
+MAILGUN = "/v3/inbox.example/messages"
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+_MAIL = b"from=desk%40inbox.example&to=ann%40example.com&text=x"
+_HOOK = b"url=http%3A%2F%2Fa.example&event_types=opened"
+_SOCKET = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
+HEADERS: dict[str, tuple[str, str, Any, dict[str, str]]] = {
+    "the key of a send": ("POST", SEND, to(), {"Idempotency-Key": "\xff"}),
+    "that of Mailgun's": (
+        "POST",
+        "/v3/inbox.example/messages",
+        _MAIL,
+        _FORM | {"Idempotency-Key": "\xff"},
+    ),
+    "a host": ("GET", "/v0/inboxes", None, {"Host": "\xff"}),
+    "that of a webhook": ("POST", "/v1/webhooks", _HOOK, _FORM | {"Host": "\xff"}),
+    "a socket's key": ("GET", "/v0", None, _SOCKET | {"Sec-WebSocket-Key": "\xff"}),
+    "its version": ("GET", "/v0", None, _SOCKET | {"Sec-WebSocket-Version": "\xff"}),
+}
+
+
+@pytest.fixture(scope="module")
+def keyed() -> Iterator[Api]:
+    with serving(api_key=KEY) as running:
+        running.of(KEY).inbox(username="desk")
+        yield running.of(KEY)
+
+
+@pytest.mark.parametrize(("method", "target", "body", "headers"), HEADERS.values(), ids=HEADERS)
+def test_a_header_that_is_no_text_is_refused(
+    keyed: Api, method: str, target: str, body: Any, headers: dict[str, str]
+) -> None:
+    answer = keyed.ask(method, target, body, headers)
+    assert answer.status == 400
+    assert b"is not UTF-8" in answer.body or b"is not ASCII" in answer.body
+
+
 def test_a_wrong_method_is_told_the_right_ones(api: Api) -> None:
     assert api.ask("PUT", INBOX).headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH"
 

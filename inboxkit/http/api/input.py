@@ -71,6 +71,11 @@ def read(data: bytes, content_type: str, model: type[M]) -> M:
         raise malformed(error) from None
 
 
+def is_text(header: str) -> bool:
+    """Whether a header's value is text: bytes that are no UTF-8 come as halves of characters."""
+    return header.encode("utf-8", "replace").decode() == header
+
+
 def _is_json(content_type: str) -> bool:
     kind = content_type.partition(";")[0].strip().lower()
     return kind == "application/json" or kind.endswith("+json") or not kind

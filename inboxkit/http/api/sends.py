@@ -19,6 +19,7 @@ from ...tokens import row_id
 from ...values import Draft, ProviderOptions
 from .envelope import ApiError, invalid
 from .files import files
+from .input import is_text
 from .messages import SYSTEM_LABELS, wanted
 from .routing import At, Route
 from .schemas.messages import (
@@ -166,6 +167,8 @@ def idempotency_key(call: Call[Any]) -> str | None:
         return None
     if not key.strip() or len(key) > _MOST_KEY_CHARACTERS:
         raise invalid(f"has 1 to {_MOST_KEY_CHARACTERS} characters", "Idempotency-Key")
+    if not is_text(key):
+        raise invalid("is not UTF-8", "Idempotency-Key")
     return key.strip()
 
 

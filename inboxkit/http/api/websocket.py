@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from ...errors import InboxKitError
 from ...store import events, pods
-from .envelope import CODES, ApiError, malformed, not_found, refusal
+from .envelope import CODES, ApiError, invalid, malformed, not_found, refusal
 from .events import inbox_rows, place
 from .live import Wish
 from .schemas.events import Place, SocketError, Subscribe, Subscribed, frame
@@ -39,6 +39,7 @@ _LOOK_SECONDS = 1
 _CLOSE_SECONDS = 2  # for the client to say goodbye as well
 _PAGE = 100
 _LONGEST_WAIT = 300.0
+_HANDSHAKE = ("Sec-WebSocket-Key", "Sec-WebSocket-Version")
 PERMISSION = "message_read"
 
 
@@ -48,6 +49,9 @@ def route(parts: Parts, access: Access) -> Callable[[web.Request], Awaitable[web
     async def serve(request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() != "websocket":
             raise ApiError("not_found", "This is a WebSocket", fix="see /docs for other routes")
+        for name in _HANDSHAKE:  # aiohttp reads them as ASCII
+            if not request.headers.get(name, "").isascii():
+                raise invalid("is not ASCII", name)
 
         async def reach() -> Reach:
             who = await access.identify(request)

@@ -17,6 +17,7 @@ from ...store.claims import Taken
 from ...store.idempotency import Claim
 from ...store.mailgun_sends import Batch
 from ...values import Draft, File, ProviderOptions
+from ..api.input import is_text
 from ..api.sends import check_live
 from . import domains, rendering
 from .call import Call, Route
@@ -169,6 +170,8 @@ def _claim(call: Call, asked: SendRequest) -> Claim | None:
         return None
     if len(key) > _MOST_KEY_CHARACTERS:
         raise Refusal(400, f"the idempotency key has more than {_MOST_KEY_CHARACTERS} characters")
+    if not is_text(key):
+        raise Refusal(400, "the idempotency key is not UTF-8")
     fingerprint = f"mailgun {call.domain} {asked.digest}"
     return Claim(call.who.claims_in, key, fingerprint, call.now + _KEPT)
 
