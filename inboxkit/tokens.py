@@ -19,7 +19,8 @@ _RANDOM_BITS = 22
 _RANDOM_BYTES = 3
 _DRAWN = 256
 _TOKEN_BYTES = 10  # 80 bits of HMAC: not to be guessed by mail
-_TOKEN_LENGTH = 13 + 16  # an id, and 80 bits at five a sign
+_ID_LENGTH = 13  # 65 bits
+_TOKEN_LENGTH = _ID_LENGTH + 16  # an id, and 80 bits at five a sign
 
 
 class IdSource:
@@ -74,11 +75,13 @@ def encode(number: int) -> str:
     while number:
         number, rest = divmod(number, 32)
         digits = _ALPHABET[rest] + digits
-    return digits.rjust(13, "0")
+    return digits.rjust(_ID_LENGTH, "0")
 
 
 def decode(text: str) -> int:
     """Return the integer of ``encode``; raise ValueError for anything else."""
+    if len(text) > _ID_LENGTH:  # to read a megabyte as a number takes minutes
+        raise ValueError(f"not an id: {text[:80]!r}...")
     try:
         number = 0
         for char in text.lower():

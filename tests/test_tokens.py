@@ -59,6 +59,11 @@ def test_an_id_is_read_as_it_was_written() -> None:
     assert encode(number) < encode(new_id())
 
 
+def test_a_long_text_is_no_id_and_is_not_read_as_a_number() -> None:
+    with pytest.raises(ValueError, match=f"not an id: '0{'z' * 79}'"):
+        decode("0" + "z" * 100_000)
+
+
 def test_a_token_is_believed_as_it_was_signed_only() -> None:
     token = sign(b"secret", 7)
     assert verify(b"secret", token.upper()) == 7
