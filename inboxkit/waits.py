@@ -187,7 +187,7 @@ class Waits:
         """Take the first message that is wanted; mostly there is none, and nothing is written."""
 
         def begun(connection: Connection) -> tuple[list[int], _Page] | None:
-            if self._known(connection, search) is not None:
+            if self._known(connection, search, self._store.clock.now()) is not None:
                 return None
             left = search.left(connection)
             return left[_PAGE:], self._page(connection, left[:_PAGE], search)
@@ -280,14 +280,15 @@ class Waits:
             self._doubted |= dict.fromkeys(taken, now)
             raise
 
-    def _known(self, connection: Connection, search: Search) -> tuple[int, datetime] | None:
-        if search.keyed is None:
-            return None
-        return keyed_waits.known(connection, search.keyed.claim, self._store.clock.now())
+    def _known(
+        self, connection: Connection, search: Search, now: datetime
+    ) -> tuple[int, datetime] | None:
+        keyed = search.keyed
+        return None if keyed is None else keyed_waits.known(connection, keyed.claim, now)
 
     def _again(self, tx: Tx, search: Search, now: datetime) -> Message | None:
         """Return what the wait's key has, if the caller may still see it."""
-        known = self._known(tx.connection, search)
+        known = self._known(tx.connection, search, now)
         if search.keyed is None or known is None:
             return None
         search.keyed.at = None

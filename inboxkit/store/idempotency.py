@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from ..errors import KeyReused
 from .api_tables import idempotency
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 class Claim:
     """A key that a request came with; ``fingerprint`` tells the same request from another.
 
-    ``living``: it holds as long as what was sent under it is there, and was not taken back.
+    ``holds`` says of an answer whether it still is one; without it every answer is, until the end.
     """
 
     scope: str
     key: str
     fingerprint: str
     expires_at: datetime
-    living: bool = False
+    holds: Callable[[Connection, Mapping[str, Any]], bool] | None = None
 
 
 def answered(connection: Connection, claim: Claim, now: datetime) -> Mapping[str, Any] | None:
@@ -48,33 +48,35 @@ def answered(connection: Connection, claim: Claim, now: datetime) -> Mapping[str
             "use a new key, or repeat the first request"
         )
     response: Mapping[str, Any] = row.response
-    return response if not claim.living or _is_there(connection, response["row"]) else None
+    return response if claim.holds is None or claim.holds(connection, response) else None
 
 
-def _is_there(connection: Connection, row_id: int) -> bool:
-    return (
-        connection.execute(select(message.c.id).where(message.c.id == row_id)).first() is not None
-    )
+def is_there(connection: Connection, response: Mapping[str, Any]) -> bool:
+    """Whether what was sent is there, and was not taken back."""
+    query = select(message.c.id).where(message.c.id == response["row"])
+    return connection.execute(query).first() is not None
 
 
 def remember(tx: Tx, claim: Claim, response: Mapping[str, Any], now: datetime) -> None:
-    """Keep the answer until the claim expires; what has expired or is gone is forgotten.
+    """Keep the answer until the claim expires; what has expired or holds no longer is forgotten.
 
-    What another transaction has stored under the key since we looked stays: the key is taken then,
-    and whoever does the work again finds that answer.
+    An answer that another transaction has kept since we looked stays: the unit fails, looks again,
+    and finds it.
     """
+    mine = (idempotency.c.scope == claim.scope) & (idempotency.c.key == claim.key)
     tx.connection.execute(delete(idempotency).where(idempotency.c.expires_at <= now))
-    if claim.living:
-        forget(tx, claim, lambda said: not _is_there(tx.connection, said["row"]))
+    if claim.holds is not None:
+        _forget(tx, claim, mine)
     row = {"scope": claim.scope, "key": claim.key, "fingerprint": claim.fingerprint}
     kept = {"response": dict(response), "expires_at": claim.expires_at}
     tx.connection.execute(insert(idempotency), [row | kept])
 
 
-def forget(tx: Tx, claim: Claim, is_gone: Callable[[Mapping[str, Any]], bool]) -> None:
-    """Forget the answer under a key if what it told of is gone."""
-    mine = (idempotency.c.scope == claim.scope) & (idempotency.c.key == claim.key)
-    held = select(idempotency.c.response).where(mine).with_for_update()
-    response = tx.connection.execute(held).scalar()
-    if response is not None and is_gone(response):
-        tx.connection.execute(delete(idempotency).where(mine))
+def _forget(tx: Tx, claim: Claim, mine: ColumnElement[bool]) -> None:
+    """Delete an answer that holds no longer, and none that takes its place at this moment."""
+    columns = (idempotency.c.response, idempotency.c.expires_at)
+    known = tx.connection.execute(select(*columns).where(mine)).first()
+    if known is None or claim.holds is None or claim.holds(tx.connection, known.response):
+        return
+    seen = idempotency.c.expires_at == known.expires_at
+    tx.connection.execute(delete(idempotency).where(mine & seen))

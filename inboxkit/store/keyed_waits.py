@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, select, update
 
 from . import idempotency
+from .idempotency import Claim
 from .tables import message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .idempotency import Claim
     from .writer import Tx
 
 
@@ -32,30 +32,28 @@ class Keyed:
     at: datetime | None = None
 
 
+def keyed(scope: str, key: str, fingerprint: str, expires_at: datetime) -> Keyed:
+    """Return the key of a wait; see ``Claim``."""
+    return Keyed(Claim(scope, key, fingerprint, expires_at, _is_marked))
+
+
+def _is_marked(connection: Connection, response: Mapping[str, Any]) -> bool:
+    at = datetime.fromisoformat(response["taken_at"])
+    marked = (message.c.id == response["row"]) & (message.c.taken_at == at)
+    return connection.execute(select(message.c.id).where(marked)).first() is not None
+
+
 def known(connection: Connection, claim: Claim, now: datetime) -> tuple[int, datetime] | None:
     """Return the row that was returned under a key, and when it was marked.
 
     Raise KeyReused for a key that another wait had.
     """
     said = idempotency.answered(connection, claim, now)
-    if said is None:
-        return None
-    return _told(said) if _stands(connection, said) else None
-
-
-def _told(said: Mapping[str, Any]) -> tuple[int, datetime]:
-    return int(said["row"]), datetime.fromisoformat(said["taken_at"])
-
-
-def _stands(connection: Connection, said: Mapping[str, Any]) -> bool:
-    row, at = _told(said)
-    query = select(message.c.id).where(message.c.id == row, message.c.taken_at == at)
-    return connection.execute(query).first() is not None
+    return None if said is None else (said["row"], datetime.fromisoformat(said["taken_at"]))
 
 
 def remember(tx: Tx, claim: Claim, row: int, now: datetime) -> None:
-    """Keep what is marked now and returned under a key, in place of what stands no more."""
-    idempotency.forget(tx, claim, lambda said: not _stands(tx.connection, said))
+    """Keep what is marked now and returned under a key."""
     idempotency.remember(tx, claim, {"row": row, "taken_at": now.isoformat()}, now)
 
 
@@ -67,5 +65,6 @@ def mark_again(tx: Tx, claim: Claim, row: int, at: datetime, now: datetime) -> b
     mine = (message.c.id == row) & (message.c.taken_at == at)
     if tx.connection.execute(update(message).where(mine).values(taken_at=now)).rowcount != 1:
         return False
-    remember(tx, claim, row, now)
+    if now != at:  # a clock may stand still; what is kept holds then
+        remember(tx, claim, row, now)
     return True

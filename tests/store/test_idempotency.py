@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import select
@@ -11,14 +11,15 @@ from sqlalchemy import select
 from inboxkit.errors import KeyReused
 from inboxkit.store import purge
 from inboxkit.store.api_tables import idempotency
-from inboxkit.store.idempotency import Claim, answered, remember
+from inboxkit.store.idempotency import Claim, answered, is_there, remember
+from inboxkit.store.writer import Tx
 
 from .sending import ANN, BEN, NOW, stored, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.store import Store
 
 DAY = timedelta(days=1)
 MOMENT = timedelta(microseconds=1)
@@ -31,7 +32,7 @@ def tx(database: str) -> Iterator[Tx]:
 
 
 def claim(scope: str = "a", key: str = "k", *, request: str = "r", living: bool = False) -> Claim:
-    return Claim(scope, key, request, NOW + DAY, living)
+    return Claim(scope, key, request, NOW + DAY, is_there if living else None)
 
 
 def kept(tx: Tx) -> set[tuple[str, str]]:
@@ -79,3 +80,30 @@ def test_a_living_answer_goes_with_what_was_sent(tx: Tx) -> None:
     assert answered(tx.connection, asked[gone], NOW) is None
     assert answered(tx.connection, asked[there], NOW) == {"row": there}
     assert answered(tx.connection, claim(key=str(gone)), NOW) == {"row": gone}
+    remember(tx, asked[gone], {"row": there}, NOW)
+    assert answered(tx.connection, asked[gone], NOW) == {"row": there}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("living", [False, True])
+async def test_an_answer_that_another_process_gives_at_that_moment_is_the_only_one(
+    store: Store, living: bool
+) -> None:
+    asked = claim(living=living)
+    first, second = await store.write(stored, ANN), await store.write(stored, BEN)
+
+    def other() -> None:
+        with store.database.writer.begin() as connection:
+            remember(Tx(connection), asked, {"row": first}, NOW)
+
+    left = [other]
+
+    def work(tx: Tx) -> Mapping[str, Any]:
+        known = answered(tx.connection, asked, NOW)
+        if known is not None:
+            return known
+        left.pop()()  # after we have looked, and before we keep ours
+        remember(tx, asked, {"row": second}, NOW)
+        return {"row": second}
+
+    assert await store.write(work) == {"row": first}

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from inboxkit.store import purge
 from inboxkit.store.acceptance import Acceptance
-from inboxkit.store.idempotency import Claim
+from inboxkit.store.idempotency import Claim, is_there
 from inboxkit.store.tables import message
 
 from .at_once import behind
@@ -33,7 +33,8 @@ def answer(tx: Tx, thread_id: int) -> Staged:
 
 
 def accept(tx: Tx, item: Staged, *, living: bool) -> list[int]:
-    claim = Claim("key", "k-1", "reply", NOW + timedelta(days=1), living)
+    holds = is_there if living else None
+    claim = Claim("key", "k-1", "reply", NOW + timedelta(days=1), holds)
     return Acceptance((), claim, NOW).store(tx, [item])
 
 

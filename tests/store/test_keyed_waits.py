@@ -11,9 +11,9 @@ import pytest
 from inboxkit import InboxKit, Message, WaitTimeout
 from inboxkit.errors import KeyReused
 from inboxkit.models import Want
-from inboxkit.store import inboxes
-from inboxkit.store.idempotency import Claim
-from inboxkit.store.keyed_waits import Keyed
+from inboxkit.store import inboxes, keyed_waits
+from inboxkit.store.keyed_waits import Keyed, keyed
+from inboxkit.tokens import row_id
 from tests.mails import DESK, arrive
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Desk:
         return self._kit.runtime.actions.waits
 
     def keyed(self, key: str, request: str = "r") -> Keyed:
-        return Keyed(Claim("wait", key, request, self._kit.runtime.store.clock.now() + KEPT))
+        return keyed("wait", key, request, self._kit.runtime.store.clock.now() + KEPT)
 
     async def wait(self, keyed: Keyed, *, timeout: float = 0) -> Message:
         return await self.waits.message(self.record, Want(), timeout=timeout, keyed=keyed)
@@ -67,9 +67,9 @@ async def test_a_key_is_forgotten_in_time(kit: InboxKit, desk: Desk) -> None:
 
 
 async def test_what_is_given_back_its_key_has_no_longer(kit: InboxKit, desk: Desk) -> None:
-    came, keyed = await arrive(kit), desk.keyed("k")
-    assert await desk.wait(keyed) == came
-    await desk.waits.give_back(desk.record, came, keyed)
+    came, had = await arrive(kit), desk.keyed("k")
+    assert await desk.wait(had) == came
+    await desk.waits.give_back(desk.record, came, had)
     assert await desk.wait(desk.keyed("j")) == came
     with pytest.raises(WaitTimeout):
         await desk.wait(desk.keyed("k"))
@@ -80,8 +80,8 @@ async def test_what_is_given_back_its_key_has_no_longer(kit: InboxKit, desk: Des
 async def test_what_was_returned_again_is_given_back_by_nobody(kit: InboxKit, desk: Desk) -> None:
     came, first, second = await arrive(kit), desk.keyed("k"), desk.keyed("k")
     assert await desk.wait(first) == await desk.wait(second) == came
-    for keyed in (first, second):
-        await desk.waits.give_back(desk.record, came, keyed)
+    for had in (first, second):
+        await desk.waits.give_back(desk.record, came, had)
         with pytest.raises(WaitTimeout):
             await desk.wait(desk.keyed("j"))
 
@@ -94,3 +94,11 @@ async def test_calls_under_one_key_that_wait_at_once_have_one_message(
     first, second = await arrive(kit), await arrive(kit)
     assert await asyncio.gather(*waiting) == [first] * 3
     assert await desk.wait(desk.keyed("j")) == second
+
+
+async def test_the_same_moment_is_no_other_answer(kit: InboxKit, desk: Desk) -> None:
+    came, had = await arrive(kit), desk.keyed("k")
+    assert await desk.wait(had) == came
+    row, store = row_id("msg", came.id), kit.runtime.store
+    assert await store.write(keyed_waits.mark_again, had.claim, row, had.at, had.at)
+    assert await store.read(keyed_waits.known, had.claim, store.clock.now()) == (row, had.at)

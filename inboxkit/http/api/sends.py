@@ -179,7 +179,7 @@ def _same(call: Call[Any], endpoint: str) -> Claim | None:
     caller = 0 if call.who.key is None else call.who.key.id
     fingerprint = _fingerprint(call, endpoint)
     until = call.now + timedelta(seconds=window)
-    return Claim(f"same {caller}", fingerprint, fingerprint, until, living=True)
+    return Claim(f"same {caller}", fingerprint, fingerprint, until, idempotency.is_there)
 
 
 def _fingerprint(call: Call[Any], endpoint: str) -> str:

@@ -13,9 +13,7 @@ from ...errors import ConfigurationError, WaitTimeout
 from ...models import Want
 from ...registration import check_host
 from ...router import address_glob
-from ...store import records, wire_ids
-from ...store.idempotency import Claim
-from ...store.keyed_waits import Keyed
+from ...store import keyed_waits, records, wire_ids
 from ...tokens import public_id
 from .envelope import ApiError, invalid, not_found
 from .routing import At, Route
@@ -26,6 +24,7 @@ from .whole import shown as whole
 
 if TYPE_CHECKING:
     from ...models import Message
+    from ...store.keyed_waits import Keyed
     from ...values import Pattern
     from .call import Call
 
@@ -93,7 +92,7 @@ def _keyed(call: Call[WaitQuery]) -> Keyed | None:
     asked = call.given.model_dump_json(include=_QUESTION, exclude_defaults=True)
     fingerprint = hashlib.sha256(asked.encode("utf-8", "replace")).hexdigest()
     until = call.now + timedelta(seconds=call.given.timeout) + _KEPT
-    return Keyed(Claim(f"wait {caller} {call.inbox.id}", key, fingerprint, until))
+    return keyed_waits.keyed(f"wait {caller} {call.inbox.id}", key, fingerprint, until)
 
 
 def _address_glob(sender: str) -> Pattern:
