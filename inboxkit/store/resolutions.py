@@ -52,7 +52,12 @@ def resolve(
 
 
 def by_hand(tx: Tx, row_id: int, how: Resolution, *, now: datetime) -> list[str]:
-    """Settle a send whose outcome is unknown; return its recipients. Raise NotFound, SendError."""
+    """Settle a send whose outcome is unknown; return its recipients. Raise NotFound, SendError.
+
+    Of two who do so at once the second is told what the first has left to do.
+    """
+    held = select(message.c.id).where(message.c.id == row_id).with_for_update()
+    tx.connection.execute(held)
     if sends.outbound(tx.connection, row_id) is None:
         raise NotFound(f"no send {public_id('msg', row_id)}")
     recipients = unknown(tx.connection, row_id)

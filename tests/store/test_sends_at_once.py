@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from inboxkit import InboxKit, Router
 from inboxkit.errors import NotFound, SendError
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from inboxkit import Message
+    from inboxkit.store.resolutions import Resolution
     from inboxkit.store.store import Store
     from inboxkit.store.writer import Tx
 
@@ -91,6 +92,28 @@ async def test_a_send_that_the_outbox_takes_is_not_settled_by_hand(store: Store)
     with pytest.raises(SendError, match="is being asked about now"):
         await behind(store, lambda tx: claim(tx, 5), store.write(settle_it))
     assert await store.read(resolutions.unknown, number) == [ANN]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("second", ["retry", "sent"])
+async def test_of_two_who_settle_a_send_by_hand_the_first_decides(
+    store: Store, second: Resolution
+) -> None:
+    """Or one that is to be sent once more might be counted as sent, and never leave."""
+    number = await store.write(stored, ANN)
+
+    def leave_unknown(tx: Tx) -> None:
+        tx.connection.execute(update(delivery).values(state="unknown"))
+        tx.connection.execute(delete(job))
+
+    def settle(tx: Tx, how: Resolution = "retry") -> list[str]:
+        return resolutions.by_hand(tx, number, how, now=NOW)
+
+    await store.write(leave_unknown)
+    with pytest.raises(SendError, match="its outcome is known"):
+        await behind(store, settle, store.write(settle, second))
+    states = await store.read(lambda c: c.execute(select(delivery.c.state)).scalars().all())
+    assert (states, await store.read(numbers)) == (["queued"], [1, 1])
 
 
 @pytest.mark.postgres
