@@ -143,6 +143,11 @@ class Waits:
         elif keyed.at is not None:
             await self._give_back(inbox.id, [row_id("msg", message.id)], keyed.at)
 
+    async def release(self, inbox: InboxRecord, scope: str, keys: Sequence[str]) -> None:
+        """Let other waits have what was returned under keys to somebody who did not get it."""
+        await self._store.write(keyed_waits.release, scope, keys, self._store.clock.now())
+        self._notify.bell.ring([inbox_topic(inbox.id)])
+
     async def _until(self, search: Search, timeout: float) -> Message | None:
         """Look at once, whatever the timeout, and then whenever something happens.
 

@@ -43,7 +43,7 @@ class RemoteActions:
     def __init__(self, server: Server, files: FileReader | None = None) -> None:
         self._server = server
         self._files = files
-        self._waiting = Waiting(server, self)
+        self.waiting = Waiting(server, self)
 
     # reading
 
@@ -133,7 +133,7 @@ class RemoteActions:
 
     async def events(self, after: str | None) -> AsyncIterator[Event]:
         """Iterate over the event log for ever, from a cursor or from now on."""
-        async for found in self._waiting.events(after):
+        async for found in self.waiting.events(after):
             yield found
 
     async def logged(self, after: str | None, *, wait: float = 0) -> tuple[list[Event], str]:
@@ -142,7 +142,7 @@ class RemoteActions:
         The cursor "start" is the beginning, None the end, where the cursor stays as it is unless
         something happens within ``wait`` seconds (at most 60).
         """
-        return await self._waiting.page(after, wait=wait)
+        return await self.waiting.page(after, wait=wait)
 
     # changing
 
@@ -185,10 +185,10 @@ class RemoteActions:
     # waiting
 
     async def wait(self, inbox: str, want: Want, *, timeout: float) -> Message:
-        return await self._waiting.message(inbox, want, timeout=timeout)
+        return await self.waiting.message(inbox, want, timeout=timeout)
 
     async def wait_for_reply(self, message: Message, *, timeout: float) -> Message:
-        return await self._waiting.reply(message, timeout=timeout)
+        return await self.waiting.reply(message, timeout=timeout)
 
     # sending
 

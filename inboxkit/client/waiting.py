@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import secrets
 import time
+from collections import OrderedDict
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from .server import piece
 from .transport import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 
     from ..models import Event, Message, Want
     from ..values import Pattern
@@ -26,6 +28,7 @@ _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _POLL_SECONDS = 50.0  # below the minute after which proxies give up a silent request
 _GRACE_SECONDS = 15.0
 _PAUSE_SECONDS = 0.5
+_MOST_LEFT, _MOST_INBOXES = 20, 1_000
 _MET_SECONDS = 1.0  # a connection that broke later than this was one
 
 
@@ -35,6 +38,7 @@ class Waiting:
     def __init__(self, server: Server, actions: RemoteActions) -> None:
         self._server = server
         self._actions = actions
+        self._keys = Keys()
 
     async def message(self, inbox: str, want: Want, *, timeout: float) -> Message:
         """Return what is wanted, now or when it comes; raise WaitTimeout after ``timeout`` s."""
@@ -81,36 +85,36 @@ class Waiting:
         found = await self._actions.messages(list(dict.fromkeys(ids)))
         return {m.id: m for m in found}
 
+    async def waited(
+        self, path: str, query: Mapping[str, Asked], timeout: float, key: str = ""
+    ) -> Mapping[str, Any]:
+        """Return the answer to a wait, asked again and again, each time as requests may be silent.
+
+        All under one key: should an answer be lost, the next one has the same message.
+        """
+        end = time.monotonic() + timeout
+        patience = Patience(self._server, end)
+        with self._keys.of(path, key) as (own, left):
+            while True:
+                poll = min(max(0.0, end - time.monotonic()), _POLL_SECONDS)
+                asked: dict[str, Asked] = {**query, "whole": True, "give_back": left}
+                asked["timeout"] = round(poll, 3)
+                said = await patience.ask(path, asked, poll, key=own)
+                if said is None:
+                    continue
+                if said["found"]:
+                    return dict(said)
+                if time.monotonic() >= end:
+                    reason = said["reason"].partition("\n")[0]
+                    return {**said, "reason": reason.replace(_within(poll), _within(timeout), 1)}
+
     async def _until(self, inbox: str, query: Mapping[str, Asked], timeout: float) -> Message:
         path = f"/v0/inboxes/{piece(inbox)}/wait"
-        said = await waited(self._server, path, query, timeout)
+        said = await self.waited(path, query, timeout)
         if said["found"]:
             return values.message(said["whole"], self._actions)
         arrived = [values.message(one, self._actions) for one in said["arrived_whole"]]
         raise WaitTimeout(said["reason"], arrived)
-
-
-async def waited(
-    server: Server, path: str, query: Mapping[str, Asked], timeout: float, key: str = ""
-) -> Mapping[str, Any]:
-    """Return the answer to a wait, asked again and again, each time as a request may be silent.
-
-    All under one key: should an answer be lost, the next one has the same message.
-    """
-    key = key or secrets.token_hex(16)
-    end = time.monotonic() + timeout
-    patience = Patience(server, end)
-    while True:
-        poll = min(max(0.0, end - time.monotonic()), _POLL_SECONDS)
-        asked: dict[str, Asked] = {**query, "whole": True, "timeout": round(poll, 3)}
-        said = await patience.ask(path, asked, poll, key=key)
-        if said is None:
-            continue
-        if said["found"]:
-            return dict(said)
-        if time.monotonic() >= end:
-            reason = said["reason"].partition("\n")[0]
-            return {**said, "reason": reason.replace(_within(poll), _within(timeout), 1)}
 
 
 async def pages(
@@ -123,6 +127,29 @@ async def pages(
         if said is not None:
             cursor, wait = said["cursor"], _POLL_SECONDS
             yield said
+
+
+class Keys:
+    """The keys of waits. What a wait that broke off may have been sent, the next one gives back."""
+
+    def __init__(self) -> None:
+        self._left = OrderedDict[str, list[str]]()
+
+    @contextmanager
+    def of(self, path: str, given: str) -> Generator[tuple[str, list[str]]]:
+        """Lend a wait its key, and those of waits at the same inbox that broke off.
+
+        One that was ``given`` is its caller's, who comes again with it.
+        """
+        key, left = given or secrets.token_hex(16), self._left.pop(path, [])
+        try:
+            yield key, left
+        except BaseException:
+            kept = left if given else [*left, key]
+            self._left[path] = [*kept, *self._left.get(path, [])][-_MOST_LEFT:]
+            if len(self._left) > _MOST_INBOXES:
+                self._left.popitem(last=False)
+            raise
 
 
 class Patience:

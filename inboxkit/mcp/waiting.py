@@ -12,7 +12,6 @@ from pydantic import BaseModel, Field
 
 from ..client import values
 from ..client.server import Asked
-from ..client.waiting import waited
 from .desk import Desk
 from .inboxes import Address
 from .policy import Policy
@@ -137,7 +136,7 @@ async def _waited(
 ) -> Any:
     path, named = desk.path(inbox, "/wait"), key or ""
     if desk.is_remote:
-        return await waited(desk.server, path, asked, float(timeout), named)
+        return await desk.actions.waiting.waited(path, asked, float(timeout), named)
     query: dict[str, Asked] = {**asked, "whole": True, "timeout": round(float(timeout), 3)}
     return await desk.server.poll(path, query, timeout=timeout + _GRACE_SECONDS, key=named)
 

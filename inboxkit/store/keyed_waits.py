@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select, update
 
-from . import idempotency
+from . import idempotency, untaken
+from .api_tables import idempotency as answers
 from .idempotency import Claim
 from .tables import message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .writer import Tx
 
@@ -68,3 +69,12 @@ def mark_again(tx: Tx, claim: Claim, row: int, at: datetime, now: datetime) -> b
     if now != at:  # a clock may stand still; what is kept holds then
         remember(tx, claim, row, now)
     return True
+
+
+def release(tx: Tx, scope: str, keys: Sequence[str], now: datetime) -> None:
+    """Give back what was returned under keys, if it is marked as it was then."""
+    query = select(answers.c.response).where(
+        answers.c.scope == scope, answers.c.key.in_(keys), answers.c.expires_at > now
+    )
+    for said in tx.connection.execute(query).scalars().all():
+        untaken.give_back(tx, [said["row"]], datetime.fromisoformat(said["taken_at"]))

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
 from inboxkit import RemoteError, StoreError, WaitTimeout
@@ -86,24 +87,34 @@ def test_who_stands_before_a_server_that_is_away_is_not_taken_for_it(status: int
 
 
 class Losing(AsyncTransport):
-    """Loses the first answer to a wait; ``asked`` is for how long each was asked to last."""
+    """Loses the first answer to a wait; ``asked`` is for how long each was asked to last.
 
-    def __init__(self, url: str) -> None:
+    ``holds``: that answer does not arrive, until whoever waits for it gives up.
+    """
+
+    def __init__(self, url: str, *, holds: bool = False) -> None:
         super().__init__(place(url))
         self.asked: list[float] = []
+        self.held = asyncio.Event()
+        self._holds = holds
 
     async def ask(self, question: Question) -> Answer:
         answer = await super().ask(question)
         if "/wait?" in question.target:
             self.asked.append(float(question.target.rpartition("timeout=")[2]))
+            if len(self.asked) == 1 and self._holds:
+                self.held.set()
+                await anyio.sleep_forever()
             if len(self.asked) == 1:
                 raise Unreachable("the connection broke")
         return answer
 
 
 @asynccontextmanager
-async def losing(api: Api, address: str) -> AsyncGenerator[tuple[Inbox, Losing]]:
-    transport = Losing(api.url)
+async def losing(
+    api: Api, address: str, *, holds: bool = False
+) -> AsyncGenerator[tuple[Inbox, Losing]]:
+    transport = Losing(api.url, holds=holds)
     transport.open()
     try:
         yield await RemoteActions(Server(transport, KEY)).open_inbox(address), transport
@@ -125,3 +136,18 @@ async def test_a_code_whose_answer_is_lost_is_returned_all_the_same_and_once(api
         with pytest.raises(WaitTimeout, match="taken by an earlier wait"):
             await inbox.wait_for_otp(timeout=0)
     assert len(transport.asked) == 3
+
+
+async def test_what_a_wait_was_sent_that_was_cancelled_meanwhile_the_next_one_gets(
+    api: Api,
+) -> None:
+    async with losing(api, "given-up@inbox.example", holds=True) as (inbox, transport):
+        await asyncio.to_thread(api.arrive, inbox.address, "Your code is 482913.")
+        waiting = asyncio.create_task(inbox.wait_for_otp(timeout=30))
+        async with asyncio.timeout(30):
+            await transport.held.wait()
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        assert (await inbox.wait_for_message(timeout=30)).otp == "482913"
+        with pytest.raises(WaitTimeout, match="taken by an earlier wait"):
+            await inbox.wait_for_otp(timeout=0)

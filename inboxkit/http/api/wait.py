@@ -40,7 +40,8 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
     What is returned is taken: no other wait gets it. ``since`` is the moment from which mail
     counts, by default ten minutes ago. ``sender``, ``subject`` and ``host`` (of a link) are globs.
     With ``reply_to``, the id of a send, its next reply is wanted, and no other field counts.
-    The same header Idempotency-Key within ten minutes returns the same once more.
+    The same header Idempotency-Key within ten minutes returns the same once more. ``give_back`` are
+    such keys of waits that broke off: what they returned is given back first.
     """
     asked, waits, keyed = call.given, call.parts.actions.waits, _keyed(call)
     _check_host(asked.host)
@@ -53,6 +54,8 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
         without=frozenset(call.reach.forbidden),
         after=asked.since or call.now - _RECENT,
     )
+    if asked.give_back:
+        await waits.release(call.inbox, _scope(call), asked.give_back)
     try:
         with call.parts.live.listeners.entered(call.line):
             if asked.reply_to is None:
@@ -88,11 +91,15 @@ def _keyed(call: Call[WaitQuery]) -> Keyed | None:
     key = idempotency_key(call)
     if key is None:
         return None
-    caller = 0 if call.who.key is None else call.who.key.id
     asked = call.given.model_dump_json(include=_QUESTION, exclude_defaults=True)
     fingerprint = hashlib.sha256(asked.encode("utf-8", "replace")).hexdigest()
     until = call.now + timedelta(seconds=call.given.timeout) + _KEPT
-    return keyed_waits.keyed(f"wait {caller} {call.inbox.id}", key, fingerprint, until)
+    return keyed_waits.keyed(_scope(call), key, fingerprint, until)
+
+
+def _scope(call: Call[WaitQuery]) -> str:
+    caller = 0 if call.who.key is None else call.who.key.id
+    return f"wait {caller} {call.inbox.id}"
 
 
 def _address_glob(sender: str) -> Pattern:

@@ -12,11 +12,16 @@ from .whole import WholeMessage
 from .wire import Moment, Request, Text, Wire
 
 _MOST_SECONDS = 600
+_MOST_KEYS = 100
 _Glob = Annotated[Text, Field(max_length=1_000)]
+_Key = Annotated[Text, Field(max_length=256)]
 
 
 class WaitQuery(Request):
-    """What to wait for. ``whole``: also as ``inboxkit.client`` reads it."""
+    """What to wait for. ``whole``: also as ``inboxkit.client`` reads it.
+
+    ``give_back``: the keys of waits of the same caller whose answers nobody got.
+    """
 
     kind: Literal["message", "otp", "link"] = "message"
     sender: _Glob = "*"
@@ -26,6 +31,7 @@ class WaitQuery(Request):
     since: Moment | None = None
     reply_to: Text | None = None
     whole: bool = False
+    give_back: Annotated[Sequence[_Key], Field(max_length=_MOST_KEYS)] = ()
 
 
 class WaitResponse(Wire):
