@@ -22,7 +22,15 @@ from .outbound_headers import (
     plain_line,
     unstructured,
 )
-from .outbound_parts import Part, file_part, mail_part, multipart, text_part
+from .outbound_parts import (
+    Part,
+    file_part,
+    has_bare_line_ends,
+    joined,
+    mail_part,
+    multipart,
+    text_part,
+)
 from .parsing.html import to_text
 from .subjects import bare_subject, reply_subject
 
@@ -103,8 +111,9 @@ def compose(composition: Composition) -> bytes:
         _check_name(name, written)
         fields.append(custom(name, value))
     content = _content(composition)
-    raw = header_block([*fields, ("MIME-Version", "1.0"), *content.fields]) + content.body
-    if not raw.count(b"\n") == raw.count(b"\r") == raw.count(b"\r\n"):  # RFC 5321 section 2.3.8
+    header = header_block([*fields, ("MIME-Version", "1.0"), *content.fields])
+    raw = joined((header, *content.body))
+    if has_bare_line_ends(raw):
         raise ValueError("the mail would hold a line end that is not CRLF")
     return raw
 

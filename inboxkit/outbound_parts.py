@@ -5,23 +5,27 @@ Equal input gives equal bytes, so that a send which is tried again is the same m
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from . import base64_text
 from .outbound_headers import Field, header_block, is_token, parametrized, plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from .values import File
 
 _SHORT = 76  # longer lines are encoded, RFC 2045 section 6.7
 _LONGEST_LINE = 998  # RFC 5322 section 2.1.1
+_PIECE = 1024 * 1024  # of a large mail; nothing else runs while one is looked at
+_LINE_END = re.compile(rb"\r\n|\r")
 _PARAMETERS = re.compile(
     r'(?:; ?[A-Za-z0-9-]{1,40}=(?:[\w.+-]{1,60}|"[^"\\\r\n]{0,60}"))*', re.ASCII
 )
@@ -51,10 +55,13 @@ _CONTENT_ID = re.compile(r"[!-;=?-~]{1,200}")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The content fields of a part, in order, and its encoded body."""
+    """The content fields of a part, in order, and its encoded body in pieces.
+
+    A large body is put together once, with the whole mail.
+    """
 
     fields: tuple[Field, ...]
-    body: bytes
+    body: Sequence[bytes]
 
 
 def text_part(kind: str, text: str) -> Part:
@@ -68,7 +75,7 @@ def text_part(kind: str, text: str) -> Part:
         lines.append(b"")
     encoding, body = _encoded(data, lines)
     content_type = parametrized("Content-Type", f"text/{kind}", [("charset", "utf-8")])
-    return Part((content_type, ("Content-Transfer-Encoding", encoding)), body)
+    return Part((content_type, ("Content-Transfer-Encoding", encoding)), (body,))
 
 
 def file_part(file: File, *, inline: bool = False) -> Part:
@@ -85,7 +92,7 @@ def file_part(file: File, *, inline: bool = False) -> Part:
     ]
     if file.content_id:
         fields.append(("Content-ID", f"<{_content_id(file)}>"))
-    return Part(tuple(fields), _base64(file.data))
+    return Part(tuple(fields), tuple(base64_text.lines(file.data)))
 
 
 def mail_part(raw: bytes, name: str = "") -> Part:
@@ -94,39 +101,76 @@ def mail_part(raw: bytes, name: str = "") -> Part:
     RFC 2046 section 5.2.1 forbids to encode message/rfc822: what is no mail by its line lengths
     becomes a plain file, so that not a byte of it is lost.
     """
-    lines = re.sub(rb"\r\n|\r", b"\n", raw).split(b"\n")
+    body, longest = _lines(raw)
     disposition = _disposition(name or "message.eml")
-    if b"\0" in raw or max(map(len, lines)) > _LONGEST_LINE:
+    if b"\0" in raw or longest > _LONGEST_LINE:
         octets = ("Content-Type", "application/octet-stream")
         encoding = ("Content-Transfer-Encoding", "base64")
-        return Part((octets, encoding, disposition), _base64(raw))
+        return Part((octets, encoding, disposition), tuple(base64_text.lines(raw)))
     mail = ("Content-Type", "message/rfc822")
     encoding = ("Content-Transfer-Encoding", "7bit" if raw.isascii() else "8bit")
-    return Part((mail, encoding, disposition), b"\r\n".join(lines))
+    return Part((mail, encoding, disposition), body)
+
+
+def _lines(raw: bytes) -> tuple[list[bytes], int]:
+    """Return a mail with CRLF line ends, in pieces, and how long its longest line is."""
+    pieces, longest = list[bytes](), 0
+    start = begun = 0  # where a piece begins, and how much of its first line is before it
+    while start < len(raw):
+        end = start + _PIECE
+        end += raw[end - 1 : end + 1] == b"\r\n"
+        first, *others = lines = _LINE_END.sub(b"\n", raw[start:end]).split(b"\n")
+        pieces.append(b"\r\n".join(lines))
+        begun += len(first)
+        longest = max(longest, begun, max(map(len, others), default=0))
+        begun = len(others[-1]) if others else begun
+        start = end
+    return pieces, longest
 
 
 def multipart(kind: str, parts: Sequence[Part]) -> Part:
     """Put parts into a container; a single part needs none."""
     if len(parts) == 1:
         return parts[0]
-    wholes = [header_block(part.fields) + part.body for part in parts]
+    wholes = [(header_block(part.fields), *part.body) for part in parts]
     boundary = _boundary(wholes)
     parameters = [("boundary", boundary)]
     if kind == "related":  # RFC 2387 section 3.1
         parameters.append(("type", "text/html"))
     line = b"\r\n--" + boundary.encode()
-    body = b"".join(line + b"\r\n" + whole for whole in wholes) + line + b"--\r\n"
+    body = [line[2:], b"\r\n", *wholes[0]]
+    for whole in wholes[1:]:
+        body += (line, b"\r\n", *whole)
+    body += (line, b"--\r\n")
     fields = [parametrized("Content-Type", f"multipart/{kind}", parameters)]
     if any(("Content-Transfer-Encoding", "8bit") in part.fields for part in parts):
         fields.append(("Content-Transfer-Encoding", "8bit"))  # RFC 2045 section 6.4
-    return Part(tuple(fields), body[2:])
+    return Part(tuple(fields), body)
 
 
-def _boundary(wholes: Sequence[bytes]) -> str:
+def joined(pieces: Iterable[bytes]) -> bytes:
+    """Put a mail together from its pieces; one after the other, as one join takes long."""
+    whole = BytesIO()
+    for piece in pieces:
+        whole.write(piece)
+    return whole.getvalue()
+
+
+def has_bare_line_ends(raw: bytes) -> bool:
+    """Whether some line end is not CRLF (RFC 5321 section 2.3.8)."""
+    for start in range(0, len(raw), _PIECE):
+        end = start + _PIECE
+        pairs = raw.count(b"\r\n", start, end + 1)
+        if not raw.count(b"\n", start + 1, end + 1) == pairs == raw.count(b"\r", start, end):
+            return True
+    return raw.startswith(b"\n")
+
+
+def _boundary(wholes: Sequence[Iterable[bytes]]) -> str:
     """Make a boundary of what it parts: no part can hold the hash of all parts."""
     digest = hashlib.sha256()
-    for whole in wholes:
-        digest.update(whole)
+    for piece in chain.from_iterable(wholes):
+        digest.update(piece)
     return f"=_{digest.hexdigest()[:40]}"
 
 
@@ -136,7 +180,7 @@ def _encoded(data: bytes, lines: Sequence[bytes]) -> tuple[str, bytes]:
     if is_plain and all(len(x) <= _SHORT and not x.startswith(b"From ") for x in lines):
         return "7bit", b"\r\n".join(lines)
     if sum(byte > 127 for byte in data) * 3 > len(data):
-        return "base64", _base64(b"\r\n".join(lines))
+        return "base64", b"".join(base64_text.lines(b"\r\n".join(lines)))
     return "quoted-printable", b"\r\n".join(map(_quoted_printable, lines))
 
 
@@ -144,10 +188,6 @@ def _quoted_printable(line: bytes) -> bytes:
     quoted = binascii.b2a_qp(line).replace(b"\n", b"\r\n")
     # "From " at the start of a line would be changed by whoever keeps mail in an mbox
     return b"=46rom " + quoted[5:] if quoted.startswith(b"From ") else quoted
-
-
-def _base64(data: bytes) -> bytes:
-    return base64.encodebytes(data).replace(b"\n", b"\r\n")
 
 
 def _content_type(file: File, name: str) -> str:

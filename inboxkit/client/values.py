@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from .. import base64_text
 from ..extracted import Link, Otp
 from ..inbox import Inbox
 from ..models import Attachment, Event, Message, Thread
@@ -121,7 +121,7 @@ def file(given: File) -> dict[str, str]:
     """Return a file to send as the body of a request has it."""
     said = {
         "filename": given.filename,
-        "content": base64.b64encode(given.data).decode(),
+        "content": base64_text.encode(given.data),
         "content_type": given.content_type,
         "content_id": given.content_id,
     }

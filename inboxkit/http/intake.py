@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import anyio
@@ -97,7 +98,7 @@ class Intake:
         room for longer than ``patience`` seconds.
         """
         most = self._most if most is None else min(most, self._most)
-        parts, size, charged = list[bytes](), 0, 0
+        held, size, charged = BytesIO(), 0, 0
         try:
             async for piece in pieces:
                 size += len(piece)
@@ -106,9 +107,9 @@ class Intake:
                 due = max(0, size - self._free) - charged
                 await self._take(due)
                 charged += due
-                parts.append(piece)
-            whole = b"".join(parts)
-            parts.clear()
+                held.write(piece)
+            whole = held.getvalue()  # no copy, unlike a join of all pieces at the end
+            del held
             yield whole
         finally:
             self._give_back(charged)

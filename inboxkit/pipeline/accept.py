@@ -65,6 +65,10 @@ class Arriving:
     received_at: datetime | None = None  # an import keeps the time it came first
 
 
+def _digest(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
 class Accept:
     """Takes mail in for the inboxes it is addressed to."""
 
@@ -89,13 +93,14 @@ class Accept:
         self, raw: bytes, *, mail_from: str, rcpt_to: Sequence[str], **options: Any
     ) -> list[tuple[int, bool]]:
         """Take in a mail whose bytes are at hand."""
+        sha256 = await in_thread(_digest, raw) if len(raw) > _SMALL_BYTES else _digest(raw)
         return await self.take(
             Arriving(
                 raw=raw,
                 mail_from=mail_from,
                 rcpt_to=tuple(rcpt_to),
                 size=len(raw),
-                sha256=hashlib.sha256(raw).hexdigest(),
+                sha256=sha256,
                 **options,
             )
         )

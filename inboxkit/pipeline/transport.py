@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 import aiohttp
 import aiosmtplib
 
+from ..blocking import in_thread
 from ..egress import GuardedConnector
+from ..outbound_parts import has_bare_line_ends
 from ..providers.base import FetchPlan, HttpRequest, HttpResponse, SmtpRequest, SmtpResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..egress import Guard
 
@@ -217,7 +219,7 @@ async def _transaction(
     client: aiosmtplib.SMTP, request: SmtpRequest, progress: _Progress
 ) -> SmtpResponse:
     """Say MAIL, RCPT and DATA (RFC 5321 section 3.3); return the last reply."""
-    content = _with_line_ends(request.mime)
+    content = await _aside(_with_line_ends, request.mime)
     wide = not (request.mail_from + "".join(request.rcpt_to)).isascii()
     if wide and not client.supports_extension("smtputf8"):
         return SmtpResponse(553, "5.6.7 the server takes no address that is not ASCII (RFC 6531)")
@@ -238,7 +240,7 @@ async def _transaction(
 
 def _with_line_ends(mime: bytes) -> bytes:
     """Return a mail in which every line, the last one too, ends with CRLF."""
-    if not mime.count(b"\n") == mime.count(b"\r") == mime.count(b"\r\n"):
+    if has_bare_line_ends(mime):
         mime = _LINE_ENDS.sub(b"\r\n", mime)
     return mime if mime.endswith(b"\r\n") else mime + b"\r\n"
 
@@ -280,11 +282,21 @@ async def _data(
     if reply.code != _READY_FOR_DATA or client.protocol is None:
         raise aiosmtplib.SMTPResponseException(reply.code, f"in answer to DATA: {reply.message}")
     progress.sent = True
-    stuffed = (b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:]  # RFC 5321 section 4.5.2
-    client.protocol.write(stuffed + b".\r\n")
+    client.protocol.write(await _aside(_stuffed, content))
     patience = (client.timeout or 0) + len(content) / _SLOWEST_BYTES
     reply = await client.protocol.read_response(timeout=patience)
     return SmtpResponse(reply.code, reply.message, refused)
+
+
+def _stuffed(content: bytes) -> bytes:
+    """Return a mail as it follows DATA, with the dot that ends it (RFC 5321 section 4.5.2)."""
+    dotted = b"." + content if content.startswith(b".") else content
+    return b"".join((dotted.replace(b"\r\n.", b"\r\n.."), b".\r\n"))
+
+
+async def _aside(work: Callable[[bytes], bytes], content: bytes) -> bytes:
+    """Return what becomes of a mail; of a large one in a thread."""
+    return await in_thread(work, content) if len(content) > _PIECE_BYTES else work(content)
 
 
 async def _quit(client: aiosmtplib.SMTP) -> None:

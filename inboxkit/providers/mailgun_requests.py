@@ -233,7 +233,8 @@ def _digest(form: Form) -> str:
     digest = hashlib.sha256()
     for item in form.fields:
         head = f"{item.name}\0{item.filename}\0{len(item.data)}\0"
-        digest.update(head.encode("utf-8", "replace") + item.data)
+        digest.update(head.encode("utf-8", "replace"))
+        digest.update(item.data)
     return digest.hexdigest()
 
 

@@ -5,13 +5,13 @@ Equal pieces give equal bytes, so that a webhook that comes twice is seen to be 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from dataclasses import dataclass, field
 from email.utils import encode_rfc2231
 from typing import TYPE_CHECKING, TypeAlias
 
+from .. import base64_text
 from .forms import parameters
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def _join(kind: str, entities: list[Entity]) -> Entity:
 def _multipart(kind: str, entities: list[Entity]) -> Entity:
     digest = hashlib.sha256()
     for head, body in entities:
-        digest.update(head + body)
+        digest.update(head)
+        digest.update(body)
     boundary = f"part-{digest.hexdigest()[:40]}"  # no part can hold the hash of all parts
     line = boundary.encode()
     parts = [b"--%s\r\n%s\r\n%s\r\n" % (line, head, body) for head, body in entities]
@@ -102,7 +103,7 @@ def _entity(piece: Piece) -> Entity:
     if piece.content_id:
         lines.append(f"Content-ID: <{_line(piece.content_id).strip('<> ')}>")
     head = "".join(f"{line}\r\n" for line in lines).encode("utf-8", "replace")
-    return head, piece.data if plain else base64.encodebytes(piece.data).replace(b"\n", b"\r\n")
+    return head, piece.data if plain else b"".join(base64_text.lines(piece.data))
 
 
 def _content_type(piece: Piece) -> str:

@@ -103,7 +103,8 @@ def _refuse(name: str) -> NoReturn:
 def _storable(value: Any) -> Any:
     """Replace what UTF-8 and PostgreSQL cannot hold: lone surrogates and NUL."""
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode().replace("\0", "�")
+        clean = value if value.isascii() else value.encode("utf-8", "replace").decode()
+        return clean.replace("\0", "�")
     if isinstance(value, list):
         return [_storable(item) for item in cast("list[object]", value)]
     if isinstance(value, dict):

@@ -5,12 +5,12 @@ Facts: Postal's own source, postalserver/postal at 8ef8960 (MIT).
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .. import base64_text
 from . import payloads, postal_posts
 from .answers import failure, json_object, lost, said
 from .base import (
@@ -116,7 +116,7 @@ class Postal:
             # a sender there must be; ``bounce`` says that no bounce is to go to it
             "mail_from": message.mail_from or message.sender.email,
             "rcpt_to": list(message.rcpt_to),
-            "data": base64.b64encode(head + message.mime).decode(),
+            "data": base64_text.encode(head + message.mime),
             "bounce": not message.mail_from,
         }
         headers = {"X-Server-API-Key": config.api_key, "Content-Type": "application/json"}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import TYPE_CHECKING, Any
 
+from .. import base64_text
 from .addressing import Named, ascii_header, named, subject, variables
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _content(message: Outgoing) -> list[dict[str, str]]:
 
 def _attachment(file: File) -> dict[str, str]:
     attachment = {
-        "content": base64.b64encode(file.data).decode(),
+        "content": base64_text.encode(file.data),
         "type": file.content_type,
         "filename": file.filename,
         "disposition": "inline" if file.content_id else "attachment",

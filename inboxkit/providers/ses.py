@@ -6,8 +6,6 @@ Facts: Amazon SES API v2 reference (SendEmail, SendBulkEmail), developer guide (
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from .. import base64_text
 from ..errors import UnsupportedFeature
 from . import payloads, public_keys, ses_events, ses_requests
 from .answers import failure, json_object, lost, retry_after, said
@@ -369,8 +368,8 @@ def _content(content: str, action: Mapping[str, Any]) -> bytes:
     if action.get("encoding") != "BASE64":
         return content.encode()
     try:
-        return base64.b64decode(content, validate=True)
-    except (binascii.Error, ValueError):
+        return base64_text.decode(content)
+    except ValueError:
         raise ParseError("a mail that is not the base64 it is said to be") from None
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from email.utils import formataddr
 from typing import TYPE_CHECKING, Any
 
+from .. import base64_text
 from .ses_events import email_tags
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _single(message: Outgoing) -> dict[str, Any]:
     people["BccAddresses"] = [r for r in message.rcpt_to if r not in taken]
     destination = {name: who for name, who in people.items() if who}
     if not message.template:
-        raw = base64.b64encode(message.mime).decode()
+        raw = base64_text.encode(message.mime)
         return {"Destination": destination, "Content": {"Raw": {"Data": raw}}}
     content = {"Template": _template(message)}
     return {"Destination": destination, "Content": content, **_people(message)}
@@ -80,7 +80,7 @@ def _template(message: Outgoing) -> dict[str, Any]:
 
 def _attachment(file: File) -> dict[str, str]:
     attachment = {
-        "RawContent": base64.b64encode(file.data).decode(),
+        "RawContent": base64_text.encode(file.data),
         "FileName": file.filename,
         "ContentType": file.content_type,
         "ContentDisposition": "INLINE" if file.content_id else "ATTACHMENT",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass, field
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from .. import base64_text
 from ..parsing import addresses
 from ..values import Address
 from . import payloads
@@ -80,11 +79,11 @@ def decoded(content: object) -> bytes:
     try:
         if isinstance(content, list):
             return bytes(cast("list[int]", content))
-        return base64.b64decode(content if isinstance(content, str) else "!", validate=True)
-    except (TypeError, ValueError, binascii.Error):
+        return base64_text.decode(content if isinstance(content, str) else "!")
+    except (TypeError, ValueError):
         raise ValueError("no base64") from None
 
 
 def encoded(data: bytes) -> str:
     """Return bytes in base64."""
-    return base64.b64encode(data).decode()
+    return base64_text.encode(data)

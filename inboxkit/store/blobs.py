@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from io import BytesIO
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -87,6 +88,8 @@ class Blobs:
         """
         if not isinstance(raw, bytes):
             return self._pack_pieces(_compressed(raw))
+        if len(raw) > _PIECE_BYTES:
+            return self._pack_pieces(_compressed(BytesIO(raw)))
         return self._pack_pieces(
             iter([_compressor().compress(raw, zstd.ZstdCompressor.FLUSH_FRAME)])
         )

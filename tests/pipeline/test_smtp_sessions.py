@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inboxkit.pipeline.transport import NotDelivered, Transport
+from tests.profiled import called
 
 from .test_transport import EHLO, GO_ON, GREETING, MAIL, OK, serving, session
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from inboxkit.providers.base import SmtpResponse
 
 WIDE = "käthe@example.com"
+_MOST = 10_000_000
 
 
 def noting(said: list[str], *replies: bytes) -> Callable[..., Any]:
@@ -28,7 +30,9 @@ def noting(said: list[str], *replies: bytes) -> Callable[..., Any]:
             said.append((await reader.readline()).decode().rstrip())
             writer.write(reply + b"\r\n")
             if reply == GO_ON:
-                await reader.readuntil(b"\r\n.\r\n")
+                content = b""
+                while not content.endswith(b"\r\n.\r\n"):
+                    content += await reader.read(_MOST)
                 writer.write(b"250 taken\r\n")
         await reader.readline()
 
@@ -112,3 +116,11 @@ async def test_after_an_odd_answer_to_mail_nothing_more_is_said() -> None:
         with pytest.raises(NotDelivered):
             await transport.smtp(session(port))
     assert [line[:4] for line in said] == ["EHLO", "MAIL"]
+
+
+@pytest.mark.parametrize(("lines", "is_here"), [(10, True), (20_000, False)])
+async def test_a_large_mail_is_made_ready_in_a_thread(lines: int, *, is_here: bool) -> None:
+    mime = MAIL + b".%s\r\n" % (b"x" * 60) * lines
+    with called() as names:
+        response, _ = await held(EHLO, OK, OK, GO_ON, mime=mime)
+    assert (response.code, "count" in names) == (250, is_here)

@@ -275,7 +275,7 @@ async def send(call: Call[SendDraftRequest]) -> SendMessageResponse:
     The header Idempotency-Key makes a repeated request send once. With If-Match only the version
     that this header names is sent: 412 for any other.
     """
-    claim = sends.claimed(call, f"draft {call.ids['draft_id']}")
+    claim = await sends.claimed(call, f"draft {call.ids['draft_id']}")
     if claim is not None:
         known = await call.store.read(idempotency.answered, claim, call.now)
         if known is not None:

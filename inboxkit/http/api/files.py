@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from yarl import URL
 
+from ...blocking import in_thread
 from ...egress import BlockedTarget, Guard, GuardedConnector
 from ..intake import BodyRefused
 from .envelope import ApiError, invalid
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .schemas.attachments import SendAttachment
 
 MOST_BYTES = 25 * 1024 * 1024  # of all files of a mail together
+_QUICKLY_DECODED = 64 * 1024  # characters
 _MOST_URLS = 20
 _MOST_REDIRECTS = 5
 _SECONDS = 30
@@ -33,7 +35,9 @@ _FIX = "give a public URL that needs no key, or the file itself as content, in b
 
 async def files(call: Call[Any], asked: Sequence[SendAttachment]) -> list[File]:
     """Return the files to send, in their order; raise ApiError for one that cannot be had."""
-    found = {place: _given(place, one) for place, one in enumerate(asked) if one.url is None}
+    given = [(place, one) for place, one in enumerate(asked) if one.url is None]
+    size = sum(len(one.content or "") for _, one in given)
+    found = await in_thread(_decoded, given) if size > _QUICKLY_DECODED else _decoded(given)
     named = [(place, one) for place, one in enumerate(asked) if one.url is not None]
     if len(named) > _MOST_URLS:
         raise invalid(f"has more than {_MOST_URLS} files by url", "attachments")
@@ -42,6 +46,10 @@ async def files(call: Call[Any], asked: Sequence[SendAttachment]) -> list[File]:
         fetcher = Fetcher(Guard(parts.settings.egress_networks), parts.intake)
         found |= await fetcher.fetch(named, MOST_BYTES - sum(len(f.data) for f in found.values()))
     return [found[place] for place in sorted(found)]
+
+
+def _decoded(given: Sequence[tuple[int, SendAttachment]]) -> dict[int, File]:
+    return {place: _given(place, one) for place, one in given}
 
 
 def _given(place: int, one: SendAttachment) -> File:

@@ -35,6 +35,8 @@ from .targets import shown_message_id
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+    from pydantic import BaseModel
+
     from ...actions import LocalActions
     from ...models import Message
     from ...settings import Settings
@@ -47,6 +49,7 @@ R = TypeVar("R", bound=ComposeRequest)
 KEPT = timedelta(hours=24)  # what was answered under an idempotency key
 _MOST_KEY_CHARACTERS = 256
 _MOST_HEAD_CHARACTERS = 256 * 1024
+_QUICKLY_HASHED = 64 * 1024  # characters
 _QUICKLY_CHECKED = 2 * 1024  # characters of addresses, of which each takes 0.05 to 0.2 ms
 MOST_BYTES = 36 * 1024 * 1024  # 25 MiB of files in base64
 
@@ -120,7 +123,7 @@ async def accepted(
     go: Callable[[LocalActions, Draft], Awaitable[Message]],
 ) -> SendMessageResponse:
     """Send once under the request's idempotency key; what is refused is not stored."""
-    claim = claimed(call, endpoint)
+    claim = await claimed(call, endpoint)
     if claim is not None:
         known = await call.store.read(idempotency.answered, claim, call.now)
         if known is not None:
@@ -148,16 +151,16 @@ def answer(said: Mapping[str, Any]) -> SendMessageResponse:
     return SendMessageResponse(message_id=message_id, thread_id=said["thread_id"], inboxkit=extra)
 
 
-def claimed(call: Call[Any], endpoint: str) -> Claim | None:
+async def claimed(call: Call[Any], endpoint: str) -> Claim | None:
     """Return the claim of the header Idempotency-Key, which holds for a day and the key's scope.
 
     Without the header: where the settings say so, the claim of the very same request.
     """
     key = idempotency_key(call)
     if key is None:
-        return _same(call, endpoint)
+        return await _same(call, endpoint)
     until = call.now + KEPT
-    return Claim(call.who.claims_in, key, _fingerprint(call, endpoint), until)
+    return Claim(call.who.claims_in, key, await _fingerprint(call, endpoint), until)
 
 
 def idempotency_key(call: Call[Any]) -> str | None:
@@ -172,20 +175,34 @@ def idempotency_key(call: Call[Any]) -> str | None:
     return key.strip()
 
 
-def _same(call: Call[Any], endpoint: str) -> Claim | None:
+async def _same(call: Call[Any], endpoint: str) -> Claim | None:
     window = call.parts.settings.same_send_seconds
     if not window:
         return None
     caller = 0 if call.who.key is None else call.who.key.id
-    fingerprint = _fingerprint(call, endpoint)
+    fingerprint = await _fingerprint(call, endpoint)
     until = call.now + timedelta(seconds=window)
     return Claim(f"same {caller}", fingerprint, fingerprint, until, idempotency.is_there)
 
 
-def _fingerprint(call: Call[Any], endpoint: str) -> str:
+async def _fingerprint(call: Call[Any], endpoint: str) -> str:
+    said = f"{call.inbox.address} {endpoint} "
+    if _is_long(call.given):
+        return await in_thread(_hashed, said, call.given)
+    return _hashed(said, call.given)
+
+
+def _is_long(given: BaseModel) -> bool:
+    """Whether a request is so long that others would wait while it is written and hashed."""
+    if not isinstance(given, ComposeRequest):
+        return False
+    words = len(given.text or "") + len(given.html or "")
+    return words + sum(len(f.content or "") for f in given.attachments) > _QUICKLY_HASHED
+
+
+def _hashed(said: str, given: BaseModel) -> str:
     # Without defaults: a field that a later version adds makes no request another one.
-    given = call.given.model_dump_json(exclude_defaults=True)
-    asked = f"{call.inbox.address} {endpoint} {given}"
+    asked = said + given.model_dump_json(exclude_defaults=True)
     return hashlib.sha256(asked.encode("utf-8", "replace")).hexdigest()
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from pydantic import model_validator
 
+from .... import base64_text
 from ....tokens import public_id
 from ....values import File
 from .wire import Line, Request, Stamp, Text, Wire
@@ -39,8 +38,8 @@ class SendAttachment(Request):
     def file(self) -> File:
         """Return the file; raise ValueError when its content is no base64."""
         try:
-            data = base64.b64decode("".join((self.content or "").split()), validate=True)
-        except binascii.Error:
+            data = base64_text.decode(self.content or "")
+        except ValueError:
             raise ValueError("content is not base64") from None
         return self._made(data, self.filename or "attachment", self.content_type or "")
 
