@@ -50,7 +50,7 @@ class Health(Protocol):
 def make_app(parts: Parts, health: Health) -> web.Application:
     """Return the application; nothing listens yet."""
     door = Door(parts.settings)
-    app = web.Application(client_max_size=MOST_BYTES, middlewares=[door.attend, _quiet])
+    app = web.Application(client_max_size=MOST_BYTES, middlewares=[door.attend, _quiet, _addressed])
     app[DOOR] = door
     app.on_response_prepare.append(_private)
     webhook = _webhook(parts)
@@ -79,6 +79,18 @@ async def _quiet(
     except Exception:  # foreign input meets our code here
         log.exception("%s %s failed", request.method, request.rel_url.raw_path)
         return web.Response(status=500, text="internal error")
+
+
+@web.middleware
+async def _addressed(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Refuse a Host that is none (RFC 9112 section 3.2): URLs that are stored begin with it."""
+    try:
+        _ = request.url
+    except ValueError:
+        return web.Response(status=400, text="the header Host is no host")
+    return await handler(request)
 
 
 async def _private(_request: web.Request, answer: web.StreamResponse) -> None:

@@ -174,6 +174,16 @@ async def begun(
     return reader, writer
 
 
+@pytest.mark.parametrize("host", [b"\xff", b"a:99999", b"a:b:c"])
+async def test_a_host_that_is_none_is_refused(mailgun: Account, host: bytes) -> None:
+    where, _, port = mailgun.sandbox.url.removeprefix("http://").rpartition(":")
+    reader, writer = await asyncio.open_connection(where, int(port))
+    writer.write(b"POST /webhooks/mailgun HTTP/1.1\r\nHost: %s\r\nContent-Length: 0\r\n\r\n" % host)
+    async with asyncio.timeout(8):
+        assert (await reader.readline()).split()[1] == b"400"
+    writer.transport.abort()
+
+
 @pytest.mark.parametrize(("path", "status"), [("mailgun", b"503"), ("nobody", b"404")])
 async def test_a_body_that_leads_nowhere_is_not_waited_for(path: str, status: bytes) -> None:
     async with account(provider=("memory",), options={}) as mailgun:

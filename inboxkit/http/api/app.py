@@ -15,7 +15,7 @@ from ...store.reach import Reach
 from . import docs, downloads, input, metrics, openapi, polling, websocket
 from .access import Access
 from .call import Call
-from .envelope import ApiError, invalid, not_found, refusal
+from .envelope import ApiError, not_found, refusal
 from .resources import ROUTES
 from .routing import VERSION, Found, Table
 from .targets import names
@@ -207,12 +207,7 @@ async def enveloped(work: Awaitable[R], what: str) -> R | web.Response:
 
 
 def base(request: web.Request) -> str:
-    """Return where the client reached this server; behind TLS a proxy says so.
-
-    Raise ApiError for a Host that is none: the URLs of answers and posts begin with it.
-    """
-    if not input.is_text(request.host):
-        raise invalid("is not UTF-8", "Host")
+    """Return where the client reached this server; behind TLS a proxy says so."""
     forwarded = request.headers.get("X-Forwarded-Proto", "").lower()
     scheme = forwarded if forwarded in ("http", "https") else request.scheme
     return f"{scheme}://{request.host}"
