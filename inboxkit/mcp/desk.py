@@ -43,13 +43,13 @@ class Desk:
 
     async def message(self, id: str) -> Message:
         """Return a message within reach; raise NotFound."""
-        found = await self.actions.message(_of_kind(id, "msg"))
+        found = await self.actions.message(of_kind(id, "msg"))
         self.policy.within(found.inbox, f"no message {id}")
         return found
 
     async def thread(self, id: str) -> Thread:
         """Return a thread within reach; raise NotFound."""
-        found = await self.actions.thread(_of_kind(id, "thd"))
+        found = await self.actions.thread(of_kind(id, "thd"))
         self.policy.within(found.inbox, f"no thread {id}")
         return found
 
@@ -78,7 +78,7 @@ class Desk:
                 raise ConfigurationError(f"inbox: {address} is an alias of {found['email']}")
 
 
-def _of_kind(id: str, wanted: str) -> str:
+def of_kind(id: str, wanted: str) -> str:
     """Return an id; raise NotFound for one of something else: which is likelier than a slip."""
     given = id.partition("_")[0]
     if given in _KINDS and given != wanted:

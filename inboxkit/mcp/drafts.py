@@ -16,7 +16,7 @@ from ..errors import KeyReused, NotFound, SendError
 from ..http.api.targets import shown_message_id
 from ..models import Message
 from ..sending import people
-from .desk import Desk
+from .desk import Desk, of_kind
 from .files import Files, to_send
 from .inboxes import Address, Limit, PageToken
 from .policy import Policy
@@ -160,7 +160,8 @@ class DraftTools:
 
 async def _one(desk: Desk, draft_id: str) -> dict[str, Any]:
     """Return a draft within reach; raise NotFound."""
-    unknown = f"no draft {draft_id}: a person sent or deleted it; list_messages with is:sent tells"
+    gone = "it was sent or deleted, if it was there; list_messages with is:sent tells"
+    unknown = f"no draft {of_kind(draft_id, 'drf')}: {gone}"
     try:
         said: dict[str, Any] = await desk.server.get(f"/v0/drafts/{piece(draft_id)}")
     except NotFound:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import NotFound, SendError
 from ..values import File as SentFile
+from .tools import ONE_OR_MANY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,7 @@ class FileToSend(BaseModel):
 
 Files = Annotated[
     list[FileToSend],
+    ONE_OR_MANY,
     Field(
         description="Files to send: of messages, 10 MiB together; your own, 64 KiB together.",
         max_length=_MOST_FILES,
@@ -60,7 +62,7 @@ async def to_send(desk: Desk, asked: Sequence[FileToSend]) -> tuple[SentFile, ..
         if one.message_id or one.attachment_id:
             wanted = await _named(desk, one, where)
             theirs += wanted.size
-            _check(where, theirs, _MOST_BYTES, "send some of them with another mail")
+            _check(where, theirs, _MOST_BYTES, "no more leaves with a mail from here")
             name = one.filename or wanted.safe_name
             found.append(SentFile(name, await wanted.read(), wanted.content_type))
         else:

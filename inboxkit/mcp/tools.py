@@ -36,8 +36,8 @@ DELETES = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
 )
 
-# Models often write one address or label where a list is wanted.
-ONE_OR_MANY = BeforeValidator(lambda given: [given] if isinstance(given, str) else given)
+# Models often write one address, label or file where a list is wanted.
+ONE_OR_MANY = BeforeValidator(lambda given: [given] if isinstance(given, (str, dict)) else given)
 
 
 class DeskOf(Protocol):

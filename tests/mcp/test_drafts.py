@@ -33,12 +33,13 @@ async def test_drafts_are_listed_and_read_until_they_are_sent(kit: InboxKit) -> 
         (read,) = (await asked.get("list_drafts", draft_id=ids[0]))["drafts"]
         await person.post(f"/v0/inboxes/{DESK}/drafts/{ids[0]}/send", {})
         gone = await asked.refused("list_drafts", draft_id=ids[0])
+        assert "not of a draft" in await asked.refused("list_drafts", draft_id="msg_0")
     (newer,), (older,) = page["drafts"], rest["drafts"]
     assert [newer["draft_id"], older["draft_id"]] == ids[::-1]
     assert (older["to"], older["state"], older["untrusted"]["subject"]) == ([ANN], "waits", "Lamp")
     assert older["untrusted"]["text"].startswith("word 0 word 0") and len(str(older)) < 1_000
     assert read["untrusted"]["text"].splitlines()[1] == "word 0 " * 50
-    assert gone.startswith(f"no draft {ids[0]}: a person sent or deleted it; list_messages")
+    assert gone.startswith(f"no draft {ids[0]}: it was sent or deleted")
 
 
 async def test_drafts_of_other_inboxes_are_out_of_reach(kit: InboxKit) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
+from inboxkit.mcp import files
 from inboxkit.mcp.policy import Policy
 from tests.mails import ANN, DESK, arrive
 
 from .agents import agent
 
 if TYPE_CHECKING:
+    import pytest
+
     from inboxkit import InboxKit, Message
 
 ANSWERS = Policy(send="auto", allow_to=("*",))
@@ -53,7 +54,7 @@ async def test_a_draft_has_files_and_its_key_holds_for_them(kit: InboxKit) -> No
     async with agent(kit) as asked:
         draft = await asked.get("create_draft", **given, attachments=[theirs, OWN[0]])
         assert await asked.get("create_draft", **given, attachments=[theirs, OWN[0]]) == draft
-        assert "something else" in await asked.refused("create_draft", **given)
+        assert "something else" in await asked.refused("create_draft", **given, attachments=OWN[0])
         (told,) = (await asked.get("list_drafts"))["drafts"]
     assert told["untrusted"]["attachments"] == [
         {"filename": "lid.bin", "size": 70_000},
@@ -83,11 +84,24 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("file", "said"), WRONG, ids=[one[1] + str(len(one[0])) for one in WRONG])
-async def test_what_is_no_file_is_refused(kit: InboxKit, file: dict[str, Any], said: str) -> None:
+async def test_what_is_no_file_is_refused(kit: InboxKit) -> None:
     await kit.inbox(DESK)
     came = await arrive(kit)
-    named = {name: came.id if one == "MESSAGE" else one for name, one in file.items()}
+    given = {"inbox": DESK, "to": [ANN], "text": "Here.", "key": "k1"}
     async with agent(kit) as asked:
-        given = {"inbox": DESK, "to": [ANN], "text": "Here.", "key": "k1", "attachments": [named]}
-        assert said in await asked.refused("create_draft", **given)
+        for file, said in WRONG:
+            named = {name: came.id if one == "MESSAGE" else one for name, one in file.items()}
+            told = await asked.refused("create_draft", **given, attachments=[named])
+            assert said in told, (file, told)
+
+
+async def test_files_of_messages_have_a_bound_together(
+    kit: InboxKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_MOST_BYTES", 100_000)
+    await kit.inbox(DESK)
+    _, theirs = await with_file(kit)
+    given = {"inbox": DESK, "to": [ANN], "text": "Here.", "key": "k1"}
+    async with agent(kit) as asked:
+        said = await asked.refused("create_draft", **given, attachments=[theirs, theirs])
+    assert said.startswith("attachments.1: is more than 100000 bytes with those before it")
