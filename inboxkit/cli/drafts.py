@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..client.actions import RemoteActions
-from ..client.server import piece
+from ..client.server import Outdated, piece
+from ..errors import ConfigurationError, SendError
 from ..parsing.hidden import hidden_words, visible_text
 from .opening import run
 from .printing import as_json, flat, plain, table
@@ -23,7 +24,18 @@ if TYPE_CHECKING:
 
 _PAGE = 100
 _ASK_AGAIN_SECONDS = 0.1
-_SHOWN = ("id", "inbox", "to", "cc", "bcc", "reply_to", "subject", "in_reply_to", "forward_of")
+_SHOWN = (
+    "id",
+    "version",
+    "inbox",
+    "to",
+    "cc",
+    "bcc",
+    "reply_to",
+    "subject",
+    "in_reply_to",
+    "forward_of",
+)
 _json = click.option("--json", "json_", is_flag=True, help="One JSON object a line.")
 
 
@@ -94,23 +106,31 @@ def _show_html(seen: str, hidden: str, text: str) -> None:
 
 async def _show(ctx: click.Context, draft_id: str) -> dict[str, Any]:
     async with server_of(ctx) as server:
-        found: dict[str, Any] = await server.get(f"/v0/drafts/{piece(draft_id)}")
-        return found
+        found, version = await server.get_version(f"/v0/drafts/{piece(draft_id)}")
+        return {**found, "version": version}
 
 
 @draft.command()
 @click.argument("draft_id", metavar="ID")
+@click.option("--version", metavar="VERSION", help="Only as `draft show` has shown it.")
 @_json
 @click.pass_context
-def send(ctx: click.Context, draft_id: str, json_: bool) -> None:
+def send(ctx: click.Context, draft_id: str, version: str | None, json_: bool) -> None:
     """Send a draft; it becomes a message, once."""
-    print_sent(run(_send(ctx, draft_id)), json_)
+    if version is not None and not (version.isascii() and version.isalnum()):
+        raise ConfigurationError(f"--version: {version!r} is none; `draft show` prints it")
+    print_sent(run(_send(ctx, draft_id, version or "")), json_)
 
 
-async def _send(ctx: click.Context, draft_id: str) -> Message:
+async def _send(ctx: click.Context, draft_id: str, version: str) -> Message:
     async with server_of(ctx, works=True) as server:
         path = f"{await _path(server, draft_id)}/send"
-        said = await server.post(path, {}, key=secrets.token_hex(16))
+        try:
+            said = await server.post(path, {}, key=secrets.token_hex(16), version=version)
+        except Outdated:
+            way_out = f"look at what it is now: inboxkit draft show {draft_id}"
+            words = f"draft {draft_id}: is not version {version} any more, and was not sent"
+            raise SendError(f"{words}; {way_out}") from None
         actions = RemoteActions(server)
         sent = await actions.stored(said["inboxkit"]["id"])
         for _ in range(round(SETTLED_SECONDS / _ASK_AGAIN_SECONDS)):

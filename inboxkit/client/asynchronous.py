@@ -55,7 +55,8 @@ class AsyncTransport:
                 timeout=timeout,
                 allow_redirects=False,
             ) as answer:
-                return Answer(answer.status, await answer.read())
+                etag = answer.headers.get("ETag", "")
+                return Answer(answer.status, await answer.read(), etag)
         except (aiohttp.ClientError, OSError) as error:
             raise unreachable(self._where, error) from None
 

@@ -94,7 +94,7 @@ class BlockingTransport:
         body = answer.read()
         if not answer.will_close:
             self._free.append(connection)
-        return Answer(answer.status, body)
+        return Answer(answer.status, body, answer.getheader("ETag", ""))
 
     def close(self) -> None:
         """Close the connections that nobody uses."""

@@ -29,6 +29,10 @@ class Invalid(ConfigurationError):
     """The request is not well-formed; the message names the field."""
 
 
+class Outdated(SendError):
+    """What was to be done with one version of a thing is not done: it is another one now."""
+
+
 # By the code of the error envelope.
 _ERRORS: dict[str, type[InboxKitError]] = {
     "not_found": NotFound,
@@ -38,6 +42,7 @@ _ERRORS: dict[str, type[InboxKitError]] = {
     "message_rejected": SendError,
     "not_scheduled": SendError,
     "inbox_paused": SendError,
+    "precondition_failed": Outdated,
     "validation_error": Invalid,
     "missing_authorization": ConfigurationError,
     "unknown_api_key": ConfigurationError,
@@ -77,6 +82,11 @@ class Server:
         question = self._question("GET", target(path, query or {}), timeout=timeout)
         return _json(await self._asked(question))
 
+    async def get_version(self, path: str) -> tuple[Any, str]:
+        """Return the JSON of a resource and its version, "" for what has none."""
+        answer = await self._asked(self._question("GET", path))
+        return _json(answer), answer.etag.removeprefix("W/").strip('"')
+
     async def poll(
         self, path: str, query: Mapping[str, Asked], *, timeout: float, key: str = ""
     ) -> Any:
@@ -92,9 +102,15 @@ class Server:
         """
         return (await self._asked(Question(method="GET", target=urlsplit(url).path))).body
 
-    async def post(self, path: str, body: Mapping[str, Any], *, key: str = "") -> Any:
-        """Make something; ``key`` makes a repeated request do it once."""
-        return _json(await self._asked(self._question("POST", path, body, _keyed(key))))
+    async def post(
+        self, path: str, body: Mapping[str, Any], *, key: str = "", version: str = ""
+    ) -> Any:
+        """Make something; ``key`` makes a repeated request do it once.
+
+        With ``version`` only while it is that one: raise Outdated.
+        """
+        extra = _keyed(key) | ({"If-Match": f'"{version}"'} if version else {})
+        return _json(await self._asked(self._question("POST", path, body, extra)))
 
     async def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         """Change something; to repeat it changes nothing more."""

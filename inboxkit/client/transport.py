@@ -37,10 +37,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status and the bytes of the body."""
+    """A status, the bytes of the body, and the version of what is shown, if it has one."""
 
     status: int
     body: bytes = field(repr=False)
+    etag: str = ""
 
 
 class Transport(Protocol):

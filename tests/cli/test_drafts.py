@@ -61,6 +61,18 @@ def test_html_that_says_something_else_than_the_text_is_shown_beside_it(
     assert shown.endswith("\n\nA million boxes\n") and "hides" not in shown
 
 
+def test_a_draft_is_sent_as_it_was_looked_at_or_not_at_all(there: Command, api: Api) -> None:
+    id = drafted(api)
+    (seen,) = there.rows("draft", "show", id)
+    api.good("PATCH", f"/v0/inboxes/{DESK}/drafts/{id}", {"text": "A million boxes"})
+    refused = there("draft", "send", id, "--version", seen["version"])
+    assert refused.code == 1 and f"is not version {seen['version']} any more" in refused.err
+    assert there("draft", "send", id, "--version", "").code == 2
+    (seen,) = there.rows("draft", "show", id)
+    assert f"version: {seen['version']}\n" in there("draft", "show", id).out
+    assert there("draft", "send", id, "--version", seen["version"]).code == 0
+
+
 def test_a_draft_whose_answer_is_lost_is_asked_for_under_the_same_key(bare: Command) -> None:
     found = answer(200, {"inbox_id": DESK})
     server = Scripted(found, CUT, refusal(403, "inbox_paused", "The inbox is paused"))

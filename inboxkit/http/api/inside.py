@@ -43,7 +43,7 @@ class Inside:
         response = await enveloped(self._answer(question), f"{question.method} {path}")
         body = response.body
         assert body is None or isinstance(body, (bytes, bytearray))
-        return Answer(response.status, bytes(body or b""))
+        return Answer(response.status, bytes(body or b""), response.headers.get("ETag", ""))
 
     async def _answer(self, question: Question) -> web.Response:
         if question.target.startswith(_DOWNLOAD):
