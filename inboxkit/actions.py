@@ -21,7 +21,7 @@ from .pipeline.configured import check_size
 from .pipeline.policies import Forbidden, Paused
 from .pipeline.staging import active, current
 from .saving import write_once
-from .sending import Composer, Context, outgoing, takes_long
+from .sending import Composer, Context, outgoing, take_long
 from .store import inboxes, messages, records, search, sends, threads
 from .store.query import parse_query
 from .tokens import public_id, row_id
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .values import Draft
 
 _PAGE = 50
+_PORTION = 32
 
 
 class LocalActions:
@@ -236,10 +237,10 @@ class LocalActions:
         name: str = "",
         parent: Message | None = None,
     ) -> list[int]:
-        """Send drafts from one inbox, all or none, under another display name if one is given.
+        """Send drafts from one inbox, all or none, perhaps under another display name.
 
-        Return their rows. Who is suppressed stops nothing here: the outbox rejects that mail and
-        logs it. ``parent`` is what they answer.
+        Return their rows. Mail to who is suppressed is rejected and logged by the outbox.
+        ``parent`` is what they answer.
         """
         context = Context(
             inbox=replace(inbox, display_name=name or inbox.display_name),
@@ -247,7 +248,9 @@ class LocalActions:
             parent=parent,
         )
         now = self._store.clock.now()
-        staged = [await self._stage(draft, context, now) for draft in drafts]
+        staged: list[Staged] = []
+        for start in range(0, len(drafts), _PORTION):
+            staged += await self._stage(drafts[start : start + _PORTION], context, now)
         for draft, one in zip(drafts, staged, strict=True):
             with suppress(Suppressed):
                 await self._check(draft, one, context)
@@ -297,14 +300,15 @@ class LocalActions:
             return "the answer would go to the inbox itself"
         return ""
 
-    async def _stage(self, draft: Draft, context: Context, now: datetime) -> Staged:
-        """Compose; in a thread what takes long, as it may go to a file or a bucket too."""
-        check_given(draft, context.inbox.address)
-        work = partial(self._composer.stage, draft, context, now)
-        return await in_thread(work) if takes_long(draft, context) else work()
+    async def _stage(self, drafts: Sequence[Draft], context: Context, at: datetime) -> list[Staged]:
+        """Compose; in a thread what takes long, as it may go to a file or bucket too."""
+        for draft in drafts:
+            check_given(draft, context.inbox.address)
+        work = partial(self._composer.stage_all, drafts, context, at)
+        return await in_thread(work) if take_long(drafts, context) else work()
 
     async def _send(self, draft: Draft, context: Context) -> Message:
-        staged = await self._stage(draft, context, self._store.clock.now())
+        [staged] = await self._stage([draft], context, self._store.clock.now())
         staging = active()
         repeats = staging is not None and staging.again  # a replay that is to send once more
         first = None if repeats else await self._first_of_key(staged)

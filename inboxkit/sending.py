@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MANY_WORDS = 16 * 1024  # characters of the body
+_FEW = 4  # mails of less than a millisecond each
 _LONG_HEAD = 2 * 1024  # characters, such as 80 addresses of 0.05 to 0.2 ms each
 
 
@@ -59,8 +60,12 @@ class Context:
     original: Message | None = None  # the message that is sent on
 
 
-def takes_long(draft: Draft, context: Context) -> bool:
-    """Whether others would have to wait while a draft is composed: it may be large, or its head."""
+def take_long(drafts: Sequence[Draft], context: Context) -> bool:
+    """Whether others would have to wait while drafts are composed."""
+    return len(drafts) > _FEW or any(_takes_long(draft, context) for draft in drafts)
+
+
+def _takes_long(draft: Draft, context: Context) -> bool:
     if draft.attachments or context.forwarded or len(draft.text) + len(draft.html) > _MANY_WORDS:
         return True
     return sum(map(len, _head(draft, context))) > _LONG_HEAD
@@ -88,6 +93,10 @@ class Composer:
         self._settings = settings
         self._store = store
         self.loop_id = hashlib.sha256(b"loop" + store.identity).hexdigest()[:16]
+
+    def stage_all(self, drafts: Sequence[Draft], context: Context, now: datetime) -> list[Staged]:
+        """Compose drafts, as ``stage`` does each of them."""
+        return [self.stage(draft, context, now) for draft in drafts]
 
     def stage(self, draft: Draft, context: Context, now: datetime) -> Staged:
         """Compose a draft; raise SendError when it cannot become a mail."""

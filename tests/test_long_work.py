@@ -13,7 +13,7 @@ from inboxkit import EventType, InboxKit, Router
 from inboxkit.http.api import sends
 from inboxkit.pipeline.handlers import Handlers
 from inboxkit.pipeline.plan import BATCH, Plan
-from inboxkit.store import jobs
+from inboxkit.store import inboxes, jobs
 from inboxkit.store.tables import run
 from inboxkit.values import Draft
 
@@ -82,6 +82,19 @@ async def test_a_mail_with_a_long_header_is_composed_in_a_thread(
     headers = Headers(**{"X-Order": "42"})
     await kit.runtime.actions.send(DESK, replace(draft, headers=headers))
     assert len(headers.threads | {threading.get_ident()}) == threads
+
+
+@pytest.mark.parametrize(("number", "is_aside"), [(1, False), (40, True)])
+async def test_many_mails_of_a_request_are_composed_in_a_thread(
+    kit: InboxKit, number: int, *, is_aside: bool
+) -> None:
+    await kit.inbox(DESK)
+    record = await kit.runtime.store.read(inboxes.require, DESK)
+    headers = Headers(**{"X-Order": "42"})
+    drafts = [Draft(to=(ANN,), text=str(n), headers=headers) for n in range(number)]
+    rows = await kit.runtime.actions.send_all(record, drafts)
+    assert len(set(rows)) == number
+    assert bool(headers.threads - {threading.get_ident()}) == is_aside
 
 
 async def test_many_addresses_of_a_request_are_checked_in_a_thread() -> None:
