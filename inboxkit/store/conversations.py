@@ -224,7 +224,8 @@ def _conversations(
     query = select(message.c.thread_id).join(label, label.c.message_id == message.c.id)
     mine = message.c.thread_id.in_([one.id for one in found]), label.c.label.in_(forbidden)
     partly = set(connection.execute(query.where(*mine).distinct()).scalars())
-    return [_part(connection, one, forbidden) if one.id in partly else one for one in found]
+    parts = (_part(connection, one, forbidden) if one.id in partly else one for one in found)
+    return [one for one in parts if one is not None]
 
 
 def _whole(connection: Connection, rows: Sequence[Row[Any]]) -> list[Conversation]:
@@ -273,8 +274,13 @@ def _conversation(
     )
 
 
-def _part(connection: Connection, whole: Conversation, forbidden: Sequence[str]) -> Conversation:
-    """Return a thread as who may not see some of its messages sees it; others it must have."""
+def _part(
+    connection: Connection, whole: Conversation, forbidden: Sequence[str]
+) -> Conversation | None:
+    """Return a thread as who may not see some of its messages sees it.
+
+    None when the others were deleted since it was found.
+    """
     mine = message.c.thread_id == whole.id, *search.shown(forbidden)
     newest = select(message.c.id, message.c.preview, *_OF_MEMBERS).where(*mine)
     members = connection.execute(newest.order_by(message.c.id.desc()).limit(_MEMBERS)).all()
@@ -284,6 +290,9 @@ def _part(connection: Connection, whole: Conversation, forbidden: Sequence[str])
     sums = select(func.count(), func.sum(message.c.size)).where(*mine)
     count, size = connection.execute(sums).one()
     said = set(connection.execute(labels.distinct()).scalars())
+    names = wire_ids.of(connection, [row.id for row in members[:1]])
+    if not names:
+        return None
     last, people = members[0], members[::-1]
     return replace(
         whole,
@@ -292,9 +301,9 @@ def _part(connection: Connection, whole: Conversation, forbidden: Sequence[str])
         recipients=_recipients(people),
         preview=last.preview,
         files=[_file(row) for row in connection.execute(files)],
-        last_message=wire_ids.of(connection, [last.id])[last.id],
+        last_message=names[last.id],
         message_count=count,
-        size=int(size),
+        size=int(size or 0),
     )
 
 

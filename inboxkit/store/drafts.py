@@ -276,24 +276,24 @@ def by_id(connection: Connection, draft_id: int) -> DraftRecord | None:
 
 def file(connection: Connection, file_id: int) -> File | None:
     """Return one file of a draft with its bytes."""
-    query = select(draft_file.c.draft_id).where(draft_file.c.id == file_id)
-    owner = connection.execute(query).scalar()
-    known = None if owner is None else by_id(connection, owner)
-    if known is None:
+    query = select(draft_file.c.draft_id, draft_file.c.data).where(draft_file.c.id == file_id)
+    row = connection.execute(query).first()
+    known = None if row is None else by_id(connection, row.draft_id)
+    if row is None or known is None:
         return None
-    place = next(i for i, one in enumerate(known.files) if one.id == file_id)
-    return files(connection, known)[place]
+    found = (one for one in known.files if one.id == file_id)  # none: it has just been taken out
+    return next((_with_data(one, row.data) for one in found), None)
 
 
 def files(connection: Connection, known: DraftRecord) -> tuple[File, ...]:
     """Return a draft's files with their bytes, in their order."""
     query = select(draft_file.c.id, draft_file.c.data).where(draft_file.c.draft_id == known.id)
     data = {row.id: row.data for row in connection.execute(query)}
-    return tuple(
-        File(one.filename, data[one.id], one.content_type, one.content_id)
-        for one in known.files
-        if one.id in data
-    )
+    return tuple(_with_data(one, data[one.id]) for one in known.files if one.id in data)
+
+
+def _with_data(one: DraftFile, data: bytes) -> File:
+    return File(one.filename, data, one.content_type, one.content_id)
 
 
 def _all() -> Any:

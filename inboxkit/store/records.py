@@ -120,7 +120,7 @@ def shown_as(
     reading = _of_listed if brief else _of_shown
     rows = {public_id("msg", row.id): row for row in reading.rows(connection, ids=ids)}
     names = {public_id("msg", i): name for i, name in wire_ids.of(connection, ids).items()}
-    return [_shown(names[m.id], m, rows[m.id]) for m in found if m.id in rows]
+    return [_shown(names[m.id], m, rows[m.id]) for m in found if m.id in rows and m.id in names]
 
 
 _SHOWN = (
@@ -267,10 +267,13 @@ def thread(connection: Connection, row_id: int, actions: Actions) -> Thread | No
     if row is None:
         return None
     owner = select(inbox.c.address).where(inbox.c.id == row.inbox_id)
+    address = connection.execute(owner).scalar()
+    if address is None:  # it was deleted since the thread was looked at
+        return None
     return Thread(
         id=public_id("thd", row.id),
         subject=row.subject,
-        inbox=connection.execute(owner).scalar_one(),
+        inbox=address,
         actions=actions,
         participants=addresses(row.participants),
         waiting_since=row.waiting_since,
