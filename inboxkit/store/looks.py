@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, bindparam, select
 
 from . import suppressions
-from .blobs import Packed
+from .blobs import Packed, Unreadable
 from .deliveries import PENDING
 from .inboxes import PAUSED
 from .prepared import Prepared, among
@@ -96,8 +96,16 @@ def look(connection: Connection, ids: Sequence[int], blobs: Blobs) -> dict[int, 
 
 
 def _unpacked(row: Any, blobs: Blobs) -> bytes | None:
-    """Unpack what is small here, in the reader's thread, many after another."""
-    return blobs.unpack(Packed(row.data)) if row.data and row.size <= _SMALL_BYTES else None
+    """Unpack what is small here, in the reader's thread, many after another.
+
+    What is damaged is left to its own attempt, and holds up no other.
+    """
+    if not row.data or row.size > _SMALL_BYTES:
+        return None
+    try:
+        return blobs.unpack(Packed(row.data))
+    except Unreadable:
+        return None
 
 
 def _blocked(

@@ -9,18 +9,23 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import update
 
 from inboxkit import EventType, InboxKit, Message
 from inboxkit.clock import Clock
 from inboxkit.providers.base import HttpResponse
 from inboxkit.router import Router
 from inboxkit.settings import Settings
+from inboxkit.store.tables import raw
+from inboxkit.tokens import row_id
 
 from .mailgun import OPTIONS, Account, account
 from .sending import SENDER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
+
+    from inboxkit.store.writer import Tx
 
 ANN, BEN, EVE = "ann@example.com", "ben@example.com", "eve@example.com"
 MINUTE = timedelta(minutes=1)
@@ -98,6 +103,22 @@ async def test_a_scheduled_send_survives_a_restart(database: str) -> None:
     clock.advance(timedelta(days=1))
     async with InboxKit(settings=Settings(database=database), clock=clock) as kit:
         await state_becomes(kit, sent, "accepted")
+
+
+async def test_a_send_whose_bytes_are_damaged_holds_up_no_other(database: str) -> None:
+    clock = Clock()
+    async with InboxKit(settings=Settings(database=database), clock=clock) as kit:
+        inbox, at = await kit.inbox("bot@inbox.example"), clock.now() + timedelta(days=1)
+        damaged, sound = [await inbox.send(ANN, f"Mail {n}", at=at) for n in (1, 2)]
+
+        def damage(tx: Tx) -> None:
+            mine = raw.c.message_id == row_id("msg", damaged.id)
+            tx.connection.execute(update(raw).where(mine).values(data=b"no zstd"))
+
+        await kit.runtime.store.write(damage)
+        clock.advance(timedelta(days=1))
+        await state_becomes(kit, sound, "accepted")
+        assert (await kit.message(damaged.id)).state != "accepted"
 
 
 async def state_becomes(kit: InboxKit, sent: Message, state: str) -> None:
