@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias, TypeGuard
@@ -204,6 +204,8 @@ def check_given(draft: Draft, sender: str) -> None:
         wrong = f"at: a datetime is wanted, not {_type(at)}"
     elif at is not None and at.tzinfo is None:
         wrong = f"at={at} has no time zone"
+    elif at is not None and not _is_in_calendar(at):
+        wrong = f"at={at} is outside the calendar of UTC"
     elif not isinstance(options, ProviderOptions):
         wrong = f"options: ProviderOptions(...) is wanted, not {_type(options)}"
     elif draft.key == "":
@@ -222,6 +224,8 @@ def _wrong_texts(draft: Draft) -> Iterator[str]:
     for name, value in _texts(draft):
         if not isinstance(value, str):
             yield f"{name}: a text (str) is wanted, not {_type(value)}"
+        elif not is_unicode(value):
+            yield f"{name}: {NO_UNICODE}"
 
 
 def _texts(draft: Draft) -> Iterator[tuple[str, object]]:
@@ -239,6 +243,25 @@ def _texts(draft: Draft) -> Iterator[tuple[str, object]]:
             yield f"{name}.{key}", value
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be stored and sent: bytes that nobody decoded leave halves of characters.
+
+    ``os.listdir`` and ``sys.argv`` give such.
+    """
+    return text.isascii() or text.encode("utf-8", "replace").decode() == text
+
+
+NO_UNICODE = "it holds half a character (a surrogate), which is no Unicode"
+
+
+def _is_in_calendar(at: datetime) -> bool:
+    try:
+        at.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True
+
+
 def _type(value: object) -> str:
     """Return the name of a value's type, and where the text is that was meant."""
     name = type(value).__name__
@@ -250,16 +273,29 @@ def _file(one: Any) -> File:
     if isinstance(one, (Path, str)):
         path = Path(one)
         try:
-            return File(path.name, path.read_bytes())
+            return _named(File(path.name, path.read_bytes()))
         except OSError as error:
             raise SendError(f"attachments: {path}: {error.strerror or error}") from error
+        except ValueError as error:  # NUL, or a half of a character that no file's name has
+            raise SendError(f"attachments: {str(path)!r}: {error}") from error
     if not isinstance(one, File):
         kind = type(one).__name__
         raise SendError(f"attachments: a path or a File(name, data) is wanted, not {kind}")
     data: Any = one.data
     if isinstance(data, str):
         raise SendError(f"attachments: {one.filename!r}: its data is no bytes; encode the text")
-    return one
+    return _named(one)
+
+
+def _named(file: File) -> File:
+    """Return a file; raise SendError for one whose name or type is no text."""
+    for name in ("filename", "content_type", "content_id"):
+        text: Any = getattr(file, name)
+        if not isinstance(text, str):
+            raise SendError(f"attachments: {name}: a text (str) is wanted, not {_type(text)}")
+        if not is_unicode(text):
+            raise SendError(f"attachments: {name}={text!r}: {NO_UNICODE}")
+    return file
 
 
 def entries(listed: str, marks: str = ",") -> Iterator[str]:
