@@ -25,7 +25,7 @@ from .sending import Composer, Context, outgoing, take_long
 from .store import inboxes, messages, records, search, sends, threads
 from .store.query import parse_query
 from .tokens import public_id, row_id
-from .values import check_given
+from .values import check_given, check_search
 from .waits import Waits
 
 if TYPE_CHECKING:
@@ -148,6 +148,7 @@ class LocalActions:
     async def search(
         self, inbox: str | None, query: str, limit: int | None
     ) -> AsyncIterator[Message]:
+        check_search(query, limit)
         parsed = parse_query(query, now=self._store.clock.now())
         inbox_id = None if inbox is None else (await self._inbox(inbox)).id
         before: int | None = None

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigurationError
 from .models import Actions, Message, Want
 from .registration import check_wait
 from .router import address_glob
-from .values import Draft, Files, Pattern, ProviderOptions, Recipients, files, recipients
+from .values import (
+    Draft,
+    Files,
+    Pattern,
+    ProviderOptions,
+    Recipients,
+    check_text,
+    files,
+    recipients,
+    seconds,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from .extracted import Link, Otp
 
@@ -100,13 +110,13 @@ class Inbox:
         want = Want(
             sender=address_glob("sender", sender), subject=subject, when=when, after=self.since
         )
-        return await self.actions.wait(self.address, want, timeout=_seconds(timeout))
+        return await self.actions.wait(self.address, want, timeout=seconds(timeout))
 
     async def wait_for_otp(self, *, timeout: float, sender: Pattern = "*") -> Otp:
         """Return the newest code that no wait has taken; raise WaitTimeout after ``timeout`` s."""
         check_wait("wait_for_otp", {"sender": sender})
         want = Want(kind="otp", sender=address_glob("sender", sender), after=self.since)
-        message = await self.actions.wait(self.address, want, timeout=_seconds(timeout))
+        message = await self.actions.wait(self.address, want, timeout=seconds(timeout))
         assert message.otp is not None
         return message.otp
 
@@ -119,7 +129,7 @@ class Inbox:
         """
         check_wait("wait_for_link", {"sender": sender, "host": host})
         want = Want(kind="link", sender=address_glob("sender", sender), host=host, after=self.since)
-        message = await self.actions.wait(self.address, want, timeout=_seconds(timeout))
+        message = await self.actions.wait(self.address, want, timeout=seconds(timeout))
         assert message.link is not None
         return message.link
 
@@ -133,12 +143,13 @@ def check_asked(
     since: Any,
     metadata: Any,
     expires: Any = None,
+    aliases: Sequence[Any] = (),
     **texts: Any,
 ) -> None:
     """Raise ConfigurationError that names what an inbox cannot be asked for with."""
-    for name, text in texts.items():
-        if text is not None and not isinstance(text, str):
-            raise _refused(name, text, "a text (str)")
+    named = [(name, text) for name, text in texts.items() if text is not None]
+    for name, text in (*named, *(("aliases", alias) for alias in aliases)):
+        check_text(f"inbox: {name}", text)
     if isinstance(since, datetime):
         if since.tzinfo is None:
             raise ConfigurationError(f"inbox: since={since} has no time zone")
@@ -148,18 +159,13 @@ def check_asked(
         isinstance(expires, timedelta) and timedelta(0) < expires <= _LONGEST
     ):
         raise _refused("expires", expires, "a timedelta above 0 and under 100 years")
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise _refused("metadata", metadata, "a mapping")
     try:
         json.dumps(metadata)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"inbox: metadata is no JSON: {error}") from None
 
 
 def _refused(name: str, value: object, wanted: str) -> ConfigurationError:
     return ConfigurationError(f"inbox: {name}={value!r} must be {wanted}")
-
-
-def _seconds(timeout: Any) -> float:
-    """Return a timeout; raise ConfigurationError for what is no number of seconds."""
-    if isinstance(timeout, (int, float)) and not isnan(timeout):
-        return timeout
-    raise ConfigurationError(f"timeout={timeout!r} is no number of seconds, such as 30")

@@ -14,7 +14,7 @@ from .pipeline.handlers import check_patterns
 from .router import Router, checked_resource, checked_router
 from .runtime import Runtime
 from .settings import Settings, checked, load
-from .values import recipients
+from .values import check_text, recipients
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
@@ -182,7 +182,8 @@ class InboxKit:
         or from ``since``.
         """
         texts = {"address": address, "display_name": display_name, "client_id": client_id}
-        check_asked(since=since, metadata=metadata, expires=expires, **texts)
+        others = recipients(aliases)
+        check_asked(since=since, metadata=metadata, expires=expires, aliases=others, **texts)
         return await self.runtime.inbox(
             address,
             since=since,
@@ -190,7 +191,7 @@ class InboxKit:
             metadata=metadata,
             client_id=client_id,
             expires=expires,
-            aliases=recipients(aliases),
+            aliases=others,
         )
 
     async def message(self, id: str) -> Message:
@@ -213,6 +214,8 @@ class InboxKit:
 
         It ends when the kit is closed. Waits that are under way then raise InboxKitError.
         """
+        if after is not None:
+            check_text("events: after", after)
         return self.runtime.events(after)
 
     async def receive(self, raw: bytes, *, mail_from: str, rcpt_to: Recipients) -> Message:
@@ -220,6 +223,7 @@ class InboxKit:
 
         Raise NotFound when no inbox takes it, InboxKitError when the kit is closed meanwhile.
         """
+        check_text("receive: mail_from", mail_from)
         return await self.runtime.receive(_bytes(raw), mail_from, _recipients(rcpt_to))
 
     async def webhook(
@@ -264,6 +268,8 @@ def _recipients(given: Recipients) -> tuple[str, ...]:
     found: tuple[Any, ...] = recipients(given)
     if not found or not all(isinstance(one, str) for one in found):
         raise ConfigurationError(f"receive: rcpt_to={given!r} must be one address or more, as text")
+    for one in found:
+        check_text("receive: rcpt_to", one)
     return found
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from .errors import HandlerError
+from .errors import ConfigurationError, HandlerError
 from .values import (
     Address,
     Auth,
@@ -25,8 +26,10 @@ from .values import (
     Pattern,
     ProviderOptions,
     Recipients,
+    check_text,
     files,
     recipients,
+    seconds,
 )
 
 if TYPE_CHECKING:
@@ -246,7 +249,7 @@ class Message:
 
     async def wait_for_reply(self, *, timeout: float) -> Message:
         """Return the next reply; raise WaitTimeout after ``timeout`` s, HandlerError if staged."""
-        return await self.actions.wait_for_reply(self, timeout=timeout)
+        return await self.actions.wait_for_reply(self, timeout=seconds(timeout))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -366,7 +369,15 @@ class Want:
 
 def _many(names: str | Sequence[str]) -> tuple[str, ...]:
     """Return one name or many as a tuple: a text is one name, not its letters."""
-    return (names,) if isinstance(names, str) else tuple(names)
+    given: Any = names
+    if not isinstance(given, Iterable):
+        raise ConfigurationError(f"label: {given!r} is neither a name nor a list of them")
+    found: tuple[Any, ...] = (
+        (given,) if isinstance(given, str) else (*cast("Iterable[Any]", given),)
+    )
+    for name in found:
+        check_text("label", name)
+    return found
 
 
 def _check_json(state: Mapping[str, Any]) -> None:

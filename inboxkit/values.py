@@ -10,13 +10,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias, TypeGuard
 
-from .errors import SendError
+from .errors import ConfigurationError, SendError
 
 Pattern: TypeAlias = str | re.Pattern[str]  # a glob ("support@*") or a compiled regex
 _SPECIALS = frozenset('()<>[]:;@\\,."')  # RFC 5322 section 3.2.3
 _MARK = re.compile(r'\\.|[",;<>()]', re.DOTALL)
 _CLOSES = {'"': '"', "<": ">", "(": ")"}
 Recipients: TypeAlias = str | Sequence[str]
+NO_UNICODE = "it holds half a character (a surrogate), which is no Unicode"
+_LONGEST_SECONDS = 36_500 * 86_400.0  # nobody means more, and clocks end
 Files: TypeAlias = "File | Path | str | Sequence[File | Path | str]"
 
 
@@ -251,7 +253,26 @@ def is_unicode(text: str) -> bool:
     return text.isascii() or text.encode("utf-8", "replace").decode() == text
 
 
-NO_UNICODE = "it holds half a character (a surrogate), which is no Unicode"
+def check_text(name: str, text: Any) -> None:
+    """Raise ConfigurationError for what is no text, or cannot be stored as one."""
+    if not isinstance(text, str):
+        raise ConfigurationError(f"{name}={text!r} must be a text (str)")
+    if not is_unicode(text):
+        raise ConfigurationError(f"{name}={text!r}: {NO_UNICODE}")
+
+
+def check_search(query: Any, limit: Any) -> None:
+    """Raise ConfigurationError for a query that is no text, and a limit that is no number."""
+    check_text("search: query", query)
+    if limit is not None and not isinstance(limit, int):
+        raise ConfigurationError(f"search: limit={limit!r} must be a whole number")
+
+
+def seconds(timeout: Any) -> float:
+    """Return a timeout; raise ConfigurationError for what is no number of seconds."""
+    if isinstance(timeout, (int, float)) and timeout == timeout:
+        return min(timeout, _LONGEST_SECONDS)
+    raise ConfigurationError(f"timeout={timeout!r} is no number of seconds, such as 30")
 
 
 def _is_in_calendar(at: datetime) -> bool:

@@ -333,4 +333,6 @@ def _outcome(event: ProviderEvent, event_id: str, config: object) -> Outcome:
 
 
 def _answer(status: int, text: str, headers: Mapping[str, str] | None = None) -> WebhookResponse:
-    return WebhookResponse(status, {"Content-Type": "text/plain", **(headers or {})}, text.encode())
+    return WebhookResponse(
+        status, {"Content-Type": "text/plain", **(headers or {})}, text.encode("utf-8", "replace")
+    )
