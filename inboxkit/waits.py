@@ -197,9 +197,11 @@ class Waits:
             left = search.left(connection)
             return left[_PAGE:], self._page(connection, left[:_PAGE], search)
 
-        begin = await self._store.read(begun)  # one turn of a thread: somebody waits
-        if begin is None:
-            return await self._marking(search, lambda _tx, _mark: None)
+        # One turn of a thread: somebody waits.
+        while (begin := await self._store.read(begun)) is None:
+            found = await self._marking(search, lambda _tx, _mark: None)
+            if found is not None:
+                return found
         left, page = begin
         while True:
             for candidate in page.messages:
@@ -297,11 +299,11 @@ class Waits:
         if search.keyed is None or known is None:
             return None
         search.keyed.at = None
-        for found in records.messages(tx.connection, known[:1], self._actions):
-            mine = is_wanted(found, search.want)
-            if mine and keyed_waits.mark_again(tx, search.keyed.claim, *known, now):
-                return found
-        return None
+        found = next(iter(records.messages(tx.connection, known[:1], self._actions)), None)
+        if found is None or not is_wanted(found, search.want):
+            keyed_waits.forget(tx, search.keyed.claim)
+            return None
+        return found if keyed_waits.mark_again(tx, search.keyed.claim, *known, now) else None
 
     async def _undo(
         self, writing: asyncio.Future[Any], inbox_id: int, taken: Sequence[int], at: datetime

@@ -104,6 +104,7 @@ class Waiting:
                     continue
                 if said["found"]:
                     return dict(said)
+                left = []
                 if time.monotonic() >= end:
                     reason = said["reason"].partition("\n")[0]
                     return {**said, "reason": reason.replace(_within(poll), _within(timeout), 1)}
@@ -146,7 +147,8 @@ class Keys:
             yield key, left
         except BaseException:
             kept = left if given else [*left, key]
-            self._left[path] = [*kept, *self._left.get(path, [])][-_MOST_LEFT:]
+            if kept:
+                self._left[path] = [*kept, *self._left.get(path, [])][-_MOST_LEFT:]
             if len(self._left) > _MOST_INBOXES:
                 self._left.popitem(last=False)
             raise

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from . import idempotency, untaken
 from .api_tables import idempotency as answers
@@ -69,6 +69,12 @@ def mark_again(tx: Tx, claim: Claim, row: int, at: datetime, now: datetime) -> b
     if now != at:  # a clock may stand still; what is kept holds then
         remember(tx, claim, row, now)
     return True
+
+
+def forget(tx: Tx, claim: Claim) -> None:
+    """Forget what was returned under a key, which is its message no longer."""
+    mine = (answers.c.scope == claim.scope) & (answers.c.key == claim.key)
+    tx.connection.execute(delete(answers).where(mine))
 
 
 def release(tx: Tx, scope: str, keys: Sequence[str], now: datetime) -> None:

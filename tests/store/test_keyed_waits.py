@@ -37,8 +37,9 @@ class Desk:
     def keyed(self, key: str, request: str = "r") -> Keyed:
         return keyed("wait", key, request, self._kit.runtime.store.clock.now() + KEPT)
 
-    async def wait(self, keyed: Keyed, *, timeout: float = 0) -> Message:
-        return await self.waits.message(self.record, Want(), timeout=timeout, keyed=keyed)
+    async def wait(self, keyed: Keyed, *, timeout: float = 0, without: str = "") -> Message:
+        want = Want(without=frozenset({without}))
+        return await self.waits.message(self.record, want, timeout=timeout, keyed=keyed)
 
 
 @pytest.fixture
@@ -102,3 +103,13 @@ async def test_the_same_moment_is_no_other_answer(kit: InboxKit, desk: Desk) -> 
     row, store = row_id("msg", came.id), kit.runtime.store
     assert await store.write(keyed_waits.mark_again, had.claim, row, had.at, had.at)
     assert await store.read(keyed_waits.known, had.claim, store.clock.now()) == (row, had.at)
+
+
+async def test_what_its_caller_may_not_see_any_more_a_key_does_not_return(
+    kit: InboxKit, desk: Desk
+) -> None:
+    first, second = await arrive(kit), await arrive(kit)
+    assert await desk.wait(desk.keyed("k")) == first
+    await first.label(add="trash")
+    assert await desk.wait(desk.keyed("k"), without="trash") == second
+    assert await desk.wait(desk.keyed("k"), without="trash") == second
