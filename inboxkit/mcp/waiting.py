@@ -21,7 +21,7 @@ from .views import Headline, Mail, headline, mail
 _MOST_SECONDS = 50  # many clients give a call up after sixty
 _GRACE_SECONDS = 15
 _TEXT_CHARACTERS = 20_000
-_MOST_ARRIVED = 10
+_MOST_ARRIVED = 5  # an agent that waits again and again is told of them each time
 
 Timeout = Annotated[float, Field(ge=0, le=_MOST_SECONDS, description="Seconds to wait.")]
 Sender = Annotated[

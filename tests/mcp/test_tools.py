@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from mcp import Client
 
+from inboxkit.mcp import reading
 from inboxkit.mcp.policy import Policy
 from inboxkit.mcp.server import make_server
 from inboxkit.mcp.views import NOTICE
@@ -173,14 +174,30 @@ async def test_attachments_are_shown_as_far_as_they_can_be(
     async with agent(kit) as asked:
         read = await asked.get("get_message", message_id=came.id)
         (file,) = read["untrusted"]["attachments"]
-        found = await asked.get(
-            "get_attachment", message_id=came.id, attachment_id=file["attachment_id"]
-        )
+        named = {"message_id": came.id, "attachment_id": file["attachment_id"]}
+        short = await asked.get("get_attachment", **named)
+        found = await asked.get("get_attachment", **named, base64=True)
     said = found["untrusted"]
+    assert short["untrusted"] | {"base64": said["base64"], "text": said["text"]} == said
+    assert short["untrusted"]["base64"] is None and ("base64=true" in short["note"]) == raw
     assert (said["filename"], found["size"]) == (name, len(data))
     assert (text or "") in (said["text"] or "") and (said["text"] is None) == (text is None)
     assert said["base64"] == (base64.b64encode(data).decode() if raw else None)
     assert bool(found["note"]) == (text is None)
+
+
+async def test_the_messages_of_a_long_thread_are_cut_to_a_length_together(
+    kit: InboxKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_MOST_TOGETHER", 100)
+    inbox = await kit.inbox(DESK)
+    sent = await inbox.send(ANN, "Size?", "which " * 30)
+    await arrive(kit, "large " * 30, headers={"In-Reply-To": sent.message_id})
+    async with agent(kit) as asked:
+        thread = await asked.get("get_thread", thread_id=sent.thread_id)
+        (newest,) = (await asked.get("get_thread", thread_id=sent.thread_id, limit=1))["messages"]
+    for one, most in [*((one, 50) for one in thread["messages"]), (newest, 100)]:
+        assert one["untrusted"]["is_cut"] and len(one["untrusted"]["text"].splitlines()[1]) == most
 
 
 async def test_events_go_on_where_the_last_call_ended(kit: InboxKit) -> None:
