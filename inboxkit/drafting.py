@@ -7,6 +7,7 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
+from .blocking import in_thread
 from .compose import quote
 from .errors import InboxKitError, StoreError
 from .store import drafts, jobs
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.drafts")
 BATCH = 8
+_QUICKLY_QUOTED = 64 * 1024  # characters
 
 
 class Drafting:
@@ -43,7 +45,7 @@ class Drafting:
         parent = None
         if record.parent_id is not None:
             parent = await actions.message(public_id("msg", record.parent_id))
-        draft = replace(whole(record, parent), attachments=files)
+        draft = replace(await completed(record, parent), attachments=files)
         if parent is None:
             return await actions.send(record.inbox, draft)
         if record.forward_of:
@@ -104,6 +106,13 @@ def drafted(record: DraftRecord) -> Draft:
     )
 
 
+async def completed(record: DraftRecord, parent: Message | None) -> Draft:
+    """Return a draft as ``whole`` does; in a thread when it may quote a long text."""
+    if _is_long(parent):
+        return await in_thread(whole, record, parent)
+    return whole(record, parent)
+
+
 def whole(record: DraftRecord, parent: Message | None) -> Draft:
     """Return what a draft wants sent with what it quotes, without its files.
 
@@ -113,6 +122,17 @@ def whole(record: DraftRecord, parent: Message | None) -> Draft:
     if parent is None or record.forward_of or record.extra.get("whole"):
         return draft
     return quoting(draft, parent)
+
+
+async def quoted_below(draft: Draft, parent: Message) -> Draft:
+    """Return an answer as ``quoting`` does; in a thread when it quotes a long text."""
+    if _is_long(parent):
+        return await in_thread(quoting, draft, parent)
+    return quoting(draft, parent)
+
+
+def _is_long(parent: Message | None) -> bool:
+    return parent is not None and len(parent.text) > _QUICKLY_QUOTED
 
 
 def quoting(draft: Draft, parent: Message) -> Draft:

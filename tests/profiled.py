@@ -1,4 +1,4 @@
-"""What a test sees of who does the work: the C functions that its own thread calls."""
+"""What a test sees of who does the work: the functions that its own thread calls."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def called() -> Generator[set[str]]:
-    """Note the names of the C functions that are called in this thread, by the event loop too."""
+def called(kind: str = "c_call") -> Generator[set[str]]:
+    """Note the names of the C functions that are called in this thread, by the event loop too.
+
+    ``kind`` "call": of those in Python.
+    """
     names = set[str]()
 
-    def note(_frame: FrameType, event: str, function: Any) -> None:
-        if event == "c_call":
-            names.add(function.__name__)
+    def note(frame: FrameType, event: str, function: Any) -> None:
+        if event == kind:
+            names.add(function.__name__ if event == "c_call" else frame.f_code.co_name)
 
     before = sys.getprofile()
     sys.setprofile(note)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
+from ...blocking import in_thread
 from ...errors import InboxKitError
+from ...outbound_parts import joined
 from ...store import inboxes, pods
 from ...store.reach import Reach
 from . import docs, downloads, input, metrics, openapi, polling, websocket
@@ -31,10 +34,13 @@ if TYPE_CHECKING:
     from ..parts import Parts
     from .access import Identity
     from .routing import Answer, Route
+    from .schemas.wire import Wire
 
 log = logging.getLogger("inboxkit.api")
 ACCESS = web.AppKey("access", Access)
 R = TypeVar("R")
+_QUICKLY_WRITTEN = 64 * 1024  # characters
+_PIECE_BYTES = 512 * 1024
 
 
 def add_api(app: web.Application, parts: Parts) -> None:
@@ -88,7 +94,7 @@ class Api:
             route = found.route
             return await input.body(request, route.takes, self.parts.intake, route.most_bytes)
 
-        return await self.answer(found, origin, body)
+        return in_pieces(await self.answer(found, origin, body))
 
     async def shown(self, request: web.Request, who: Identity, target: str) -> Any:
         """Return what GET of a target gives to a caller, for a page that answers its request.
@@ -130,7 +136,9 @@ class Api:
         if answer is None:
             return web.Response(status=204)
         return web.Response(
-            body=answer.dumped(), content_type=answer.media_type, headers=answer.http_headers()
+            body=await written(answer),
+            content_type=answer.media_type,
+            headers=answer.http_headers(),
         )
 
     async def _answered(
@@ -161,6 +169,20 @@ class Api:
 
 
 API = web.AppKey("api", Api)
+
+
+async def written(answer: Wire) -> bytes:
+    """Return the JSON of an answer; one with long words is written in a thread."""
+    if answer.characters() > _QUICKLY_WRITTEN:
+        return await in_thread(lambda: joined(answer.pieces()))
+    return answer.dumped()
+
+
+def in_pieces(response: web.Response) -> web.Response:
+    """Return the same answer; a long one is handed to the connection as fast as that takes it."""
+    if isinstance(response.body, bytes) and len(response.body) > _PIECE_BYTES:
+        response.body = BytesIO(response.body)
+    return response
 
 
 async def _no_body() -> None:

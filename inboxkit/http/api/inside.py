@@ -52,7 +52,7 @@ class Inside:
 
         async def body() -> Any:
             kind = question.headers.get("Content-Type", "")
-            return input.read(question.body or b"", kind, found.route.takes)
+            return await input.checked(question.body or b"", kind, found.route.takes)
 
         origin = Origin(self._who, question.headers, "", self._line)
         return await self._api.answer(found, origin, body)

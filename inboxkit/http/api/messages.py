@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...blocking import in_thread
 from ...pipeline.deletion import delete_messages
 from ...store import messages, records, search, wire_ids
 from ...store.query import Query, Term, parse_query
@@ -28,6 +29,7 @@ from .schemas.messages import (
     UpdateMessageResponse,
     item,
     message,
+    new_words,
     search_item,
 )
 from .schemas.wire import Nothing, SearchQuery
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 # Labels that say what a message is; nobody can give or take them.
 SYSTEM_LABELS = frozenset({"received", "sent", "scheduled", "bounced"})
+_QUICKLY_READ = 64 * 1024  # characters
 
 
 async def listed(call: Call[ListMessagesQuery]) -> ListMessagesResponse:
@@ -113,7 +116,17 @@ async def wanted(call: Call[Any]) -> Shown:
 
 async def get(call: Call[Nothing]) -> Message:
     """Return a message with its words."""
-    return message(await wanted(call))
+    [found] = await worded([await wanted(call)])
+    return found
+
+
+async def worded(found: Sequence[Shown]) -> list[Message]:
+    """Return messages with their words; those of long ones are told apart in a thread."""
+    made = list[Message]()
+    for one in found:
+        is_long = len(one.message.text) + len(one.message.html) > _QUICKLY_READ
+        made.append(message(one, await in_thread(new_words, one) if is_long else None))
+    return made
 
 
 async def get_raw(call: Call[Nothing]) -> RawMessageResponse:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...blocking import in_thread
-from ...drafting import quoting
+from ...drafting import quoted_below
 from ...errors import SendError
 from ...sending import people
 from ...store import acceptance, idempotency
@@ -84,7 +84,7 @@ async def _reply(call: Call[R], endpoint: str, *, everyone: bool) -> SendMessage
     parent = (await wanted(call)).message
 
     async def go(actions: LocalActions, draft: Draft) -> Message:
-        quoted = quoting(draft, parent) if call.given.inboxkit.quote else draft
+        quoted = await quoted_below(draft, parent) if call.given.inboxkit.quote else draft
         return await actions.reply(parent, quoted, everyone=everyone)
 
     return await accepted(call, f"{endpoint} {parent.id}", go)

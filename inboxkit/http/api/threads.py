@@ -10,11 +10,10 @@ from ...store.pages import Page
 from ...tokens import row_id
 from .envelope import ApiError
 from .highlights import highlights
-from .messages import downloadable, query_of, relabel, removed, searched, shown
+from .messages import downloadable, query_of, relabel, removed, searched, shown, worded
 from .page_tokens import micros, moment
 from .routing import EVERYWHERE, Route
 from .schemas.attachments import AttachmentResponse
-from .schemas.messages import message
 from .schemas.threads import (
     GetThreadQuery,
     ListThreadsQuery,
@@ -91,7 +90,7 @@ async def get(call: Call[GetThreadQuery]) -> Thread:
     page = call.by_id(f"thread-{found.id}", call.given)
     rows = await call.store.read(conversations.members, call.reach, found.id, page)
     ids, more = call.cut(f"thread-{found.id}", page, rows, lambda row: [row])
-    messages = [message(m) for m in reversed(await shown(call, ids))]
+    messages = await worded(list(reversed(await shown(call, ids))))
     return Thread(**fields(found), **more, messages=messages)
 
 

@@ -186,7 +186,7 @@ async def _sight(look: Look) -> Sight:
 async def _seen(look: Look, record: DraftRecord) -> Sight:
     """Return a draft with what the caller may see of the message that it is about."""
     parent = await _parent(look, record)
-    becomes = drafting.whole(record, parent)
+    becomes = await drafting.completed(record, parent)
     answered = None if record.forward_of else parent
     inbox = await look.parts.store.read(inboxes.require, record.inbox)
     context = Context(inbox=inbox, parent=answered, everyone=record.reply_all)

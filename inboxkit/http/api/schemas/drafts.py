@@ -132,6 +132,10 @@ class Draft(DraftItem):
     references: Sequence[str] | None = None
     created_at: Stamp
 
+    def characters(self) -> int:
+        """Return how long its words are together."""
+        return len(self.text or "") + len(self.html or "")
+
     def http_headers(self) -> Mapping[str, str]:
         """Return the version of the draft, for If-Match."""
         return {"ETag": etag(self.updated_at)}

@@ -227,6 +227,11 @@ class Message(MessageItem):
     extracted_text: str | None = None
     extracted_html: str | None = None
 
+    def characters(self) -> int:
+        """Return how long its words are together."""
+        words = (self.text, self.html, self.extracted_text, self.extracted_html)
+        return sum(len(text or "") for text in words)
+
 
 class Highlights(Wire):
     """Where the words of a search stand, between ``**``; only fields that have some."""
@@ -312,10 +317,10 @@ def search_item(shown: Shown, highlights: Highlights | None) -> SearchMessageIte
     return SearchMessageItem(**_fields(shown), inboxkit=extra, highlights=highlights)
 
 
-def message(shown: Shown) -> Message:
-    """Return a message with its words."""
+def message(shown: Shown, new: Reply | None = None) -> Message:
+    """Return a message with its words; ``new`` are its new words where they are known already."""
     found = shown.message
-    new = _new_words(shown)
+    new = new or new_words(shown)
     more: dict[str, Any] = {
         "signature": found.signature or None,
         "visible_text": found.visible_text or None,
@@ -332,7 +337,7 @@ def message(shown: Shown) -> Message:
     return Message(**_fields(shown) | words, inboxkit=_extra(found).model_copy(update=more))
 
 
-def _new_words(shown: Shown) -> Reply:
+def new_words(shown: Shown) -> Reply:
     """Return a message without what it quotes; of what we sent that is known only by looking."""
     found = shown.message
     if found.direction == "inbound" or not found.in_reply_to:

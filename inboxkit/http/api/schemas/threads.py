@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -65,6 +65,14 @@ class Thread(ThreadItem):
     limit: int | None = None
     next_page_token: str | None = None
     messages: Sequence[Message]
+
+    def characters(self) -> int:
+        """Return how long the words of its messages are together."""
+        return sum(one.characters() for one in self.messages)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Iterate over the JSON, a message at a time."""
+        return self._with_items("messages", self.messages)
 
 
 class SearchThreadItem(ThreadItem):

@@ -45,3 +45,8 @@ class WaitResponse(Wire):
     reason: str | None = None
     arrived: Sequence[MessageItem] | None = None
     arrived_whole: Sequence[WholeMessage] | None = None
+
+    def characters(self) -> int:
+        """Return how long the words are of what came."""
+        came = (self.message, self.whole, *(self.arrived_whole or ()))
+        return sum(one.characters() for one in came if one is not None)

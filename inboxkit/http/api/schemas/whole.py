@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -121,11 +121,24 @@ class WholeMessage(Wire):
     size: int
     answers: WholeMessage | None = None
 
+    def characters(self) -> int:
+        """Return how long its words are together, with those of what it answers."""
+        words = (self.text, self.html, self.reply_text, self.visible_text)
+        return sum(map(len, words)) + (self.answers.characters() if self.answers else 0)
+
 
 class WholeMessagesResponse(Listed):
     """A page of messages, newest first."""
 
     messages: Sequence[WholeMessage]
+
+    def characters(self) -> int:
+        """Return how long the words of its messages are together."""
+        return sum(one.characters() for one in self.messages)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Iterate over the JSON, a message at a time."""
+        return self._with_items("messages", self.messages)
 
 
 class ThreadState(Wire):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
@@ -27,7 +27,28 @@ class Wire(BaseModel):
 
     def dumped(self) -> bytes:
         """Return the JSON."""
-        return self.model_dump_json(by_alias=True, exclude_none=True).encode("utf-8", "replace")
+        return self._json()
+
+    def _json(self, *left_out: str) -> bytes:
+        # What model_dump_json returns, before it is decoded there.
+        serializer = self.__pydantic_serializer__
+        return serializer.to_json(self, by_alias=True, exclude_none=True, exclude=set(left_out))
+
+    def characters(self) -> int:
+        """Return how long its words are together; 0 when it has none that may be long."""
+        return 0
+
+    def pieces(self) -> Iterator[bytes]:
+        """Iterate over the JSON in pieces; for what has long words."""
+        yield self.dumped()
+
+    def _with_items(self, name: str, items: Sequence[Wire]) -> Iterator[bytes]:
+        """Iterate over the JSON whose field ``name`` lists items, one item at a time."""
+        yield self._json(name)[:-1] + f',"{name}":['.encode()
+        for number, item in enumerate(items):
+            yield b"," if number else b""
+            yield item.dumped()
+        yield b"]}"
 
     def http_headers(self) -> Mapping[str, str]:
         """Return what the answer says beside its body."""
