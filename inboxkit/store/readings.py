@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 def record(tx: Tx, readings: Sequence[Reading]) -> list[int]:
     """Fill in what was read, place each message in its thread, and plan the handlers.
 
-    Of a message that was deleted while it was being read nothing is stored.
+    Of a message that was deleted while it was being read nothing is stored. Raise LeaseLost before
+    anything else: another has stored the same then.
     """
     ids = [r.stored.id for r in readings]
     kept = {row[0] for row in _kept.rows(tx.connection, ids=ids)}
+    jobs.complete(tx, [r.job for r in readings])
     if kept:
         _store(tx, [r for r in readings if r.stored.id in kept])
-    jobs.complete(tx, [r.job for r in readings])
     return ids
 
 
