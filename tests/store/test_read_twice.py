@@ -1,4 +1,4 @@
-"""Mail that two processes have read, as one of them was taken for dead: the second stores nothing."""
+"""Mail that two processes have read, one of which was taken for dead: it is stored once."""
 
 from __future__ import annotations
 
