@@ -157,6 +157,9 @@ def test_a_wait_that_comes_again_under_its_key_has_the_same(api: Api) -> None:
     assert other.good("GET", f"{asked}0", **key)["found"] is False
     assert api.ask("GET", f"{asked}0&kind=otp", None, key).code == "conflict"
     assert api.ask("GET", f"{asked}0", None, {"Idempotency-Key": " "}).code == "validation_error"
+    keys = quote(json.dumps(["k1", "none"]))
+    assert other.good("GET", f"{asked}0&give_back={keys}")["found"] is False
+    assert api.good("GET", f"{asked}0&give_back={keys}")["whole"]["id"] == came.id
 
 
 @pytest.mark.parametrize("kind", ["message", "otp", "link"])

@@ -9,12 +9,11 @@ from pydantic import Field
 
 from .messages import Message, MessageItem
 from .whole import WholeMessage
-from .wire import Moment, Request, Text, Wire
+from .wire import Moment, Request, Text, Wire, Words
 
 _MOST_SECONDS = 600
 _MOST_KEYS = 100
 _Glob = Annotated[Text, Field(max_length=1_000)]
-_Key = Annotated[Text, Field(max_length=256)]
 
 
 class WaitQuery(Request):
@@ -31,7 +30,7 @@ class WaitQuery(Request):
     since: Moment | None = None
     reply_to: Text | None = None
     whole: bool = False
-    give_back: Annotated[Sequence[_Key], Field(max_length=_MOST_KEYS)] = ()
+    give_back: Annotated[Words, Field(max_length=_MOST_KEYS)] = ()
 
 
 class WaitResponse(Wire):
