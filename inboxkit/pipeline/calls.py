@@ -45,6 +45,11 @@ class Calls:
         self._under_way[task] = (row, staging)
         try:
             yield
+        except asyncio.CancelledError as error:
+            if task.cancelling() or self._tasks.cancel_scope.cancel_called:
+                raise
+            # Nobody cancels this task: let out, it would end the calls of all other Runs.
+            raise RuntimeError("the handler awaits something that was cancelled") from error
         except Exception as error:
             if self._tasks.cancel_scope.cancel_called:
                 _tell_of_cut(row, error)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit.dispatch")
 _CONCURRENCY = 64
+_LONGEST = timedelta(days=36_500)  # nobody means more, and the calendar ends
 _LOST = Retries(attempts=3, first=timedelta(seconds=30))
 
 
@@ -149,7 +150,8 @@ class Dispatch:
         except SkipHandler:
             await self._skip(job, row, router, item)
         except Reject as outcome:
-            await self._settle(job, row, "rejected", Staging(row.key), error=outcome.reason)
+            reason = _storable(str(outcome.reason))
+            await self._settle(job, row, "rejected", Staging(row.key), error=reason)
         except RetryLater as outcome:
             await self._later(job, row, outcome)
         except Unstorable as error:
@@ -211,10 +213,16 @@ class Dispatch:
         )
 
     async def _later(self, job: Job, row: Any, outcome: RetryLater) -> None:
+        after: Any = outcome.after
+        if not (isinstance(after, timedelta) and abs(after) <= _LONGEST):
+            words = f"RetryLater({after!r}): a timedelta of at most {_LONGEST.days} days is wanted"
+            await self._fail(job, row, HandlerError(words), Retries(attempts=1))
+            return
+
         def commit(tx: Tx) -> None:
             now = self._store.clock.now()
-            shown = outcome.reason or "RetryLater"
-            jobs.put_back(tx, job, due_at=now + outcome.after, error=shown)
+            shown = _storable(str(outcome.reason)) or "RetryLater"
+            jobs.put_back(tx, job, due_at=now + after, error=shown)
             runs.settle(tx, row.id, "retrying", attempts=job.attempts, now=now, error=shown)
 
         await self._store.write(commit)
@@ -307,4 +315,9 @@ async def _run(loaded: Loaded, handler: Handler, item: Any, staging: Staging) ->
 def _shown(error: BaseException) -> str:
     """Return the traceback without the runtime's own frames on top."""
     shown = "".join(traceback.format_exception(error, limit=-8))
-    return shown.encode("utf-8", "replace").decode()  # half a surrogate pair fits in no database
+    return _storable(shown)
+
+
+def _storable(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which fit in no database."""
+    return text.encode("utf-8", "replace").decode()
