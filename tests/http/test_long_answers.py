@@ -16,6 +16,7 @@ from inboxkit.http.api import messages
 from inboxkit.http.api.app import in_pieces, written
 from inboxkit.http.api.schemas.messages import Extra, Message
 from inboxkit.http.api.schemas.threads import Thread
+from inboxkit.http.mailgun.app import made
 from inboxkit.store import records
 from inboxkit.tokens import row_id
 from inboxkit.values import Address, Draft
@@ -83,6 +84,16 @@ async def test_an_answer_with_long_words_is_written_in_a_thread(
     Noted.threads.clear()
     assert json.loads(await written(of(text)))["text"] == text
     assert aside(Noted.threads) == is_aside
+
+
+@pytest.mark.parametrize(("text", "is_here"), [("Hello", True), (LONG, False)])
+async def test_a_long_mail_of_mailguns_api_is_written_in_a_thread(
+    text: str, *, is_here: bool
+) -> None:
+    with called("call") as names:
+        answer = await made({"body-plain": text})
+    assert json.loads(cast("bytes", answer.body)) == {"body-plain": text}
+    assert ("dumps" in names) == is_here
 
 
 def test_a_long_answer_is_handed_to_its_connection_in_pieces() -> None:

@@ -7,13 +7,14 @@ import json
 import logging
 from base64 import b64decode
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from ...blocking import in_thread
 from ...errors import InboxKitError
 from ...providers.mailgun_requests import Refusal
-from ..api.app import ACCESS, base
+from ..api.app import ACCESS, base, in_pieces
 from ..api.envelope import ApiError, refusal
 from ..intake import BodyRefused
 from .call import Call, Table, WrongMethod
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ..parts import Parts
 
 log = logging.getLogger("inboxkit.mailgun")
+_QUICKLY_WRITTEN = 64 * 1024  # characters
 _VERSIONS = "{version:v[1-5]}"
 _WHO = "send HTTP Basic auth: user api, password an API key (inboxkit key create NAME)"
 
@@ -95,7 +97,7 @@ class Facade:
                 base=base(request),
             )
             answer = await route.handler(call)
-        return answer if isinstance(answer, web.Response) else _json(200, answer)
+        return answer if isinstance(answer, web.Response) else await made(answer)
 
     async def _identify(self, request: web.Request) -> Identity:
         secret = basic_password(request.headers.get("Authorization", ""))
@@ -135,6 +137,16 @@ def _said(status: int, message: str, headers: Mapping[str, str] | None = None) -
     return answer
 
 
+async def made(answer: Mapping[str, Any]) -> web.Response:
+    """Return an answer in JSON; one that brings a long mail is written in a thread."""
+    size = sum(len(value) for value in answer.values() if isinstance(value, str))
+    body = await in_thread(_dumped, answer) if size > _QUICKLY_WRITTEN else _dumped(answer)
+    return in_pieces(web.Response(body=body, content_type="application/json"))
+
+
 def _json(status: int, value: object) -> web.Response:
-    body = json.dumps(value).encode()
-    return web.Response(status=status, body=body, content_type="application/json")
+    return web.Response(status=status, body=_dumped(value), content_type="application/json")
+
+
+def _dumped(value: object) -> bytes:
+    return json.dumps(value).encode()
