@@ -26,7 +26,7 @@ from .database import to_json
 from .mailgun_tables import mailgun_send
 from .prepared import among
 from .tables import attachment, event, inbox, message, reference
-from .threads import ID_CHARACTERS
+from .threads import stored_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -109,7 +109,7 @@ def _named(connection: Connection, wanted: Wanted) -> list[int]:
         select(message.c.id)
         .select_from(known)
         .where(wanted.reach.inboxes(), *_of_domains(wanted))
-        .where(reference.c.rfc_id.in_([name[:ID_CHARACTERS] for name in names]))
+        .where(reference.c.rfc_id.in_(list(map(stored_id, names))))
         .where(message.c.message_id.in_(names))
     )
     return list(connection.execute(query.distinct()).scalars())

@@ -14,7 +14,7 @@ from ..values import Kind
 from . import jobs
 from .known_threads import KnownReference, KnownThreads, ThreadColumns
 from .tables import event, message, reference, run, thread
-from .threads import ID_CHARACTERS, known_send, merge_marks, merge_people, new_row
+from .threads import known_send, merge_marks, merge_people, new_row, stored_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,10 +32,12 @@ class Lookup:
         self._inbox_id = inbox_id
 
     def by_ids(self, ids: Sequence[str]) -> Mapping[str, Known]:
-        return {
+        stored = {i: stored_id(i) for i in ids}
+        found = {
             r.rfc_id: Known(r.thread_id, r.message_id, r.outbound, r.alias)
-            for r in self._known.references(self._inbox_id, ids)
+            for r in self._known.references(self._inbox_id, stored.values())
         }
+        return {i: found[key] for i, key in stored.items() if key in found}
 
     def by_index(self, root: str) -> Sequence[ThreadCard]:
         return [self._card(row) for row in self._known.by_index(self._inbox_id, root)]
@@ -84,7 +86,7 @@ def _ids(reading: Reading) -> Iterator[tuple[int, str]]:
     parsed, inbox_id = reading.parsed, reading.stored.inbox_id
     for rfc_id in (parsed.message_id, parsed.in_reply_to, *parsed.references):
         if rfc_id:
-            yield inbox_id, rfc_id[:ID_CHARACTERS]
+            yield inbox_id, stored_id(rfc_id)
 
 
 def _place(
@@ -115,9 +117,9 @@ def _place(
 def _cite(known: KnownThreads, reading: Reading, thread_id: int, decision: Decision) -> None:
     inbox_id, own = reading.stored.inbox_id, reading.parsed.message_id
     for ghost in decision.ghosts:
-        known.cite(KnownReference(inbox_id, ghost[:ID_CHARACTERS], thread_id, None))
+        known.cite(KnownReference(inbox_id, stored_id(ghost), thread_id, None))
     if own:
-        known.cite(KnownReference(inbox_id, own[:ID_CHARACTERS], thread_id, reading.stored.id))
+        known.cite(KnownReference(inbox_id, stored_id(own), thread_id, reading.stored.id))
 
 
 def _clues(connection: Connection, reading: Reading) -> Clues:

@@ -14,6 +14,7 @@ _TAKEN = "23505"  # unique violation
 _READ_ONLY = "25006"  # the server writes no more: another has taken its place
 _LATE = "55P03"  # lock not available within lock_timeout
 LOOKS = 4  # what is taken may be free again, and taken by a third
+_BEYOND_LIMITS = "54"  # PostgreSQL's: a value too long for its index, a statement too complex
 _VALUES_REFUSED = (IntegrityError, DataError, InterfaceError, ProgrammingError)
 _BROKEN = "disk i/o"  # SQLite could not write a commit that its next start may find all the same
 
@@ -93,5 +94,7 @@ def _kind(error: Exception, *, committing: bool) -> type[StoreError]:
         return StoreError
     if committing and (error.connection_invalidated or _BROKEN in str(error.orig).lower()):
         return Unsure
+    if _sqlstate(error).startswith(_BEYOND_LIMITS):
+        return Unstorable
     lasting = isinstance(error, _VALUES_REFUSED) and not is_fatal(error)
     return Unstorable if lasting else StoreError

@@ -23,12 +23,19 @@ if TYPE_CHECKING:
 
     from .writer import Tx
 
-ID_CHARACTERS = 998  # RFC 5322 section 2.1.1: no id is longer than a line
+_ID_BYTES = 998  # RFC 5322 section 2.1.1: no id is longer than a line
 _MARKS = 256  # of the newest mails of a thread
 
 
 _insert_threads = BulkInsert(thread)
 _insert_references = BulkInsert(reference)
+
+
+def stored_id(rfc_id: str) -> str:
+    """Return an RFC id as it is stored and looked for; PostgreSQL's index takes no longer ones."""
+    if len(rfc_id) <= _ID_BYTES and (rfc_id.isascii() or len(rfc_id) <= _ID_BYTES // 4):
+        return rfc_id
+    return rfc_id.encode("utf-8", "replace")[:_ID_BYTES].decode("utf-8", "ignore")
 
 
 def known_send(connection: Connection, inbox_id: int, row_id: int | None) -> Known | None:
@@ -89,7 +96,7 @@ def cite(
     alias: bool = False,
 ) -> None:
     """Remember RFC ids as belonging to a thread; an id that is known keeps its message."""
-    wanted = list(dict.fromkeys(i[:ID_CHARACTERS] for i in ids))
+    wanted = list(dict.fromkeys(map(stored_id, ids)))
     known = {r.rfc_id: r.message_id for r in _references(tx.connection, inbox_id, wanted)}
     values = {
         "inbox_id": inbox_id,
