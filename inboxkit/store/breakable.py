@@ -70,15 +70,20 @@ class Breakable:
                 await uninterrupted(self._leave(task))
 
     async def _leave(self, task: asyncio.Future[Any]) -> None:
-        with self._lock:
-            self._is_left, self._seconds = True, 0.0
+        await in_thread(self._be_left)
+        end = time.monotonic() + _CANCEL_SECONDS  # a server may be silent, and this is a stop
         for pause in _LEAVING:
-            if self._driver is None:  # it has not begun, or is over
+            if self._driver is None or time.monotonic() > end:  # not begun, or over
                 break
             await in_thread(self.break_off)
             await asyncio.wait((task,), timeout=pause)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+    def _be_left(self) -> None:
+        """Begin no more, and need no longer to be broken off."""
+        with self._lock:
+            self._is_left, self._seconds = True, 0.0
 
     def break_off(self) -> None:
         """End the statement that is running, unless it has waited for its turn until now."""
