@@ -21,9 +21,12 @@ def write_once(folder: Path, name: str, data: bytes) -> Path:
 def replace_whole(target: Path, data: bytes) -> None:
     """Write a file in place of the one that is there, or none of it; a link goes on leading to it.
 
-    It keeps its mode; a new one is for its owner alone.
+    It keeps its mode; a new one is for its owner alone. A device or a pipe is written to.
     """
     real = target.resolve()
+    if real.exists() and not real.is_file():
+        real.write_bytes(data)
+        return
     real.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)  # mode 0600
     try:

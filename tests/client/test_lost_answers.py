@@ -126,7 +126,8 @@ async def test_a_wait_that_is_asked_again_ends_when_it_should(api: Api) -> None:
     async with losing(api, "lost@inbox.example") as (inbox, transport):
         with pytest.raises(WaitTimeout, match=r"within 0\.1 s"):
             await inbox.wait_for_otp(timeout=0.1)
-    assert transport.asked == [0.1, 0.0]
+    assert len(transport.asked) == 2
+    assert 0.0 < transport.asked[0] <= 0.1 and transport.asked[1] == 0.0
 
 
 async def test_a_code_whose_answer_is_lost_is_returned_all_the_same_and_once(api: Api) -> None:
