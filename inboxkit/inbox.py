@@ -25,7 +25,7 @@ from .values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable
 
     from .extracted import Link, Otp
 
@@ -143,7 +143,7 @@ def check_asked(
     since: Any,
     metadata: Any,
     expires: Any = None,
-    aliases: Sequence[Any] = (),
+    aliases: Any = (),
     **texts: Any,
 ) -> None:
     """Raise ConfigurationError that names what an inbox cannot be asked for with."""

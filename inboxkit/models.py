@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import ConfigurationError, HandlerError
 from .values import (
@@ -372,9 +372,7 @@ def _many(names: str | Sequence[str]) -> tuple[str, ...]:
     given: Any = names
     if not isinstance(given, Iterable):
         raise ConfigurationError(f"label: {given!r} is neither a name nor a list of them")
-    found: tuple[Any, ...] = (
-        (given,) if isinstance(given, str) else (*cast("Iterable[Any]", given),)
-    )
+    found: tuple[Any, ...] = (names,) if isinstance(names, str) else tuple(names)
     for name in found:
         check_text("label", name)
     return found
