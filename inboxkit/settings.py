@@ -135,7 +135,7 @@ class Settings(BaseModel):
         """From a variable or a flag: as JSON."""
         try:
             return json.loads(value) if isinstance(value, str) else value
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ValueError('write it as JSON, such as {"name": "value"}') from None
 
     @field_validator("trusted_forwarders")

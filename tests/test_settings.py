@@ -124,6 +124,7 @@ def test_a_file_in_the_working_directory_is_read(
         ({"keep_days": 99_999_999}, "keep_days: "),
         ({"max_recipients": "many"}, "max_recipients: "),
         ({"catch_all": "perhaps"}, "catch_all: "),
+        ({"smtp_users": "[" * 5_000}, "smtp_users: write it as JSON"),
         ({"smtp_users": "ann:secret"}, "smtp_users: write it as JSON"),
         ({"log_format": "xml"}, "log_format: "),
         ({"domain": ""}, "domain: '' is no domain, such as mail.example.com"),

@@ -215,9 +215,10 @@ def _called(arguments: Sequence[str] | None, left: list[str]) -> NoReturn:
 
     ``left``: see ``_beginning``.
     """
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a letter that a terminal lacks ends nothing
+            with contextlib.suppress(io.UnsupportedOperation):  # something was read before
+                stream.reconfigure(errors="replace")  # an odd letter ends nothing
     try:
         sys.exit(
             cli(arguments, "inboxkit", standalone_mode=False, obj=_beginning(left))

@@ -28,8 +28,8 @@ def since(text: str, now: datetime) -> datetime:
         return now - long
     try:
         read = datetime.fromisoformat(text)
-    except ValueError:
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise click.BadParameter(
             f"{text!r} is no age, such as 2h or 3d, and no moment in ISO 8601"
         ) from None
-    return read if read.tzinfo else read.replace(tzinfo=UTC)

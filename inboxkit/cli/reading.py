@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..models import Message
 
 F = TypeVar("F", bound="Callable[..., Any]")
+_MOST = 2**62  # more is no number of a database
 
 json_option = click.option("--json", "json_", is_flag=True, help="One JSON object a line.")
 
@@ -24,7 +25,7 @@ json_option = click.option("--json", "json_", is_flag=True, help="One JSON objec
 def limit_option(default: int) -> Callable[[F], F]:
     """Return the flag ``--limit``."""
     help_ = "How many at most; 0 means all."
-    kind = click.IntRange(min=0)
+    kind = click.IntRange(min=0, max=_MOST)
     return click.option("--limit", type=kind, default=default, show_default=True, help=help_)
 
 

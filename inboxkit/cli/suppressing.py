@@ -87,7 +87,14 @@ def import_(ctx: click.Context, file: IO[str], reason: str) -> None:
 
 
 def _entries(lines: Iterable[str], reason: str) -> Iterator[Entry]:
-    text = "".join(lines)
+    try:
+        text = "".join(lines)
+        yield from _of_text(text, reason)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise click.BadParameter(f"the file is no CSV in UTF-8: {error}") from None
+
+
+def _of_text(text: str, reason: str) -> Iterator[Entry]:
     reader = csv.DictReader(io.StringIO(text))
     names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
     column = names.get("address") or names.get("email")
@@ -118,9 +125,11 @@ def _address(number: int, value: str) -> str:
 def _moment(number: int, value: str) -> datetime | None:
     try:
         read = datetime.fromisoformat(value) if value else None
-    except ValueError:
+        if read is None:
+            return None
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise click.BadParameter(f"line {number}: {value!r} is no moment in ISO 8601") from None
-    return read.replace(tzinfo=UTC) if read is not None and read.tzinfo is None else read
 
 
 @suppressions.command()

@@ -73,6 +73,7 @@ def place(url: str) -> Place:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
+        url.encode()  # raises UnicodeEncodeError, which is a ValueError
     except ValueError:
         raise wrong from None
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:

@@ -57,6 +57,12 @@ def test_delete_takes_the_messages_with_it_when_asked_to(inboxkit: Command) -> N
     assert inboxkit.rows("messages") == inboxkit.rows("inbox", "list") == []
 
 
+def test_an_answer_that_is_no_text_is_asked_for_again(inboxkit: Command) -> None:
+    inboxkit("inbox", "create", "desk@inbox.example")
+    done = inboxkit("inbox", "delete", "desk@inbox.example", stdin=b"\xff\nn\n")
+    assert (done.code, "invalid input" in done.err + done.out) == (1, True)
+
+
 def test_suppressions_are_listed_added_and_removed(inboxkit: Command) -> None:
     assert inboxkit("suppressions", "add", "A@x.org", "b@x.org").err == "added 2\n"
     assert inboxkit("suppressions", "add", "a@x.org", "--reason", "complaint").err == "added 0\n"

@@ -51,6 +51,10 @@ def test_messages_are_listed_newest_first_with_the_fixed_fields(filled: Command)
     assert {row["kind"] for row in rows} == {"human"}
 
 
+def test_a_limit_that_is_no_number_of_a_database_is_refused(filled: Command) -> None:
+    assert [filled(what, "--limit", "9" * 20).code for what in ("messages", "events")] == [2, 2]
+
+
 def test_messages_can_be_limited_and_searched(filled: Command) -> None:
     assert len(filled.rows("messages", "--limit", "2")) == 2
     assert [r["subject"] for r in filled.rows("messages", "-q", "subject:first")] == ["First"]

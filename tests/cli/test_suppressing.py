@@ -39,14 +39,17 @@ def test_a_plain_list_has_an_address_a_line(inboxkit: Command) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("ann@example.com\nnobody\n", "line 2"),
-        ("address,created_at\nann@example.com,soon\n", "line 2"),
+        (b"ann@example.com\n\xff@example.com\n", "no CSV in UTF-8"),
+        (b'address\n"' + b"a" * 200_000, "no CSV in UTF-8"),
+        (b"address,created_at\nann@example.com,0001-01-01T00:00:00+23:00\n", "line 2"),
+        (b"ann@example.com\nnobody\n", "line 2"),
+        (b"address,created_at\nann@example.com,soon\n", "line 2"),
     ],
 )
 def test_a_wrong_line_is_named_and_nothing_is_taken(
-    inboxkit: Command, text: str, problem: str
+    inboxkit: Command, text: bytes, problem: str
 ) -> None:
-    done = inboxkit("suppressions", "import", "-", stdin=text.encode())
+    done = inboxkit("suppressions", "import", "-", stdin=text)
     assert (done.code, problem in done.err, listed(inboxkit)) == (2, True, [])
 
 

@@ -59,7 +59,9 @@ def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(key: Any) -> Non
     assert str(key) not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["", "127.0.0.1:8025", "ftp://x", "http://", "http://x:99999"])
+@pytest.mark.parametrize(
+    "url", ["", "127.0.0.1:8025", "ftp://x", "http://", "http://x:99999", "http://\udcff"]
+)
 def test_an_address_that_is_none(url: str) -> None:
     with pytest.raises(ConfigurationError, match="no HTTP URL"):
         Client(url)
