@@ -321,7 +321,7 @@ def _from_file(file: Path, *, required: bool) -> dict[str, Any]:
         if required:
             raise ConfigurationError(f"settings: {file} does not exist") from None
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, too long a number, too deep
         raise ConfigurationError(f"settings: {file}: {error}") from None
 
 

@@ -178,7 +178,15 @@ def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
         load(environ={}, file=tmp_path / "nosuch.toml")
 
 
-@pytest.mark.parametrize("content", [b"[domain", b"domain = 'caf\xe9'"], ids=["toml", "utf8"])
+BROKEN = {
+    "toml": b"[domain",
+    "utf8": b"domain = 'caf\xe9'",
+    "a long number": b"keep_days = " + b"9" * 5_000,
+    "deep": b"provider = " + b"[" * 5_000,
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
 def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.toml"
     path.write_bytes(content)
