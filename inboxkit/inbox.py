@@ -162,7 +162,7 @@ def check_asked(
     if metadata is not None and not isinstance(metadata, Mapping):
         raise _refused("metadata", metadata, "a mapping")
     try:
-        json.dumps(metadata)
+        json.dumps(metadata, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"inbox: metadata is no JSON: {error}") from None
 

@@ -25,6 +25,7 @@ ASKED: list[tuple[dict[str, Any], str]] = [
     ({"client_id": 3}, "client_id=3 must be a text"),
     ({"client_id": HALF}, "client_id=.*: it holds half a character"),
     ({"metadata": "made"}, "metadata='made' must be a mapping"),
+    ({"metadata": {"made": math.nan}}, "metadata is no JSON: "),
     ({"metadata": {"made": NAIVE}}, "metadata is no JSON: .*datetime"),
     ({"since": "1h"}, "since='1h' must be a datetime with its zone, or a timedelta"),
     ({"since": timedelta.max}, "since=.* or a timedelta under 100 years"),

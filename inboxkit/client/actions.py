@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InboxKitError, NotFound, RemoteError, SendError
 from ..inbox import check_asked
 from ..saving import write_once
-from ..values import check_given
+from ..values import check_given, check_search
 from . import values
 from .server import Invalid, piece
 from .transport import Unreachable
@@ -109,6 +109,7 @@ class RemoteActions:
     async def search(
         self, inbox: str | None, query: str, limit: int | None
     ) -> AsyncIterator[Message]:
+        check_search(query, limit)
         asked: dict[str, Asked] = {"inbox": inbox, "query": query or None}
         async for found in self._listed(asked, limit, _PAGE):
             yield found

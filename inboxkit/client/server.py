@@ -17,6 +17,7 @@ from ..errors import (
     Suppressed,
     UnsupportedFeature,
 )
+from ..values import check_text, is_unicode
 from .transport import Question, Unreachable
 
 if TYPE_CHECKING:
@@ -166,10 +167,16 @@ def _keyed(key: str) -> dict[str, str]:
 
 
 def target(path: str, query: Mapping[str, Asked]) -> str:
-    """Return a path with its query; the items of a list one by one, without what is None."""
+    """Return a path with its query; the items of a list one by one, without what is None.
+
+    Raise ConfigurationError for a text that is none.
+    """
     pairs: list[tuple[str, str]] = []
     for name, value in query.items():
         several = value if isinstance(value, list) else [value]
+        for one in several:
+            if isinstance(one, str):
+                check_text(name, one)
         pairs += [(name, _text(one)) for one in several if one is not None]
     return f"{path}?{urlencode(pairs)}" if pairs else path
 
@@ -181,7 +188,10 @@ def _text(value: str | float) -> str:
 
 
 def piece(id: str) -> str:
-    """Return an id as a piece of a path."""
+    """Return an id as a piece of a path; raise NotFound for what no id can be."""
+    given: Any = id
+    if not isinstance(given, str) or not is_unicode(given):
+        raise NotFound(f"nothing has the id {given!r}")
     return quote(id, safe="@")
 
 

@@ -15,6 +15,7 @@ from inboxkit.store import suppressions
 from .conftest import KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.http.api import Api
@@ -125,6 +126,28 @@ def test_labels(api: Api, client: Client) -> None:
     asyncio.run(message.label(add=["vip"], remove=["unread"]))
     asyncio.run(message.label())
     assert client.message(message.id).labels == {"received", "vip"}
+
+
+ODD: dict[str, tuple[Callable[[Any], Any], type[Exception]]] = {
+    "an id": (lambda client: client.message("a\udcff"), NotFound),
+    "an id that is none": (lambda client: client.thread(5), NotFound),
+    "a query": (lambda client: list(client.search("a\udcff")), ConfigurationError),
+    "a limit": (lambda client: list(client.search("", limit="5")), ConfigurationError),
+    "a glob": (
+        lambda client: client.inbox("desk@inbox.example").wait_for_message(
+            timeout=0, subject="a\udcff"
+        ),
+        ConfigurationError,
+    ),
+}
+
+
+@pytest.mark.parametrize(("ask", "error"), ODD.values(), ids=ODD)
+def test_what_no_request_can_hold_is_refused(
+    client: Client, ask: Callable[[Any], Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        ask(client)
 
 
 def test_a_search_goes_over_all_pages(api: Api, client: Client) -> None:
