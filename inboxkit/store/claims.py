@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
 from ..addresses import check_address
-from ..errors import InboxKitError, NotFound
+from ..errors import InboxKitError
 from ..tokens import new_id
 from . import domains, inboxes
-from .api_tables import DEFAULT_POD, pod
+from .api_tables import DEFAULT_POD
 from .inboxes import DELETING
+from .owners import hold_pod
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,13 +39,6 @@ def check(connection: Connection, reach: Reach, address: str, *, shared: str) ->
     base = inboxes.find_base(connection, address)
     if base is not None and not reach.holds(base.pod_id, base.id):
         raise Taken(f"the address {address} is not open to this key; choose one without a plus")
-
-
-def hold_pod(tx: Tx, pod_id: str) -> None:
-    """Keep a pod from being deleted until this transaction ends; raise NotFound."""
-    mine = select(pod.c.id).where(pod.c.id == pod_id)
-    if tx.connection.execute(mine.with_for_update(read=True, key_share=True)).first() is None:
-        raise NotFound("the pod was deleted meanwhile")
 
 
 def hold_owner(tx: Tx, *, pod_id: str | None, inbox_id: int | None) -> None:

@@ -16,6 +16,7 @@ from ..values import EventType
 from . import events
 from .api_tables import DEFAULT_POD, domain
 from .columns import Moment
+from .owners import hold_pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -68,7 +69,12 @@ class DomainRecord:
 
 
 def create(tx: Tx, wanted: DomainRecord) -> DomainRecord:
-    """Store a domain; the same ``client_id`` in a pod returns the same one. Raise DomainTaken."""
+    """Store a domain; the same ``client_id`` in a pod returns the same one. Raise DomainTaken.
+
+    Raise NotFound when the pod that it belongs to was deleted meanwhile.
+    """
+    if wanted.pod_id is not None:
+        hold_pod(tx, wanted.pod_id)
     if wanted.client_id is not None:
         named = select(domain).where(domain.c.client_id == wanted.client_id)
         known = tx.connection.execute(named).first()

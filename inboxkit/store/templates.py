@@ -11,6 +11,7 @@ from ..errors import InboxKitError, NotFound
 from ..templates.rendering import Sources
 from ..tokens import new_id
 from .api_tables import template, template_version
+from .owners import hold_pod
 from .pages import Page, paged
 from .rows import columns
 
@@ -67,7 +68,8 @@ class VersionRecord:
 
 
 def create(tx: Tx, *, pod_id: str, name: str, description: str, now: datetime) -> TemplateRecord:
-    """Make a template without versions; raise TemplateTaken."""
+    """Make a template without versions; raise TemplateTaken, NotFound when the pod is deleted."""
+    hold_pod(tx, pod_id)
     if find(tx.connection, pod_id, name) is not None:
         raise TemplateTaken(f"the template {name} is there already")
     made = TemplateRecord(

@@ -18,6 +18,7 @@ from inboxkit.store import domains
 from inboxkit.store.api_tables import DEFAULT_POD
 from inboxkit.store.domains import DomainRecord
 from inboxkit.store.tables import inbox
+from tests.store.sending import in_pod
 
 from .test_relay import ANN, relay
 
@@ -112,7 +113,7 @@ SENDERS = [
 async def test_the_key_of_a_pods_domain_signs_for_no_other_pod(
     key: DkimKey, store: Store, owner: str | None, sender: str, signed: bool
 ) -> None:
-    await store.write(domains.create, replace(domain(key, "VALID"), pod_id=owner))
+    await store.write(in_pod, replace(domain(key, "VALID"), pod_id=owner))
     found = await Signer(store).key("ceo@shop.example", sender)
     assert found == (key if signed else None)
 
@@ -121,7 +122,7 @@ async def test_what_leaves_is_signed_as_its_inbox_may(key: DkimKey) -> None:
     async with relay() as opened:
         store = opened.runner.kit.runtime.store
         foreign = replace(domain(key, "VALID"), pod_id="pod_b")
-        await opened.runner.acall(store.write, domains.create, foreign)
+        await opened.runner.acall(store.write, in_pod, foreign)
         await opened.send(ANN)
         await opened.runner.acall(store.write, settled_in, "pod_a")
         await opened.send(ANN)

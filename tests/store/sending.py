@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from inboxkit.store import inboxes, sends
+from sqlalchemy import insert, select
+
+from inboxkit.store import domains, inboxes, sends
+from inboxkit.store.api_tables import pod
 from inboxkit.store.blobs import Packed
 from inboxkit.store.database import open_database
 from inboxkit.store.sends import Staged, blank_send
@@ -15,6 +18,8 @@ from inboxkit.tokens import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from inboxkit.store.domains import DomainRecord
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ANN, BEN = "ann@example.com", "ben@example.com"
@@ -28,6 +33,15 @@ def transaction(url: str) -> Generator[Tx]:
         yield Tx(connection)
         held.rollback()
     database.close()
+
+
+def in_pod(tx: Tx, wanted: DomainRecord) -> None:
+    """Store a domain, and the pod that it names unless that is there."""
+    known = tx.connection.execute(select(pod.c.id).where(pod.c.id == wanted.pod_id)).first()
+    if wanted.pod_id is not None and known is None:
+        row = {"id": wanted.pod_id, "name": "", "created_at": NOW, "updated_at": NOW}
+        tx.connection.execute(insert(pod), [row])
+    domains.create(tx, wanted)
 
 
 def staged(tx: Tx, /, *to: str, **columns: Any) -> Staged:

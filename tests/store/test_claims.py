@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inboxkit.store import claims, domains, inboxes
+from inboxkit.store import claims, inboxes
 from inboxkit.store.claims import Taken
 from inboxkit.store.domains import DomainRecord, DomainTaken
 from inboxkit.store.inboxes import DELETING, BeingDeleted
 from inboxkit.store.reach import EVERYTHING, Reach
+
+from .sending import in_pod
 
 if TYPE_CHECKING:
     from inboxkit.store.inboxes import InboxRecord
@@ -37,7 +39,7 @@ async def add_domain(store: Store, name: str, pod_id: str | None) -> None:
         created_at=now,
         updated_at=now,
     )
-    await store.write(domains.create, record)
+    await store.write(in_pod, record)
 
 
 async def may(store: Store, reach: Reach, address: str) -> bool:

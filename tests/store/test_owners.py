@@ -11,6 +11,7 @@ from sqlalchemy import select
 from inboxkit.errors import NotFound
 from inboxkit.store import (
     api_keys,
+    domains,
     drafts,
     endpoints,
     inboxes,
@@ -19,10 +20,12 @@ from inboxkit.store import (
     pods,
     purge,
     subscriptions,
+    templates,
 )
 from inboxkit.store.api_keys import KeyRecord
-from inboxkit.store.api_tables import api_key, endpoint, list_entry
+from inboxkit.store.api_tables import api_key, domain, endpoint, list_entry, template
 from inboxkit.store.columns import metadata
+from inboxkit.store.domains import DomainRecord
 from inboxkit.store.drafts import DraftRecord
 from inboxkit.store.endpoints import EndpointRecord
 from inboxkit.store.lists import ListKey
@@ -76,6 +79,17 @@ def send(tx: Tx, inbox_id: int) -> None:
     stored(tx, ANN, inbox_id=inbox_id)
 
 
+def own_domain(tx: Tx, pod_id: str) -> None:
+    uses = ("feedback_enabled", "inbound_enabled", "subdomains_enabled", "tracking_enabled")
+    keys = {"dkim_selector": "s", "dkim_key": "k", "status": "pending", "records": ()}
+    about: dict[str, Any] = {**dict.fromkeys(uses, False), **keys, **MOMENTS}
+    domains.create(tx, DomainRecord(id="shop.example", pod_id=pod_id, **about))
+
+
+def own_template(tx: Tx, pod_id: str) -> None:
+    templates.create(tx, pod_id=pod_id, name="hello", description="", now=NOW)
+
+
 KINDS = [key, hook, entry]
 ALL: list[Any] = [*KINDS, draft, poll, validation, send]
 
@@ -83,7 +97,8 @@ ALL: list[Any] = [*KINDS, draft, poll, validation, send]
 def left(connection: Connection) -> int:
     """Count what there is, but the row that the last key leaves."""
     keys = select(api_key.c.id).where(api_key.c.hash != "")
-    queries = (keys, select(endpoint.c.id), select(list_entry.c.id))
+    others = (endpoint, list_entry, domain, template)
+    queries = (keys, *(select(table.c.id) for table in others))
     return sum(len(connection.execute(query).all()) for query in queries)
 
 
@@ -117,7 +132,7 @@ async def test_what_is_made_for_an_inbox_goes_with_it(store: Store, make: Any) -
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("make", KINDS)
+@pytest.mark.parametrize("make", [*KINDS, own_domain, own_template])
 async def test_nothing_is_made_for_a_pod_that_is_deleted(store: Store, make: Any) -> None:
     mine = (await store.write(pods.create, name="p", client_id=None, now=NOW)).id
     with pytest.raises(NotFound, match="deleted meanwhile"):
