@@ -81,7 +81,7 @@ class Breakable:
         await asyncio.gather(task, return_exceptions=True)
 
     def _be_left(self) -> None:
-        """Begin no more, and need no longer to be broken off."""
+        """Let it begin no more, and be broken off however short it has run."""
         with self._lock:
             self._is_left, self._seconds = True, 0.0
 
