@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from math import isnan
+from typing import Any
 
 import click
 
@@ -14,14 +16,28 @@ from .printing import as_json, message_whole, plain
 from .reaching import reached
 
 _RECENT = timedelta(minutes=10)
-_seconds = click.FloatRange(min=0)
+
+
+class _Seconds(click.FloatRange):
+    """A number of seconds; NaN is none, and lies within every range."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found = float(super().convert(value, param, ctx))
+        if isnan(found):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return found
+
+
+_seconds = _Seconds(min=0)
 _timeout = click.option(
     "--timeout", type=_seconds, default=30.0, show_default=True, help="Seconds to wait."
 )
 _sender = click.option("--from", "sender", default="*", help="Glob of the sender's address.")
 _since = click.option(
     "--since",
-    type=click.FloatRange(min=0, max=1e9),
+    type=_Seconds(min=0, max=1e9),
     metavar="SECONDS",
     help="How far back mail counts; 600 by default.",
 )

@@ -28,6 +28,11 @@ def filled(inboxkit: Command) -> Command:
     return inboxkit
 
 
+@pytest.mark.parametrize("option", ["--timeout", "--since"])
+def test_nan_is_no_number_of_seconds(filled: Command, option: str) -> None:
+    assert filled("otp", ADDRESS, option, "nan").code == 2
+
+
 def test_only_the_value_is_printed(filled: Command) -> None:
     assert filled("otp", ADDRESS).out == "482913\n"
     assert filled("link", ADDRESS, "--host", "shop.example").out == f"{LINK}\n"
