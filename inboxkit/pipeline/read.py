@@ -18,6 +18,7 @@ from ..errors import StoreError
 from ..parsing import guard, parse
 from ..parsing.model import Limits, ParsedMessage
 from ..parsing.worker import ParserProcess, needs_process
+from ..router import Retries
 from ..settings import Settings
 from ..store import inboxes, jobs, readings, unread
 from ..store.blobs import Unreadable
@@ -50,6 +51,7 @@ log = logging.getLogger("inboxkit.read")
 BATCH = 32
 _SLICE_SECONDS = 2.0
 _GLANCE_SECONDS = 0.1  # what is read is to be recorded soon
+_AGAIN, _AGAIN_AT_MOST = Retries(first=timedelta(seconds=1), factor=2.0), timedelta(minutes=1)
 _CHECKS = 64  # mails whose senders are looked up at once
 
 
@@ -161,8 +163,18 @@ class Read:
             if number and time.monotonic() > end:
                 await self._give_back([job for (job, _), _ in held[number:]])
                 return
-            result = await self._parse_large(item)
-            await self._finish((job, item), result, owners)
+            try:
+                result = await self._parse_large(item)
+            except StoreError as error:
+                await self._put_off(job, error)
+            else:
+                await self._finish((job, item), result, owners)
+
+    async def _put_off(self, job: Job, error: StoreError) -> None:
+        """Try a message again later: its bytes are not to be had now, those of others may be."""
+        log.warning("message %s: %s; trying again", public_id("msg", int(job.key)), error)
+        pause = min(_AGAIN.delay(job.attempts), _AGAIN_AT_MOST)
+        await give_all_back(self._store, [job], str(error), after=pause)
 
     async def _give_back(self, left: Sequence[Job]) -> None:
         await give_all_back(self._store, left, "", after=timedelta(0), blameless=True)
@@ -199,6 +211,8 @@ class Read:
             raw = self._store.blobs.unpack(item.packed)
         except Unreadable as error:
             return _failed(error)
+        except StoreError:
+            return None  # it is not to be had now: alone it holds up no other
         if needs_process(raw):
             return None
         return parse(raw, mail_from=item.mail_from, limits=self._limits)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -107,6 +109,27 @@ async def test_a_mail_whose_file_is_gone_is_marked_and_the_others_are_read(
         file.unlink()
     await work(looking, Limits())
     assert sorted((await states(looking)).items()) == [("", "failed"), ("here", "parsed")]
+
+
+@pytest.mark.parametrize("size", [100_000, 300_000], ids=["at a glance", "slowly"])
+async def test_mail_whose_file_cannot_be_read_now_holds_up_no_other(
+    looking: InboxKit, size: int
+) -> None:
+    await take(looking, mail(subject="away", files={"a.bin": secrets.token_bytes(size)}))
+    [file] = (looking.runtime.store.files_folder or Path()).rglob("*.zst")
+    kept = file.rename(file.with_suffix(".kept"))
+    file.mkdir()  # opening it fails, as on a bad disk
+    await take(looking, LONG)
+    await take(looking, mail(subject="here"))
+    await work(looking, Limits())
+    assert await states(looking) == {"": "stored", "long": "parsed", "here": "parsed"}
+    assert await looking.runtime.store.read(waiting) == [("ready", 1)]
+
+    file.rmdir()
+    kept.rename(file)
+    looking.runtime.store.clock.advance(timedelta(minutes=1))
+    await work(looking, Limits())
+    assert (await states(looking))["away"] == "parsed"
 
 
 async def test_of_a_huge_text_the_beginning_is_kept_and_the_rest_is_told(
