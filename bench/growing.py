@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from inboxkit.parsing.model import ParsedMessage
     from inboxkit.store.inboxes import InboxRecord
-    from inboxkit.store.jobs import Job
+    from inboxkit.store.leased import Job
     from inboxkit.store.store import Store
     from inboxkit.store.unread import Stored
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .store.inboxes import InboxRecord
     from .store.sends import Staged
     from .store.store import Store
-    from .store.writer import Tx
+    from .store.transactions import Tx
     from .values import Draft
 
 _PAGE = 50

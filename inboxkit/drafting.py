@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from .actions import LocalActions
     from .models import Message
     from .store.drafts import DraftRecord
-    from .store.jobs import Job
+    from .store.leased import Job
     from .store.store import Store
-    from .store.writer import Tx
+    from .store.transactions import Tx
 
 log = logging.getLogger("inboxkit.drafts")
 BATCH = 8

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .store.inboxes import InboxRecord
     from .store.keyed_waits import Keyed
     from .store.store import Store
-    from .store.writer import Tx
+    from .store.transactions import Tx
     from .values import Pattern
 
     Mark = Callable[[Tx, Message], bool]

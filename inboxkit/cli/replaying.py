@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..store.store import Store
-    from ..store.writer import Tx
+    from ..store.transactions import Tx
 
 _AT_ONCE = 500
 _ALL = 1 << 62

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from ..store.jobs import Job
+    from ..store.leased import Job
     from ..store.store import Store
 
 log = logging.getLogger("inboxkit.pipeline")

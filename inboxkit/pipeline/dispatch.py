@@ -16,7 +16,7 @@ from ..models import Actions, Thread
 from ..router import Handler, Retries, Router
 from ..store import events, jobs, runs, threads
 from ..store.inboxes import InboxGone
-from ..store.jobs import Job, LeaseLost
+from ..store.jobs import LeaseLost
 from ..store.refusals import Unstorable
 from ..store.runs import NewRun
 from ..tokens import public_id
@@ -31,8 +31,9 @@ from .staging import Staging, carry_out, current
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
+    from ..store.leased import Job
     from ..store.store import Store
-    from ..store.writer import Tx
+    from ..store.transactions import Tx
     from .handlers import Handlers, Loaded
 
 log = logging.getLogger("inboxkit.dispatch")

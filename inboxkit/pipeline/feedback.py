@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from ..settings import Settings
-    from ..store.jobs import Job
+    from ..store.leased import Job
     from ..store.store import Store
-    from ..store.writer import Tx
+    from ..store.transactions import Tx
     from .accept import Accept
 
 T = TypeVar("T")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from ..store.jobs import Job
+    from ..store.leased import Job
     from ..store.store import Store
 
 Item = Message | Otp | Attachment | Event | Thread

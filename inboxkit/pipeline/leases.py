@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import timedelta
 
-    from ..store.jobs import Job
+    from ..store.leased import Job
     from ..store.store import Store
-    from ..store.writer import Tx
+    from ..store.transactions import Tx
 
 P = ParamSpec("P")
 

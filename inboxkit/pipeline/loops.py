@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from ..store.bell import Bell
-    from ..store.jobs import Job
+    from ..store.leased import Job
     from ..store.store import Store
 
 T = TypeVar("T")

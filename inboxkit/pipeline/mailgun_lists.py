@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ..resolving import Resolver
-    from ..store.jobs import Job
+    from ..store.leased import Job
     from ..store.store import Store
-    from ..store.writer import Tx
+    from ..store.transactions import Tx
 
     Servers = dict[str, Sequence[str] | None]  # by domain; None: DNS cannot tell
     Boxes = Mapping[str, Sequence[str]]  # by address as it was given: the mailboxes it means

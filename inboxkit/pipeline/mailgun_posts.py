@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ..models import Actions, Message
     from ..providers.base import WebhookRequest
     from ..resolving import Resolver
-    from ..store.jobs import Job
+    from ..store.leased import Job
     from ..store.records import Shown
     from ..store.store import Store
 

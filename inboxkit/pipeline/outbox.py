@@ -24,7 +24,7 @@ from ..providers.registry import batching
 from ..router import Retries
 from ..store import departures, jobs, limits, looks, resolutions
 from ..store.departures import Later, Overtaken
-from ..store.jobs import Job, LeaseLost
+from ..store.jobs import LeaseLost
 from ..store.limits import FREE, Rate, Rules
 from ..store.progress import WHOLE, Start, Took
 from ..tokens import new_id, public_id
@@ -42,9 +42,10 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from ..settings import Settings
+    from ..store.leased import Job
     from ..store.looks import Look, Part
     from ..store.store import Store
-    from ..store.writer import Tx
+    from ..store.transactions import Tx
     from .accept import Accept
     from .configured import Configured
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from ..store.jobs import Job
-    from ..store.writer import Tx
+    from ..store.leased import Job
+    from ..store.transactions import Tx
     from .attempts import Attempt
 
 RETRIES = Retries(attempts=12, first=timedelta(seconds=2), factor=3.0)

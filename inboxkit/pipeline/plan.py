@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from ..store.jobs import Job
+    from ..store.leased import Job
     from ..store.store import Store
-    from ..store.writer import Tx
+    from ..store.transactions import Tx
     from .handlers import Handlers
 
 log = logging.getLogger("inboxkit.plan")

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from ..egress import Guard
     from ..store.endpoints import EndpointRecord
-    from ..store.jobs import Job
+    from ..store.leased import Job
     from ..store.store import Store
-    from ..store.writer import Tx
+    from ..store.transactions import Tx
 
     Render = Callable[[int, str], Awaitable[bytes | None]]
 

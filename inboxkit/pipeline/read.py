@@ -22,7 +22,7 @@ from ..router import Retries
 from ..settings import Settings
 from ..store import inboxes, jobs, readings, unread
 from ..store.blobs import Unreadable
-from ..store.jobs import Job, LeaseLost
+from ..store.jobs import LeaseLost
 from ..store.refusals import Unstorable
 from ..store.unread import Reading, Stored
 from ..tokens import public_id
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
     from sqlalchemy import Connection
 
+    from ..store.leased import Job
     from ..store.store import Store
     from ..values import Auth
 

@@ -10,9 +10,9 @@ from ..store.runs import NewRun
 
 if TYPE_CHECKING:
     from ..router import Handler
-    from ..store.jobs import Job
+    from ..store.leased import Job
     from ..store.store import Store
-    from ..store.writer import Tx
+    from ..store.transactions import Tx
     from .handlers import Handlers
 
 log = logging.getLogger("inboxkit.timers")

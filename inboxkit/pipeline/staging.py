@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..store.drafts import DraftRecord
-    from ..store.writer import Tx
+    from ..store.transactions import Tx
     from ..values import File
 
 

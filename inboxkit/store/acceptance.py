@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .idempotency import Claim
     from .sends import Staged
-    from .writer import Tx
+    from .transactions import Tx
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from .reach import Reach
-    from .writer import Tx
+    from .transactions import Tx
 
 _BYTES = 32
 _SHOWN_CHARACTERS = 12

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .blobs import Packed
-    from .writer import Tx
+    from .transactions import Tx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from .writer import Tx
+    from .transactions import Tx
 
 _WINDOW = 60  # minutes; the one that has begun comes on top, so that no hour holds more
 _FORGET_AFTER = timedelta(hours=2)

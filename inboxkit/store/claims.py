@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .inboxes import InboxRecord
     from .reach import Reach
-    from .writer import Tx
+    from .transactions import Tx
 
 
 class Taken(InboxKitError):

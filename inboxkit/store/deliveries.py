@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
-    from .writer import Tx
+    from .transactions import Tx
 
 
 @dataclass(frozen=True, slots=True)

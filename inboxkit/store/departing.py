@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from .drafts import DraftRecord
     from .idempotency import Claim
-    from .jobs import Job
+    from .leased import Job
     from .sends import Staged
-    from .writer import Tx
+    from .transactions import Tx
 
 
 class Changed(InboxKitError):

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from ..values import EventType
 from . import jobs, limits, progress, sends
 from .bulk import BulkInsert, Finder
-from .jobs import Job, LeaseLost
+from .jobs import LeaseLost
 from .prepared import Prepared, among
 from .progress import Start, Took
 from .tables import event, job, message
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from .leased import Job
     from .limits import Rules
-    from .writer import Tx
+    from .transactions import Tx
 
 _FULL = timedelta(milliseconds=250)  # until a slot may be free
 _STALE = timedelta(seconds=5)  # a reserved moment that was missed is another's

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .pages import Page
     from .reach import Reach
-    from .writer import Tx
+    from .transactions import Tx
 
 NOWHERE = 0  # the inbox and the message of an event that is of none
 

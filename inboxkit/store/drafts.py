@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from .jobs import Job
+    from .leased import Job
     from .reach import Reach
-    from .writer import Tx
+    from .transactions import Tx
 
 KIND = "draft"  # of the job that sends one at its time
 SCHEDULED, FAILED = "scheduled", "failed"

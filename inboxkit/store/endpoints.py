@@ -20,7 +20,7 @@ from .tables import inbox
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .writer import Tx
+    from .transactions import Tx
 
 CHANGED = "endpoint"  # what rings when there may be another one to serve
 TOPIC = "post"  # the kind of job that posts one event to one endpoint

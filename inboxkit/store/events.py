@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from .writer import Tx
+    from .transactions import Tx
 
 # These come with every message; handlers for them are planned with the message itself.
 UNPLANNED = frozenset({EventType.RECEIVED, EventType.QUEUED})

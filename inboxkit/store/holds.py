@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Row
 
-    from .writer import Tx
+    from .transactions import Tx
 
 LABEL = "held"
 _WHY = "held back after a restore: it may have been done where this copy was made"

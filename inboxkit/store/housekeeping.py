@@ -14,7 +14,7 @@ from .tables import setting
 from .turn_numbers import numbered
 
 if TYPE_CHECKING:
-    from .writer import Tx
+    from .transactions import Tx
 
 _KEY = "housekeeping_done_at"
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from .writer import Tx
+    from .transactions import Tx
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .reach import Reach
-    from .writer import Tx
+    from .transactions import Tx
 
 PAUSED = "paused"  # the status of an inbox that neither sends nor receives
 DELETING = "deleting"  # of one whose messages are being deleted: it takes no mail any more

@@ -6,7 +6,7 @@ the lease was taken over, and the caller's transaction must be given up (``Lease
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from ..tokens import new_id
 from . import lanes, queues
 from .backlog import is_first, next_due
 from .bulk import BulkInsert, Finder
+from .leased import Job
 from .prepared import Prepared, among
 from .tables import job
 
@@ -25,27 +26,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy.sql.dml import ReturningUpdate
 
-    from .writer import Tx
+    from .transactions import Tx
 
 
 class LeaseLost(Exception):
     """The job is no longer ours: another worker took it over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A leased piece of work."""
-
-    id: int
-    kind: str
-    key: str
-    inbox_id: int
-    due_at: datetime
-    attempts: int
-    token: int
-    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    lane: str | None = None
-    queue: int = 0
 
 
 def new_job(

@@ -19,7 +19,7 @@ from .tables import message
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .writer import Tx
+    from .transactions import Tx
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from .writer import Tx
+    from .transactions import Tx
 
 ThreadColumns = dict[str, Any]  # a thread's row by column name
 CANDIDATES = 20  # more than this decide nothing

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
-    from .jobs import Job
-    from .writer import Tx
+    from .leased import Job
+    from .transactions import Tx
 
 _PERIODS = {
     "s": timedelta(seconds=1),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from .writer import Tx
+    from .transactions import Tx
 
 ORGANIZATION: tuple[str, int] = ("", 0)
 

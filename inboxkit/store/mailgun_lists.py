@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .reach import Reach
     from .suppressions import Entry
-    from .writer import Tx
+    from .transactions import Tx
 
 _PORTION = 500
 # Which of our reasons each list holds; the first is that of a new entry.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from .writer import Tx
+    from .transactions import Tx
 
 _PREFIX = "rte"
 

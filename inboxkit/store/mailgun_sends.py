@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .idempotency import Claim
     from .reach import Reach
     from .sends import Staged
-    from .writer import Tx
+    from .transactions import Tx
 
 
 @dataclass(frozen=True, slots=True)

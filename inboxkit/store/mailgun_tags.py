@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .reach import Reach
-    from .writer import Tx
+    from .transactions import Tx
 
 _TAGGED = message.c.tag != literal_column("''")  # no parameter: so the index is used
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from .writer import Tx
+    from .transactions import Tx
 
 _PART = 1_000  # addresses that are validated and stored at once
 _NOBODY = 0  # the inbox of a job that belongs to none

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from .writer import Tx
+    from .transactions import Tx
 
 KIND = "mailgun"  # of the jobs that post
 _CURSOR = "mailgun_cursor"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..values import Address
-    from .writer import Tx
+    from .transactions import Tx
 
 _PREVIEW_CHARACTERS = 160
 

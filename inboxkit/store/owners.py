@@ -10,7 +10,7 @@ from ..errors import NotFound
 from .api_tables import pod
 
 if TYPE_CHECKING:
-    from .writer import Tx
+    from .transactions import Tx
 
 
 def hold_pod(tx: Tx, pod_id: str) -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from .transactions import Tx
     from .unread import Reading
-    from .writer import Tx
 
 
 class Lookup:

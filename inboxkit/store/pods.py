@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .reach import Reach
-    from .writer import Tx
+    from .transactions import Tx
 
 
 @dataclass(frozen=True, slots=True)

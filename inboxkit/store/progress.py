@@ -29,9 +29,9 @@ from .tables import delivery, message
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from .jobs import Job
+    from .leased import Job
     from .limits import Rules
-    from .writer import Tx
+    from .transactions import Tx
 
 WHOLE = 0  # the number of the one request of a send that needs no parts
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

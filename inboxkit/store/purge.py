@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from .writer import Tx
+    from .transactions import Tx
 
 
 _AT_ONCE = 1_000

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..parsing.model import ParsedAttachment, ParsedMessage
+    from .transactions import Tx
     from .unread import Reading
-    from .writer import Tx
 
 
 @turns_first

@@ -20,8 +20,8 @@ from .tables import inbox, message, reference
 
 if TYPE_CHECKING:
     from ..parsing.model import Bounce
+    from .transactions import Tx
     from .unread import Reading
-    from .writer import Tx
 
 _ACTIONS = {"delivered": EventType.DELIVERED, "delayed": EventType.DEFERRED}
 _COMPLAINTS = {"unsubscribe": EventType.UNSUBSCRIBED, "auth_failed": None, "not_spam": None}

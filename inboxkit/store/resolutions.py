@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from .writer import Tx
+    from .leased import Job
+    from .transactions import Tx
 
 Resolution: TypeAlias = Literal["sent", "retry"]
 
@@ -35,7 +36,7 @@ def resolve(
     how: str,
     *,
     now: datetime,
-    held: jobs.Job | None = None,
+    held: Job | None = None,
 ) -> None:
     """Count a send as sent, or send it once more. ``held``: the job that does it.
 
@@ -74,9 +75,7 @@ def _check_free(tx: Tx, row_id: int) -> None:
         raise SendError(f"{public_id('msg', row_id)}: it is being asked about now; try again")
 
 
-def _sent(
-    tx: Tx, row_id: int, recipients: Sequence[str], now: datetime, held: jobs.Job | None
-) -> None:
+def _sent(tx: Tx, row_id: int, recipients: Sequence[str], now: datetime, held: Job | None) -> None:
     took = Outcome(type=EventType.ACCEPTED, at=now, reason="resolved as sent")
     deliveries.happened_to(tx, row_id, recipients, took, now=now)
     sends.note(tx, row_id, "")
@@ -86,9 +85,7 @@ def _sent(
         jobs.cancel(tx, "send", [str(row_id)])
 
 
-def _retry(
-    tx: Tx, row_id: int, recipients: Sequence[str], now: datetime, held: jobs.Job | None
-) -> None:
+def _retry(tx: Tx, row_id: int, recipients: Sequence[str], now: datetime, held: Job | None) -> None:
     deliveries.requeue(tx, row_id, recipients, at=now)
     if held is not None:
         jobs.put_back(tx, held, due_at=now, error="", data={})

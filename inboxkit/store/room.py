@@ -10,7 +10,7 @@ from ..tokens import new_id
 from .tables import setting
 
 if TYPE_CHECKING:
-    from .writer import Tx
+    from .transactions import Tx
 
 _BYTES = 64 * 1024
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from .writer import Tx
+    from .transactions import Tx
 
 STATES = ("pending", "retrying", "done", "failed", "rejected", "skipped", "withheld")
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from .transactions import Tx
     from .unread import Reading
-    from .writer import Tx
 
 _PAUSED = "the inbox was paused when it came"
 _REPORTS = (Kind.BOUNCE, Kind.COMPLAINT)

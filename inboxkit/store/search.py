@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from .query import Query, Term
     from .reach import Reach
-    from .writer import Tx
+    from .transactions import Tx
 
 # No rows of the label table: columns of the message.
 COMPUTED_LABELS = frozenset({"unread", "read", "received", "sent", "scheduled", "bounced"})

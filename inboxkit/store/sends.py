@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .blobs import Packed
-    from .writer import Tx
+    from .transactions import Tx
 
 # The keys of what handlers send without one: a replayed Run sends nothing twice.
 AUTO_KEY = "auto:"

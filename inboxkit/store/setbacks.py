@@ -16,7 +16,7 @@ from .limit_tables import circuit
 from .tables import job, message
 
 if TYPE_CHECKING:
-    from .writer import Tx
+    from .transactions import Tx
 
 log = logging.getLogger("inboxkit.store")
 _UNNOTICED = timedelta(seconds=2)  # clocks are corrected by less all the time

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Column, Table
 
-    from .jobs import Job
-    from .writer import Tx
+    from .leased import Job
+    from .transactions import Tx
 
     Stored = list[tuple[int, bool]] | None
 

@@ -31,7 +31,7 @@ from .takers import Takers
 from .turns import Turns
 from .watch import Watch
 from .workers import BEAT_SECONDS, LockFile
-from .writer import Tx, Writer
+from .writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,10 +40,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from ..clock import Clock
-    from .jobs import Job
+    from .leased import Job
     from .links import Links
     from .notices import Notices
     from .objects import Objects
+    from .transactions import Tx
 
 log = logging.getLogger("inboxkit.store")
 

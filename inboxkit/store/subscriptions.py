@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from .writer import Tx
+    from .transactions import Tx
 
 _MOST = 10  # of one place
 _BYTES = 32

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .pages import Page
-    from .writer import Tx
+    from .transactions import Tx
 
 _PORTION = 500
 _MOST_CHARACTERS = 500  # of a detail

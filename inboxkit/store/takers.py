@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..clock import Clock
     from .bell import Bell
-    from .jobs import Job
+    from .leased import Job
 
 _FEW = 2
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from .writer import Tx
+    from .transactions import Tx
 
 
 class TemplateTaken(InboxKitError):

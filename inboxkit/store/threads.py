@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
-    from .writer import Tx
+    from .transactions import Tx
 
 _ID_BYTES = 998  # RFC 5322 section 2.1.1: no id is longer than a line
 _MARKS = 256  # of the newest mails of a thread

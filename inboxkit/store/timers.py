@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from .jobs import Job
-    from .writer import Tx
+    from .leased import Job
+    from .transactions import Tx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from ..tokens import Keyring, TokenKey
 from .tables import setting
 
 if TYPE_CHECKING:
-    from .writer import Tx
+    from .transactions import Tx
 
 _IDENTITY, _KEYS = "secret", "token_keys"
 IDENTITY_OF = f"SELECT value FROM {setting.name} WHERE key = '{_IDENTITY}'"

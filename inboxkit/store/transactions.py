@@ -1,8 +1,9 @@
-"""The transactions of the writer, and the SAVEPOINTs of the units in them."""
+"""The transactions of the writer: what a unit of work is given, and the SAVEPOINTs of units."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
@@ -11,13 +12,48 @@ from . import driver
 from .refusals import is_fatal
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
     from sqlalchemy import Connection
 
-    from .writer import Tx
+    from .leased import Job
+    from .takers import Takers
 
 _HURRY = "SET LOCAL lock_timeout TO '100ms'"
+_TAKE_TURNS = "SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number"
+
+
+@dataclass(slots=True)
+class Tx:
+    """The open transaction that a unit of work runs in.
+
+    ``wake`` names what the commit makes ready (a job kind, "event"); it is told after the commit,
+    and ``leased``, jobs for this process's own steps, are handed over then.
+    """
+
+    connection: Connection
+    takers: Takers | None = None
+    woken: set[str] = field(default_factory=set[str])
+    leased: list[Job] = field(default_factory=list["Job"])
+    leases: set[int] = field(default_factory=set[int])  # their tokens, and those of claims
+    is_committing: bool = False
+    is_hurried: bool = False  # it has waited in vain for a lock, and waits for no other as long
+
+    def wake(self, *topics: str) -> None:
+        self.woken.update(topics)
+
+    def forget(self, woken: Iterable[str] = (), leased: Iterable[Job] = ()) -> None:
+        """Tell nobody what was undone: only what is given here."""
+        self.woken, self.leased = set(woken), list(leased)
+
+    def take_turns(self, numbers: Iterable[int]) -> None:
+        """Let no other transaction do the same for one of these numbers until this one ends.
+
+        For what is decided by many rows together. SQLite has one writer at a time anyway.
+        """
+        if self.connection.dialect.name == "postgresql":
+            wanted = sorted(set(numbers))  # in one order, or two would wait for each other
+            self.connection.exec_driver_sql(_TAKE_TURNS, (wanted,))
 
 
 class Gone(Exception):

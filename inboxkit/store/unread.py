@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..parsing.model import ParsedMessage
-    from .jobs import Job
+    from .leased import Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from .writer import Tx
+    from .transactions import Tx
 
 _UNSEEN = ("bounce", "complaint")  # never an answer to a wait
 _SHOWN = 10

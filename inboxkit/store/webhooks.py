@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from .writer import Tx
+    from .transactions import Tx
 
 
 def store(

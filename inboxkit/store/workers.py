@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..clock import Clock
-    from .writer import Tx
+    from .transactions import Tx
 
 BEAT_SECONDS = 2.0
 DEAD_AFTER = timedelta(seconds=10)

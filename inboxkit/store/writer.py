@@ -13,7 +13,6 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -22,57 +21,23 @@ from sqlalchemy.exc import DBAPIError
 from ..errors import StoreError
 from .calls import called
 from .refusals import LOOKS, Unsure, is_fatal, is_late, may_pass, refusal
-from .transactions import Gone, begun, hurry, savepoint
+from .transactions import Gone, Tx, begun, hurry, savepoint
 from .units import Result, Unit, deliver, place_in_batch, settling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Engine
 
-    from .jobs import Job
+    from .leased import Job
     from .presence import Presence
     from .takers import Takers
     from .turns import Turns
 
 T = TypeVar("T")
 _BATCH = 256
-_TAKE_TURNS = "SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number"
 _GIVEN_UP = "the database is closed, and did not answer"
 _PAUSES = (0.02, 0.05, 0.2, 0.5, 1.0, 2.0)
-
-
-@dataclass(slots=True)
-class Tx:
-    """The open transaction that a unit of work runs in.
-
-    ``wake`` names what the commit makes ready (a job kind, "event"); it is told after the commit,
-    and ``leased``, jobs for this process's own steps, are handed over then.
-    """
-
-    connection: Connection
-    takers: Takers | None = None
-    woken: set[str] = field(default_factory=set[str])
-    leased: list[Job] = field(default_factory=list["Job"])
-    leases: set[int] = field(default_factory=set[int])  # their tokens, and those of claims
-    is_committing: bool = False
-    is_hurried: bool = False  # it has waited in vain for a lock, and waits for no other as long
-
-    def wake(self, *topics: str) -> None:
-        self.woken.update(topics)
-
-    def forget(self, woken: Iterable[str] = (), leased: Iterable[Job] = ()) -> None:
-        """Tell nobody what was undone: only what is given here."""
-        self.woken, self.leased = set(woken), list(leased)
-
-    def take_turns(self, numbers: Iterable[int]) -> None:
-        """Let no other transaction do the same for one of these numbers until this one ends.
-
-        For what is decided by many rows together. SQLite has one writer at a time anyway.
-        """
-        if self.connection.dialect.name == "postgresql":
-            wanted = sorted(set(numbers))  # in one order, or two would wait for each other
-            self.connection.exec_driver_sql(_TAKE_TURNS, (wanted,))
 
 
 Shortcut: TypeAlias = "Callable[[Tx, list[Any]], Sequence[Any] | None]"

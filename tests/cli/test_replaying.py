@@ -13,7 +13,7 @@ from inboxkit.store import arrivals, inboxes
 from inboxkit.store.arrivals import Arrival
 from inboxkit.store.blobs import Blobs
 from inboxkit.store.database import open_database
-from inboxkit.store.writer import Tx
+from inboxkit.store.transactions import Tx
 from inboxkit.tokens import new_id, public_id
 
 from .mails import ECHO, mail, write_handler, write_mail

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from inboxkit import InboxKit
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 ROOT = Path(__file__).parents[2]
 STRACE = shutil.which("strace")

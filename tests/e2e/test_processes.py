@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 HOLDS_A_JOB = """
 import asyncio, sys

@@ -21,7 +21,7 @@ from tests.mails import ANN, DESK, arrive, mail
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 
 def deleted(tx: Tx, address: str) -> None:

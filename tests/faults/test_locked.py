@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from inboxkit.store.jobs import Job
+    from inboxkit.store.leased import Job
     from inboxkit.store.store import Store
 
 

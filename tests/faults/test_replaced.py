@@ -24,7 +24,7 @@ from .delivering import send
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 pytestmark = pytest.mark.skipif(not RUNS_HERE, reason="the server's programs are for Unix")
 NAME = f"replaced{os.getpid()}"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from inboxkit import InboxKit
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 ADMIN = "k" * 20
 MOUNTED = sorted(Table(ROUTES).mounted, key=lambda m: (m.path, m.route.method))

@@ -145,8 +145,13 @@ def test_events_and_amounts_are_counted(api: Api) -> None:
     assert (rates["bounce"][0]["rate"], rates["bounce"][0]["sent"], len(rates)) == (0.0, 1, 1)
 
 
-BAD = ["start=2020-01-01T00:00:00Z", "start=2999-01-01T00:00:00Z", "period=1", "limit=0"]
-BAD += ["end=0001-01-01T00:00:01Z"]
+BAD = [
+    "start=2020-01-01T00:00:00Z",
+    "start=2999-01-01T00:00:00Z",
+    "end=0001-01-01T00:00:01Z",
+    "period=1",
+    "limit=0",
+]
 
 
 @pytest.mark.parametrize("query", BAD)

@@ -21,7 +21,7 @@ from .api import Answer, Api, path, serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inboxkit.providers.base import WebhookRequest
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 MAIL = (
     b"From: ann@example.com\r\nTo: bot@shop.example\r\nMessage-ID: <m1@example.com>\r\n\r\nHi\r\n"

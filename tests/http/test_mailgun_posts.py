@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from inboxkit import Message
     from inboxkit.providers.forms import Form
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
     from .api import Api
 

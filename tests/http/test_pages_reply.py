@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inboxkit import Message
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 
 @pytest.fixture(scope="module")

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from inboxkit.providers.registry import AnyProvider
-    from inboxkit.store.jobs import Job
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.leased import Job
+    from inboxkit.store.transactions import Tx
 
 ANN = "ann@example.com"
 

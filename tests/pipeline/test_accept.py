@@ -25,7 +25,7 @@ from tests.outages import lose_an_answer, refuse_a_look
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 LARGE = {"large.bin": secrets.token_bytes(200_000)}
 

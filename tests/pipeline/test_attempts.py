@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from inboxkit.providers.registry import AnyProvider
-    from inboxkit.store.jobs import Job
+    from inboxkit.store.leased import Job
 
 ANN, BEN = "ann@example.com", "ben@example.com"
 NOTHING = HttpResponse(200, body=b'{"items": []}')  # to the question what became of a send

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from inboxkit.store.announcements import Announcement
     from inboxkit.store.inboxes import InboxRecord
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 
 async def made(store: Store) -> EndpointRecord:

@@ -29,7 +29,7 @@ from .test_every_vendor import sending
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
     from inboxkit.testing import Fakes, Sandbox
 
     from .sending import Sending

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 FILE = {"large.bin": secrets.token_bytes(100_000)}
 

@@ -18,9 +18,9 @@ from inboxkit.store.bell import Bell, Closed
 from inboxkit.store.tables import job, setting
 
 if TYPE_CHECKING:
-    from inboxkit.store.jobs import Job
+    from inboxkit.store.leased import Job
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 
 async def put(store: Store, *keys: str) -> None:

@@ -25,7 +25,7 @@ from .sending import SENDER
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 ANN, BEN, EVE = "ann@example.com", "ben@example.com", "eve@example.com"
 MINUTE = timedelta(minutes=1)

@@ -21,7 +21,7 @@ from tests.store.sending import ANN, BEN, NOW, stored, transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 EVE = "eve@example.com"
 FILES = (

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from inboxkit import Message
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
     from inboxkit.testing import Fakes
 
 FIVE = tuple(f"{name}@example.com" for name in ("a", "b", "c", "d", "e"))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from inboxkit import Event, Inbox, Message
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 ANN, MALLORY = "ann@mx.example", "mallory@mx.example"
 OTHER = "other@inbox.example"

@@ -24,7 +24,7 @@ from .test_relay import ANN, relay
 
 if TYPE_CHECKING:
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 DKIM: Any = import_module("dkim")  # it has no types
 NAME = "inboxkit._domainkey.shop.example"

@@ -19,7 +19,8 @@ from inboxkit.tokens import new_id
 from .sending import NOW
 
 if TYPE_CHECKING:
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.leased import Job
+    from inboxkit.store.transactions import Tx
 
 SUPPORT = "support@shop.example"
 
@@ -71,7 +72,7 @@ def arrival(inbox_id: int, raw: bytes, to: str = SUPPORT) -> Arrival:
     )
 
 
-def _reading(job: jobs.Job, item: Stored, to: str) -> Reading:
+def _reading(job: Job, item: Stored, to: str) -> Reading:
     raw = item.packed.data
     assert raw is not None
     return Reading(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import event, text
 
-from inboxkit.store.writer import Tx
+from inboxkit.store.transactions import Tx
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator

@@ -13,7 +13,7 @@ from inboxkit.store.api_tables import pod
 from inboxkit.store.blobs import Packed
 from inboxkit.store.database import open_database
 from inboxkit.store.sends import Staged, blank_send
-from inboxkit.store.writer import Tx
+from inboxkit.store.transactions import Tx
 from inboxkit.tokens import new_id
 
 if TYPE_CHECKING:

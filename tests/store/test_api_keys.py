@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 
 ALL: Page[int] = Page(10)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from inboxkit.store.inboxes import InboxRecord
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 pytestmark = pytest.mark.postgres
 SALES = "sales@inbox.example"

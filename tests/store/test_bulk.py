@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 _move = BulkUpdate(job, "error", "due_at", "data", "lane")
 _all = Prepared(select(job).order_by(job.c.id))

@@ -14,7 +14,7 @@ from inboxkit.store.caps import Caps, Reply
 from inboxkit.store.store import Store
 
 if TYPE_CHECKING:
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 NOON = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
 MANY = 1_000

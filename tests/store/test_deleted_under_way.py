@@ -19,7 +19,7 @@ from .sending import ANN, BEN, NOW, stored, transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 
 @pytest.fixture

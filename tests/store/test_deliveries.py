@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 EVENTS = [state.event for state in STATES if state.event is not None]
 RANK = {state.name: rank for rank, state in enumerate(STATES)}

@@ -13,7 +13,8 @@ from inboxkit.store import deliveries, departures, jobs, limits, suppressions
 from inboxkit.store.blobs import Blobs
 from inboxkit.store.deliveries import Outcome
 from inboxkit.store.departures import Later, Overtaken
-from inboxkit.store.jobs import Job, LeaseLost
+from inboxkit.store.jobs import LeaseLost
+from inboxkit.store.leased import Job
 from inboxkit.store.limit_tables import circuit, pace, slot
 from inboxkit.store.limits import Rate, Rules
 from inboxkit.store.looks import Look, look
@@ -26,7 +27,7 @@ from .sending import ANN, BEN, NOW, stored, transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 Sends = list[tuple[Job, Look]]
 

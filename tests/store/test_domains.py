@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 NAME = "shop.example"
 DKIM = DnsRecord("TXT", f"s._domainkey.{NAME}", "v=DKIM1; p=x")

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from inboxkit import InboxKit, Message
+    from inboxkit.store.leased import Job
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 CONTRACT = File("contract.pdf", b"%PDF", "application/pdf")
 DAY = timedelta(days=1)
@@ -144,7 +145,7 @@ async def test_a_draft_put_off_while_its_sending_fails_is_sent_at_its_new_time(
     wanted = record(owner.id, send_at=due, send_status=drafts.SCHEDULED)
     await store.write(drafts.create, wanted, [])
 
-    def lease(tx: Tx) -> list[jobs.Job]:  # before its time, or the kit's own step would have it
+    def lease(tx: Tx) -> list[Job]:  # before its time, or the kit's own step would have it
         return jobs.claim(tx, drafts.KIND, worker=store.worker_id, now=due, limit=1, start=0)
 
     taken = await store.write(lease)
@@ -165,7 +166,7 @@ async def test_a_draft_that_is_put_off_once_more_as_its_time_is_looked_at_keeps_
     wanted = record(owner.id, send_at=due, send_status=drafts.SCHEDULED)
     made = await store.write(drafts.create, wanted, [])
 
-    def lease(tx: Tx) -> list[jobs.Job]:
+    def lease(tx: Tx) -> list[Job]:
         return jobs.claim(tx, drafts.KIND, worker=store.worker_id, now=due, limit=1, start=0)
 
     taken = await store.write(lease)

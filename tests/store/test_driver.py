@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 INSERT = "INSERT INTO inboxkit_setting (key, value) VALUES ('twice', 'v')"
 COUNT = "SELECT COUNT(*) FROM inboxkit_setting"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 LATER = NOW + timedelta(hours=1)
 

@@ -12,7 +12,7 @@ from inboxkit.errors import KeyReused
 from inboxkit.store import purge
 from inboxkit.store.api_tables import idempotency
 from inboxkit.store.idempotency import Claim, answered, is_there, remember
-from inboxkit.store.writer import Tx
+from inboxkit.store.transactions import Tx
 
 from .sending import ANN, BEN, NOW, stored, transaction
 

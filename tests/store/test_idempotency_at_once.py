@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from inboxkit.store.sends import Staged
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 pytestmark = pytest.mark.postgres
 

@@ -13,7 +13,7 @@ from inboxkit.store import arrivals, inboxes, purge
 from inboxkit.store.arrivals import Arrival
 from inboxkit.store.blobs import Packed
 from inboxkit.store.tables import message
-from inboxkit.store.writer import Tx
+from inboxkit.store.transactions import Tx
 from inboxkit.tokens import new_id
 
 if TYPE_CHECKING:

@@ -10,13 +10,14 @@ import pytest
 
 from inboxkit.clock import Clock
 from inboxkit.store import backlog, jobs, queues, workers
-from inboxkit.store.jobs import Job, LeaseLost
+from inboxkit.store.jobs import LeaseLost
 from inboxkit.tokens import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from inboxkit.store.leased import Job
     from inboxkit.store.store import Store
 
 SECOND = timedelta(seconds=1)

@@ -16,14 +16,14 @@ from inboxkit.store.bell import Bell
 from inboxkit.store.database import Database, open_database
 from inboxkit.store.tables import job
 from inboxkit.store.takers import Takers
-from inboxkit.store.writer import Tx
+from inboxkit.store.transactions import Tx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection
 
-    from inboxkit.store.jobs import Job
+    from inboxkit.store.leased import Job
 
 pytestmark = pytest.mark.postgres
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

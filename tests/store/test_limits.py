@@ -14,14 +14,14 @@ from inboxkit.store.database import open_database
 from inboxkit.store.limit_tables import slot
 from inboxkit.store.limits import Closed, Rate, Rules
 from inboxkit.store.tables import job, worker
-from inboxkit.store.writer import Tx
+from inboxkit.store.transactions import Tx
 
 from .sending import NOW, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inboxkit.store.jobs import Job
+    from inboxkit.store.leased import Job
     from inboxkit.store.store import Store
 
 SECOND = timedelta(seconds=1)

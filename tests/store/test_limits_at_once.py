@@ -18,7 +18,7 @@ from .sending import NOW
 
 if TYPE_CHECKING:
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 pytestmark = pytest.mark.postgres
 HOUR = timedelta(hours=1)

@@ -16,7 +16,7 @@ from .arriving import mail, parsed, rows
 
 if TYPE_CHECKING:
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 DRAWN = random.Random(1)  # what repeats would be compressed
 LONG = "".join(chr(DRAWN.randrange(0x4E00, 0x9FA5)) for _ in range(960))

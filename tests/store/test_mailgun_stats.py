@@ -20,7 +20,7 @@ from .sending import ANN, BEN, NOW, stored, transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 DOMAIN = "shop.example"
 DAY = timedelta(days=1)

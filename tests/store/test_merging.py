@@ -18,7 +18,7 @@ from .sending import ANN, NOW, staged, transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 HOUR = timedelta(hours=1)
 

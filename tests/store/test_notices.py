@@ -20,7 +20,7 @@ from inboxkit.store.database import open_database
 from inboxkit.store.notices import Notices
 from inboxkit.store.store import Store
 from inboxkit.store.tables import setting
-from inboxkit.store.writer import Tx
+from inboxkit.store.transactions import Tx
 from inboxkit.values import EventType
 
 if TYPE_CHECKING:

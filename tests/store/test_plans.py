@@ -33,7 +33,7 @@ from inboxkit.store.api_tables import DEFAULT_POD
 from inboxkit.store.pages import Page
 from inboxkit.store.query import Query, parse_query
 from inboxkit.store.reach import EVERYTHING, HIDDEN_LABELS, Reach
-from inboxkit.store.writer import Tx
+from inboxkit.store.transactions import Tx
 
 from .listening import listening
 from .sending import NOW, staged, stored, transaction

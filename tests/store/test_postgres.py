@@ -22,7 +22,7 @@ from inboxkit.store.deliveries import Outcome
 from inboxkit.store.query import parse_query
 from inboxkit.store.store import Store
 from inboxkit.store.tables import content, delivery, event, message, setting
-from inboxkit.store.writer import Tx
+from inboxkit.store.transactions import Tx
 from inboxkit.tokens import new_id
 from inboxkit.values import EventType
 

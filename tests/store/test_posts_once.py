@@ -17,7 +17,7 @@ from .sending import NOW, staged, transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, select
 from inboxkit.store import backlog, jobs
 from inboxkit.store.prepared import Prepared
 from inboxkit.store.tables import job
-from inboxkit.store.writer import Tx
+from inboxkit.store.transactions import Tx
 
 from .sending import NOW, transaction
 

@@ -23,7 +23,7 @@ from .sending import NOW, stored, transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 LONG_AGO = datetime(2003, 1, 2, tzinfo=UTC)
 MARCH = datetime(2026, 3, 1, microsecond=999_999, tzinfo=UTC)

@@ -17,8 +17,8 @@ from .sending import NOW
 
 if TYPE_CHECKING:
     from inboxkit.store.store import Store
+    from inboxkit.store.transactions import Tx
     from inboxkit.store.unread import Reading
-    from inboxkit.store.writer import Tx
 
 
 def taken_over(tx: Tx, late: Reading) -> Reading:

@@ -23,7 +23,8 @@ from .test_endpoints import wanted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.leased import Job
+    from inboxkit.store.transactions import Tx
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def tx(database: str) -> Iterator[Tx]:
         yield held
 
 
-def begin(tx: Tx, kind: str) -> jobs.Job:
+def begin(tx: Tx, kind: str) -> Job:
     """Begin the first job of a kind."""
     worker = new_id()
     register(tx, worker, NOW)

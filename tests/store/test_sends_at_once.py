@@ -24,7 +24,7 @@ from inboxkit.store import (
 )
 from inboxkit.store.blobs import Blobs
 from inboxkit.store.deliveries import Outcome
-from inboxkit.store.jobs import Job, LeaseLost
+from inboxkit.store.jobs import LeaseLost
 from inboxkit.store.looks import Look, look
 from inboxkit.store.progress import Start
 from inboxkit.store.tables import delivery, job, message
@@ -39,9 +39,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from inboxkit import Message
+    from inboxkit.store.leased import Job
     from inboxkit.store.resolutions import Resolution
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 LATER = NOW + timedelta(days=1)
 

@@ -18,7 +18,7 @@ from inboxkit.store.blobs import Packed
 from inboxkit.store.database import open_database
 from inboxkit.store.refusals import Unsure
 from inboxkit.store.takers import Takers
-from inboxkit.store.writer import Tx
+from inboxkit.store.transactions import Tx
 from inboxkit.testing.template import fresh_database
 from inboxkit.tokens import new_id
 from tests.outages import refuse_a_look

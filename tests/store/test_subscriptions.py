@@ -16,7 +16,7 @@ from .sending import NOW
 
 if TYPE_CHECKING:
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 EVERYWHERE = Scope(None, None)
 

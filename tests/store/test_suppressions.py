@@ -18,7 +18,7 @@ from .sending import ANN, BEN, NOW, transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 
 @pytest.fixture

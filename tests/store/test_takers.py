@@ -15,9 +15,9 @@ from inboxkit.store import backlog, jobs, workers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inboxkit.store.jobs import Job
+    from inboxkit.store.leased import Job
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 SECOND = timedelta(seconds=1)
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from inboxkit.store.jobs import Job
+    from inboxkit.store.leased import Job
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 
 def scheduled(tx: Tx) -> int:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from inboxkit.store.sends import Staged
     from inboxkit.store.store import Store
+    from inboxkit.store.transactions import Tx
     from inboxkit.store.unread import Reading
-    from inboxkit.store.writer import Tx
 
 VENDOR = "<vendor@example.com>"
 

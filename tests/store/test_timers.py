@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from inboxkit.models import Actions
-    from inboxkit.store.jobs import Job
+    from inboxkit.store.leased import Job
     from inboxkit.store.store import Store
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 DAY = timedelta(days=1)
 router = Router()

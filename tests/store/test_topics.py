@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import anyio
 import pytest
 
@@ -9,6 +11,9 @@ from inboxkit.clock import Clock
 from inboxkit.pipeline.loops import Consumer
 from inboxkit.store import endpoints, jobs
 from inboxkit.store.store import Store
+
+if TYPE_CHECKING:
+    from inboxkit.store.leased import Job
 
 KINDS = ("read", "plan", "run", "send", "webhook", "timer", "draft", "mailgun", "post")
 
@@ -32,7 +37,7 @@ def new_job(store: Store, kind: str) -> dict[str, object]:
 
 
 async def test_a_step_that_no_other_process_would_wake_is_not_begun(store: Store) -> None:
-    async def work(taken: list[jobs.Job]) -> None: ...
+    async def work(taken: list[Job]) -> None: ...
 
     assert endpoints.TOPIC in KINDS
     with pytest.raises(AssertionError, match="'polish'"):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 pytestmark = pytest.mark.postgres
 NAMES = ("lock_timeout", "idle_in_transaction_session_timeout", "work_mem")

@@ -14,7 +14,7 @@ from .sending import NOW, transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.transactions import Tx
 
 DAY = timedelta(days=1)
 

@@ -17,8 +17,8 @@ from inboxkit.store.workers import BEAT_SECONDS, DEAD_AFTER, Pulses
 from inboxkit.tokens import new_id
 
 if TYPE_CHECKING:
-    from inboxkit.store.jobs import Job
-    from inboxkit.store.writer import Tx
+    from inboxkit.store.leased import Job
+    from inboxkit.store.transactions import Tx
 
 BEAT = Clock().now()
 LATER = BEAT + timedelta(seconds=BEAT_SECONDS)

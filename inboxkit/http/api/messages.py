@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from ...models import Attachment
     from ...store.records import Shown
-    from ...store.writer import Tx
+    from ...store.transactions import Tx
     from .call import Call
 
 # Labels that say what a message is; nobody can give or take them.

@@ -37,7 +37,7 @@ from .schemas.wire import Nothing, PageQuery
 if TYPE_CHECKING:
     from ...actions import LocalActions
     from ...models import Message
-    from ...store.writer import Tx
+    from ...store.transactions import Tx
     from ...values import Draft
     from .call import Call
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
-    from ...store.writer import Tx
+    from ...store.transactions import Tx
 
 _DEFAULT = 100
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
-    from ...store.writer import Tx
+    from ...store.transactions import Tx
     from .call import Call
 
 T = TypeVar("T")

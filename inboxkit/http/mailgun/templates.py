@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ...store.templates import TemplateRecord
-    from ...store.writer import Tx
+    from ...store.transactions import Tx
 
 _NAME = re.compile(r"[a-z0-9._~-]{1,255}")
 _DEFAULT, _MOST = 10, 100
