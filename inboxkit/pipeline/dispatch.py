@@ -7,6 +7,7 @@ import traceback
 from asyncio import CancelledError
 from dataclasses import dataclass
 from datetime import timedelta
+from random import random
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -40,6 +41,7 @@ log = logging.getLogger("inboxkit.dispatch")
 _CONCURRENCY = 64
 _LONGEST = timedelta(days=36_500)  # nobody means more, and the calendar ends
 _LOST = Retries(attempts=3, first=timedelta(seconds=30))
+_UNENDED = Retries(attempts=5, first=timedelta(seconds=5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class Dispatch:
             await self._miss(job, row)
             return
         loaded, handler = found
+        if await self._is_put_off(job, row):
+            return
         try:
             item = await items.load(self._store, self._actions, row, handler, held.message)
         except StoreError:
@@ -116,6 +120,31 @@ class Dispatch:
             await self._settle(job, row, "done", Staging(row.key))
             return
         await self._in_turn(job, row, loaded, handler, item)
+
+    async def _is_put_off(self, job: Job, row: Any) -> bool:
+        """Put off or give up a Run that was begun more than once and never ended.
+
+        Its handler may be what ends the process, with all that is under way beside it. So each such
+        Run is called at a moment of its own, later each time, and at last no more.
+        """
+        unended = job.attempts - 1 - row.attempts
+        if unended < 2 or job.data.get("unended") == unended:
+            return False
+        words = f"begun {unended} times and never ended: does its handler end the process?"
+        if unended >= _UNENDED.attempts:
+            await self._fail(job, row, HandlerError(words), Retries(attempts=1))
+            return True
+        log.warning("%s of %s: %s", public_id("run", row.id), row.handler, words)
+
+        def commit(tx: Tx) -> None:
+            now, data = self._store.clock.now(), {**job.data, "unended": unended}
+            due = now + _UNENDED.delay(unended - 1) * (0.5 + random())
+            jobs.put_back(tx, job, due_at=due, error=words, data=data, blameless=True)
+            error = row.error or words
+            runs.settle(tx, row.id, "retrying", attempts=row.attempts, now=now, error=error)
+
+        await self._store.write(commit)
+        return True
 
     async def _in_turn(
         self, job: Job, row: Any, loaded: Loaded, handler: Handler, item: Any

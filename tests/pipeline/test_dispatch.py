@@ -21,7 +21,7 @@ from inboxkit import (
     SkipHandler,
     WaitTimeout,
 )
-from inboxkit.store import runs
+from inboxkit.store import jobs, runs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -99,6 +99,36 @@ async def test_a_handler_that_never_works_ends_as_failed_with_an_event(sandbox: 
     await sandbox.advance(timedelta(hours=1))
     assert [e.reason.endswith("ValueError: no luck") for e in seen] == [True]
     assert ("broken", "failed") in await run_states(sandbox)
+
+
+async def test_a_run_that_ends_its_process_is_called_at_other_times_and_at_last_no_more(
+    sandbox: Sandbox,
+) -> None:
+    router, calls, others, told = Router(), list[str](), list[str](), list[str]()
+    store = sandbox.kit.runtime.store
+
+    @router.on_message(to="poison@*")
+    async def deadly(message: Message) -> None:
+        calls.append(message.id)
+        await store.write(jobs.release, [store.worker_id])  # as when the process has died
+
+    @router.on_message(to="bot@*")
+    async def harmless(message: Message) -> None:
+        others.append(message.id)
+
+    @router.on_event(EventType.HANDLER_FAILED)
+    async def failed(event: Event) -> None:
+        told.append(event.reason)
+
+    sandbox.include(router)
+    await write(sandbox, to="poison@inbox.example")
+    assert len(calls) == 2  # the first time it may have been anybody's fault
+    await write(sandbox)
+    assert len(others) == 1
+    await sandbox.advance(timedelta(minutes=3))
+    assert len(calls) == 5
+    assert ("deadly", "failed") in await run_states(sandbox)
+    assert ["begun 5 times and never ended" in reason for reason in told] == [True]
 
 
 async def test_a_send_that_can_never_be_taken_ends_its_run_at_once(sandbox: Sandbox) -> None:
