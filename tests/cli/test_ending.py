@@ -82,11 +82,9 @@ NAMES = ("anyio", "asyncio", "deaf")
 LONG = pytest.mark.long
 
 
-@pytest.mark.parametrize(
-    "names",
-    [pytest.param(NAMES[:2], id="thread"), pytest.param(NAMES[2:], id="deaf", marks=LONG)],
-)
-@pytest.mark.parametrize("command", ["dev", pytest.param("run", marks=LONG)])
+@pytest.mark.long
+@pytest.mark.parametrize("names", [NAMES[:2], NAMES[2:]], ids=["thread", "deaf"])
+@pytest.mark.parametrize("command", ["dev", "run"])
 def test_calls_that_do_not_end_hold_up_no_stop(
     inboxkit: Command, command: str, names: tuple[str, ...]
 ) -> None:

@@ -13,6 +13,7 @@ import sqlite3
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -158,8 +159,9 @@ def test_the_log_holds_no_body_no_code_and_no_key(inboxkit: Command) -> None:
         for name in ("echo", "failing"):
             server.send(mail(text=CANARIES, subject="canary-subject"), f"{name}@inbox.example")
         server.line("ValueError at", "err")
-        with pytest.raises(OSError, match="401"):
+        with pytest.raises(HTTPError, match="401") as refused:
             urlopen(f"{server.url}/webhooks/mailgun", CANARIES.encode(), timeout=LIMIT_SECONDS)
+        refused.value.close()
         server.line("webhook", "err")
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
