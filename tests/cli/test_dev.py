@@ -97,7 +97,12 @@ def test_changed_handlers_answer_on_the_same_ports(inboxkit: Command) -> None:
     ("name", "source", "says"),
     [
         ("echo.py", "import nosuch\n", "ModuleNotFoundError: No module named 'nosuch'"),
-        ("two.py", ECHO, "handlers.echo.echo and handlers.two.echo take the same messages"),
+        pytest.param(
+            "two.py",
+            ECHO,
+            "handlers.echo.echo and handlers.two.echo take the same messages",
+            marks=pytest.mark.long,
+        ),
     ],
     ids=["broken", "equal"],
 )

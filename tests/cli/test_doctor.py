@@ -178,6 +178,7 @@ def test_sends_of_unknown_outcome_are_told(inboxkit: Command) -> None:
     assert "inboxkit resolve" in fix
 
 
+@pytest.mark.long
 def test_a_database_that_another_program_holds_is_told(inboxkit: Command) -> None:
     with closing(sqlite3.connect(inboxkit.folder / "inboxkit.db")) as other:
         other.execute("BEGIN IMMEDIATE")

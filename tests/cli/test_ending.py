@@ -105,7 +105,7 @@ def test_calls_that_do_not_end_hold_up_no_stop(
 
 
 PORTS = ("--smtp", "127.0.0.1:0", "--http", "127.0.0.1:0")
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
+SIGNALS = [pytest.param(signal.SIGINT, marks=LONG), signal.SIGTERM]
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=str)
@@ -143,7 +143,8 @@ threading.Thread(target=threading.Event().wait, name="poller").start()
 """
 
 
-@pytest.mark.parametrize("command", ["dev", pytest.param("run", marks=LONG)])
+@pytest.mark.long
+@pytest.mark.parametrize("command", ["dev", "run"])
 def test_a_thread_that_an_import_began_holds_up_no_stop(inboxkit: Command, command: str) -> None:
     write_handler(inboxkit.folder, POLLING)
     with Serving(inboxkit.folder, command) as server:
@@ -152,6 +153,7 @@ def test_a_thread_that_an_import_began_holds_up_no_stop(inboxkit: Command, comma
     assert "ended although this did not: poller" in server.said["err"][-1]
 
 
+@pytest.mark.long
 def test_a_thread_that_an_import_began_holds_up_no_start_that_fails(inboxkit: Command) -> None:
     write_handler(inboxkit.folder, f"{POLLING}raise RuntimeError('broken')\n")
     with Process(inboxkit.folder, "run", *PORTS) as process:

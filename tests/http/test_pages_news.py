@@ -59,6 +59,7 @@ def test_a_page_is_told_that_something_came(server: Api) -> None:
         assert answer.readline() == b"data: 1\n"
 
 
+@pytest.mark.long
 def test_who_may_not_see_it_is_not_told(server: Api) -> None:
     admin = server.of(ADMIN)
     ours, theirs = admin.inbox(), admin.inbox()

@@ -142,6 +142,7 @@ async def test_agents_with_different_keys_are_told_apart_at_once(api: Api) -> No
     assert [one["inboxes"][0]["inbox"] for one in found] == [address for _, address in calls]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are counted there")
 async def test_the_files_of_all_agents_are_read_a_few_at_a_time(api: Api) -> None:
     api.inbox(username="files")

@@ -140,6 +140,7 @@ def test_what_cannot_be_stops_the_start(
     assert (done.returncode, done.stdout) == (code, "") and said in done.stderr
 
 
+@pytest.mark.long
 def test_a_server_that_is_not_there_and_a_wrong_key_stop_the_start(
     api: Api, tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ async def test_the_other_recipients_of_a_mail_still_get_it(kit: InboxKit) -> Non
     assert len(await take(kit, mail(), DESK, "help@inbox.example")) == 1
 
 
+@pytest.mark.long
 async def test_mail_whose_commit_was_made_but_not_confirmed_is_whole(kit: InboxKit) -> None:
     inbox, raw = await kit.inbox(DESK), mail(files=LARGE)
     lose_an_answer(kit.runtime.store.database.writer, "INTO inboxkit_raw")

@@ -196,6 +196,7 @@ async def test_handlers_that_require_proof_get_proven_mail_only(database: str) -
     assert found == {"act on Genuine!", "note Forged!"}
 
 
+@pytest.mark.long
 @pytest.mark.sqlite
 async def test_plain_mail_does_not_wait_for_a_silent_name_server(database: str) -> None:
     silent = dict.fromkeys(ZONE)

@@ -325,6 +325,7 @@ async def ask_in_vain(url: str, held: Hold, stop: Callable[[], Awaitable[object]
             await asking
 
 
+@pytest.mark.long
 async def test_a_request_that_is_never_answered_does_not_hold_up_the_end() -> None:
     held = Hold()
     async with AsyncExitStack() as open_ones:
