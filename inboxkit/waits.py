@@ -192,7 +192,7 @@ class Waits:
         """Take the first message that is wanted; mostly there is none, and nothing is written."""
 
         def begun(connection: Connection) -> tuple[list[int], _Page] | None:
-            if self._known(connection, search, self._store.clock.now()) is not None:
+            if search.keyed and self._known(connection, search, self._store.clock.now()):
                 return None
             left = search.left(connection)
             return left[_PAGE:], self._page(connection, left[:_PAGE], search)
