@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, not_, or_, select
 
-from .prepared import Prepared
+from .prepared import Prepared, among
 from .tables import job
 
 if TYPE_CHECKING:
@@ -70,13 +70,16 @@ def are_left(connection: Connection, kinds: Sequence[str], clock: Clock) -> bool
 
     The clock is read after the jobs were: one that was put while they were looked for is due then.
     """
-    leased = job.c.state == "leased"
-    held, due = connection.execute(
-        select(func.count().filter(leased), func.min(job.c.due_at)).where(
-            job.c.kind.in_(kinds), or_(leased, is_first())
-        )
-    ).one()
+    held, due = _left.rows(connection, kinds=kinds)[0]
     return held > 0 or (due is not None and due <= clock.now())
+
+
+_leased = job.c.state == "leased"
+_left = Prepared(
+    select(func.count().filter(_leased).label("held"), func.min(job.c.due_at).label("due")).where(
+        among(job.c.kind, "kinds"), or_(_leased, is_first())
+    )
+)
 
 
 def summary(connection: Connection) -> dict[str, int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from ..tokens import new_id, public_id
 from . import announcements, api_keys, claims, events, jobs
@@ -214,10 +214,14 @@ def give(tx: Tx, portions: Sequence[Portion], now: datetime) -> None:
 
 def are_behind(connection: Connection) -> bool:
     """Whether there are events that an endpoint was not given yet."""
-    served = select(endpoint.c.id).where(
-        endpoint.c.enabled.is_(True), endpoint.c.cursor < events.last(connection)
-    )
-    return connection.execute(served.limit(1)).first() is not None
+    return bool(_behind.rows(connection, last=events.last(connection)))
+
+
+_behind = Prepared(
+    select(endpoint.c.id)
+    .where(endpoint.c.enabled.is_(True), endpoint.c.cursor < bindparam("last"))
+    .limit(1)
+)
 
 
 def _job(endpoint_id: int, seq: int, inbox_id: int, name: str, now: datetime) -> Mapping[str, Any]:

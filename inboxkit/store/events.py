@@ -79,8 +79,7 @@ def cursor_seq(cursor: str) -> int:
 
 def last(connection: Connection) -> int:
     """Return the end of the log, 0 when it is empty."""
-    query = select(func.max(event.c.seq)).where(_settled(connection.dialect.name))
-    return connection.execute(query).scalar() or 0
+    return _last[connection.dialect.name].rows(connection)[0].seq or 0
 
 
 def after(connection: Connection, seq: int, *, limit: int = 500) -> Sequence[Row[Any]]:
@@ -106,6 +105,10 @@ _after = {
         .order_by(event.c.seq)
         .limit(bindparam("most", type_=Integer))
     )
+    for dialect in ("sqlite", "postgresql")
+}
+_last = {
+    dialect: Prepared(select(func.max(event.c.seq).label("seq")).where(_settled(dialect)))
     for dialect in ("sqlite", "postgresql")
 }
 _by_seq = Prepared(select(event).where(event.c.seq == bindparam("seq")))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select
 
-from . import events, jobs
+from . import events, facts, jobs
 from .mailgun_tables import mailgun_webhook
-from .tables import setting
 from .turn_numbers import numbered
 
 if TYPE_CHECKING:
@@ -68,41 +67,35 @@ def change(
 
 def cursor(connection: Connection) -> int | None:
     """Return how far the log was followed; None before anything was to be told."""
-    found = connection.execute(select(setting.c.value).where(setting.c.key == _CURSOR)).scalar()
+    found = facts.get(connection, _CURSOR)
     return None if found is None else int(found)
 
 
 def base(connection: Connection) -> str:
     """Return where this server was last reached by who set up a webhook or a route."""
-    return connection.execute(select(setting.c.value).where(setting.c.key == _BASE)).scalar() or ""
+    return facts.get(connection, _BASE) or ""
 
 
 def signing_key(connection: Connection) -> str:
     """Return the key that posts are signed with, "" while it is the first one."""
-    return connection.execute(select(setting.c.value).where(setting.c.key == _KEY)).scalar() or ""
+    return facts.get(connection, _KEY) or ""
 
 
 def set_signing_key(tx: Tx, key: str) -> None:
     """Sign with another key from now on; Mailgun's form of signing has room for one only."""
-    tx.connection.execute(delete(setting).where(setting.c.key == _KEY))
-    tx.connection.execute(insert(setting), [{"key": _KEY, "value": key}])
+    facts.put(tx.connection, _KEY, key)
 
 
 def begin(tx: Tx, base: str) -> None:
     """Follow the log from now on, unless it is followed already; remember where we are reached."""
-    tx.connection.execute(delete(setting).where(setting.c.key == _BASE))
-    tx.connection.execute(insert(setting), [{"key": _BASE, "value": base}])
+    facts.put(tx.connection, _BASE, base)
     tx.wake(KIND)
-    if cursor(tx.connection) is None:
-        row = {"key": _CURSOR, "value": str(events.last(tx.connection))}
-        tx.connection.execute(insert(setting), [row])
+    facts.first(tx.connection, _CURSOR, str(events.last(tx.connection)))
 
 
 def advance(tx: Tx, before: int, after: int, posts: Sequence[Mapping[str, Any]]) -> bool:
     """Queue what is to be posted of the entries between two places; False when another did it."""
-    ours = (setting.c.key == _CURSOR) & (setting.c.value == str(before))
-    moved = tx.connection.execute(update(setting).where(ours).values(value=str(after)))
-    if not moved.rowcount:
+    if not facts.replace(tx, _CURSOR, str(before), str(after)):
         return False
     jobs.put_new(tx, KIND, posts)  # of a mail that is read again, its first post may still wait
     return True

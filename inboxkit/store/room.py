@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert
-
 from ..tokens import new_id
-from .tables import setting
+from . import facts
 
 if TYPE_CHECKING:
     from .transactions import Tx
@@ -21,5 +19,5 @@ def try_room(tx: Tx) -> None:
     An empty transaction would succeed on a full disk.
     """
     key = f"room-{new_id()}"
-    tx.connection.execute(insert(setting), [{"key": key, "value": "x" * _BYTES}])
-    tx.connection.execute(delete(setting).where(setting.c.key == key))
+    facts.put(tx.connection, key, "x" * _BYTES)
+    facts.remove(tx, key)

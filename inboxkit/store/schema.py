@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, insert, inspect, select, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from ..errors import ConfigurationError
+from . import facts
 from .database import is_busy
-from .tables import setting
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -46,9 +46,8 @@ def works_with(connection: Connection, version: str) -> bool:
     """Whether this program can work with a schema of this version: its own, or a newer one."""
     if version <= HEAD:
         return version == HEAD
-    noted = select(setting.c.value).where(setting.c.key == _COMPATIBLE_KEY)
-    oldest = connection.execute(noted).scalar()
-    return oldest is not None and str(oldest) <= HEAD
+    oldest = facts.get(connection, _COMPATIBLE_KEY)
+    return oldest is not None and oldest <= HEAD
 
 
 def ensure(database: Database) -> None:
@@ -118,8 +117,7 @@ def _begun(connection: Connection) -> RootTransaction:
 
 def _note_compatible(connection: Connection) -> None:
     """Say in the database which programs can go on with its schema."""
-    connection.execute(delete(setting).where(setting.c.key == _COMPATIBLE_KEY))
-    connection.execute(insert(setting), [{"key": _COMPATIBLE_KEY, "value": COMPATIBLE}])
+    facts.put(connection, _COMPATIBLE_KEY, COMPATIBLE)
 
 
 def _check_restored(database: Database, connection: Connection) -> None:

@@ -10,13 +10,14 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, insert, select, update
-
 from ..errors import StoreError
 from ..tokens import Keyring, TokenKey
+from . import facts
 from .tables import setting
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from .transactions import Tx
 
 _IDENTITY, _KEYS = "secret", "token_keys"
@@ -27,16 +28,15 @@ _BEGINS_AFTER = timedelta(seconds=10)
 
 def identity(tx: Tx) -> bytes:
     """Return this database's own secret, made once: what is derived from it never changes."""
-    found = _value(tx.connection, _IDENTITY)
+    found = facts.get(tx.connection, _IDENTITY)
     if found is None:
-        found = secrets.token_hex(32)
-        tx.connection.execute(insert(setting), [{"key": _IDENTITY, "value": found}])
+        found = facts.first(tx.connection, _IDENTITY, secrets.token_hex(32))
     return bytes.fromhex(found)
 
 
 def check(connection: Connection, own: bytes) -> None:
     """Raise StoreError when the database is not the one whose secret is ``own``."""
-    if _value(connection, _IDENTITY) != own.hex():
+    if facts.get(connection, _IDENTITY) != own.hex():
         raise another()
 
 
@@ -50,7 +50,7 @@ def another(why: str = "another has taken its place, or is being filled") -> Sto
 
 def load(connection: Connection, own: bytes) -> Keyring:
     """Return the keys, newest first; ``own`` is the database's secret, the first of them."""
-    written = _value(connection, _KEYS)
+    written = facts.get(connection, _KEYS)
     return Keyring((TokenKey(own),) if written is None else tuple(map(_key, json.loads(written))))
 
 
@@ -60,14 +60,8 @@ def rotate(tx: Tx, own: bytes, now: datetime, keep: timedelta) -> Keyring:
     known = load(tx.connection, own)
     made = TokenKey(secrets.token_bytes(32), signs_from=now + _BEGINS_AFTER)
     keys = (made, *(key.until(now + keep) for key in known.keys if key.is_good(now)))
-    row = {"key": _KEYS, "value": json.dumps([_written(key) for key in keys])}
-    if not tx.connection.execute(update(setting).where(setting.c.key == _KEYS), row).rowcount:
-        tx.connection.execute(insert(setting), [row])
+    facts.put(tx.connection, _KEYS, json.dumps([_written(key) for key in keys]))
     return Keyring(keys)
-
-
-def _value(connection: Connection, name: str) -> str | None:
-    return connection.execute(select(setting.c.value).where(setting.c.key == name)).scalar()
 
 
 def _written(key: TokenKey) -> dict[str, Any]:
