@@ -80,29 +80,29 @@ def test_every_line_of_the_reply_begins_a_line_of_the_mail(body: str) -> None:
 
 
 HOSTILE = {
-    "quote-signs": ">" * 1_000_000,
-    "quoted-lines": "> quoted\n" * 111_111,
-    "on-on": "On " * 333_333,
-    "half-attributions": "On Mon, Jan 1, 2024 at 1:00 PM A\n" * 30_303,
-    "attributions": "On 3/4/25 09:15, Ana wrote:\n> a\nb\n" * 28_571,
-    "from-lines": "From: a\n" * 125_000,
-    "short-fields": "a:\n" * 333_333,
-    "drawn": "-" * 500_000 + "\n" + "_" * 500_000 + "x",
-    "delimiters": "--\n" * 333_333,
-    "spaces": "x" + " " * 1_000_000 + "x",
-    "blank-lines": "x" + "\n" * 1_000_000 + "x",
-    "notices": "This message is confidential, for the addressee. Delete it.\n\n" * 16_000,
-    "one notice": "this message is confidential " * 34_000,
-    "gaps": "On 3/4/25 09:15, Ana <a@b.example> wrote:  " * 22_000,
-    "gap lines": "On 3/4/25 09:15, Ana <a@b.example> said:  a\n" * 22_000,
-    "device": "Sent from my " * 77_000,
-    "device-lines": "Sent from my iPhone\n" * 50_000,
-    "open-brackets": "a <\n> wrote:\n" * 76_923,
+    "quote-signs": ">" * 250_000,
+    "quoted-lines": "> quoted\n" * 27_777,
+    "on-on": "On " * 83_333,
+    "half-attributions": "On Mon, Jan 1, 2024 at 1:00 PM A\n" * 7_575,
+    "attributions": "On 3/4/25 09:15, Ana wrote:\n> a\nb\n" * 7_142,
+    "from-lines": "From: a\n" * 31_250,
+    "short-fields": "a:\n" * 83_333,
+    "drawn": "-" * 125_000 + "\n" + "_" * 125_000 + "x",
+    "delimiters": "--\n" * 83_333,
+    "spaces": "x" + " " * 250_000 + "x",
+    "blank-lines": "x" + "\n" * 250_000 + "x",
+    "notices": "This message is confidential, for the addressee. Delete it.\n\n" * 4_000,
+    "one notice": "this message is confidential " * 8_500,
+    "gaps": "On 3/4/25 09:15, Ana <a@b.example> wrote:  " * 5_500,
+    "gap lines": "On 3/4/25 09:15, Ana <a@b.example> said:  a\n" * 5_500,
+    "device": "Sent from my " * 19_250,
+    "device-lines": "Sent from my iPhone\n" * 12_500,
+    "open-brackets": "a <\n> wrote:\n" * 19_230,
 }
 
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_million_hostile_characters_take_little_time(body: str) -> None:
+def test_a_quarter_of_a_million_hostile_characters_take_little_time(body: str) -> None:
     start = time.process_time()
     split_reply(body)
-    assert time.process_time() - start < 10
+    assert time.process_time() - start < 5

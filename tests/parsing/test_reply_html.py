@@ -70,26 +70,26 @@ def test_what_is_left_of_a_page_is_made_of_its_parts(html: str) -> None:
 
 
 HOSTILE = {
-    "deep": "<div>" * 100_000 + "x" + "</div>" * 80_000,
-    "deep-quotes": "<blockquote type=cite>" * 40_000,
-    "deep-containers": '<div class="yahoo_quoted">x' * 35_000,
-    "attributions": '<div class="gmail_attr">x' * 40_000,
-    "open-comments": "<!--" * 250_000,
-    "open-tags": "<a " * 333_333,
-    "open-values": '<a b="' * 166_666,
-    "odd-values": "<a b='\">" * 125_000,
-    "closing-tags": "</p>" * 250_000,
-    "unclosed": "<b><i></b>" * 100_000,
-    "brackets": "<" * 1_000_000,
-    "references": "&" * 500_000 + "&#x" * 166_666,
-    "big-number": "&#" + "9" * 1_000_000,
-    "raw": "<style>" * 140_000,
-    "breaks": "<br>" * 250_000,
+    "deep": "<div>" * 25_000 + "x" + "</div>" * 20_000,
+    "deep-quotes": "<blockquote type=cite>" * 10_000,
+    "deep-containers": '<div class="yahoo_quoted">x' * 8_750,
+    "attributions": '<div class="gmail_attr">x' * 10_000,
+    "open-comments": "<!--" * 62_500,
+    "open-tags": "<a " * 83_333,
+    "open-values": '<a b="' * 41_666,
+    "odd-values": "<a b='\">" * 31_250,
+    "closing-tags": "</p>" * 62_500,
+    "unclosed": "<b><i></b>" * 25_000,
+    "brackets": "<" * 250_000,
+    "references": "&" * 125_000 + "&#x" * 41_666,
+    "big-number": "&#" + "9" * 250_000,
+    "raw": "<style>" * 35_000,
+    "breaks": "<br>" * 62_500,
 }
 
 
 @pytest.mark.parametrize("html", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_million_hostile_characters_take_little_time(html: str) -> None:
+def test_a_quarter_of_a_million_hostile_characters_take_little_time(html: str) -> None:
     start = time.process_time()
     split_reply("", html)
-    assert time.process_time() - start < 20
+    assert time.process_time() - start < 5
