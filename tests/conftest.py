@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # The plain run takes a sample; for a long one: HYPOTHESIS_PROFILE=long. How slow a busy machine is
 # fails nothing: pytest-timeout sees to what does not end.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("plain", _PATIENT, max_examples=40)
+settings.register_profile("plain", _PATIENT, max_examples=25)
 settings.register_profile("long", _PATIENT, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "plain"))
 

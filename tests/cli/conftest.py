@@ -13,8 +13,7 @@ import pytest
 
 from inboxkit import discovery
 from inboxkit.cli.main import main
-from inboxkit.store import schema
-from inboxkit.store.database import open_database
+from inboxkit.testing.template import fresh_database
 from tests.http.api import Api, serving
 from tests.http.receiver import Receiver, receiving
 
@@ -63,16 +62,6 @@ class Command:
         return done.rows
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A database with its schema and nothing in it; to make one takes longer than most tests."""
-    file = tmp_path_factory.mktemp("empty") / "inboxkit.db"
-    database = open_database(f"sqlite:///{file}")
-    schema.upgrade(database)
-    database.close()
-    return file.read_bytes()
-
-
 @pytest.fixture
 def bare(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -90,9 +79,9 @@ def bare(
 
 
 @pytest.fixture
-def inboxkit(bare: Command, empty_database: bytes) -> Command:
+def inboxkit(bare: Command) -> Command:
     """The command in a folder that holds an empty database."""
-    (bare.folder / "inboxkit.db").write_bytes(empty_database)
+    fresh_database(bare.folder / "inboxkit.db")  # to make one takes longer than most tests
     return bare
 
 

@@ -13,12 +13,11 @@ from tests.mails import ANN, happened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 
-def settings(folder: Path, name: str, options: Mapping[str, str]) -> Settings:
+def settings(database: str, name: str, options: Mapping[str, str]) -> Settings:
     return Settings(
-        database=f"sqlite:///{folder / 'shop.db'}",
+        database=database,
         domain="mg.example.com",
         provider=(name,),
         options={name: dict(options)},
@@ -26,10 +25,10 @@ def settings(folder: Path, name: str, options: Mapping[str, str]) -> Settings:
 
 
 @pytest.mark.parametrize("name", sorted(VENDORS))
-async def test_a_send_is_found_by_the_ids_that_its_sender_sees(tmp_path: Path, name: str) -> None:
+async def test_a_send_is_found_by_the_ids_that_its_sender_sees(database: str, name: str) -> None:
     async with Emulator([name]) as emulator:
         options = emulator.accounts[name].options
-        async with InboxKit(settings=settings(tmp_path, name, options)) as kit:
+        async with InboxKit(settings=settings(database, name, options)) as kit:
             inbox = await kit.inbox("shop@mg.example.com")
             first = await inbox.send(ANN, "Hi", "Hello")
             await happened(kit, EventType.ACCEPTED)
