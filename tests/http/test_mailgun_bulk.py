@@ -152,8 +152,6 @@ def test_lists_are_those_of_who_brought_them(api: Api, mailgun: Mailgun) -> None
     assert run(store.read, mailgun_validations.find, pod, "mine") is None
 
 
-
-
 def wide() -> bytes:
     """Return a small file that is large when it is unpacked."""
     row = b"a@shop.example," + b"x" * 110_000 + b"\n"
