@@ -39,6 +39,7 @@ def test_scripts_run(
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", sorted({block.page for block in PYTHON if block.is_test}))
 def test_tests_pass(page: str, tmp_path: Path) -> None:
     found = [block for block in PYTHON if block.page == page and block.is_test]

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from .conftest import Command
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM],
+    ids=str,
+)
 def test_arrivals_are_printed_and_a_signal_ends_it(
     inboxkit: Command, number: signal.Signals
 ) -> None:
@@ -37,6 +41,7 @@ def test_arrivals_are_printed_and_a_signal_ends_it(
     assert [said.partition(": ")[2] for said in told[1:]] == [f"stopping ({number.name})"]
 
 
+@pytest.mark.long
 def test_mail_is_shown_in_a_browser_unless_the_settings_say_otherwise(inboxkit: Command) -> None:
     with Serving(inboxkit.folder, "dev") as server:
         server.send(mail(text="Your code is 482913."), to="anybody@inbox.example")
@@ -51,6 +56,7 @@ def test_mail_is_shown_in_a_browser_unless_the_settings_say_otherwise(inboxkit: 
     assert not any("browser" in said for said in server.said["err"])
 
 
+@pytest.mark.long
 def test_an_application_may_log_in_by_any_name_unless_users_are_set(inboxkit: Command) -> None:
     with Serving(inboxkit.folder, "dev") as server, server.client() as application:
         assert application.login("apikey", "whatever")[0] == 235

@@ -111,7 +111,7 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM]
 @pytest.mark.parametrize(
     "number", [pytest.param(SIGNALS[0], marks=LONG), SIGNALS[1]], ids=["2", "15"]
 )
-@pytest.mark.parametrize("command", ["dev", "run"])
+@pytest.mark.parametrize("command", [pytest.param("dev", marks=LONG), "run"])
 def test_a_signal_ends_a_start_that_is_not_done(
     inboxkit: Command, command: str, number: signal.Signals
 ) -> None:
@@ -124,7 +124,7 @@ def test_a_signal_ends_a_start_that_is_not_done(
 
 
 @pytest.mark.parametrize(("number", "code"), [(SIGNALS[0], 130), (SIGNALS[1], -signal.SIGTERM)])
-@pytest.mark.parametrize("command", ["dev", "run"])
+@pytest.mark.parametrize("command", [pytest.param("dev", marks=LONG), "run"])
 def test_a_signal_ends_an_import_that_is_not_done(
     inboxkit: Command, command: str, number: signal.Signals, code: int
 ) -> None:

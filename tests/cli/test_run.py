@@ -247,6 +247,7 @@ def test_a_kit_of_ones_own_is_run_and_flags_win(bare: Command) -> None:
     assert not (bare.folder / "inboxkit.db").exists()
 
 
+@pytest.mark.long
 def test_a_copy_that_is_made_while_it_runs_takes_the_place_of_what_is_lost(
     inboxkit: Command,
 ) -> None:
