@@ -65,9 +65,9 @@ def test_any_bytes_are_read_and_alike_each_time(name: str, data: bytes) -> None:
 
 @pytest.mark.parametrize("piece", PIECES)
 def test_much_of_anything_is_read_in_time(piece: str) -> None:
-    text = piece * (256 * 1024 // len(piece))
+    text = piece * (64 * 1024 // len(piece))
 
     for name, read in TEXT.items():
         start = time.process_time()
         read(text)
-        assert time.process_time() - start < 15, name
+        assert time.process_time() - start < 4, name
