@@ -43,34 +43,12 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
     The same header Idempotency-Key within ten minutes returns the same once more. ``give_back`` are
     such keys of waits that broke off: what they returned is given back first.
     """
-    asked, waits, keyed = call.given, call.parts.actions.waits, _keyed(call)
-    _check_host(asked.host)
-    brief = not asked.whole  # the answer lists what did come without its words
-    want = Want(
-        kind=asked.kind,
-        sender=_address_glob(asked.sender),
-        subject=asked.subject,
-        host=asked.host,
-        without=frozenset(call.reach.forbidden),
-        after=asked.since or call.now - _RECENT,
-    )
-    if asked.give_back:
-        await waits.release(call.inbox, _scope(call), asked.give_back)
+    waits, want, keyed = call.parts.actions.waits, _want(call), _keyed(call)
+    if call.given.give_back:
+        await waits.release(call.inbox, _scope(call), call.given.give_back)
     try:
         with call.parts.live.listeners.entered(call.line):
-            if asked.reply_to is None:
-                found = await waits.message(
-                    call.inbox, want, timeout=asked.timeout, brief=brief, keyed=keyed
-                )
-            else:
-                found = await waits.reply(
-                    call.inbox,
-                    await _sent(call),
-                    timeout=asked.timeout,
-                    without=want.without,
-                    brief=brief,
-                    keyed=keyed,
-                )
+            found = await _found(call, want, keyed)
     except WaitTimeout as late:
         await call.check_key()
         return await _late(call, late)
@@ -84,6 +62,34 @@ async def wait(call: Call[WaitQuery]) -> WaitResponse:
     if call.line is not None and call.line.is_closing():
         await waits.give_back(call.inbox, found, keyed)
     return answer
+
+
+def _want(call: Call[WaitQuery]) -> Want:
+    """Return what is waited for; raise ApiError for what can match nothing."""
+    asked = call.given
+    _check_host(asked.host)
+    return Want(
+        kind=asked.kind,
+        sender=_address_glob(asked.sender),
+        subject=asked.subject,
+        host=asked.host,
+        without=frozenset(call.reach.forbidden),
+        after=asked.since or call.now - _RECENT,
+    )
+
+
+async def _found(call: Call[WaitQuery], want: Want, keyed: Keyed | None) -> Message:
+    """Wait; raise WaitTimeout, with what did come, after the time that is asked for."""
+    asked, waits = call.given, call.parts.actions.waits
+    brief = not asked.whole  # the answer lists what did come without its words
+    if asked.reply_to is None:
+        return await waits.message(
+            call.inbox, want, timeout=asked.timeout, brief=brief, keyed=keyed
+        )
+    sent, without = await _sent(call), want.without
+    return await waits.reply(
+        call.inbox, sent, timeout=asked.timeout, without=without, brief=brief, keyed=keyed
+    )
 
 
 def _keyed(call: Call[WaitQuery]) -> Keyed | None:
