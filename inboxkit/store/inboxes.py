@@ -277,8 +277,11 @@ def find_client(
 
 def by_id(connection: Connection, inbox_id: int) -> InboxRecord | None:
     """Return the inbox with this row id."""
-    row = connection.execute(select(inbox).where(inbox.c.id == inbox_id)).first()
+    row = _by_id.one(connection, number=inbox_id)
     return None if row is None else _record(connection, row)
+
+
+_by_id = Prepared(select(inbox).where(inbox.c.id == bindparam("number")))
 
 
 def _with_aliases() -> Select[*tuple[Any, ...]]:

@@ -86,6 +86,11 @@ _brief = _reading(
     *(column for column in _CONTENT if column.name not in (*_TEXTS, "html")),
 )
 _labels_of = Prepared(select(label).where(among(label.c.message_id)))
+_files_of = Prepared(
+    select(attachment)
+    .where(among(attachment.c.message_id))
+    .order_by(attachment.c.message_id, attachment.c.position)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +171,7 @@ def _labels(connection: Connection, ids: Sequence[int]) -> Mapping[int, set[str]
 
 def _files(connection: Connection, ids: Sequence[int]) -> Mapping[int, list[Row[Any]]]:
     found: defaultdict[int, list[Row[Any]]] = defaultdict(list)
-    query = (
-        select(attachment)
-        .where(attachment.c.message_id.in_(ids))
-        .order_by(attachment.c.message_id, attachment.c.position)
-    )
-    for row in connection.execute(query) if ids else ():
+    for row in _files_of.rows(connection, ids=ids) if ids else ():
         found[row.message_id].append(row)
     return found
 
