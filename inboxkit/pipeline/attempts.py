@@ -113,6 +113,8 @@ class Attempts:
             return Attempt(chosen.provider, Refused(str(error), UNSENDABLE))
         except SendError as error:
             return Attempt(chosen.provider, Refused(str(error), UNSUPPORTED))
+        except StoreError as error:  # such as damaged bytes, which a backup may bring back
+            return Attempt(chosen.provider, Retry(reason=f"cannot be read: {error}"))
         except Exception as error:
             log.exception("send %s: cannot be prepared", public_id("msg", row.id))
             return Attempt(
@@ -159,10 +161,9 @@ class Attempts:
         part = lookup(chosen.provider) if chosen is not None else None
         if chosen is None or part is None:
             return Unknown("the provider cannot be asked")
-        packed = Packed(row.data, row.location)
-        raw = await in_thread(self._store.blobs.unpack, packed)
         try:
-            message = outgoing(row, raw, recipients, chosen.provider)
+            # Its ids tell which message is meant: its bytes may be damaged, or out of reach.
+            message = outgoing(row, b"", recipients, chosen.provider)
             question = part.build_lookup(message, chosen.config, self._store.clock.now())
             async with self._turns:
                 answer = await self._transport.http(question)

@@ -44,6 +44,7 @@ class Unsendable(SendError):
 def outgoing(row: Any, raw: bytes, recipients: Sequence[str], chosen: AnyProvider) -> Outgoing:
     """Return a send for these recipients; its bytes are decoded only if the provider wants parts.
 
+    Without bytes it is one to ask about: there are no attachments, and no headers out of the mail.
     Raise UnsupportedFeature when they are beyond what is taken apart, Unsendable when something is
     stored that is no text: by hand, or by an earlier version.
     """

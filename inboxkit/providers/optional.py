@@ -27,7 +27,10 @@ C = TypeVar("C", contravariant=True)
 
 @runtime_checkable
 class Lookup(Protocol[C]):
-    """A provider that can be asked what became of a message whose outcome is unknown."""
+    """A provider that can be asked what became of a message whose outcome is unknown.
+
+    The message comes without its bytes and attachments, which may be damaged by then.
+    """
 
     def build_lookup(self, message: Outgoing, config: C, now: datetime) -> HttpRequest:
         """Return the question."""

@@ -19,7 +19,7 @@ from inboxkit.providers.mailgun import Mailgun, MailgunConfig
 from inboxkit.providers.memory import Memory
 from inboxkit.store import backlog, deliveries, events, jobs, sends
 from inboxkit.store.limit_tables import circuit
-from inboxkit.store.tables import job, message
+from inboxkit.store.tables import job, message, raw
 from inboxkit.tokens import row_id
 
 from .outbox_bench import Bench, Keyed, bench
@@ -100,6 +100,40 @@ async def test_a_send_that_the_provider_knows_of_was_sent(database: str) -> None
         await b.leave(sent, "mailgun")
         await b.run()
         assert (await b.state(sent), b.posts) == ("accepted", 1)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "not known"])
+async def test_a_send_is_asked_about_although_its_bytes_are_damaged(
+    database: str, known: bool
+) -> None:
+    async with bench(database, Mailgun()) as b:
+        sent = await b.send()
+        if known:
+            await b.run()
+        await b.leave(sent, "mailgun")
+        await damage(b)
+        await b.run()
+        assert (await b.state(sent), b.posts) == (("accepted", 1) if known else ("unknown", 0))
+        await b.drain()
+        assert await b.kit.runtime.store.read(backlog.count, ["send"]) == 0
+
+
+async def damage(b: Bench) -> None:
+    change = update(raw).values(data=b"no zstd")
+    await b.kit.runtime.store.write(lambda tx: tx.connection.execute(change).rowcount)
+
+
+async def test_a_send_whose_bytes_are_damaged_is_given_up_and_says_why(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with bench(database, Mailgun()) as b:
+        sent = await b.send()
+        await damage(b)
+        await b.drain()
+        row = await b.kit.runtime.store.read(lambda c: c.execute(select(message)).one())
+        reason = "cannot be read: a message in the database: ZstdError"
+        assert (row.state, row.error) == ("failed", f"given up after 12 attempts: {reason}")
+        assert (b.posts, sent.id in caplog.text, "Traceback" in caplog.text) == (0, True, False)
 
 
 async def test_what_certainly_did_not_arrive_goes_to_the_next_and_counts_as_an_outage(
