@@ -20,7 +20,7 @@ from .errors import ConfigurationError, InboxKitError, NotFound
 from .http.api.live import Live, Payloads, wanted_as
 from .http.parts import Parts
 from .inbox import Inbox
-from .pipeline import deletion, dispatch, feedback, outbox, plan, read, remind, watchdog
+from .pipeline import deletion, dispatch, ending, feedback, outbox, plan, read, remind, watchdog
 from .pipeline.accept import Accept
 from .pipeline.addresses import Addresses
 from .pipeline.authenticity import Authenticity
@@ -28,6 +28,7 @@ from .pipeline.fanout import Fanout
 from .pipeline.faults import fault
 from .pipeline.handlers import Handlers
 from .pipeline.janitor import Janitor
+from .pipeline.leases import leave_to_others
 from .pipeline.loops import Consumer
 from .pipeline.mailgun_log import MailgunLog
 from .pipeline.mailgun_posts import MailgunPosts
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inboxkit")
 _PROBE_SECONDS = 8.0  # longer than the wait for a lock: then it is known what is wrong
-_GRACE_SECONDS, _LAST_SECONDS = 30.0, 5.0
+_GRACE_SECONDS = 30.0
 _CUT_OFF_SECONDS = 3.0  # for calls that have had their time before
 
 
@@ -92,8 +93,7 @@ class Runtime:
         self._closing = AsyncExitStack()  # what is open, the latest to be closed first
         self._main: asyncio.Task[None] | None = None
         self._tasks: TaskGroup | None = None
-        self._plans = False
-        self._busy: list[dispatch.Dispatch | outbox.Outbox] = []
+        self._sends: outbox.Outbox | None = None
         self._runs: dispatch.Dispatch | None = None
         self.grace = _GRACE_SECONDS  # for calls that a cancel does not end
 
@@ -223,7 +223,7 @@ class Runtime:
         self._consume("send", self._outbox.work, self._outbox.room)
         due = drafting.Drafting(self.store, self.actions)
         self._consume("draft", due.work, lambda: drafting.BATCH)
-        self._busy.append(self._outbox)
+        self._sends = self._outbox
 
     def _posting(self, guard: Guard, tasks: TaskGroup) -> Posts:
         """Return what posts events to the endpoints of outgoing webhooks."""
@@ -232,13 +232,11 @@ class Runtime:
 
     def plan(self) -> None:
         """Begin to plan messages and to call handlers."""
-        if self._plans:
+        if self._runs is not None:
             return
         assert self._tasks is not None
-        self._plans = True
         runs = dispatch.Dispatch(self.store, self.handlers, self.actions, self._tasks)
         self._consume("run", runs.work, runs.room, runs.full)
-        self._busy.append(runs)
         self._runs = runs
         plans = plan.Plan(self.store, self.handlers, self.actions)
         self._consume("plan", plans.work, lambda: plan.BATCH)
@@ -267,17 +265,22 @@ class Runtime:
         else:
             self.handlers.add(router, await self.resources.enter(opened))
 
+    @property
+    def _busy(self) -> Sequence[dispatch.Dispatch | outbox.Outbox]:
+        """The steps whose work takes long, and waits for a turn."""
+        return [step for step in (self._runs, self._sends) if step is not None]
+
     async def drain(self, seconds: float) -> None:
         """Take nothing new, and let handlers and sends that are under way finish.
 
         What takes longer than ``seconds`` is cut off by ``stop`` and taken up again later.
         """
         end = anyio.current_time() + seconds
-        self._take_no_more()
+        await self._take_no_more()
         await self.edges.close(seconds)  # handlers and sends go on meanwhile
         with anyio.CancelScope(deadline=end):
             for step in self._busy:
-                await step.idle()
+                await step.crew.idle()
         self.grace = min(self.grace, _CUT_OFF_SECONDS)
 
     async def stop(self) -> None:
@@ -285,27 +288,24 @@ class Runtime:
         await self._close()
         self.check()  # a step that broke must not go unseen
 
-    def _take_no_more(self) -> None:
+    async def _take_no_more(self) -> None:
+        """Begin nothing from now on, and leave to others what waits to be begun."""
         self.time.begin()
         self.stopping.set()
         self.store.takers.close()
+        unbegun = [job for step in self._busy for job in step.crew.close()]
+        await leave_to_others(self.store, unbegun)
 
     async def _close(self) -> None:
-        self._take_no_more()
-        await uninterrupted(self._closing.aclose())  # a timeout around it must leave nothing open
+        await uninterrupted(self._close_all())  # a timeout around it must leave nothing open
+
+    async def _close_all(self) -> None:
+        await self._take_no_more()
+        await self._closing.aclose()
 
     async def _end(self, main: asyncio.Task[None]) -> None:
-        """Cancel every step; go on without what does not end."""
-        main.cancel()
-        await asyncio.wait({main}, timeout=self.time.left(self.grace))
-        if not main.done() and self._runs is not None:
-            self._runs.calls.leave()
-        for step in self._busy:
-            if isinstance(step, outbox.Outbox):
-                await self.time.answered(step, main)
-        await asyncio.wait({main}, timeout=self.time.left(min(self.grace, _LAST_SECONDS)))
-        if not main.done():
-            log.error("the stop goes on although a step or a call of a handler does not end")
+        runs, sends = self._runs, self._sends
+        await ending.end(main, self.store, runs=runs, sends=sends, time=self.time, grace=self.grace)
 
     async def problem(self) -> str:
         """Return why this process cannot take mail, "" when it can."""

@@ -69,11 +69,11 @@ class Dispatch:
         self._handlers = handlers
         self._held: dict[int, items.Held] = {}
         self.calls = Calls(tasks)
-        self._crew = Crew(store, "run", tasks, self._one, size=_CONCURRENCY)
+        self.crew = Crew(store, "run", tasks, self._one, size=_CONCURRENCY, waits=True)
 
     def room(self) -> int:
         """Return how many more Runs may be leased now; who waits for its router takes no room."""
-        return self._crew.room() + self._handlers.waiting
+        return self.crew.room() + self._handlers.waiting
 
     def full(self) -> frozenset[int]:
         """Return the marks of the queues that are not to be leased from now.
@@ -84,7 +84,7 @@ class Dispatch:
 
     async def idle(self) -> None:
         """Return when no handler is being called."""
-        await self._crew.idle()
+        await self.crew.idle()
 
     async def work(self, taken: list[Job]) -> None:
         """Start a task for each leased Run; what they need is loaded at once."""
@@ -94,7 +94,7 @@ class Dispatch:
             raise
         except Exception as error:  # noqa: BLE001 - each is loaded by itself then, and fails by itself
             log.error("runs %s: %s", [job.key for job in taken], fault(error))
-        await self._crew.work(taken)
+        await self.crew.work(taken)
 
     async def _one(self, job: Job) -> None:
         held = self._held.pop(job.id, items.Held())
@@ -156,6 +156,9 @@ class Dispatch:
         """
         if not await loaded.places.take():
             await give_back(self._store, job, "", after=None, blameless=True)
+            return
+        if not self.crew.begin(job):
+            loaded.places.free()
             return
         try:
             await self._call(job, row, loaded, handler, item)

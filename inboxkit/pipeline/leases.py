@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 import anyio
@@ -24,6 +25,7 @@ P = ParamSpec("P")
 log = logging.getLogger("inboxkit.pipeline")
 _PAUSE_SECONDS = 1.0
 _PATIENCE_SECONDS = 30.0
+_STOP_SECONDS = 2.0
 
 
 async def insist(
@@ -77,3 +79,22 @@ async def give_all_back(
             await anyio.sleep(_PAUSE_SECONDS)
         else:
             return
+
+
+async def leave_to_others(store: Store, unbegun: Sequence[Job]) -> None:
+    """Give back, at a stop, what was not begun; the close does what the database refuses now."""
+    with anyio.move_on_after(_STOP_SECONDS):  # it may be silent
+        try:
+            if unbegun:
+                await store.write_lightly(
+                    jobs.give_back, unbegun, due_at=None, error="", blameless=True
+                )
+            await store.give_up_leases()
+        except StoreError as error:
+            log.warning("what was not begun is given back at the end: %s", error)
+
+
+async def leave_all_but(store: Store, held: Sequence[int]) -> None:
+    """Give back, at a stop, all that this process has leased but these jobs."""
+    with anyio.move_on_after(_STOP_SECONDS), suppress(StoreError):
+        await store.write_lightly(jobs.release, [store.worker_id], but=held)

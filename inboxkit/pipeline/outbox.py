@@ -78,29 +78,31 @@ class Outbox:
             held if joins else settings.send_concurrency, fast_acquire=True
         )
         self._refill = settings.send_concurrency * (_HELD // 2)
-        self._crew = Crew(store, "send", tasks, self._one, size=held)
+        self.crew = Crew(store, "send", tasks, self._one, size=held, waits=True)
         self._policy = settings.unknown_sends
         self._recorded = partial(outcomes.record, policy=self._policy)
         self._answered = partial(outcomes.answered, policy=self._policy)
-        self.idle = self._crew.idle
+        self.idle = self.crew.idle
         self.transport = Transport(settings.hostname, connections=settings.send_concurrency)
         turns = anyio.CapacityLimiter(settings.send_concurrency) if joins else None
         self._attempts = Attempts(store, accept, self.transport, turns)
 
     def room(self) -> int:
         """Return how many more sends may be leased: none, or enough to be worth a claim."""
-        room = self._crew.room()
+        room = self.crew.room()
         return room if room >= self._refill else 0
 
     async def work(self, taken: list[Job]) -> None:
         """Look at all these sends at once, and start a task for each."""
         looks = await self._look([int(job.key) for job in taken])
         self._looks |= {job.id: looks[int(job.key)] for job in taken if int(job.key) in looks}
-        await self._crew.work(taken)
+        await self.crew.work(taken)
 
     async def _one(self, job: Job) -> None:
         look, seen = self._looks.pop(job.id, None), time.monotonic()
         async with self._turns:
+            if not self.crew.begin(job):
+                return
             if look is not None and time.monotonic() - seen > _FRESH_SECONDS:
                 look = (await self._look([look.row.id])).get(look.row.id)
             await self._turn(job, look)

@@ -346,9 +346,9 @@ def give_up(tx: Tx, worker: int, leases: Collection[int]) -> int:
     return len(freed)
 
 
-def release(tx: Tx, workers: Sequence[int]) -> int:
-    """Give the jobs of dead workers back to whoever comes next."""
-    held = and_(job.c.worker_id.in_(workers), job.c.state == "leased")
+def release(tx: Tx, workers: Sequence[int], *, but: Sequence[int] = ()) -> int:
+    """Give the jobs of workers that are dead, or stop, back to whoever comes next."""
+    held = and_(job.c.worker_id.in_(workers), job.c.state == "leased", job.c.id.not_in(but))
     freed = tx.connection.execute(
         update(job).where(held).values(state="ready", worker_id=None, token=None)
     ).rowcount

@@ -300,13 +300,17 @@ class Store:
         async with anyio.create_task_group() as tasks:
             if self.database.file is not None:
                 tasks.start_soon(self._look_out)
-            while True:
-                with contextlib.suppress(StoreError):  # ``/readyz`` says when it lasts
-                    await self.show_life()
-                    await self.give_up_leases()
-                if self.database.file is None:  # which tells nobody whether it has changed
-                    self.bell.ring(TOPICS)
-                await anyio.sleep(BEAT_SECONDS)
+            tasks.start_soon(self.beat_on)
+
+    async def beat_on(self) -> None:
+        """Beat every two seconds."""
+        while True:
+            with contextlib.suppress(StoreError):  # ``/readyz`` says when it lasts
+                await self.show_life()
+                await self.give_up_leases()
+            if self.database.file is None:  # which tells nobody whether it has changed
+                self.bell.ring(TOPICS)
+            await anyio.sleep(BEAT_SECONDS)
 
     async def _look_out(self) -> None:
         """Notice what other processes change, and copy the WAL: no beat waits for that."""
@@ -323,11 +327,15 @@ class Store:
     async def give_up_leases(self) -> None:
         """Free the jobs whose lease broke off in its commit: stored, perhaps, and given to nobody.
 
-        Only this process could free them: to the others it lives, and so do its leases.
+        And those that were handed over as this process began to stop. Only it could free them: to
+        the others it lives, and so do its leases.
         """
         if doubted := self.takers.doubted():
             await self.write_lightly(jobs.give_up, self.worker_id, doubted)
             self.takers.given_up(doubted)
+        if unused := self.takers.unused():
+            await self.write_lightly(jobs.give_back, unused, due_at=None, error="", blameless=True)
+            self.takers.forget(unused)
 
     async def show_life(self) -> None:
         """Beat once; how silent others were then counts only if it could be written."""

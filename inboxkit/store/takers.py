@@ -74,7 +74,10 @@ class Takers:
         return self._bell.count(kind) - self._hands[kind]
 
     def hand(self, jobs: Sequence[Job]) -> None:
-        """Give jobs to their steps; their leases are committed."""
+        """Give jobs to their steps; their leases are committed.
+
+        Once it is closed they stay ``unused``.
+        """
         for job in jobs:
             self._handed[job.kind].append(job)
         kinds = {job.kind for job in jobs}
@@ -92,6 +95,15 @@ class Takers:
         with self._lock:
             self._closed = True
             self._offers.clear()
+
+    def unused(self) -> list[Job]:
+        """Return the jobs that were handed over and that no step will collect any more."""
+        return [job for jobs in self._handed.values() for job in jobs] if self._closed else []
+
+    def forget(self, jobs: Sequence[Job]) -> None:
+        """Forget jobs that were handed over, and have been given back."""
+        for kind in {job.kind for job in jobs}:
+            self._handed[kind] = deque(job for job in self._handed[kind] if job not in jobs)
 
     # by who puts jobs, in a thread of the writer
 

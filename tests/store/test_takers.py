@@ -183,3 +183,17 @@ async def test_a_lease_whose_commit_broke_off_is_given_up(store: Store) -> None:
         await store.bell.wait("run", rung)
     assert sorted(await claimed(store)) == ["born", "claimed"]
     assert store.takers.doubted() == frozenset()
+
+
+async def test_what_is_handed_over_as_the_process_stops_is_free_again(store: Store) -> None:
+    offer(store)
+    await put(store, "handed")
+    await put(store, "reserved")
+    store.takers.close()
+    found: list[str] = []
+    with anyio.fail_after(30):
+        while len(found) < 2:  # the second may be handed over after the first look
+            await store.give_up_leases()
+            found += await claimed(store)
+    assert sorted(found) == ["handed", "reserved"]
+    assert store.takers.unused() == []
