@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..parsing import parse as parse_bytes
+from ..parsing.model import Limits
+from . import files
 from .printing import as_json, moment, plain
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from ..parsing.model import Bounce, ParsedAttachment, ParsedMessage
     from ..values import Address
+
+_MOST_BYTES = Limits().message_bytes + 1  # of what is larger the header alone is read
 
 
 @click.command()
@@ -25,14 +28,15 @@ if TYPE_CHECKING:
 def parse(ctx: click.Context, json_: bool, paths: tuple[str, ...]) -> None:
     """Read mail files, folders of them, or - for standard input; print a JSON object for each.
 
-    A bad message never makes it fail: its state and defects say what is wrong. A file that cannot
-    be read is named on standard error, the others are read, and it exits 1.
+    A bad message never makes it fail: its state and defects say what is wrong. Of a pipe that does
+    not end it reads as much as of a message. A file that cannot be read is named on standard error,
+    the others are read, and it exits 1.
     """
     del json_  # there is no other form; the flag is there for scripts that pass it everywhere
     unread = 0
     for name in (file for path in paths for file in _files(path)):
         try:
-            raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+            raw = files.beginning(None if name == "-" else Path(name), _MOST_BYTES)
         except OSError as error:
             click.echo(f"error: {plain(error)}", err=True)
             unread += 1
@@ -44,10 +48,10 @@ def parse(ctx: click.Context, json_: bool, paths: tuple[str, ...]) -> None:
 
 def _files(name: str) -> Iterator[str]:
     path = Path(name)
-    if name == "-" or path.is_file():
-        yield name
-    elif path.is_dir():
+    if path.is_dir():
         yield from (str(file) for file in sorted(path.rglob("*")) if file.is_file())
+    elif name == "-" or path.exists():
+        yield name
     else:
         raise click.UsageError(f"{name} does not exist")
 

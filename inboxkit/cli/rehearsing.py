@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import files
 from .opening import flags_of, run, settings_of, work_on_a_database
 from .printing import as_json, flat, message_whole, plain
 from .reading import json_option
@@ -36,7 +37,8 @@ def try_(
     work_on_a_database(ctx)
     flags = {"handlers": handlers}
     settings = settings_of(ctx, **flags)
-    shown = _shown(run(rehearsed(settings, flags_of(ctx, **flags), address, mail.read_bytes())))
+    raw = files.mail(mail, settings)
+    shown = _shown(run(rehearsed(settings, flags_of(ctx, **flags), address, raw)))
     as_json(shown) if json_ else _print(shown)
     if any(one["state"] not in _GOOD for one in shown["runs"]):
         ctx.exit(1)

@@ -11,6 +11,7 @@ from .. import discovery, matching
 from ..errors import ConfigurationError
 from ..router import HandlerKind, Router
 from ..store.database import sqlite_file
+from . import files
 from .looking import look
 from .opening import handlers_folder, is_app, run, settings_of
 from .printing import as_json, flat, table
@@ -45,7 +46,7 @@ def routes(
     if mail is not None:
         from .trying import tried  # reads the mail, which takes a whole runtime
 
-        placed = _placed(run(tried(settings, address, mail.read_bytes())), routers)
+        placed = _placed(run(tried(settings, address, files.mail(mail, settings))), routers)
         as_json(placed) if json_ else _print(placed)
     else:
         wanted = None if address is None else run(_inbox_of(settings, address))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from inboxkit.parsing.model import Limits
 
 from .mails import mail, write_mail
 
@@ -94,6 +97,28 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(inboxkit: Command) 
     done = inboxkit("parse", "in")
     assert (done.code, len(done.rows)) == (1, 1)
     assert "0.eml" in done.err or "Input/output error" in done.err
+
+
+def test_of_what_does_not_end_no_more_is_read_than_of_a_message(inboxkit: Command) -> None:
+    (row,) = inboxkit("parse", "/dev/zero").rows
+    assert (row["path"], row["state"]) == ("/dev/zero", "limited")
+    assert row["defects"] == ["limit: message_bytes"]
+
+
+def test_of_standard_input_no_more_is_read_than_of_a_message(inboxkit: Command) -> None:
+    most = Limits().message_bytes
+    (row,) = inboxkit("parse", "-", stdin=mail() + bytes(most)).rows
+    assert (row["message_id"], row["state"]) == ("<1@example.com>", "limited")
+    assert sys.stdin.buffer.tell() == most + 1
+
+
+def test_a_pipe_is_read_like_a_file(inboxkit: Command) -> None:
+    reads, writes = os.pipe()
+    os.write(writes, mail())
+    os.close(writes)
+    (row,) = inboxkit("parse", f"/dev/fd/{reads}").rows
+    os.close(reads)
+    assert row["message_id"] == "<1@example.com>"
 
 
 def test_no_database_is_made(bare: Command) -> None:

@@ -92,3 +92,10 @@ def test_a_mail_without_a_recipient_needs_an_address(desk: Command) -> None:
     (desk.folder / "1.eml").write_bytes(b"Subject: x\n\nx\n")
     done = desk("try", "1.eml")
     assert done.code == 2 and "give its address as well" in done.err
+
+
+@pytest.mark.parametrize("command", [["try"], ["routes", "--mail"]], ids=" ".join)
+def test_a_file_that_does_not_end_is_refused(desk: Command, command: list[str]) -> None:
+    done = desk("--set", "max_message_bytes=3000000", *command, "/dev/zero", "echo@inbox.example")
+    assert (done.code, done.out) == (2, "")
+    assert "error: /dev/zero: larger than max_message_bytes (3000000)" in done.err
