@@ -1,6 +1,7 @@
 """Which handler takes a message, a code, an attachment or an event, and why another does not.
 
-Pure: values in, values out. An exception of a ``when=`` condition reaches the caller.
+Pure: values in, values out. An exception of a ``when=`` condition reaches the caller,
+what else it raises as a HandlerError.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from .errors import HandlerError
 from .router import HandlerKind
 from .values import Kind
 
@@ -204,7 +206,14 @@ def _withheld(handler: Handler, message: Message) -> str | None:
 
 
 def _condition(wanted: Filters, message: Message) -> str | None:
-    return None if wanted.when is None or wanted.when(message) else "its when= says no"
+    if wanted.when is None:
+        return None
+    try:
+        return None if wanted.when(message) else "its when= says no"
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # sys.exit() in it would end whoever asks
+        raise HandlerError(f"its when= raised {type(error).__name__}") from error
 
 
 def _has_type(content_type: str, attachment: Attachment) -> bool:

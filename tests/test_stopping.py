@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import sys
 import threading
 import time
 from contextlib import asynccontextmanager
@@ -134,6 +135,13 @@ async def makes_an_error_of_it(_message: Message) -> None:
         raise RuntimeError("cut off") from error
 
 
+async def exits(_message: Message) -> None:
+    try:
+        await anyio.sleep_forever()
+    except asyncio.CancelledError:
+        sys.exit(1)
+
+
 async def goes_on(message: Message) -> None:
     with anyio.CancelScope(shield=True):
         with contextlib.suppress(asyncio.CancelledError):
@@ -146,7 +154,7 @@ async def hides_it(message: Message) -> None:
         await goes_on(message)
 
 
-@pytest.mark.parametrize("end", [makes_an_error_of_it, goes_on, hides_it])
+@pytest.mark.parametrize("end", [makes_an_error_of_it, exits, goes_on, hides_it])
 async def test_however_a_call_ends_that_a_stop_cuts_off_its_run_is_begun_anew(
     database: str, end: Callable[[Message], Awaitable[None]]
 ) -> None:

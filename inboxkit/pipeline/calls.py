@@ -50,10 +50,16 @@ class Calls:
                 raise
             # Nobody cancels this task: let out, it would end the calls of all other Runs.
             raise RuntimeError("the handler awaits something that was cancelled") from error
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if isinstance(error, GeneratorExit) and not _is_running(task):
+                raise  # the task is thrown away, and may await nothing
             if self._tasks.cancel_scope.cancel_called:
                 _tell_of_cut(row, error)
                 raise asyncio.CancelledError from error
+            if isinstance(error, GeneratorExit):
+                raise RuntimeError("the handler raised GeneratorExit") from error
             raise
         finally:
             del self._under_way[task]
@@ -77,7 +83,14 @@ class Calls:
             task.cancel()
 
 
-def _tell_of_cut(row: Any, error: Exception) -> None:
+def _is_running(task: asyncio.Task[Any]) -> bool:
+    try:
+        return asyncio.current_task() is task
+    except RuntimeError:  # no loop runs any more
+        return False
+
+
+def _tell_of_cut(row: Any, error: BaseException) -> None:
     log.warning(
         "%s of %s: cut off by the stop, and ended with %s; the Run is begun anew",
         *(public_id("run", row.id), row.handler, fault(error)),
