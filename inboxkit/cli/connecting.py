@@ -30,7 +30,12 @@ def agent() -> None:
 @agent.command()
 @click.argument("client", required=False, type=click.Choice(sorted(PROGRAMS)))
 @click.option("--write", is_flag=True, help="Write it into the program's file; else it is printed.")
-@click.option("--file", metavar="FILE", help="Another file than the program's usual one.")
+@click.option(
+    "--file",
+    type=click.Path(),
+    metavar="FILE",
+    help="Another file than the program's usual one.",
+)
 @click.option(
     "--name", default="inboxkit", show_default=True, help="What the program calls the server."
 )

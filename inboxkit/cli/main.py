@@ -71,6 +71,31 @@ EXIT_ERROR, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_TIMEOUT, EXIT_UNREACHABLE = 1, 2, 3
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
+class _Text(click.types.StringParamType):
+    """An argument that is no path. What is not UTF-8 no database takes, and no address holds.
+
+    Python decodes it all the same, to halves of surrogate pairs.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text: str = super().convert(value, param, ctx)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail(f"{text!r} is not UTF-8", param, ctx)
+        return text
+
+
+def _take_text_only(command: click.Command) -> None:
+    """Refuse what is not UTF-8 for all that is text, of a command and of those below it."""
+    for param in command.params:
+        if type(param.type) is click.types.StringParamType:
+            param.type = _Text()
+    if isinstance(command, click.Group) and not isinstance(command, LazyGroup):
+        for each in command.commands.values():
+            _take_text_only(each)
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports them when they are called."""
 
@@ -83,6 +108,7 @@ class LazyGroup(click.Group):
         module, function, _ = COMMANDS[cmd_name]
         with _uncollected():
             command: click.Command = getattr(import_module(f"inboxkit.cli.{module}"), function)
+        _take_text_only(command)
         return command
 
     def resolve_command(
@@ -171,6 +197,7 @@ def _settings(_ctx: click.Context, _option: click.Parameter, pairs: tuple[str, .
 @click.option(
     "--config",
     envvar="INBOXKIT_CONFIG",
+    type=click.Path(),
     metavar="FILE",
     help="Settings file; inboxkit.toml by default.",
 )
@@ -188,6 +215,9 @@ def cli(
         raise click.UsageError("--url and --database: a command works on one of them")
     made_before: dict[str, Any] = ctx.obj or _beginning([])
     ctx.obj = made_before | {"file": config, "url": url, "given": others | flags}
+
+
+_take_text_only(cli)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

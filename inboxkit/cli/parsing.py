@@ -23,7 +23,7 @@ _MOST_BYTES = Limits().message_bytes + 1  # of what is larger the header alone i
 
 @click.command()
 @click.option("--json", "json_", is_flag=True, help="One JSON object a line (the default).")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="PATH...")
 @click.pass_context
 def parse(ctx: click.Context, json_: bool, paths: tuple[str, ...]) -> None:
     """Read mail files, folders of them, or - for standard input; print a JSON object for each.
