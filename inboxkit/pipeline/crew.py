@@ -15,7 +15,7 @@ import anyio
 from ..errors import StoreError
 from ..router import Retries
 from ..store.jobs import LeaseLost
-from ..store.refusals import Unstorable
+from ..store.refusals import TooSlow, Unstorable
 from .faults import fault
 from .leases import give_all_back, give_back
 
@@ -103,7 +103,7 @@ class Crew:
                 await self._one(job)
         except LeaseLost as error:
             log.warning("%s %s: %s; nothing of it was kept", job.kind, job.key, error)
-        except Unstorable as error:
+        except (TooSlow, Unstorable) as error:
             await self._put_off(job, error)
         except StoreError as error:
             log.error("%s %s: %s; it is taken up again", job.kind, job.key, error)

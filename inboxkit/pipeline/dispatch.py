@@ -18,7 +18,7 @@ from ..router import Handler, Retries, Router
 from ..store import events, jobs, runs, threads
 from ..store.inboxes import InboxGone
 from ..store.jobs import LeaseLost
-from ..store.refusals import Unstorable
+from ..store.refusals import TooSlow, Unstorable
 from ..store.runs import NewRun
 from ..tokens import public_id
 from ..values import EventType
@@ -187,7 +187,7 @@ class Dispatch:
             await self._settle(job, row, "rejected", Staging(row.key), error=reason)
         except RetryLater as outcome:
             await self._later(job, row, outcome)
-        except Unstorable as error:
+        except (TooSlow, Unstorable) as error:
             await self._fail(job, row, error, router.retries)
         except (StoreError, LeaseLost):
             raise

@@ -11,7 +11,7 @@ import anyio
 from ..errors import StoreError
 from ..router import Retries
 from ..store import jobs
-from ..store.refusals import Unstorable
+from ..store.refusals import TooSlow, Unstorable
 from ..store.store import TOPICS
 from .complaints import Complaint
 from .faults import fault
@@ -120,7 +120,7 @@ class Consumer:
         """Work on jobs; give back what is still leased when that fails."""
         try:
             await self._work(taken)
-        except Unstorable as error:
+        except (TooSlow, Unstorable) as error:
             await self._apart(taken, error)
         except (StoreError, jobs.LeaseLost) as error:
             log.warning("%s: %s; trying again", self._kind, error)

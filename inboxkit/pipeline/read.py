@@ -23,7 +23,7 @@ from ..settings import Settings
 from ..store import inboxes, jobs, readings, unread
 from ..store.blobs import Unreadable
 from ..store.jobs import LeaseLost
-from ..store.refusals import Unstorable
+from ..store.refusals import TooSlow, Unstorable
 from ..store.unread import Reading, Stored
 from ..tokens import public_id
 from . import authenticity
@@ -258,6 +258,8 @@ class Read:
         for reading, result in zip(items, results, strict=True):
             if isinstance(result, LeaseLost):
                 log.warning("message %s: read by another", public_id("msg", reading.stored.id))
+            elif isinstance(result, TooSlow):
+                await self._put_off(reading.job, result)
             elif isinstance(result, StoreError) and not isinstance(result, Unstorable):
                 refusals.append(result)
             elif isinstance(result, Exception):

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ..blocking import in_thread, uninterrupted
 from ..errors import StoreError
-from .refusals import TooLong
+from .refusals import TooLong, is_slow
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,6 +49,8 @@ class Breakable:
         except DBAPIError as error:
             if self._is_broken:
                 raise TooLong(self._seconds) from error
+            if is_slow(error):  # the server has a limit of its own
+                raise TooLong(round(time.monotonic() - self._begun, 1)) from error
             raise
         finally:
             with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -94,6 +95,20 @@ def durability(connection: Connection) -> dict[str, str]:
         return {"journal_mode": str(mode)}
     names = ("fsync", "synchronous_commit", "full_page_writes")
     return {n: str(connection.exec_driver_sql(f"SHOW {n}").scalar()) for n in names}
+
+
+def limits(connection: Connection) -> dict[str, timedelta]:
+    """Return after how long the database ends a statement, a transaction or a wait for a lock.
+
+    By the name of its setting; what has no limit is left out.
+    """
+    if connection.dialect.name == "sqlite":
+        return {}
+    from . import postgres  # needs the driver, which an extra brings
+
+    query = text("SELECT name, setting::int FROM pg_settings WHERE name = ANY(:names)")
+    rows = connection.execute(query, {"names": list(postgres.LIMITS)})
+    return {name: timedelta(milliseconds=number) for name, number in rows if number}
 
 
 def servers_time(connection: Connection) -> datetime | None:

@@ -53,6 +53,16 @@ WHERE source = 'default'
 """
 
 
+# What ends a statement, a transaction or a session; not every version has them all.
+LIMITS = (
+    "lock_timeout",
+    "statement_timeout",
+    "transaction_timeout",
+    "idle_in_transaction_session_timeout",
+)
+_NO_LIMITS = "SELECT set_config(name, '0', true) FROM pg_settings WHERE name = ANY(:names)"
+
+
 class _Text(StrDumperUnknown):
     """Text as PostgreSQL takes it: mail may hold NUL, its text never does."""
 
@@ -119,8 +129,7 @@ def make_room(connection: Connection) -> None:
 
     However long each takes: the limits to waiting are for mail.
     """
-    for name in ("lock_timeout", "idle_in_transaction_session_timeout"):
-        connection.execute(text(f"SET LOCAL {name} TO 0"))
+    connection.execute(text(_NO_LIMITS), {"names": list(LIMITS)})
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
 

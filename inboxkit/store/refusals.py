@@ -9,10 +9,12 @@ from ..errors import StoreError
 _SIGNS = ("full", "locked", "disk i/o", "readonly", "malformed", "unable to open")
 # PostgreSQL's: connection, state of the transaction, rollback, resources, intervention, system.
 _STATES_LOST = ("08", "25", "40", "53", "57", "58", "XX")
-_IN_THE_WAY = ("40001", "40P01")  # serialization failure, deadlock: rolled back for certain
+# Rolled back for certain: serialization failure, deadlock, a session that idled before its commit.
+_IN_THE_WAY = ("40001", "40P01", "25P03")
 _TAKEN = "23505"  # unique violation
 _READ_ONLY = "25006"  # the server writes no more: another has taken its place
 _LATE = "55P03"  # lock not available within lock_timeout
+_ENDED = "57014"  # query canceled: by statement_timeout, or by hand
 LOOKS = 4  # what is taken may be free again, and taken by a third
 _BEYOND_LIMITS = "54"  # PostgreSQL's: a value too long for its index, a statement too complex
 _VALUES_REFUSED = (IntegrityError, DataError, InterfaceError, ProgrammingError)
@@ -27,6 +29,13 @@ class Unsure(StoreError):
     """The answer to a commit was lost: nobody knows whether it was made.
 
     Nothing may be undone that the rows, if they are there, count on.
+    """
+
+
+class TooSlow(StoreError):
+    """The server ended a statement, as it took longer than its ``statement_timeout``.
+
+    The same may be quick another time; at once it would hold others up as long again.
     """
 
 
@@ -46,7 +55,7 @@ def is_fatal(error: DBAPIError) -> bool:
         return True
     state = _sqlstate(error)
     if state:
-        return state[:2] in _STATES_LOST
+        return state[:2] in _STATES_LOST and state != _ENDED
     text = str(error.orig).lower()
     return any(sign in text for sign in _SIGNS)
 
@@ -65,8 +74,16 @@ def is_useless(error: BaseException) -> bool:
 
 
 def is_late(error: DBAPIError) -> bool:
-    """Whether another transaction held a lock for too long; who waits for it is to come again."""
-    return _sqlstate(error) == _LATE
+    """Whether another transaction held a lock for too long; who waits for it is to come again.
+
+    Perhaps: a statement may have waited for one until it was ended.
+    """
+    return _sqlstate(error) in (_LATE, _ENDED)
+
+
+def is_slow(error: Exception) -> bool:
+    """Whether the server ended a statement that took too long; what went before it still holds."""
+    return isinstance(error, DBAPIError) and _sqlstate(error) == _ENDED
 
 
 def _sqlstate(error: DBAPIError) -> str:
@@ -94,6 +111,8 @@ def _kind(error: Exception, *, committing: bool) -> type[StoreError]:
         return StoreError
     if committing and (error.connection_invalidated or _BROKEN in str(error.orig).lower()):
         return Unsure
+    if is_slow(error):
+        return TooSlow
     if _sqlstate(error).startswith(_BEYOND_LIMITS):
         return Unstorable
     lasting = isinstance(error, _VALUES_REFUSED) and not is_fatal(error)

@@ -25,7 +25,7 @@ from .doorbell import Doorbell
 from .patience import Patience
 from .presence import Presence
 from .readers import Readers
-from .refusals import words
+from .refusals import TooSlow, is_slow, words
 from .setbacks import Setbacks
 from .takers import Takers
 from .turns import Turns
@@ -284,7 +284,8 @@ class Store:
         try:
             return await readers.run(work)
         except SQLAlchemyError as error:
-            raise StoreError(f"the database refused a query: {words(error)}") from error
+            kind = TooSlow if is_slow(error) else StoreError
+            raise kind(f"the database refused a query: {words(error)}") from error
 
     def _committed(self, topics: set[str], leased: list[Job]) -> None:
         if topics:

@@ -37,6 +37,7 @@ class Tx:
     leased: list[Job] = field(default_factory=list["Job"])
     leases: set[int] = field(default_factory=set[int])  # their tokens, and those of claims
     is_committing: bool = False
+    ended: int = 0  # of its statements, by the server, as they took too long
     is_hurried: bool = False  # it has waited in vain for a lock, and waits for no other as long
 
     def wake(self, *topics: str) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ..errors import StoreError
 from .calls import called
-from .refusals import LOOKS, Unsure, is_fatal, is_late, may_pass, refusal
+from .refusals import LOOKS, Unsure, is_fatal, is_late, is_slow, may_pass, refusal
 from .transactions import Gone, Tx, begun, hurry, savepoint
 from .units import Result, Unit, deliver, place_in_batch, settling
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _BATCH = 256
+_MOST_ENDED = 3  # statements in one transaction
 _GIVEN_UP = "the database is closed, and did not answer"
 _PAUSES = (0.02, 0.05, 0.2, 0.5, 1.0, 2.0)
 
@@ -307,6 +308,8 @@ class Writer:
         self, tx: Tx, function: Callable[..., Any], args: tuple[Any, ...], *, only: bool = False
     ) -> Result:
         woken, leased = set(tx.woken), list(tx.leased)
+        if tx.ended >= _MOST_ENDED:  # the others of the batch would wait as long for each
+            return None, StoreError("the database is slow: it ended what came before")
         for attempt in range(LOOKS):
             try:
                 if only:  # its own transaction takes it back: no SAVEPOINT needed
@@ -319,6 +322,7 @@ class Writer:
                 if only or is_fatal(error):
                     raise
                 tx.forget(woken, leased)
+                tx.ended += is_slow(error)
                 if is_late(error):
                     hurry(tx)
                 if not may_pass(error, attempt):

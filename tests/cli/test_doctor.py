@@ -315,12 +315,21 @@ MEMORY = ("--provider", "memory")
 def test_postgresql_is_asked_for_what_it_keeps(bare: Command, database: str) -> None:
     done = bare("--database", database, *PORTS, "doctor", "--json")
     found = points(done)
-    wanted = ("database", "schema", "writes", "clock", "jobs", "leases", "extra postgres")
+    wanted = ("database", "schema", "writes", "limits", "clock", "jobs", "leases", "extra postgres")
     assert {check: found[check][0] for check in wanted} == dict.fromkeys(wanted, "ok")
     settings = {row["found"].split(" ")[0] for row in done.rows if row["check"] == "durability"}
     assert settings == {"fsync", "synchronous_commit", "full_page_writes"}
     # No role can set this one; the server of tests does without.
     assert "set fsync = on for the server" in {row["fix"] for row in done.rows}
+
+
+@pytest.mark.postgres
+def test_a_server_that_ends_statements_too_soon_is_told(bare: Command, database: str) -> None:
+    url = f"{database}&options=-c%20statement_timeout%3D2s"
+    found = points(bare(*PORTS, "--database", url, "doctor", "--json"))
+    said = "statement_timeout = 2 s: what takes longer is tried again"
+    wanted = "ALTER ROLE ... SET statement_timeout = '30s', or more; 0 is no limit"
+    assert found["limits"] == ("warning", said, wanted)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -99,13 +100,37 @@ def test_the_network_has_limits_but_those_of_the_user_go_first(database: str) ->
 
 
 def test_an_upgrade_may_wait_for_another(database: str) -> None:
-    opened = open_database(database)
+    opened = open_database(hasty(database, statement_timeout="7s"))
     with opened.writer.begin() as connection:
         postgres.make_room(connection)
         assert limits(connection)[:2] == ["0", "0"]
+        assert connection.execute(text("SHOW statement_timeout")).scalar() == "0"
     with opened.writer.begin() as connection:
         assert limits(connection)[:2] == ["5s", "15s"]
     opened.close()
+
+
+class Dozes:
+    """Writes a row, and forgets at first to go on."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, tx: Tx, key: str) -> str:
+        put(tx, key)
+        self.calls += 1
+        if self.calls == 1:
+            time.sleep(0.5)
+        return key
+
+
+async def test_what_idled_too_long_before_its_commit_is_done_again(database: str) -> None:
+    url = hasty(database, idle_in_transaction_session_timeout="100ms")
+    store, dozes = Store(url, Clock()), Dozes()
+    await store.open()
+    assert await store.write(dozes, "a") == "a"
+    assert dozes.calls == 2
+    await store.close()
 
 
 async def test_what_a_dead_host_holds_stops_nobody_else(database: str) -> None:

@@ -39,6 +39,13 @@ _SYNCS = 5
 _APART = timedelta(seconds=2)
 _LONG, _TOO_LONG = timedelta(minutes=1), timedelta(minutes=15)
 _OTHERS = 0o077
+# A large mail, a purge or a checkpoint of the server may take seconds.
+_LEAST = {
+    "statement_timeout": timedelta(seconds=30),
+    "transaction_timeout": timedelta(seconds=60),
+    "idle_in_transaction_session_timeout": timedelta(seconds=5),
+    "lock_timeout": timedelta(seconds=1),
+}
 
 
 def disk(settings: Settings) -> Iterator[Point]:
@@ -122,7 +129,7 @@ def database(
             version = schema.current(connection)
             if not schema.works_with(connection, version):
                 return found, known
-            for look in (_durable, _times, _work):
+            for look in (_durable, _limits, _times, _work):
                 found += look(connection)
             found += _open_port(settings, has_keys=api_keys.were_made(connection))
             found += _inboxes(connection, settings, routers)
@@ -179,6 +186,18 @@ def _durable(connection: Connection) -> Iterator[Point]:
             yield fault("durability", lost, f"set {name} = on {where}")
         else:
             yield ok("durability", said)
+
+
+def _limits(connection: Connection) -> Iterator[Point]:
+    """Whether somebody lets the server end what takes its time now and then."""
+    found = examination.limits(connection)
+    short = [name for name, least in _LEAST.items() if found.get(name, least) < least]
+    for name in short:
+        said = f"{name} = {found[name].total_seconds():g} s: what takes longer is tried again"
+        fix = f"ALTER ROLE ... SET {name} = '{_LEAST[name].seconds}s', or more; 0 is no limit"
+        yield warning("limits", said, fix)
+    if found and not short:
+        yield ok("limits", "statements and transactions have the time that they need")
 
 
 def _times(connection: Connection) -> Iterator[Point]:
