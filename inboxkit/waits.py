@@ -19,7 +19,7 @@ from .errors import StoreError, WaitTimeout
 from .matching import matches
 from .models import Want
 from .pipeline.complaints import Complaint
-from .store import keyed_waits, records, untaken
+from .store import keyed_waits, records, succession, untaken
 from .store.bell import inbox_topic
 from .tokens import row_id
 
@@ -122,9 +122,10 @@ class Waits:
     ) -> Message:
         """Return the next reply to a send; raise WaitTimeout as ``message`` does."""
         thread_id, sent_id = row_id("thd", sent.thread_id), row_id("msg", sent.id)
+        before = succession.cited(sent)
 
         def candidates(connection: Connection) -> Sequence[int]:
-            return untaken.replies(connection, thread_id, sent_id)
+            return untaken.replies(connection, thread_id, sent_id, before)
 
         search = Search(inbox.id, candidates, Want(without=without), keyed)
         found = await self._until(search, timeout)

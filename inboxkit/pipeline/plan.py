@@ -15,7 +15,7 @@ from .. import matching
 from ..errors import StoreError
 from ..models import Actions, Event, Message
 from ..router import Handler, HandlerKind, Retries, Router
-from ..store import events, jobs, records, runs, timers
+from ..store import events, jobs, records, runs, succession, timers
 from ..store.runs import NewRun
 from ..tokens import row_id
 from ..values import Direction, EventType
@@ -194,6 +194,7 @@ class Plan:
                 handler=handler.id,
                 message_id=message_id,
                 due_at=job.due_at + handler.filters.after,
+                before=succession.cited(message),
             )
             for router in self._handlers.routers
             for handler in matching.timers(router, message.tag)

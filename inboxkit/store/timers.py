@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from . import jobs
+from .prepared import Prepared
+from .succession import CAME_AFTER
 from .tables import job, message, thread
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from .leased import Job
@@ -29,6 +31,7 @@ class NewTimer:
     message_id: int
     due_at: datetime
     count: int = 1
+    before: Collection[str] = ()  # what the send has cited
 
 
 def start(tx: Tx, wanted: Sequence[NewTimer]) -> None:
@@ -55,14 +58,21 @@ def _answered(connection: Connection, timer: NewTimer) -> bool:
     waiting = select(thread.c.waiting_since).where(thread.c.id == timer.thread_id)
     if connection.execute(waiting).scalar() is None:
         return True
-    answer = select(message.c.id).where(
-        message.c.thread_id == timer.thread_id,
-        message.c.id > timer.message_id,
+    answer = {"thread": timer.thread_id, "sent": timer.message_id, "before": timer.before}
+    return _answer.one(connection, **answer) is not None
+
+
+_answer = Prepared(
+    select(message.c.id)
+    .where(
+        message.c.thread_id == bindparam("thread"),
+        CAME_AFTER,
         message.c.direction == "inbound",
         message.c.kind == "human",
         message.c.participant,
     )
-    return connection.execute(answer.limit(1)).first() is not None
+    .limit(1)
+)
 
 
 def _moved(tx: Tx, key: str, timer: NewTimer) -> bool:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, bindparam, exists, func, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    bindparam,
+    exists,
+    func,
+    select,
+    update,
+)
 
 from . import threads
 from .prepared import Prepared
+from .succession import CAME_AFTER
 from .tables import label, message
 from .verdicts import BLOCKED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from .transactions import Tx
@@ -32,13 +41,15 @@ def candidates(
     return [row["id"] for row in rows]
 
 
-def replies(connection: Connection, thread_id: int, after: int) -> list[int]:
-    """Return what came in a thread after a send of ours, oldest first."""
+def replies(
+    connection: Connection, thread_id: int, sent: int, before: Collection[str] = ()
+) -> list[int]:
+    """Return what came in a thread after a send of ours, which cites ``before``, oldest first."""
     row = threads.resolve(connection, thread_id)
     if row is None:
         return []
-    query = _free().where(message.c.thread_id == row.id, message.c.id > after)
-    return list(connection.execute(query.order_by(message.c.id)).scalars())
+    rows = _replies(connection, thread=row.id, sent=sent, before=before)
+    return [row["id"] for row in rows]
 
 
 def _free() -> Select[Any]:
@@ -94,6 +105,12 @@ _wanted = {
     for kind in ("message", "otp", "link")
     for dated in (False, True)
 }
+_replies = Prepared(
+    _free()
+    .where(message.c.thread_id == bindparam("thread"))
+    .where(CAME_AFTER)
+    .order_by(message.c.id)
+)
 _NOW = bindparam("now", type_=message.c.taken_at.type)
 _take = Prepared(
     update(message)

@@ -83,6 +83,7 @@ async def test_a_server_that_is_slow_for_all_holds_up_nobody_for_long(impatient:
     await store.close()
 
 
+@pytest.mark.long
 async def test_a_mail_that_takes_too_long_to_record_holds_up_no_other(
     database: str, impatient: str
 ) -> None:
