@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ..base64_text import decode
 from ..errors import NotFound, SendError
 from ..values import File as SentFile
-from .tools import ONE_OR_MANY
+from .tools import check_number, one_or_many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from .desk import Desk
 
 _MOST_FILES = 10
+_MOST_FIELDS = 20
 _MOST_OWN_BYTES = 64 * 1024
 _MOST_BYTES = 10 * 1024 * 1024
 
@@ -34,10 +34,16 @@ class FileToSend(BaseModel):
     text: str = ""
     base64: str = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _check_number(cls, given: Any) -> Any:
+        check_number(given, _MOST_FIELDS)  # each that is unknown would be told
+        return given
+
 
 Files = Annotated[
     list[FileToSend],
-    ONE_OR_MANY,
+    one_or_many(_MOST_FILES),
     Field(
         description="Files to send: of messages, 10 MiB together; your own, 64 KiB together.",
         max_length=_MOST_FILES,
@@ -87,8 +93,8 @@ def _written(one: FileToSend, where: str) -> bytes:
     if one.text:
         return one.text.encode("utf-8", "replace")
     try:
-        return base64.b64decode("".join(one.base64.split()), validate=True)
-    except binascii.Error:
+        return decode(one.base64)
+    except ValueError:
         raise SendError(f"{where}: base64 is not base64; give what is text as text") from None
 
 

@@ -10,12 +10,15 @@ from ..client.server import piece
 from ..errors import ConfigurationError
 from .policy import Policy
 from .reading import MessageId
-from .tools import MAKES, ONE_OR_MANY, DeskOf, Tool
+from .tools import MAKES, DeskOf, Tool, one_or_many
 
+_MOST_LABELS = 20
 _VERDICTS = frozenset({"blocked", "unauthenticated", "held"})
 
 Labels = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=100)]], ONE_OR_MANY, Field(max_length=20)
+    list[Annotated[str, Field(min_length=1, max_length=100)]],
+    one_or_many(_MOST_LABELS),
+    Field(max_length=_MOST_LABELS),
 ]
 
 

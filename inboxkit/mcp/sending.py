@@ -15,11 +15,12 @@ from .files import Files, to_send
 from .inboxes import Address
 from .policy import Policy
 from .reading import MessageId
-from .tools import ONE_OR_MANY, SENDS, DeskOf, Tool
+from .tools import SENDS, DeskOf, Tool, one_or_many
 from .views import Sent, sent
 from .words import address
 
 _MOST_CHARACTERS = 200_000
+_MOST_PEOPLE = 50
 
 Key = Annotated[
     str,
@@ -29,8 +30,12 @@ Key = Annotated[
         pattern=r"^[A-Za-z0-9._~-]{1,200}$",
     ),
 ]
-To = Annotated[list[str], ONE_OR_MANY, Field(description="Addresses.", min_length=1, max_length=50)]
-Others = Annotated[list[str], ONE_OR_MANY, Field(description="Addresses.", max_length=50)]
+Others = Annotated[
+    list[str],
+    one_or_many(_MOST_PEOPLE),
+    Field(description="Addresses.", max_length=_MOST_PEOPLE),
+]
+To = Annotated[Others, Field(min_length=1)]
 Subject = Annotated[str, Field(max_length=500)]
 Text = Annotated[str, Field(description="Plain text.", min_length=1, max_length=_MOST_CHARACTERS)]
 Html = Annotated[str, Field(description="The same as HTML.", max_length=_MOST_CHARACTERS)]

@@ -77,6 +77,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"filename": "a"}, "attachments.0: give filename with one of text and base64"),
     ({"filename": "a", "text": "x", "base64": "eA=="}, "give filename with one of"),
     ({"filename": "a", "base64": "x"}, "attachments.0: base64 is not base64"),
+    ({"filename": "a", "base64": "é"}, "attachments.0: base64 is not base64"),
     ({"filename": "a", "text": "x" * 65_537}, "attachments.0: is more than 65536 bytes"),
     ({"message_id": "MESSAGE"}, "attachments.0: give message_id and attachment_id"),
     ({"message_id": "MESSAGE", "attachment_id": "att_1"}, "has no attachment att_1"),
