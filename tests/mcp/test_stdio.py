@@ -96,11 +96,12 @@ async def test_on_a_database_it_sends_by_itself(tmp_path: Path) -> None:
 
 
 def ended(
-    folder: Path, *flags: str, lines: tuple[Mapping[str, Any], ...] = (), **variables: str
+    folder: Path, *flags: str, lines: tuple[Mapping[str, Any] | str, ...] = (), **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Start the command, write lines to it, close its standard input; return how it ended."""
     given = started(folder, *flags, **variables)
-    text = "".join(f"{json.dumps(line)}\n" for line in lines)
+    written = (line if isinstance(line, str) else json.dumps(line) for line in lines)
+    text = "".join(f"{line}\n" for line in written)
     return subprocess.run(
         [given.command, *given.args],
         check=False,
@@ -118,6 +119,26 @@ def test_it_ends_with_its_input_and_prints_the_protocol_alone(tmp_path: Path) ->
     assert (done.returncode, done.stderr) == (0, "")
     (line,) = done.stdout.splitlines()
     assert json.loads(line)["result"]["serverInfo"]["name"] == "inboxkit"
+
+
+NO_MESSAGES: list[tuple[str, str | int | None, int]] = [
+    ('{"jsonrpc": "2.0", "id": 7, "method": "x", "params": {"half": "\\ud83d"}}', 7, -32700),
+    ('{"jsonrpc": "2.0", "id": "\\ud83d", "method": "x"}', None, -32700),
+    ('{"jsonrpc": "1.0", "id": "a", "method": "ping"}', "a", -32600),
+    (f"[{json.dumps(HELLO)}]", None, -32600),
+    ("hello", None, -32700),
+    (f'{{"id": {"[" * 5_000}', None, -32700),
+]
+
+
+def test_a_line_that_is_no_message_is_refused_with_its_id(tmp_path: Path) -> None:
+    done = ended(tmp_path, lines=(HELLO, "", " ", *(line for line, _, _ in NO_MESSAGES), HELLO))
+    assert (done.returncode, done.stderr) == (0, "")
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert sum("result" in one for one in answers) == 2
+    assert [(one["id"], one["error"]["code"]) for one in answers if "error" in one] == [
+        (id, code) for _, id, code in NO_MESSAGES
+    ]
 
 
 @pytest.mark.parametrize(
