@@ -17,6 +17,7 @@ from .inboxes import Address
 from .policy import Policy
 from .tools import TAKES, DeskOf, Tool
 from .views import Headline, Mail, headline, mail
+from .words import link
 
 _MOST_SECONDS = 50  # many clients give a call up after sixty
 _GRACE_SECONDS = 15
@@ -128,7 +129,7 @@ class WaitingTools:
         desk = self._desk_of(ctx)
         asked: dict[str, Asked] = {"kind": "link", "sender": sender, "host": host}
         said = await _waited(desk, inbox, asked, timeout, key)
-        return WaitedForLink(**_result(desk, said), link=said.get("link"))
+        return WaitedForLink(**_result(desk, said), link=_link(said))
 
 
 async def _waited(
@@ -139,6 +140,11 @@ async def _waited(
         return await desk.actions.waiting.waited(path, asked, float(timeout), named)
     query: dict[str, Asked] = {**asked, "whole": True, "timeout": round(float(timeout), 3)}
     return await desk.server.poll(path, query, timeout=timeout + _GRACE_SECONDS, key=named)
+
+
+def _link(said: Mapping[str, Any]) -> str | None:
+    found = said.get("link")
+    return None if found is None else link(found)
 
 
 def _result(desk: Desk, said: Mapping[str, Any]) -> dict[str, Any]:

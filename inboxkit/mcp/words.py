@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from ..parsing import reply_text
 from ..parsing.hidden import without_shapeless
@@ -16,6 +17,9 @@ _MOST_READ = 100_000
 _ADDRESS_CHARACTERS = 320  # RFC 5321 section 4.5.3.1
 _DOMAIN = r"@[\w.-]{1,255}"
 _PLAIN = re.compile(rf"[^\s\"(),:;<>@\[\\\]]{{1,64}}{_DOMAIN}")
+# Controls have no shape, but for those that end a line.
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_BREAKS = re.compile("\r\n?|[\x0b\x0c\x85]")
 _ENDS_IN_DOMAIN = re.compile(rf".*({_DOMAIN})")
 
 
@@ -35,7 +39,14 @@ def seen_newly(message: Message) -> str:
 
 def shown(text: str) -> str:
     """Return a text without signs that have no shape: they can carry words that nobody sees."""
-    return without_shapeless(text)[0]
+    return _CONTROLS.sub("", _BREAKS.sub("\n", without_shapeless(text)[0]))
+
+
+def link(url: str) -> str:
+    """Return a link that leads to the same place, with the signs that have no shape encoded."""
+    if shown(url) == url:
+        return url
+    return "".join(sign if shown(sign) == sign else quote(sign) for sign in url)
 
 
 def line(text: str, most: int) -> str:
