@@ -54,6 +54,7 @@ _ERRORS: dict[str, type[InboxKitError]] = {
 }
 
 _NOBODY_BEHIND = (502, 503, 504)
+_MOST_TARGET = 8_000  # servers and proxies refuse a longer line of a request, ours at 8,190
 
 Asked: TypeAlias = "str | float | list[str] | None"  # a value of a query
 
@@ -130,6 +131,9 @@ class Server:
         *,
         timeout: float = 30.0,
     ) -> Question:
+        if len(target) > _MOST_TARGET:
+            told = f"{len(target)} characters of path and query, encoded; {_MOST_TARGET} at most"
+            raise Invalid(f"the request is too long: {told}, so shorten what it names or looks for")
         headers = {**self._headers, **(extra or {})}
         if body is None:
             return Question(method=method, target=target, headers=headers, timeout=timeout)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
-from mcp_types import CallToolResult, TextContent
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, CallToolResult, TextContent
 from pydantic import ValidationError
 
 from ..errors import InboxKitError
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
     from mcp.shared._stream_protocols import ReadStream, WriteStream
     from mcp.shared.message import SessionMessage
-    from mcp_types import InputRequiredResult
+    from mcp_types import GetPromptResult, InputRequiredResult
 
     from .policy import Policy
     from .tools import DeskOf
@@ -56,9 +57,9 @@ class InboxServer(MCPServer[Any]):
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; raise ToolError."""
-        self._check_names(name, arguments)
+        given = self._given(name, arguments)
         try:
-            return _short(await super().call_tool(name, arguments, context))
+            return _short(await super().call_tool(name, given, context))
         except ToolError as error:
             cause = error.__cause__
             if isinstance(cause, InboxKitError):
@@ -70,8 +71,21 @@ class InboxServer(MCPServer[Any]):
                 raise ToolError(f"{name} failed; the server's log says where") from None
             raise
 
-    def _check_names(self, name: str, arguments: dict[str, Any]) -> None:
-        """Raise for a tool or an argument that is not there: what is left out may mean all."""
+    async def get_prompt(
+        self,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        context: Context[Any, Any] | None = None,
+    ) -> GetPromptResult | InputRequiredResult:
+        """Refuse: there are none, and what the package says of that is a traceback in the log."""
+        told = line(name, _NAME_CHARACTERS)
+        raise MCPError(INVALID_PARAMS, f"there is no prompt {told} here; there are tools alone")
+
+    def _given(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments; "" is None where that may be, as models fill in what they omit.
+
+        Raise for a tool or an argument that is not there: what is left out may mean all.
+        """
         tools = {tool.name: tool for tool in self._tool_manager.list_tools()}
         if name not in tools:
             told = line(name, _NAME_CHARACTERS)
@@ -80,6 +94,7 @@ class InboxServer(MCPServer[Any]):
         if odd := [one for one in arguments if one not in known]:
             told = line(", ".join(odd), _NAME_CHARACTERS)
             raise ToolError(f"{name} takes no {told}; it takes {', '.join(known)}")
+        return {n: None if v == "" and _may_be_null(known[n]) else v for n, v in arguments.items()}
 
     def slim(self) -> None:
         """Leave out of schemas what models pay for and nobody needs: titles that pydantic makes up.
@@ -126,6 +141,10 @@ def _short(result: CallToolResult | InputRequiredResult) -> CallToolResult | Inp
         return result
     text = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
     return result.model_copy(update={"content": [TextContent(type="text", text=text)]})
+
+
+def _may_be_null(schema: dict[str, Any]) -> bool:
+    return {"type": "null"} in schema.get("anyOf", ())
 
 
 def _untitled(schema: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from mcp import Client
+from mcp.shared.exceptions import MCPError
 
 from inboxkit.mcp import reading
 from inboxkit.mcp.policy import Policy
@@ -220,7 +221,6 @@ CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("get_thread", {"thread_id": ""}, "at least 1 character"),
     ("delete_inbox", {"inbox": ""}, "at least 1 character"),
     ("create_inbox", {"username": "x" * 65}, "username: Value should have at most 64 characters,"),
-    ("create_inbox", {"username": ""}, "username: Value should have at least 1 character,"),
     ("list_messages", {"query": "from:"}, "from:"),
     ("list_messages", {"limit": 51}, "list_messages: limit: Input should be less than or equal"),
     ("list_messages", {"inbox_id": DESK}, "takes no inbox_id; it takes inbox, query, limit, page_"),
@@ -250,6 +250,15 @@ async def test_a_name_that_is_made_up_is_told_on_one_line_and_cut(kit: InboxKit)
     async with agent(kit) as asked:
         for said in (await asked.refused(long), await asked.refused("get_message", **{long: 1})):
             assert "\n" not in said and len(said) < 500 and "a ba b" in said
+
+
+async def test_a_prompt_is_refused_and_the_log_stays_empty(
+    kit: InboxKit, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with agent(kit) as asked:
+        with pytest.raises(MCPError, match="there is no prompt a b here"):
+            await asked.client.get_prompt("a\nb")
+    assert not caplog.records
 
 
 async def test_the_text_of_a_result_is_what_is_structured_without_white_space(
