@@ -23,6 +23,7 @@ _TEXT_CHARACTERS = 20_000
 _MOST_CHARACTERS = 200_000
 _THREAD_CHARACTERS = 4_000
 _MOST_TOGETHER = 80_000
+_MOST_LISTED, _LEAST_LISTED = 100, 3  # files, and addresses, of the messages of a thread
 _MOST_BASE64_BYTES = 64 * 1024
 _MOST_EXPLAINED = 10
 _REASON_CHARACTERS = 300
@@ -182,8 +183,12 @@ class ReadingTools:
         desk = self._desk_of(ctx)
         thread = await desk.thread(thread_id)
         said = await _newest(desk, thread_id, limit, page_token)
-        each = min(_THREAD_CHARACTERS, _MOST_TOGETHER // max(1, len(said["messages"])))
-        found = [mail(one, each, new_words=True) for one in _messages(desk, said)]
+        number = max(1, len(said["messages"]))
+        each = min(_THREAD_CHARACTERS, _MOST_TOGETHER // number)
+        listed = max(_LEAST_LISTED, _MOST_LISTED // number)
+        found = [
+            mail(one, each, new_words=True, most_listed=listed) for one in _messages(desk, said)
+        ]
         return Conversation(
             thread_id=thread.id,
             inbox=thread.inbox,

@@ -97,8 +97,9 @@ class Headline(Facts):
 
 
 class Mail(Facts):
-    """A message with its words."""
+    """A message with its words; ``not_shown`` says how many files and addresses it has beside."""
 
+    not_shown: str
     untrusted: Words
 
 
@@ -127,24 +128,30 @@ def headline(message: Message) -> Headline:
     )
 
 
-def mail(message: Message, most: int, *, new_words: bool = False) -> Mail:
-    """Return a message with at most so many characters of its text.
+def mail(
+    message: Message, most: int, *, new_words: bool = False, most_listed: int = _MOST_FILES
+) -> Mail:
+    """Return a message with at most so many characters of its text, and of files and addresses.
 
     ``new_words``: without what it quotes.
     """
     said = seen_newly(message) if new_words else seen(message)
+    most_people = min(most_listed, _MOST_PEOPLE)
     words = Words(
         sender_name=line(message.sender.name, _NAME_CHARACTERS),
         subject=line(message.subject, _SUBJECT_CHARACTERS),
-        to=_people(message.to),
-        cc=_people(message.cc),
+        to=_people(message.to[:most_people]),
+        cc=_people(message.cc[:most_people]),
         text=fenced(said[:most]),
         is_cut=len(said) > most,
         code=None if message.otp is None else str(message.otp),
         link=None if message.link is None else link(str(message.link)),
-        attachments=[file(one) for one in message.attachments[:_MOST_FILES]],
+        attachments=[file(one) for one in message.attachments[:most_listed]],
     )
-    return Mail(**_facts(message), untrusted=words)
+    people = len(message.to) + len(message.cc) - len(words.to) - len(words.cc)
+    beside = {"attachments": len(message.attachments) - len(words.attachments), "addresses": people}
+    told = ", ".join(f"{number} {name}" for name, number in beside.items() if number)
+    return Mail(**_facts(message), not_shown=told, untrusted=words)
 
 
 def file(one: Attachment) -> File:
@@ -169,7 +176,7 @@ def sent(message: Message) -> Sent:
 
 
 def _people(addresses: Sequence[Address]) -> list[str]:
-    return [line(str(one), _PERSON_CHARACTERS) for one in addresses[:_MOST_PEOPLE]]
+    return [line(str(one), _PERSON_CHARACTERS) for one in addresses]
 
 
 def _facts(message: Message) -> dict[str, Any]:

@@ -201,6 +201,24 @@ async def test_the_messages_of_a_long_thread_are_cut_to_a_length_together(
         assert one["untrusted"]["is_cut"] and len(one["untrusted"]["text"].splitlines()[1]) == most
 
 
+async def test_of_many_files_and_addresses_some_are_listed_and_the_others_counted(
+    kit: InboxKit,
+) -> None:
+    await kit.inbox(DESK)
+    others = ", ".join(f"p{n}@example.com" for n in range(60))
+    files = {f"{n}.bin": b"\x00" for n in range(120)}
+    came = await arrive(kit, headers={"Cc": others}, files=files)
+    for _ in range(9):
+        await arrive(kit, headers={"In-Reply-To": came.message_id})
+    async with agent(kit) as asked:
+        whole = await asked.get("get_message", message_id=came.id)
+        thread = await asked.get("get_thread", thread_id=came.thread_id)
+    short, *_, last = thread["messages"]
+    assert whole["not_shown"] == "20 attachments, 10 addresses" and last["not_shown"] == ""
+    assert short["not_shown"] == "110 attachments, 50 addresses"
+    assert len(short["untrusted"]["attachments"]) == len(short["untrusted"]["cc"]) == 10
+
+
 async def test_events_go_on_where_the_last_call_ended(kit: InboxKit) -> None:
     await kit.inbox(DESK)
     came = await arrive(kit)
