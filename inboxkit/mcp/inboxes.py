@@ -158,7 +158,7 @@ class InboxTools:
         for one in named:
             desk.path(one)
         asked: dict[str, Asked] = {"after": after, "limit": limit, "wait": wait_seconds}
-        query = asked | {"inbox_ids": named}
+        query = asked | {"inbox_ids": named, "brief": True}
         said = await desk.server.get("/v0/events", query, timeout=wait_seconds + 15)
         return Events(events=[_event(one) for one in said["events"]], cursor=said["cursor"])
 

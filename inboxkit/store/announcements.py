@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, select
 from ..values import EventType
 from . import conversations, domains, records
 from .reach import HIDDEN_LABELS, Reach
-from .tables import inbox, label
+from .tables import inbox, label, message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,6 +110,12 @@ class Subject:
 
     message: Shown
     thread: Conversation | None
+
+
+def present(connection: Connection, told: Sequence[Announcement]) -> set[int]:
+    """Return of the messages that announcements are about those that were not deleted."""
+    query = select(message.c.id).where(message.c.id.in_({one.message_id for one in told}))
+    return set(connection.execute(query).scalars())
 
 
 def subject_domain(connection: Connection, told: Announcement) -> DomainRecord | None:

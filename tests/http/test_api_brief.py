@@ -76,3 +76,14 @@ def test_of_many_messages_the_one_that_is_wanted_is_returned_whole(api: Api) -> 
         api.taken(HTML % name, inbox)
     found = api.good("GET", f"/v0/inboxes/{inbox}/wait?timeout=0&subject=Hi")
     assert "<p>Hello</p>" in found["message"]["html"]
+
+
+def test_brief_events_read_no_message_and_leave_out_deleted_ones(api: Api) -> None:
+    begin = api.good("GET", "/v0/events")["cursor"]
+    inbox = api.inbox()
+    gone, last = (api.taken(HTML % name, inbox) for name in (b"3", b"4"))
+    api.good("DELETE", f"/v0/inboxes/{inbox}/messages/{gone.id}")
+    with bodies(api) as read:
+        (told,) = api.good("GET", f"/v0/events?after={begin}&brief=true")["events"]
+    assert (told["event_type"], told["inboxkit"]["id"]) == ("message.received", last.id)
+    assert "message" not in told and "thread" not in told and not read

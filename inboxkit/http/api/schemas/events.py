@@ -110,7 +110,7 @@ class EventsQuery(Request):
 
     ``after`` is an ``event_id`` or a ``cursor`` of an answer, ``start`` for the beginning of the
     log; without it only what happens from now on counts. ``wait`` is how many seconds to wait for
-    the first event.
+    the first event. ``brief`` leaves out what they are about: ``inboxkit`` names it.
     """
 
     after: Text | None = None
@@ -118,6 +118,7 @@ class EventsQuery(Request):
     limit: int = Field(default=100, ge=1, le=500)
     event_types: EventTypes = ()
     inbox_ids: Ids = ()
+    brief: bool = False
 
 
 class Subscribe(Request):
@@ -231,11 +232,14 @@ _OBJECTS = {
 }
 
 
+def brief(told: Announcement) -> Event:
+    """Return an event for the wire, without what it is about."""
+    return Event(**_envelope(told))
+
+
 def event(told: Announcement, subject: Subject) -> Event:
     """Return an event for the wire."""
-    name = name_of(told)
-    said: dict[str, Any] = {"event_type": name, "event_id": cursor_id(told.seq)}
-    said["inboxkit"] = _facts(told)
+    name, said = name_of(told), _envelope(told)
     if told.type == EventType.RECEIVED and subject.thread is not None:
         thread = ThreadItem(**fields(subject.thread))
         return Event(**said, message=message(subject.message), thread=thread)
@@ -245,12 +249,15 @@ def event(told: Announcement, subject: Subject) -> Event:
 
 def domain_event(told: Announcement, record: DomainRecord) -> Event:
     """Return an event about a domain for the wire."""
-    return Event(
-        event_type=name_of(told),
-        event_id=cursor_id(told.seq),
-        domain=domain(record),
-        inboxkit=_facts(told),
-    )
+    return Event(**_envelope(told), domain=domain(record))
+
+
+def _envelope(told: Announcement) -> dict[str, Any]:
+    return {
+        "event_type": name_of(told),
+        "event_id": cursor_id(told.seq),
+        "inboxkit": _facts(told),
+    }
 
 
 def _facts(told: Announcement) -> Facts:
