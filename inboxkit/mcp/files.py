@@ -55,7 +55,8 @@ def attachment_of(message: Message, id: str) -> Attachment:
     """Return an attachment of a message; raise NotFound."""
     found = next((one for one in message.attachments if one.id == id), None)
     if found is None:
-        raise NotFound(f"message {message.id}: has no attachment {id}")
+        told = f"message {message.id}: has no attachment {id}"
+        raise NotFound(f"{told}; get_message lists what it has")
     return found
 
 

@@ -31,6 +31,7 @@ _FIELDS = {
     "filename": None,
 }
 _TOKEN = re.compile(r'(-?)(?:([a-z_]+):)?(?:"([^"]*)"|(\S+))', re.IGNORECASE)
+_BEGINNING = re.compile(r"\w[^*]*\*")  # as others write "words that begin so"
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -59,7 +60,10 @@ class Query:
 
 def parse_query(text: str, *, now: datetime) -> Query:
     """Read a query; times are dates (2026-01-31), moments or ages (10m, 2d) before ``now``."""
-    terms = [_term(match, now) for match in _TOKEN.finditer(text)]
+    found = list(_TOKEN.finditer(text))
+    if any(match[0] == "OR" for match in found[1:-1]):
+        raise QueryError('query: there is no OR; ask for each alone, or write "OR" for the word')
+    terms = [_term(match, now) for match in found]
     return Query(
         tuple(t for t in terms if t is not None and not t.field),
         tuple(t for t in terms if t is not None and t.field),
@@ -79,6 +83,11 @@ def _term(match: re.Match[str], now: datetime) -> Term | None:
         return _filter(field, _meant(field, value), bool(minus), now)
     if phrase is None and word.endswith(":") and word[:-1].lower() in _FIELDS:
         _meant(word[:-1].lower(), "")
+    if phrase is None and _BEGINNING.fullmatch(word):
+        raise QueryError(
+            f"query: {word} is no word, and words are whole; parts are found by from:, to:, "
+            f'subject: and filename:, and for the word alone write "{word}"'
+        )
     return Term("", value, bool(minus)) if any(c.isalnum() for c in value) else None
 
 

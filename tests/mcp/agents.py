@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mcp import Client
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
     from inboxkit import InboxKit
     from inboxkit.mcp.desk import Desk
+    from inboxkit.mcp.server import InboxServer
 
+_desk = ContextVar["Desk"]("desk of the agent")
 HELLO = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -81,5 +85,15 @@ async def agent(kit: InboxKit, policy: Policy | None = None) -> AsyncGenerator[A
 @asynccontextmanager
 async def at(found: Desk) -> AsyncGenerator[Agent]:
     """Connect an agent to a desk."""
-    async with Client(make_server(found.policy, lambda _: found)) as client:
-        yield Agent(client)
+    token = _desk.set(found)
+    try:
+        async with Client(_server(found.policy)) as client:
+            yield Agent(client)
+    finally:
+        _desk.reset(token)
+
+
+@cache
+def _server(policy: Policy) -> InboxServer:
+    """Return the server of all desks with a policy: its schemas take a tenth of a second."""
+    return make_server(policy, lambda _: _desk.get())

@@ -80,7 +80,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"filename": "a", "base64": "é"}, "attachments.0: base64 is not base64"),
     ({"filename": "a", "text": "x" * 65_537}, "attachments.0: is more than 65536 bytes"),
     ({"message_id": "MESSAGE"}, "attachments.0: give message_id and attachment_id"),
-    ({"message_id": "MESSAGE", "attachment_id": "att_1"}, "has no attachment att_1"),
+    ({"message_id": "MESSAGE", "attachment_id": "att_1"}, "has no attachment att_1; get_m"),
     ({"path": "/etc/passwd"}, "attachments.0.path: Extra inputs are not permitted"),
 ]
 

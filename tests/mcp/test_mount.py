@@ -228,7 +228,7 @@ def test_who_hangs_up_takes_nothing(api: Api) -> None:
     assert api.good("GET", f"/v0/inboxes/{inbox}/wait?timeout=2")["found"] is True
 
 
-@pytest.mark.parametrize("command", ["run", "dev"])
+@pytest.mark.parametrize("command", ["run", pytest.param("dev", marks=pytest.mark.long)])
 def test_it_is_served_where_the_setting_says_so(tmp_path: Path, command: str) -> None:
     with Serving(tmp_path, "--set", "mcp=true", command) as server:
         with urlopen(_hello(server.url), timeout=30) as answer:

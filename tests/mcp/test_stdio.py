@@ -84,6 +84,7 @@ async def test_an_agent_reads_a_code_and_answers_once(api: Api, tmp_path: Path) 
     assert (tmp_path / "said").read_text() == "" and not (tmp_path / "inboxkit.db").exists()
 
 
+@pytest.mark.long
 async def test_on_a_database_it_sends_by_itself(tmp_path: Path) -> None:
     given = started(tmp_path, mcp_send="auto", mcp_allow_to="*@example.com")
     with (tmp_path / "said").open("w+") as said:
@@ -185,6 +186,7 @@ def test_without_the_extra_it_names_the_extra(tmp_path: Path) -> None:
     assert done.returncode == 2 and "pip install 'inboxkit[mcp]'" in done.stderr
 
 
+@pytest.mark.long
 def test_a_signal_ends_it_though_nothing_is_read(tmp_path: Path) -> None:
     given = started(tmp_path)
     with subprocess.Popen(
@@ -204,6 +206,7 @@ def test_a_signal_ends_it_though_nothing_is_read(tmp_path: Path) -> None:
         assert process.wait(LIMIT_SECONDS) == 0
 
 
+@pytest.mark.long
 def test_only_who_needs_it_imports_the_package() -> None:
     program = "import sys, inboxkit.kit, inboxkit.cli.serving; print('mcp' in sys.modules)"
     done = subprocess.run(
