@@ -30,6 +30,7 @@ _SETTLING_SECONDS = 0.005
 _LONGEST_SETTLING = 0.5  # while a transaction stays open, whosever it is
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
+_LAST_SECONDS = 1.0  # for entries that are held up as this process ends
 _TELL = "SELECT pg_notify(%s, %s)"
 _LOOK = (
     "SELECT horizon, EXISTS (SELECT FROM inboxkit_event WHERE seq >= horizon){and_more}"
@@ -58,6 +59,7 @@ class Notices:
         self._begun = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="inboxkit-notices", daemon=True)
+        self._leaves_at = 0.0
         self._horizon = -1
         self._heard: Callable[[Iterable[str]], None]
 
@@ -82,7 +84,11 @@ class Notices:
         self._stopping.set()
 
     def close(self) -> None:
-        """Tell what is pending, then stop."""
+        """Tell what is pending, then stop; entries that are held up get a moment.
+
+        Whoever is not told of them finds them two seconds later, by the beat of the store.
+        """
+        self._leaves_at = time.monotonic() + _LAST_SECONDS
         self._stopping.set()
         self.ring(())
         if self._thread.is_alive():
@@ -131,8 +137,13 @@ class Notices:
                 pause = self.rest(connection, pause, topics)
             elif topics:
                 self._tell(connection, _TELL, topics)
-            if self._stopping.is_set() and not self._pending:
+            if self._has_ended(pause):
                 return
+
+    def _has_ended(self, pause: float | None) -> bool:
+        if not self._stopping.is_set() or self._pending:
+            return False
+        return pause is None or time.monotonic() >= self._leaves_at
 
     def _tell(self, connection: Any, statement: str, topics: Collection[str]) -> Any:
         try:

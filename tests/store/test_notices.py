@@ -130,6 +130,30 @@ async def test_readers_of_every_process_are_told_when_an_older_transaction_ends(
     opened.close()
 
 
+async def test_a_process_that_ends_tells_of_what_an_older_transaction_held_up(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inboxkit.store.notices._LAST_SECONDS", 30.0)
+    here, there = Store(database, Clock()), Store(database, Clock())
+    await here.open()
+    await there.open()
+    opened = open_database(database)
+    with opened.writer.connect() as older:
+        put(Tx(older), "open")
+        await there.write(appended)
+        closing = asyncio.create_task(there.close())
+        await asyncio.wait({closing}, timeout=0.5)  # it does not end before the transaction does
+        assert await here.read(events.after, 0) == []
+        seen = here.bell.count("event")
+        older.commit()
+    async with asyncio.timeout(30):
+        await here.bell.wait("event", seen)
+        await closing
+    assert len(await here.read(events.after, 0)) == 1
+    await here.close()
+    opened.close()
+
+
 def test_entries_are_looked_at_before_they_are_told_of(database: str) -> None:
     opened = open_database(database)
     notices = Notices(opened.writer, [])
