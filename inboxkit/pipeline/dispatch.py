@@ -82,10 +82,6 @@ class Dispatch:
         """
         return self._handlers.full()
 
-    async def idle(self) -> None:
-        """Return when no handler is being called."""
-        await self.crew.idle()
-
     async def work(self, taken: list[Job]) -> None:
         """Start a task for each leased Run; what they need is loaded at once."""
         try:

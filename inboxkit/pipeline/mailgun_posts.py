@@ -73,7 +73,7 @@ class MailgunPosts:
         self._poster = Poster(guard)
         self._parser = ParserProcess()
         crew = Crew(store, mailgun_webhooks.KIND, tasks, self._one, size=_AT_ONCE)
-        self.work, self.room, self.idle = crew.work, crew.room, crew.idle
+        self.work, self.room = crew.work, crew.room
 
     async def close(self) -> None:
         """Close connections and end the parser process."""

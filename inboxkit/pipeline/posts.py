@@ -60,7 +60,7 @@ class Posts:
         self._poster = Poster(guard)
         self.close = self._poster.close
         crew = Crew(store, endpoints.TOPIC, tasks, self._one, size=_AT_ONCE)
-        self.work, self.room, self.idle = crew.work, crew.room, crew.idle
+        self.work, self.room = crew.work, crew.room
 
     async def _one(self, job: Job) -> None:
         endpoint_id, seq = (int(part) for part in job.key.split(":"))
