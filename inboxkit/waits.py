@@ -252,10 +252,7 @@ class Waits:
     async def _marking(
         self, search: Search, work: Callable[[Tx, Mark], Message | None]
     ) -> Message | None:
-        """Do what marks a message, unless the wait's key has one; return that message.
-
-        What was marked and is not returned is given back.
-        """
+        """Do what marks a message, unless the wait's key has one; return that message."""
         now, resent, keyed = self._store.clock.now(), search.want.kind == "otp", search.keyed
         taken: list[int] = []
 
@@ -275,10 +272,20 @@ class Waits:
             return self._again(tx, search, now) or work(tx, mark)
 
         writing = asyncio.ensure_future(self._store.write(marked))
+        return await self._written(writing, search.inbox_id, taken, now)
+
+    async def _written(
+        self,
+        writing: asyncio.Future[Message | None],
+        inbox_id: int,
+        taken: Sequence[int],
+        now: datetime,
+    ) -> Message | None:
+        """Return what a write marked; what it has ``taken`` and is not returned is given back."""
         try:
             return await asyncio.shield(writing)
         except anyio.get_cancelled_exc_class():
-            undoing = asyncio.create_task(self._undo(writing, search.inbox_id, taken, now))
+            undoing = asyncio.create_task(self._undo(writing, inbox_id, taken, now))
             self._undoing.add(undoing)
             undoing.add_done_callback(self._undoing.discard)
             with anyio.CancelScope(shield=True):  # asyncio's own cancellation heeds no scope

@@ -127,11 +127,7 @@ class DraftTools:
         asked["attachments"] = [values.file(one) for one in await to_send(desk, attachments)]
         given = {name: value for name, value in asked.items() if value} | {"inboxkit": {"key": key}}
         said = await desk.server.post(desk.path(inbox, "/drafts"), given)
-        if not _is_same(said, given, parent):
-            raise KeyReused(
-                f"key {key!r}: its draft {said['draft_id']} says something else, or was changed "
-                "since by a person; use a new key for another mail"
-            )
+        _check_same(said, given, parent)
         return _made(said, inbox)
 
     async def list_drafts(
@@ -168,6 +164,14 @@ async def _one(desk: Desk, draft_id: str) -> dict[str, Any]:
         raise NotFound(unknown) from None
     desk.policy.within(unquote(said["inbox_id"]), unknown)
     return said
+
+
+def _check_same(said: dict[str, Any], asked: Mapping[str, Any], parent: Message | None) -> None:
+    if not _is_same(said, asked, parent):
+        raise KeyReused(
+            f"key {asked['client_id']!r}: its draft {said['draft_id']} says something else, or was "
+            "changed since by a person; use a new key for another mail"
+        )
 
 
 def _is_same(said: dict[str, Any], asked: Mapping[str, Any], parent: Message | None) -> bool:
