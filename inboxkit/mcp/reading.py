@@ -139,7 +139,7 @@ class ReadingTools:
             Field(
                 description="What to search for; all must hold. Whole words, and from: to: "
                 "subject: has:attachment has:otp has:link before: after:2d label: is:unread "
-                'is:received is:sent "a phrase" -not. Empty: all.',
+                'is:received is:sent "a phrase" -not, a OR b. Empty: all.',
                 max_length=1_000,
             ),
         ] = "",

@@ -1,4 +1,4 @@
-"""The query language: ``from: to: subject: has: before: after: label: is: "a phrase" -not``.
+"""The query language: ``from: to: subject: has: before: after: label: is: "a phrase" -not OR``.
 
 Pure: text to a Query. Unknown fields and values are errors that say what is possible.
 """
@@ -6,10 +6,16 @@ Pure: text to a Query. Unknown fields and values are errors that say what is pos
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 STATES = frozenset(
     """stored parsed limited recorded scheduled queued sending unknown accepted deferred sent
@@ -31,6 +37,7 @@ _FIELDS = {
     "filename": None,
 }
 _TOKEN = re.compile(r'(-?)(?:([a-z_]+):)?(?:"([^"]*)"|(\S+))', re.IGNORECASE)
+_MOST_TERMS = 200  # SQLite takes expressions of 1,000 levels
 _BEGINNING = re.compile(r"\w[^*]*\*")  # as others write "words that begin so"
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -42,12 +49,16 @@ class QueryError(ConfigurationError):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One condition; ``field`` is "" for a word or phrase of the text."""
+    """One condition; ``field`` is "" for a word or phrase of the text.
+
+    ``others`` are enough as well: all of them words when it is one, or none of them.
+    """
 
     field: str
     value: str
     negated: bool = False
     moment: datetime | None = None
+    others: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +71,39 @@ class Query:
 
 def parse_query(text: str, *, now: datetime) -> Query:
     """Read a query; times are dates (2026-01-31), moments or ages (10m, 2d) before ``now``."""
-    found = list(_TOKEN.finditer(text))
-    if any(match[0] == "OR" for match in found[1:-1]):
-        raise QueryError('query: there is no OR; ask for each alone, or write "OR" for the word')
-    terms = [_term(match, now) for match in found]
+    groups = [[_term(match, now) for match in group] for group in _groups(text)]
+    terms = [_joined([t for t in group if t is not None]) for group in groups if any(group)]
     return Query(
-        tuple(t for t in terms if t is not None and not t.field),
-        tuple(t for t in terms if t is not None and t.field),
+        tuple(t for t in terms if not t.field),
+        tuple(t for t in terms if t.field),
     )
+
+
+def _groups(text: str) -> Iterator[list[re.Match[str]]]:
+    """Yield the terms that OR joins, together, and each of the others by itself."""
+    left = deque(islice(_TOKEN.finditer(text), 2 * _MOST_TERMS + 1))
+    number = max(len(left) - _MOST_TERMS, sum(match[0] != "OR" for match in left))
+    if number > _MOST_TERMS:
+        told = "quotes make one term of several words"
+        raise QueryError(f"query: has more than {_MOST_TERMS} terms; {told}")
+    has_or = any(match[0] == "OR" for match in islice(left, 1, max(1, len(left) - 1)))
+    if has_or and any(match[0][0] == "(" or match[0][-1] == ")" for match in left):
+        raise QueryError("query: there are no brackets; OR joins the two beside it, all else holds")
+    while left:
+        group = [left.popleft()]
+        while len(left) > 1 and left[0][0] == "OR":
+            left.popleft()
+            group.append(left.popleft())
+        yield group
+
+
+def _joined(group: Sequence[Term]) -> Term:
+    first, *others = group
+    if others and len({bool(term.field) for term in group}) > 1:
+        raise QueryError('query: OR stands between words, or between fields; "OR" is a word')
+    if others and any(term.negated and not term.field for term in group):
+        raise QueryError("query: a word with - cannot stand beside OR")
+    return replace(first, others=tuple(others))
 
 
 def _term(match: re.Match[str], now: datetime) -> Term | None:

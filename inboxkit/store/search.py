@@ -113,7 +113,8 @@ def page(
 
 def left_out(query: Query) -> Sequence[str]:
     """Return the labels whose messages a search leaves out: none if it asks for one of them."""
-    labels = {term.value for term in query.filters if term.field == "label" and not term.negated}
+    asked = [one for term in query.filters for one in (term, *term.others)]
+    labels = {term.value for term in asked if term.field == "label" and not term.negated}
     return HIDDEN_LABELS if labels.isdisjoint(HIDDEN_LABELS) else ()
 
 
@@ -149,7 +150,8 @@ def hits(connection: Connection, query: Query, inbox_id: int | None = None) -> H
 
 def _labelled(query: Query, filters: list[ColumnElement[bool]]) -> Hits:
     """Walk the messages of the first label that is asked for: they may be few, and far apart."""
-    labels = (t.value for t in query.filters if t.field == "label" and not t.negated)
+    alone = (t for t in query.filters if not (t.negated or t.others))
+    labels = (t.value for t in alone if t.field == "label")
     wanted = next((name for name in labels if name not in COMPUTED_LABELS), None)
     if wanted is None:
         return Hits(message, message.c.id, filters)
@@ -172,9 +174,10 @@ def is_hit(
 
 
 def condition(term: Term) -> ColumnElement[bool]:
-    """Return what holds for messages that one filter wants."""
+    """Return what holds for messages that one filter wants, or one of its others."""
     found: ColumnElement[bool] = _FILTERS[term.field](term)
-    return not_(found) if term.negated else found
+    own = not_(found) if term.negated else found
+    return or_(own, *map(condition, term.others)) if term.others else own
 
 
 def _contains(column: Any, value: str) -> ColumnElement[bool]:

@@ -159,7 +159,9 @@ def _tsquery(terms: Iterable[Term], inbox_id: int | None) -> str:
 
 
 def _phrase(term: Term) -> str:
-    return " <-> ".join(f"'{word[:_LETTERS]}'" for word in _words(term.value))
+    own = " <-> ".join(f"'{word[:_LETTERS]}'" for word in _words(term.value))
+    every = [phrase for phrase in (own, *map(_phrase, term.others)) if phrase]
+    return f"({') | ('.join(every)})" if len(every) > 1 else "".join(every)
 
 
 def _mark(inbox_id: int) -> str:

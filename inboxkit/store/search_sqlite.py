@@ -7,6 +7,7 @@ one inbox, however many hits others have, and has something to take ``-not`` fro
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Text, bindparam
@@ -60,6 +61,8 @@ def matches(query: Query, inbox_id: int | None) -> ColumnElement[bool]:
 
 def _term(term: Term) -> str:
     """Return a word or phrase quoted for FTS5, where a double quote and NUL are special."""
+    if term.others:
+        return f"({' OR '.join(map(_term, (replace(term, others=()), *term.others)))})"
     return '"' + term.value.replace('"', '""').replace("\0", " ") + '"'
 
 

@@ -14,7 +14,8 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def fields(text: str) -> list[tuple[str, str, bool]]:
     query = parse_query(text, now=NOW)
-    return [(t.field, t.value, t.negated) for t in (*query.words, *query.filters)]
+    terms = (*query.words, *query.filters)
+    return [(t.field, "|".join(one.value for one in (t, *t.others)), t.negated) for t in terms]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,10 @@ def fields(text: str) -> list[tuple[str, str, bool]]:
         ("label:!", [("label", "!", False)]),
         ("STATE:Sent", [("state", "sent", False)]),
         ('lamp "OR" toy', [("", "lamp", False), ("", "OR", False), ("", "toy", False)]),
+        ("lamp OR toy zoo", [("", "lamp|toy", False), ("", "zoo", False)]),
+        ("is:read OR -from:ann OR has:otp", [("is", "read|ann|otp", False)]),
+        ("lamp OR !! toy", [("", "lamp", False), ("", "toy", False)]),
+        ("lamp toy OR", [("", "lamp", False), ("", "toy", False), ("", "OR", False)]),
         ("OR lamp", [("", "OR", False), ("", "lamp", False)]),
         ('"lam*" *toy*', [("", "lam*", False), ("", "*toy*", False)]),
         ("toy from", [("", "toy", False), ("", "from", False)]),
@@ -83,7 +88,12 @@ def test_times(text: str, moment: datetime) -> None:
         ("after:999999w", "after:999999w is no time"),
         ('lamp -label:""', "label: has no value"),
         ('subject:" "', "subject: has no value"),
-        ("from:ann OR from:bo", 'there is no OR; ask for each alone, or write "OR" for the word'),
+        ("from:ann OR lamp", 'OR stands between words, or between fields; "OR" is a word'),
+        ("to:a " * 201, "more than 200 terms"),
+        (" OR ".join(["to:a"] * 201), "more than 200 terms"),
+        ("toy (lamp OR zoo)", "there are no brackets; OR joins the two beside it"),
+        ("lamp OR -toy", "a word with - cannot stand beside OR"),
+        ("lamp OR toy OR subject:", "subject: has no value"),
         ("lamp lam*", r'lam\* is no word, .* for the word alone write "lam\*"'),
         ('subject:"order 42', 'subject:"order opens a quote'),
     ],

@@ -87,6 +87,7 @@ def number(message: Message) -> int:
     return next((int(word) for word in message.subject.split() if word.isdigit()), -1)
 
 
+OTHERS = "inbox:other@inbox.example"
 Test = Callable[[Message], bool]
 
 
@@ -102,6 +103,26 @@ CASES: list[tuple[str, Test]] = [
     ('"pump garden"', lambda m: False),
     ("pump -garden", lambda m: "pump" in m.text and "garden" not in m.text),
     ('Grosse "OR" größe', lambda m: False),
+    ("Grosse OR größe", letters(lambda n: n % 2 == 1)),
+    ('"garden pump" OR zoe', lambda m: "garden pump" in m.text or letters(lambda n: n % 3 == 2)(m)),
+    (
+        "pump OR confirm -größe",
+        lambda m: letters(lambda n: n % 2 == 0 and ("pump" in m.text or n % 10 == 6))(m),
+    ),
+    (
+        "zoe cellar OR confirm OR elephant",
+        lambda m: letters(lambda n: n % 3 == 2 and ("cellar" in m.text or n % 10 == 6))(m),
+    ),
+    (
+        "from:Zoë OR label:Green OR -is:inbound",
+        lambda m: (
+            letters(lambda n: n % 3 == 2)(m) or "Green" in m.labels or m.direction != "inbound"
+        ),
+    ),
+    (" OR ".join(["to:nobody"] * 199 + [OTHERS]), lambda m: m.inbox != DESK),
+    (" OR ".join(["nobody"] * 199 + ["pump"]), lambda m: "pump" in m.text),
+    (" ".join([OTHERS] * 200), lambda m: m.inbox != DESK),
+    ("garden from:nobody OR inbox:other@inbox.example", lambda m: m.inbox != DESK),
     ("grösse", lambda m: False),
     ("größe", letters(lambda n: n % 2 == 1)),
     ("zoe", letters(lambda n: n % 3 == 2)),
@@ -166,7 +187,9 @@ CASES: list[tuple[str, Test]] = [
 ]
 
 
-@pytest.mark.parametrize(("query", "wanted"), CASES, ids=[query or "all" for query, _ in CASES])
+@pytest.mark.parametrize(
+    ("query", "wanted"), CASES, ids=[query[:40] or "all" for query, _ in CASES]
+)
 def test_a_query_finds_what_it_says_newest_first(filled: Runner, query: str, wanted: Test) -> None:
     everything = found(filled)
     assert len(everything) == COUNT + 6

@@ -22,9 +22,8 @@ _MOST_CHARACTERS = 16 * 1024
 
 def highlights(message: Message, query: Query) -> Highlights | None:
     """Return the fragments of each field that has some of the words; None when none has."""
-    wanted = frozenset(
-        _folded(word) for t in query.words if not t.negated for word in _WORD.findall(t.value)
-    )
+    asked = [one for t in query.words if not t.negated for one in (t, *t.others)]
+    wanted = frozenset(_folded(word) for t in asked for word in _WORD.findall(t.value))
     recipients = ", ".join(str(address) for address in (*message.to, *message.cc))
     found = {
         "from_": _fragments(str(message.sender), wanted),
