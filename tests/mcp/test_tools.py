@@ -239,6 +239,8 @@ CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("get_thread", {"thread_id": ""}, "at least 1 character"),
     ("delete_inbox", {"inbox": ""}, "at least 1 character"),
     ("create_inbox", {"username": "x" * 65}, "username: Value should have at most 64 characters,"),
+    ("create_inbox", {"username": DESK}, "username: is what stands before the @; the rest goes"),
+    ("create_inbox", {"username": "a", "domain": DESK}, f"domain: '{DESK}' is no domain"),
     ("list_messages", {"query": "from:"}, "from:"),
     ("list_messages", {"limit": 51}, "list_messages: limit: Input should be less than or equal"),
     ("list_messages", {"inbox_id": DESK}, "takes no inbox_id; it takes inbox, query, limit, page_"),

@@ -36,6 +36,13 @@ async def create(call: Call[CreateInboxRequest]) -> Inbox:
 
 def chosen(call: Call[Any], asked: CreateInboxRequest) -> str:
     """Return the address that a request chooses by its username and domain, or a random one."""
+    if "@" in (asked.username or ""):
+        raise invalid("is what stands before the @; the rest goes into domain", "username")
+    if asked.domain:
+        try:
+            check_address(f"any@{asked.domain}")
+        except ValueError:
+            raise invalid(f"{asked.domain[:80]!r} is no domain", "domain") from None
     return f"{asked.username or encode(new_id())}@{asked.domain or call.parts.settings.domain}"
 
 
