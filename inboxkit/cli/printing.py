@@ -90,7 +90,7 @@ def draw(
     for name in spare:
         if _width(least, kept) > console.width:
             kept.remove(name)
-    console.width = max(console.width, _width(least, kept))
+    console.width = max(console.width, _width(least, kept) + 1)  # rich before 14.3 wants the cell
     drawn = Table(box=None, pad_edge=False)
     for name in kept:
         whole = _is_whole(row[name] for row in shown)

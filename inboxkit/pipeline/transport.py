@@ -210,8 +210,10 @@ async def _sign_in(client: aiosmtplib.SMTP, request: SmtpRequest) -> SmtpRespons
         code = 535 if error.code >= 500 else error.code  # RFC 4954 section 6
         return SmtpResponse(code, f"{error.code} {error.message}")
     if client.is_ehlo_or_helo_needed:
-        with suppress(aiosmtplib.SMTPHeloError):  # MAIL will say HELO instead
+        try:
             await client.ehlo()
+        except aiosmtplib.SMTPHeloError:  # a server of old (RFC 5321 section 3.2)
+            await client.helo()
     return None
 
 
