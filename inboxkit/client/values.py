@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from .. import base64_text
+from .. import base64_text, known
 from ..extracted import Link, Otp
 from ..inbox import Inbox
 from ..models import Attachment, Event, Message, Thread
-from ..values import Address, Auth, Direction, Envelope, EventType, Kind
+from ..values import Address, Direction, Envelope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +43,8 @@ def message(said: dict[str, Any], actions: Actions) -> Message:
         cc=_addresses(said["cc"]),
         reply_to=_addresses(said["reply_to"]),
         date=_moment(said.get("date")),
-        kind=Kind(said["kind"]),
-        auth=Auth(**{f.name: said["auth"][f.name] for f in fields(Auth) if f.name in said["auth"]}),
+        kind=known.kind(said["kind"]),
+        auth=known.auth(said["auth"]),
         defects=tuple(said["defects"]),
         labels=frozenset(said["labels"]),
         references=tuple(said["references"]),
@@ -144,7 +143,7 @@ def event(id: str, facts: dict[str, Any], about: Message) -> Event:
     """Return an event of ``/v0/events`` about a message, from what is said in ``inboxkit``."""
     return Event(
         id=id,
-        type=_type(facts["type"]),
+        type=known.event_type(facts["type"]),
         at=datetime.fromisoformat(facts["at"]),
         message=about,
         recipient=facts.get("recipient", ""),
@@ -153,8 +152,3 @@ def event(id: str, facts: dict[str, Any], about: Message) -> Event:
         reason=facts.get("reason", ""),
         data=facts.get("data", {}),
     )
-
-
-def _type(name: str) -> EventType:
-    """Return the type of an event; a newer server may know more than we do."""
-    return EventType(name) if name in list(EventType) else EventType.UNKNOWN

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio import CapacityLimiter
 
+from .. import known
 from ..authentication import results, verdicts
 from ..authentication.domains import domain_of
 from ..authentication.resolver import NameServers, Resolver
@@ -105,7 +106,7 @@ class Authenticity:
     def known(self, item: Stored, parsed: ParsedMessage) -> Auth | None:
         """Return the verdicts that need no look-up, None when it takes one."""
         if item.auth:  # read again: keys and records may have changed since it came
-            return Auth(**item.auth)
+            return known.auth(item.auth)
         if parsed.state != "parsed":  # over a limit; beyond it checks may take any time
             return Auth(reason="it was not read whole")
         sender = domain_of(parsed.sender.email)

@@ -212,7 +212,12 @@ def _states(connection: Connection, message_id: int) -> set[str]:
 
 def furthest(states: AbstractSet[str]) -> str:
     """Return how far a send is: as the furthest of those who get it, lost when nobody does."""
-    return max(states - _LOST or states, key=_RANK.__getitem__, default="")
+    return max(states - _LOST or states, key=_rank, default="")
+
+
+def _rank(state: str) -> int:
+    """Return the place of a state; one that only a newer release knows comes before all."""
+    return _RANK.get(state, -1)
 
 
 def _set_state(tx: Tx, message_id: int, at: datetime) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, Text, func, literal_column, select
 
+from .. import known
 from ..extracted import Link, Otp
 from ..models import Actions, Attachment, Event, Message, Thread
 from ..tokens import public_id, row_id
-from ..values import Address, Auth, Direction, Envelope, EventType, Kind
+from ..values import Address, Direction, Envelope
 from . import wire_ids
 from .conversations import computed_labels, way_label
 from .events import cursor_id
@@ -224,8 +225,8 @@ def _message(
         reply_text=row["reply_text"] or "",
         signature=row["signature"] or "",
         visible_text=row["visible_text"] or "",
-        kind=Kind(row["kind"]),
-        auth=Auth(**row["auth"]),
+        kind=known.kind(row["kind"]),
+        auth=known.auth(row["auth"]),
         state=row["state"],
         defects=tuple(row["defects"] or ()),
         labels=frozenset(labels | system | ({"unread"} if row["unread"] else set())),
@@ -298,7 +299,7 @@ def events(connection: Connection, rows: Sequence[Row[Any]], actions: Actions) -
     return [
         Event(
             id=cursor_id(row.seq),
-            type=EventType(row.type),
+            type=known.event_type(row.type),
             at=row.at,
             message=found[public_id("msg", row.message_id)],
             recipient=row.recipient,

@@ -310,3 +310,15 @@ def test_what_was_told_of_a_bounce_is_kept(tx: Tx, reason_class: str) -> None:
     at, data = tx.connection.execute(query).one()
     assert (at, data["code"], data["happened_at"]) == (later, 550, NOW.isoformat())
     assert tx.connection.execute(select(delivery.c.updated_at)).scalar_one() == later
+
+
+def test_a_state_that_only_a_newer_release_knows_is_moved_by_none_and_ends_nothing(
+    tx: Tx,
+) -> None:
+    number = stored(tx, ANN, BEN)
+    parked = update(delivery).where(delivery.c.recipient == ANN).values(state="parked")
+    tx.connection.execute(parked)
+    for recipient in (ANN, BEN):
+        happened(tx, number, outcome(EventType.SENT, recipient), now=NOW)
+    assert states(tx, number) == {ANN: "parked", BEN: "sent"}
+    assert state(tx, number) == "sent"
