@@ -9,8 +9,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from alembic import command
-from sqlalchemy import Connection, delete, insert, inspect, select, text
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.exc import OperationalError
 
 from inboxkit.clock import Clock
@@ -168,39 +167,6 @@ async def test_an_upgrade_notes_who_can_go_on(store: Store) -> None:
     schema.upgrade(store.database)
     noted = select(setting.c.value).where(setting.c.key == "schema_compatible")
     assert await store.read(lambda c: c.execute(noted).scalar()) == schema.COMPATIBLE
-
-
-Columns = dict[tuple[str, str], tuple[bool, str]]  # by table and name: must be given, and its type
-
-
-def columns(connection: Connection) -> Columns:
-    looker = inspect(connection)
-    return {
-        (table, str(c["name"])): (not c["nullable"] and c["default"] is None, str(c["type"]))
-        for table in looker.get_table_names()
-        for c in looker.get_columns(table)
-    }
-
-
-def broken(before: Columns, after: Columns) -> set[tuple[str, str]]:
-    """Return what a program that knows ``before`` stumbles over: gone, or to be given."""
-    tables = {table for table, _ in before}
-    gone = {key for key, kind in before.items() if after.get(key, (False, ""))[1] != kind[1]}
-    new = {key for key, (needed, _) in after.items() if needed and key not in before}
-    return gone | {key for key in new if key[0] in tables}
-
-
-def test_programs_of_the_compatible_version_find_all_they_know(tmp_path: Path) -> None:
-    database = open_database(f"sqlite:///{tmp_path / 'a.db'}")
-    with database.writer.begin() as connection:
-        command.upgrade(schema.config(connection), schema.COMPATIBLE)
-        before = columns(connection)
-        command.upgrade(schema.config(connection), "head")
-        assert broken(before, columns(connection)) == set()
-        connection.execute(text("ALTER TABLE inboxkit_setting DROP COLUMN value"))
-        connection.execute(text("CREATE TABLE fresh (a INTEGER NOT NULL)"))
-        assert broken(before, columns(connection)) == {("inboxkit_setting", "value")}
-    database.close()
 
 
 @pytest.mark.parametrize(
