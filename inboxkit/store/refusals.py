@@ -68,6 +68,11 @@ def may_pass(error: DBAPIError, attempt: int, *, committing: bool = False) -> bo
     return state in _IN_THE_WAY or (error.connection_invalidated and not committing)
 
 
+def is_in_the_way(error: DBAPIError) -> bool:
+    """Whether two stood in each other's way, and this one was rolled back; never on SQLite."""
+    return _sqlstate(error) in _IN_THE_WAY
+
+
 def is_useless(error: BaseException) -> bool:
     """Whether the connection can never write again, although it is there."""
     return getattr(error, "sqlstate", None) == _READ_ONLY

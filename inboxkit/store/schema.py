@@ -15,7 +15,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from ..errors import ConfigurationError
-from . import facts
+from . import facts, refusals
 from .database import is_busy
 
 if TYPE_CHECKING:
@@ -79,8 +79,20 @@ def _newer(version: str) -> str:
 def upgrade(database: Database) -> str:
     """Run the migrations that are missing, in one transaction; return the version reached.
 
-    A newer schema is left as it is.
+    A newer schema is left as it is. On PostgreSQL other programs go on with their mail meanwhile:
+    when the two hold what the other waits for, the server undoes one, and we begin anew.
     """
+    until = time.monotonic() + _UPGRADE_SECONDS
+    while True:
+        try:
+            return _upgraded(database)
+        except OperationalError as error:
+            if not refusals.is_in_the_way(error) or time.monotonic() > until:
+                raise
+        log.warning("database: the upgrade and other work stood in each other's way; once more")
+
+
+def _upgraded(database: Database) -> str:
     from alembic import command  # 0.2 s, and only a new or an old schema needs it
 
     with database.writer.connect() as connection, _begun(connection):

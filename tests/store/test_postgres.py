@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import insert, select, update
+from alembic import command
+from sqlalchemy import insert, select, text, update
 
 from inboxkit.clock import Clock
 from inboxkit.errors import ConfigurationError, StoreError
@@ -19,6 +20,7 @@ from inboxkit.store import deliveries, driver, events, schema, search
 from inboxkit.store.bulk import BulkInsert
 from inboxkit.store.database import Database, open_database
 from inboxkit.store.deliveries import Outcome
+from inboxkit.store.postgres import make_room
 from inboxkit.store.query import parse_query
 from inboxkit.store.store import Store
 from inboxkit.store.tables import content, delivery, event, message, setting
@@ -27,6 +29,7 @@ from inboxkit.tokens import new_id
 from inboxkit.values import EventType
 
 from ..postgres import Server, own_server
+from .at_once import waits
 from .sending import ANN, NOW, stored
 
 if TYPE_CHECKING:
@@ -268,6 +271,26 @@ def test_two_that_upgrade_at_once_follow_each_other(server: Server) -> None:
 
         with ThreadPoolExecutor(2) as threads:
             assert list(threads.map(upgrade, range(2))) == [schema.HEAD] * 2
+
+
+async def test_an_upgrade_that_is_undone_for_the_mail_of_others_begins_anew(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    with server.empty_database() as url:
+        database = open_database(f"{url}&options=-c%20deadlock_timeout%3D2s")
+        with database.writer.begin() as connection:
+            make_room(connection)
+            command.upgrade(schema.config(connection), "0021")
+        with database.writer.begin() as mail:
+            mail.execute(text("SET LOCAL deadlock_timeout = '1min'"))  # the upgrade looks first
+            mail.execute(text("LOCK TABLE inboxkit_message IN ROW EXCLUSIVE MODE"))
+            upgrading = asyncio.ensure_future(asyncio.to_thread(schema.upgrade, database))
+            assert await waits(mail, upgrading)
+            then = text("LOCK TABLE inboxkit_thread IN ROW EXCLUSIVE MODE")
+            await asyncio.to_thread(mail.execute, then)
+        assert await asyncio.wait_for(upgrading, 60) == schema.HEAD
+        assert "stood in each other's way" in caplog.text
+        database.close()
 
 
 async def test_a_restored_database_goes_on_behind_its_last_event(server: Server) -> None:
