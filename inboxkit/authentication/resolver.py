@@ -84,16 +84,23 @@ class NameServers:
 
 
 class Budget:
-    """A resolver for one mail, which answers for so many seconds and so many names only."""
+    """A resolver for one mail, which answers for so many seconds and so many names only.
+
+    The seconds begin with the first look-up: before that a library may have to be loaded.
+    """
 
     def __init__(self, resolver: Resolver, seconds: float) -> None:
         self._resolver = resolver
-        self._end = time.monotonic() + seconds
+        self._seconds = seconds
+        self._end: float | None = None
         self._left = _MOST_LOOKUPS
 
     def lookup(self, name: str, kind: str, *, timeout: float = _LONGEST_LOOKUP) -> Sequence[str]:
         """Return the records of a name; raise Unanswered, also when the budget is spent."""
-        seconds = min(timeout, self._end - time.monotonic())
+        now = time.monotonic()
+        if self._end is None:
+            self._end = now + self._seconds
+        seconds = min(timeout, self._end - now)
         if seconds <= 0 or self._left <= 0:
             raise Unanswered(f"{kind} of {name}: too many look-ups, or too slow ones")
         self._left -= 1

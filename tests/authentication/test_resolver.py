@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from anyio import to_thread
 
-from inboxkit.authentication.resolver import NameServers, Unanswered
+from inboxkit.authentication import resolver
+from inboxkit.authentication.resolver import Budget, NameServers, Unanswered
 from tests.authentication.name_server import serving
-from tests.authentication.zone import public_record
+from tests.authentication.zone import Zone, public_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,3 +68,16 @@ async def test_a_silent_name_is_not_asked_for_again_at_once() -> None:
             await ask(servers, "silent.example", "TXT")
 
     assert len(server.asked) == asked
+
+
+def test_the_seconds_of_a_mail_begin_with_its_first_look_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passed = [0.0]
+    monkeypatch.setattr(resolver, "time", SimpleNamespace(monotonic=lambda: passed[0]))
+    names = Budget(Zone({("a.example", "A"): ["192.0.2.1"]}), 10.0)
+    passed[0] = 60.0  # a library was loaded
+    assert names.lookup("a.example", "A") == ["192.0.2.1"]
+    passed[0] = 70.0
+    with pytest.raises(Unanswered):
+        names.lookup("a.example", "A")
