@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
@@ -166,7 +167,9 @@ class Objects:
 
         try:
             yield
-        except (BaseError, OSError) as error:
+        except BaseException as error:
+            if not isinstance(error, (BaseError, OSError)) and not _is_panic(error):
+                raise
             if pauses:
                 self._rest_until = time.monotonic() + _PAUSE_SECONDS
             raise StoreError(f"{self._url} {what}: {_brief(error)}") from error
@@ -180,11 +183,46 @@ def _open(url: str, options: Mapping[str, str]) -> ObjectStore:
             f"object_store: {shown!r} is no bucket, such as s3://bucket/prefix"
         )
     retries: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
-    config, client = _parted(options)
+    config, client = _parted(_checked(options))
     try:
         return from_url(url, config=config, client_options=client, retry_config=retries)
     except (BaseError, ValueError) as error:
         raise ConfigurationError(f"object_store: {_brief(error)}") from None
+
+
+def _checked(options: Mapping[str, str]) -> Mapping[str, str]:
+    """Return options that obstore can use: with others it panics when the first mail comes."""
+    # Of a file or a variable the end is often that of a line.
+    found = {key: value.strip() for key, value in options.items()}
+    for key, value in found.items():
+        if not value.isprintable():
+            raise ConfigurationError(f"object_store: {key}: has a control character or a line end")
+    if "region" in found and " " in found["region"]:
+        raise ConfigurationError("object_store: region: has a space; write it as eu-central-1")
+    if "endpoint" in found and not _is_endpoint(found["endpoint"]):
+        shown = without_secrets(found["endpoint"])
+        raise ConfigurationError(
+            f"object_store: endpoint: {shown!r} is no URL, such as https://s3.example.com"
+        )
+    return found
+
+
+def _is_endpoint(url: str) -> bool:
+    try:
+        found = urlsplit(url)
+        return bool(
+            found.scheme in ("http", "https")
+            and found.hostname
+            and " " not in url
+            and found.port != 0
+        )  # its port raises ValueError when it is none
+    except ValueError:
+        return False
+
+
+def _is_panic(error: BaseException) -> bool:
+    """Whether Rust code broke: obstore raises that as no Exception, which would end a step."""
+    return type(error).__module__ == "pyo3_runtime"
 
 
 def _parted(options: Mapping[str, str]) -> tuple[Any, Any]:
@@ -209,7 +247,7 @@ def _key(location: str) -> str:
     return location.removeprefix(OBJECT)
 
 
-def _brief(error: Exception) -> str:
+def _brief(error: BaseException) -> str:
     """Return the first line, without what the server wrote: that may name a key."""
     said = without_secrets(str(error))  # the endpoint may hold a password
     return said.partition("\n")[0].partition("<")[0].strip(" :")[:300]
