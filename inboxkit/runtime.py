@@ -32,6 +32,7 @@ from .pipeline.leases import leave_to_others
 from .pipeline.loops import Consumer
 from .pipeline.mailgun_log import MailgunLog
 from .pipeline.mailgun_posts import MailgunPosts
+from .pipeline.mended import try_anew
 from .pipeline.notify import Notify
 from .pipeline.posts import Posts
 from .pipeline.resources import Resources
@@ -220,6 +221,7 @@ class Runtime:
         tasks.start_soon(Janitor(self.store, self.settings).run)
         webhooks = self.feedback.readers(tasks)
         self._consume("webhook", webhooks.work, webhooks.room)
+        tasks.start_soon(try_anew, self.store)
         self._consume("send", self._outbox.work, self._outbox.room)
         due = drafting.Drafting(self.store, self.actions)
         self._consume("draft", due.work, lambda: drafting.BATCH)
@@ -250,11 +252,10 @@ class Runtime:
         room: Callable[[], int],
         full: Callable[[], Collection[int]] = tuple,
     ) -> None:
-        assert self._tasks is not None
-
         def room_left() -> int:
             return 0 if self.stopping.is_set() else room()
 
+        assert self._tasks is not None
         self._tasks.start_soon(Consumer(self.store, kind, work, room_left, full).run)
 
     async def include(self, router: Router[...], resource: Resource | None = None) -> None:

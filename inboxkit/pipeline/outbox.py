@@ -283,17 +283,19 @@ class Outbox:
             answer = await self._attempts.ask(chosen, look.row, recipients)
             if not isinstance(answer, Unknown):
                 attempt = Attempt(chosen.provider, answer, failed=first.failed)
-        if isinstance(attempt.outcome, Refused) and attempt.outcome.reason_class in _SETUP_FAULTS:
-            attempt = _blamed(attempt.outcome, chosen, job.attempts)
-        await self._blame(attempt, chosen.provider.name, begun_at)
+        said = attempt.outcome
+        wrong = isinstance(said, Refused) and said.reason_class in _SETUP_FAULTS
+        if isinstance(said, Refused) and wrong:
+            attempt = _blamed(said, chosen, job.attempts)
+        await self._blame(attempt, chosen.provider.name, begun_at, wrong=wrong)
         return attempt
 
-    async def _blame(self, attempt: Attempt, name: str, begun_at: datetime) -> None:
+    async def _blame(self, attempt: Attempt, name: str, begun_at: datetime, *, wrong: bool) -> None:
         """Tell the other sends, in all processes, that a provider is down or asks for a pause."""
         now, outcome = self._store.clock.now(), attempt.outcome
         if isinstance(outcome, Retry) and outcome.after is not None:
-            until, reason = now + outcome.after, _waits_for(name)
-            await self._store.write(limits.pause, name, until, now=now, reason=reason)
+            until, why = now + outcome.after, outcome.reason if wrong else _waits_for(name)
+            await self._store.write(limits.pause, name, until, now=now, reason=why, wrong=wrong)
         elif attempt.failed and not isinstance(outcome, Sent):
             await self._store.write(
                 limits.failed, name, begun_at=begun_at, now=now, reason=_waits_for(name)
@@ -369,8 +371,9 @@ def rules(settings: Settings) -> dict[str, Rules]:
 
 def _blamed(refused: Refused, chosen: Configured, attempts: int) -> Attempt:
     """Wait for somebody to change a setting: no message is to blame for such a refusal."""
-    reason = f"provider {chosen.provider.name}: {refused.reason_class}: {refused.reason}"
-    log.error("%s; messages wait until its settings are put right", reason)
+    why = f"{refused.reason_class}: {refused.reason}"
+    reason = limits.wrong_settings(chosen.provider.name, why)
+    log.error("%s; messages wait: put its settings right, and start anew", reason)
     return Attempt(chosen.provider, Retry(_SETUP.delay(attempts), reason))
 
 

@@ -15,6 +15,7 @@ from zlib import crc32
 from sqlalchemy import (
     Connection,
     Table,
+    Update,
     and_,
     bindparam,
     delete,
@@ -47,6 +48,7 @@ _PERIODS = {
 _IS_READY = "state = 'ready'"  # to the letter that of the partial index, or it is not used
 _RATE = re.compile(r"([1-9]\d{0,8})/([smhd])")
 _FAILURES = 5
+_WRONG_SETTINGS = -1  # in place of the number of failures
 _FIRST = timedelta(seconds=30)
 _LONGEST = timedelta(minutes=10)
 _UNDER_WAY = 256  # sends that may have reserved a moment and do not wait for it yet
@@ -94,6 +96,7 @@ class Closed:
 
     until: datetime
     reason: str
+    wrong_settings: bool = False
 
 
 # rates
@@ -192,15 +195,47 @@ def failed(tx: Tx, provider: str, *, begun_at: datetime, now: datetime, reason: 
     _set(tx, provider, values, is_known=row is not None)
 
 
-def pause(tx: Tx, provider: str, until: datetime, *, now: datetime, reason: str) -> None:
-    """Give a provider nothing before ``until``: it asked for that, or its settings are wrong.
+def pause(
+    tx: Tx,
+    provider: str,
+    until: datetime,
+    *,
+    now: datetime,
+    reason: str,
+    wrong: bool = False,
+) -> None:
+    """Give a provider nothing before ``until``: it asked for that, or its settings are ``wrong``.
 
     Whoever answers so is there: failures before that are forgotten.
     """
     row = _circuit(tx.connection, provider)
     latest = until if row is None else max(row.until, until)
-    values = {"until": latest, "reason": reason[:500], "changed_at": now, "failures": 0}
+    failures = _WRONG_SETTINGS if wrong else 0
+    values = {"until": latest, "reason": reason[:500], "changed_at": now, "failures": failures}
     _set(tx, provider, values, is_known=row is not None)
+
+
+def wrong_settings(provider: str, why: str) -> str:
+    """Return why a provider takes nothing whose settings are wrong; of its jobs, the error."""
+    return f"provider {provider}: {why}"
+
+
+def settings_changed(tx: Tx, now: datetime) -> None:
+    """Let one send try each provider whose settings were wrong: a start may have read others.
+
+    What else waited for it stays until that one was taken.
+    """
+    for found in _CIRCUITS(tx.connection):
+        row = _Circuit(**found)
+        if row.failures != _WRONG_SETTINGS or row.until <= now:
+            continue
+        values = {"until": now, "changed_at": now, "failures": _FAILURES}
+        _set(tx, row.provider, values, is_known=True)
+        said = job.c.error.startswith(wrong_settings(row.provider, ""), autoescape=True)
+        tried = and_(job.c.kind == "send", job.c.state == "ready", said, job.c.due_at > now)
+        for waits in (_waits_until(row.until), update(job).where(tried)):
+            tx.connection.execute(waits.values(due_at=now))
+        tx.wake("send")
 
 
 def succeeded(tx: Tx, providers: AbstractSet[str], now: datetime) -> None:
@@ -216,15 +251,21 @@ def succeeded(tx: Tx, providers: AbstractSet[str], now: datetime) -> None:
         seen &= (circuit.c.until == row.until) & (circuit.c.failures == row.failures)
         if not tx.connection.execute(delete(circuit).where(seen)).rowcount:
             continue  # it was told otherwise meanwhile
-        waits = and_(job.c.kind == "send", job.c.state == "ready", job.c.due_at == row.until)
-        if tx.connection.execute(update(job).where(waits).values(due_at=now)).rowcount:
+        if tx.connection.execute(_waits_until(row.until).values(due_at=now)).rowcount:
             tx.wake("send")
+
+
+def _waits_until(until: datetime) -> Update:
+    waits = and_(job.c.kind == "send", job.c.state == "ready", job.c.due_at == until)
+    return update(job).where(waits)
 
 
 def circuits(connection: Connection) -> Mapping[str, Closed]:
     """Return what is known against providers."""
     rows = connection.execute(select(circuit))
-    return {row.provider: Closed(row.until, row.reason) for row in rows}
+    return {
+        row.provider: Closed(row.until, row.reason, row.failures == _WRONG_SETTINGS) for row in rows
+    }
 
 
 def postpone(tx: Tx, until: datetime, now: datetime) -> int:

@@ -14,7 +14,7 @@ from ... import matching
 from ...errors import ConfigurationError, StoreError
 from ...http.app import check_bind
 from ...settings import without_secrets
-from ...store import api_keys, domains, examination, inboxes, schema
+from ...store import api_keys, domains, examination, inboxes, limits, schema
 from ...store.database import sqlite_file
 from ...store.examination import seen
 from ...store.workers import DEAD_AFTER
@@ -237,8 +237,22 @@ def _work(connection: Connection) -> Iterator[Point]:
     yield _counted(
         "Runs", found.failed, "failed", "inboxkit runs --failed, then inboxkit replay --failed"
     )
+    yield from _held_back(connection, now)
     fix = "inboxkit messages -q state:unknown, then inboxkit resolve ID sent|retry"
     yield _counted("sends", found.unknown, "of unknown outcome", fix)
+
+
+def _held_back(connection: Connection, now: datetime) -> Iterator[Point]:
+    """Whether a provider is given nothing at present, and why."""
+    for name, shut in limits.circuits(connection).items():
+        if shut.until > now:
+            said = (
+                f"{name} is given nothing until {shut.until:%Y-%m-%d %H:%M:%S} UTC: {shut.reason}"
+            )
+            if shut.wrong_settings:
+                yield fault("sends", said, "put its settings right, and restart the workers")
+            else:
+                yield warning("sends", said, "it is tried again by itself; is the provider up?")
 
 
 def _counted(check: str, count: int, what: str, fix: str) -> Point:
