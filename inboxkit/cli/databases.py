@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ..store.database import Database
     from ..store.holds import Held
 
+_NO_RIGHT = "permission denied for database"  # PostgreSQL's words where no schema may be made
+
 
 @click.group()
 def db() -> None:
@@ -126,7 +128,9 @@ def _opened(url: str) -> Generator[Database]:
     try:
         yield database
     except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        raise StoreError(f"database {without_secrets(url)}: {cause}") from error
+        said = f"database {without_secrets(url)}: {getattr(error, 'orig', None) or error}"
+        if _NO_RIGHT in said:
+            said += "; a superuser or its owner gives it: GRANT CREATE ON DATABASE ... TO ..."
+        raise StoreError(said) from error
     finally:
         database.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from ..errors import ConfigurationError
 from ..providers.base import Feature, refuse_too_large, refuse_unsupported
 from ..providers.registry import AnyProvider, key_lasts, most_bytes, provider
 from ..providers.unsupported import spare, untracked, without
@@ -76,8 +77,19 @@ def check_size(providers: Sequence[Configured], message_id: str, size: int) -> N
 
 def configure(settings: Settings) -> tuple[Configured, ...]:
     """Return the providers to send through, in order; raise ConfigurationError."""
+    _check_limits(settings)
     drops = settings.unsupported == "drop"
     return tuple(
         Configured(found := provider(name), found.configure(settings.provider_options(name)), drops)
         for name in settings.provider
     )
+
+
+def _check_limits(settings: Settings) -> None:
+    """Raise for a limit of a provider that there is not: the one that is meant would have none."""
+    for key in ("send_rates", "send_slots"):
+        for name in getattr(settings, key):
+            try:
+                provider(name)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{key}: {error}") from None

@@ -51,6 +51,8 @@ def test_secrets_are_shown_as_stars(inboxkit: Command, form: tuple[str, ...]) ->
         ("provider=smtp smtp.host=relay.example", "domain: inbox.example"),
         ("mcp=true mcp_allow_to=ann", 'mcp_allow_to="ann" can match no address'),
         ("provider=nosuch", "there are agentmail, brevo, "),
+        ('send_rates={"mailgn":"1/s"}', "send_rates: no provider 'mailgn'; there are agentmail"),
+        ('send_slots={"mailgn":1}', "send_slots: no provider 'mailgn'; there are agentmail"),
         ("smtp=1025", "smtp: '1025' is not HOST:PORT"),
         ("http=0.0.0.0:8025", "set api_key"),
         ("tls_certificate=nosuch.pem", "tls_certificate: nosuch.pem"),

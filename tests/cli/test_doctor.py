@@ -348,6 +348,18 @@ def test_postgresql_without_our_schema_is_at_fault(bare: Command, empty: str) ->
     assert points(done)["schema"][::2] == ("fault", "inboxkit db upgrade")
 
 
+def test_who_may_make_no_schema_is_told_what_gives_the_right(bare: Command, empty: str) -> None:
+    server = postgres.shared_server(Path(os.environ[SERVER_FOLDER]))
+    name = f"poor{os.getpid()}"
+    server.sql(f"CREATE ROLE {name} LOGIN")
+    try:
+        done = bare("--database", empty.replace("postgres@", f"{name}@"), "db", "upgrade")
+    finally:
+        server.sql(f"DROP ROLE {name}")
+    assert (done.code, "permission denied" in done.err) == (1, True)
+    assert "GRANT CREATE ON DATABASE ... TO ..." in done.err
+
+
 def test_a_database_that_was_restored_from_another_server_is_at_fault(
     bare: Command, empty: str
 ) -> None:
