@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import anyio
 
+from .complaints import Complaint
 from .errors import StoreError, WaitTimeout
 from .matching import matches
 from .models import Want
-from .pipeline.complaints import Complaint
 from .store import keyed_waits, records, succession, untaken
 from .store.bell import inbox_topic
 from .tokens import row_id

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 import anyio
 
+from ..complaints import Complaint
 from ..errors import StoreError
 from ..store import jobs
-from .complaints import Complaint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

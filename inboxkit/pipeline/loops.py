@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
+from ..complaints import Complaint
 from ..errors import StoreError
 from ..router import Retries
 from ..store import jobs
 from ..store.refusals import TooSlow, Unstorable
 from ..store.store import TOPICS
-from .complaints import Complaint
 from .faults import fault
 from .leases import give_all_back
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..complaints import Complaint
 from ..errors import StoreError
 from .postgres import own_connection
 from .refusals import words
@@ -97,7 +98,7 @@ class Notices:
         self._waker.close()
 
     def _work(self) -> None:
-        pause = _FIRST_PAUSE
+        pause, complaint = _FIRST_PAUSE, Complaint(log, logging.WARNING)
         while True:
             begun = time.monotonic()
             try:
@@ -107,6 +108,7 @@ class Notices:
                     if self._begun.is_set():
                         self._heard(self._topics)  # what was said while nobody listened
                     self._begun.set()
+                    complaint.over()
                     self._serve(connection)
                 return
             except Exception as error:
@@ -115,9 +117,11 @@ class Notices:
                     pause = _FIRST_PAUSE
                 if self._stopping.wait(pause):
                     return
-                foreseen = isinstance(error, SQLAlchemyError | OSError | StoreError)
-                said = words(error)
-                log.warning("notices of PostgreSQL: %s; trying again", said, exc_info=not foreseen)
+                said = f"notices of PostgreSQL: {words(error)}; trying again"
+                if isinstance(error, SQLAlchemyError | OSError | StoreError):
+                    complaint.say(said)
+                else:
+                    log.warning("%s", said, exc_info=True)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _serve(self, connection: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -85,6 +86,23 @@ def test_an_error_of_our_own_ends_nothing(database: str) -> None:
     assert rung == ["read", "read", "plan"]  # every topic, as some may have been missed
     notices.close()
     opened.close()
+
+
+def test_a_server_that_stays_away_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        port = server.getsockname()[1]
+        opened = open_database(f"postgresql://a@127.0.0.1:{port}/mail?sslmode=disable")
+        notices = Notices(opened.writer, [])
+        listening = threading.Thread(target=lambda: notices.listen(lambda _topics: None))
+        listening.start()
+        for _ in range(4):  # attempts, the first of which has been told of before the third
+            server.accept()[0].close()
+    listening.join(30)
+    notices.stop()
+    notices.close()
+    opened.close()
+    assert len([r for r in caplog.records if r.name == "inboxkit.notices"]) == 1
 
 
 def test_what_could_not_be_told_is_told_by_the_next_connection(database: str) -> None:

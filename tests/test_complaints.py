@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inboxkit.pipeline.complaints import Complaint
+from inboxkit.complaints import Complaint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
