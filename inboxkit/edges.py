@@ -221,6 +221,8 @@ def check_auth(settings: Settings) -> None:
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:
     if not settings.tls_certificate:
+        if settings.tls_key:
+            raise ConfigurationError("tls_key: is of no use alone; set tls_certificate too")
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:

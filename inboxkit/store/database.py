@@ -220,7 +220,7 @@ def _postgres(url: URL, links: Links) -> Engine:
 
     engine = create_engine(
         url,
-        connect_args=postgres.limits(url),
+        connect_args={**postgres.limits(url), "fallback_application_name": "inboxkit"},
         pool_size=8,
         pool_pre_ping=True,
         hide_parameters=True,

@@ -56,6 +56,7 @@ def test_secrets_are_shown_as_stars(inboxkit: Command, form: tuple[str, ...]) ->
         ("smtp=1025", "smtp: '1025' is not HOST:PORT"),
         ("http=0.0.0.0:8025", "set api_key"),
         ("tls_certificate=nosuch.pem", "tls_certificate: nosuch.pem"),
+        ("tls_key=key.pem", "tls_key: is of no use alone; set tls_certificate too"),
         ("smtp_users=ann", "smtp_users: write it as JSON"),
         ("max_recipients=0", "max_recipients: "),
         ("log_format=xml", "log_format: "),

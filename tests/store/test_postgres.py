@@ -16,7 +16,7 @@ from sqlalchemy import insert, select, text, update
 
 from inboxkit.clock import Clock
 from inboxkit.errors import ConfigurationError, StoreError
-from inboxkit.store import deliveries, driver, events, schema, search
+from inboxkit.store import deliveries, driver, events, measures, schema, search
 from inboxkit.store.bulk import BulkInsert
 from inboxkit.store.database import Database, open_database
 from inboxkit.store.deliveries import Outcome
@@ -162,6 +162,16 @@ def test_an_outcome_told_twice_at_once_is_logged_once(opened: Database) -> None:
         assert sorted(threads.map(tell, range(4))) == [False, False, False, True]
     with opened.reader.connect() as reader:
         assert reader.execute(select(delivery.c.state)).scalars().all() == ["delivered"]
+
+
+def test_a_connection_is_named_and_events_are_counted(opened: Database) -> None:
+    with opened.writer.begin() as connection:
+        for number in range(3):
+            append(Tx(connection), number)
+        connection.execute(text("SELECT pg_stat_force_next_flush()"))
+    with opened.writer.connect() as connection:
+        assert connection.execute(text("SHOW application_name")).scalar_one() == "inboxkit"
+        assert measures.gauges(connection, NOW)["events_total"] == 3
 
 
 def test_text_with_nul_is_kept_without_it(opened: Database) -> None:
