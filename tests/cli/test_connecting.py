@@ -86,6 +86,7 @@ def test_without_a_key_it_says_how_to_make_one(bare: Command) -> None:
     assert "inboxkit key create" in done.err and ".vscode" in done.err
 
 
+@pytest.mark.long
 def test_the_command_that_is_named_serves_the_tools(inboxkit: Command) -> None:
     entry = entry_of(inboxkit("agent", "setup"))
     asked: dict[str, Any] = {"protocolVersion": "2025-06-18", "capabilities": {}}

@@ -123,8 +123,9 @@ def test_a_signal_ends_a_start_that_is_not_done(
     assert process.said["out"] == ["opening", "closed"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(SIGNALS[0], 130), (SIGNALS[1], -signal.SIGTERM)])
-@pytest.mark.parametrize("command", [pytest.param("dev", marks=LONG), "run"])
+@pytest.mark.parametrize("command", ["dev", "run"])
 def test_a_signal_ends_an_import_that_is_not_done(
     inboxkit: Command, command: str, number: signal.Signals, code: int
 ) -> None:

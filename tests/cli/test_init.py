@@ -8,6 +8,8 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from inboxkit.cli.initiating import TEMPLATE
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 HANDLERS = Path(__file__).parents[2] / "handlers"
 
 
+@pytest.mark.long
 def test_a_new_project_passes_its_own_test(bare: Command) -> None:
     assert bare("init", "shop").code == 0
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]

@@ -140,6 +140,7 @@ def test_a_mail_that_waits_to_be_read_is_read_and_handled_all_the_same(
     assert [run["state"] for run in inboxkit.rows("runs")] == ["done"]
 
 
+@pytest.mark.long
 def test_who_replays_hears_that_nobody_is_at_work(answered: Command) -> None:
     (row,) = answered.rows("runs")
     assert "they wait for inboxkit run" in answered("replay", row["id"]).err

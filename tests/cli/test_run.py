@@ -105,6 +105,7 @@ def test_a_second_signal_ends_it_at_once(inboxkit: Command) -> None:
     assert [row["state"] for row in inboxkit.rows("runs")] == ["pending"]
 
 
+@pytest.mark.long
 def test_no_handlers_is_no_error(inboxkit: Command) -> None:
     inboxkit("inbox", "create", "a@inbox.example")
     with Serving(inboxkit.folder, "run") as server:
@@ -140,6 +141,7 @@ def test_a_named_folder_of_handlers_must_be_there(
     assert not (bare.folder / "inboxkit.db").exists()
 
 
+@pytest.mark.long
 def test_a_process_that_calls_no_handlers_needs_no_folder_of_them(inboxkit: Command) -> None:
     with Serving(inboxkit.folder, "run", "nowhere", "--role", "smtp,http") as server:
         assert urlopen(f"{server.url}/livez", timeout=LIMIT_SECONDS).read() == b"ok"

@@ -78,7 +78,8 @@ async def test_a_question_that_another_host_took_is_no_reply_to_its_answer(
         assert (await sent.wait_for_reply(timeout=20)).id != question.id
 
 
-@pytest.mark.parametrize("apart", [AHEAD, pytest.param(BEHIND, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("apart", [AHEAD, BEHIND])
 async def test_a_question_that_another_host_took_ends_no_wait_for_the_answer(
     database: str, apart: float
 ) -> None:

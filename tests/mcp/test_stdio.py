@@ -142,6 +142,7 @@ def test_a_line_that_is_no_message_is_refused_with_its_id(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("flags", "code", "said"),
     [

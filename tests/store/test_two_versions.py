@@ -111,6 +111,7 @@ def test_programs_of_the_compatible_version_find_all_they_know(connection: Conne
     assert broken(before, found(connection)) == set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("statement", "harmed"),
     [
@@ -131,6 +132,7 @@ def test_what_harms_them_is_seen(
     assert broken(before, found(connection)) == harmed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("connection", BACKENDS[1:], indirect=True)  # SQLite changes no column
 @pytest.mark.parametrize(
     ("change", "column"),
